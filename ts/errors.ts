@@ -1,0 +1,146 @@
+/**
+ * The one error family of the package. Codes are API: docs/errors.md lists them, and none is ever renamed.
+ * A message is one line: what failed, on what, why; then the hint. No message is ever parsed.
+ */
+
+/** Stable error codes. */
+export type ErrorCode =
+  // lifecycle
+  | 'ERR_INVALID_STATE'
+  | 'ERR_EXISTS'
+  | 'ERR_NOT_FOUND'
+  | 'ERR_BUSY'
+  | 'ERR_TIMEOUT'
+  | 'ERR_HOOK'
+  // documents and options
+  | 'ERR_INVALID_SPEC'
+  | 'ERR_INVALID_OPTION'
+  | 'ERR_INVALID_ID'
+  | 'ERR_UNSUPPORTED_SPEC'
+  | 'ERR_INVALID_BUNDLE'
+  // host
+  | 'ERR_USERNS_DENIED'
+  | 'ERR_CGROUP_UNAVAILABLE'
+  | 'ERR_KERNEL_TOO_OLD'
+  | 'ERR_HELPER_MISSING'
+  | 'ERR_BINDING_MISSING'
+  | 'ERR_PLATFORM'
+  | 'ERR_SYSCALL'
+  // images
+  | 'ERR_IMAGE_NOT_FOUND'
+  | 'ERR_BLOB_NOT_FOUND'
+  | 'ERR_INVALID_IMAGE'
+  | 'ERR_UNSUPPORTED_IMAGE'
+  | 'ERR_DIGEST_MISMATCH'
+  | 'ERR_SIZE_MISMATCH'
+  | 'ERR_LAYER_UNSAFE'
+  | 'ERR_LAYER_INVALID'
+  | 'ERR_LIMIT_EXCEEDED'
+  // digests
+  | 'ERR_DIGEST_INVALID_FORMAT'
+  | 'ERR_DIGEST_INVALID_LENGTH'
+  | 'ERR_DIGEST_UNSUPPORTED'
+  | 'ERR_DIGEST_NOT_FOUND'
+  | 'ERR_DIGEST_AMBIGUOUS'
+  // processes
+  | 'ERR_EXIT'
+  | 'ERR_SIGNAL'
+  | 'ERR_OOM'
+  | 'ERR_EXEC_NOT_FOUND'
+  | 'ERR_EXEC_DENIED'
+
+/** Where in a container's life an error arose. */
+export type Phase =
+  | 'validate'
+  | 'resolve'
+  | 'unpack'
+  | 'prepare'
+  | 'cgroup'
+  | 'spawn'
+  | 'setup'
+  | 'hook'
+  | 'start'
+  | 'wait'
+  | 'kill'
+  | 'delete'
+
+/** The fields beside `code` and `message`; each is present only where it is known. */
+export interface ErrorDetails {
+  phase?: Phase | undefined
+  containerId?: string | undefined
+  /** The system call that failed, e.g. `mount`. */
+  syscall?: string | undefined
+  /** Its errno name, e.g. `EPERM`. */
+  errno?: string | undefined
+  path?: string | undefined
+  /** What to do about it, one sentence. */
+  hint?: string | undefined
+  cause?: unknown
+}
+
+const brand: unique symbol = Symbol.for('caisson.error')
+
+/**
+ * Base class of every error thrown by this package. `instanceof` works across copies of the package.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await run('oci:./busybox', ['nosuch'])
+ * } catch (error) {
+ *   if (error instanceof CaissonError && error.code === 'ERR_EXEC_NOT_FOUND') console.error(error.hint)
+ * }
+ * ```
+ */
+export class CaissonError extends Error {
+  readonly code: ErrorCode
+  readonly phase?: Phase
+  readonly containerId?: string
+  readonly syscall?: string
+  readonly errno?: string
+  readonly path?: string
+  readonly hint?: string
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const { cause, ...fields } = details
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true })
+    }
+  }
+
+  get [brand](): true {
+    return true
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== CaissonError) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true
+  }
+}
+Object.defineProperty(CaissonError.prototype, 'name', { value: 'CaissonError', configurable: true, writable: true })
+
+/** One problem in a document: where, what was found, what is allowed. */
+export interface SpecIssue {
+  /** JSON path, e.g. `linux.resources.memory.limit` or `mounts[3].options[1]`; empty for the document itself. */
+  path: string
+  message: string
+}
+
+/** A document or an option was refused before any side effect; `issues` lists every problem found. */
+export class SpecError extends CaissonError {
+  readonly issues: readonly SpecIssue[]
+
+  constructor(
+    code: 'ERR_INVALID_SPEC' | 'ERR_UNSUPPORTED_SPEC' | 'ERR_INVALID_OPTION' | 'ERR_INVALID_IMAGE',
+    subject: string,
+    issues: readonly SpecIssue[],
+    details: ErrorDetails = {},
+  ) {
+    const lines = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    super(code, `${subject}: ${lines.join('; ')}`, { phase: 'validate', ...details })
+    this.issues = issues
+  }
+}
+Object.defineProperty(SpecError.prototype, 'name', { value: 'SpecError', configurable: true, writable: true })
