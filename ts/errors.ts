@@ -110,15 +110,12 @@ export class CaissonError extends Error {
     }
   }
 
-  get [brand](): true {
-    return true
-  }
-
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== CaissonError) return Function.prototype[Symbol.hasInstance].call(this, value)
     return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true
   }
 }
+Object.defineProperty(CaissonError.prototype, brand, { value: true })
 Object.defineProperty(CaissonError.prototype, 'name', { value: 'CaissonError', configurable: true, writable: true })
 
 /** One problem in a document: where, what was found, what is allowed. */
