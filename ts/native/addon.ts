@@ -1,0 +1,102 @@
+/**
+ * Finds and loads the platform package: the addon and, beside it, the static helper. Loaded on first use, never on import.
+ * Order: the override variable, a local build (`npm/<triple>/`), the installed platform package.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CaissonError } from '../errors.ts'
+import type * as Binding from './binding.d.ts'
+
+export type Addon = typeof Binding
+
+/** Directory override: a folder that holds `caisson.<triple>.node` and `bin/caisson-init`. */
+export const NATIVE_DIR_VARIABLE = 'CAISSON_NATIVE_DIR'
+
+let loaded: { addon: Addon; directory: string } | undefined
+
+/** The native functions, loaded once per module instance. Throws `ERR_PLATFORM` or `ERR_BINDING_MISSING`. */
+export function addon(): Addon {
+  return load().addon
+}
+
+/** Path of the static helper that belongs to the loaded addon. Throws `ERR_HELPER_MISSING`. */
+export function helperPath(): string {
+  const path = join(load().directory, 'bin', 'caisson-init')
+  if (existsSync(path)) return path
+  throw new CaissonError('ERR_HELPER_MISSING', `caisson-init is missing at ${path}`, {
+    path,
+    hint: `reinstall the platform package, or in a checkout run: npm run build`,
+  })
+}
+
+function load(): { addon: Addon; directory: string } {
+  if (loaded) return loaded
+  const triple = platformTriple()
+  const packageName = `@caisson/native-${triple}`
+  const file = `caisson.${triple}.node`
+  const require = createRequire(import.meta.url)
+  const candidates = candidateDirectories(require, triple, packageName)
+  const directory = candidates.find((candidate) => existsSync(join(candidate, file)))
+  if (directory === undefined) {
+    throw new CaissonError('ERR_BINDING_MISSING', `the native package ${packageName} was not found`, {
+      hint:
+        `looked for ${file} in ${candidates.join(', ') || 'no folder'}; install ${packageName} ` +
+        `(npm sometimes drops optional dependencies: remove node_modules and the lock file and install again), ` +
+        `build it with npm run build, or point ${NATIVE_DIR_VARIABLE} at its folder`,
+    })
+  }
+  try {
+    loaded = { addon: require(join(directory, file)) as Addon, directory }
+  } catch (cause) {
+    throw new CaissonError('ERR_BINDING_MISSING', `cannot load ${join(directory, file)}: ${(cause as Error).message}`, {
+      path: join(directory, file),
+      hint: `the file was found but does not load here; check the C library version, or rebuild with npm run build`,
+      cause,
+    })
+  }
+  return loaded
+}
+
+function candidateDirectories(require: NodeJS.Require, triple: string, packageName: string): string[] {
+  const override = process.env[NATIVE_DIR_VARIABLE]
+  if (override) return [override] // an override that does not work must not be passed over in silence
+  const candidates: string[] = []
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) {
+      candidates.push(join(folder, 'npm', triple))
+      break
+    }
+    if (dirname(folder) === folder) break
+  }
+  try {
+    candidates.push(dirname(require.resolve(`${packageName}/package.json`)))
+  } catch {
+    // not installed: the caller reports every place it looked at
+  }
+  return candidates
+}
+
+/** `linux-x64-gnu` and its like. Throws `ERR_PLATFORM` where no package is made for the platform. */
+export function platformTriple(): string {
+  const { platform, arch } = process
+  if (platform === 'linux' && (arch === 'x64' || arch === 'arm64')) {
+    if (!usesMusl()) return `linux-${arch}-gnu`
+    throw new CaissonError('ERR_PLATFORM', `no native package is published for linux-${arch}-musl yet`, {
+      hint: 'use a distribution with glibc, for example Debian, Fedora or Ubuntu',
+    })
+  }
+  throw new CaissonError('ERR_PLATFORM', `caisson does not run on ${platform} ${arch}`, {
+    hint: 'Linux on x64 or arm64 is needed',
+  })
+}
+
+function usesMusl(): boolean {
+  try {
+    return readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
+  } catch {
+    const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+    return report?.header?.glibcVersionRuntime === undefined
+  }
+}
