@@ -1,1 +1,29 @@
-//! placeholder
+//! The one door to the kernel: the only crate with `unsafe`, one file per family of system calls. Descriptors are
+//! `OwnedFd`/`BorrowedFd`; a failing call is reported as strace would print it ([`Error`]).
+
+mod error;
+
+// owned by the helper executor
+pub mod credentials;
+pub mod device;
+pub mod keyring;
+pub mod mount;
+pub mod namespace;
+pub mod network;
+pub mod process;
+pub mod resolve;
+pub mod terminal;
+
+// owned by the binding
+pub mod descriptor;
+pub mod lock;
+pub mod memfd;
+pub mod pidfd;
+pub mod poll;
+pub mod socket;
+pub mod spawn;
+
+// owned by the cgroup crate
+pub mod bpf;
+
+pub use error::{Error, Result, errno_name};

@@ -1,0 +1,252 @@
+//! The plan as data. Everything here crosses from the addon to `caisson-init` in one memfd, encoded by postcard.
+//!
+//! Order of execution in the helper:
+//! 1. [`Plan::early`] right after exec, still with the caller's ids: cgroup placement, cgroup namespace.
+//! 2. namespaces joined by path, a second clone where one is needed, then (with a new user namespace) wait for the
+//!    parent's [`Command::Proceed`](crate::protocol::Command), and switch to the mapped root.
+//! 3. with [`Plan::waits_for_runtime_hooks`]: report `NamespacesReady`, wait for `Proceed`.
+//! 4. [`Plan::setup`] one by one; a failure names its operation.
+//! 5. [`Plan::process`]: console, credentials, look-up of the program; report `Created`.
+//! 6. wait on the start socket; startContainer hooks; exec.
+//!
+//! Paths: `host` paths are in the runtime's mount namespace; `inside` paths are resolved below the container's root by
+//! descriptor (`RESOLVE_IN_ROOT`), before and after pivot_root alike.
+
+use serde::{Deserialize, Serialize};
+
+/// All that one container needs between clone and exec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub id: String,
+    /// `CLONE_NEW*` bits created by the first clone (never NEWCGROUP and NEWTIME; no NEWPID when a pid namespace is joined).
+    pub clone_flags: u64,
+    /// Namespaces joined by path, in the configuration's order.
+    pub join: Vec<JoinNamespace>,
+    /// `CLONE_NEW*` bits left for a second clone or unshare after joining; 0 when nothing is joined.
+    pub clone_after_join: u64,
+    /// Mappings for a new user namespace; the parent writes them (or newuidmap does) before `Proceed`.
+    pub user_namespace: Option<UserNamespace>,
+    /// Offsets for a new time namespace; `Some` (possibly zero offsets) means "unshare NEWTIME".
+    pub time_namespace: Option<TimeOffsets>,
+    /// prestart or createRuntime hooks exist: stop after the namespaces are ready.
+    pub waits_for_runtime_hooks: bool,
+    pub early: Vec<Operation>,
+    pub setup: Vec<Operation>,
+    /// `None`: the configuration has no process; create succeeds, start fails.
+    pub process: Option<Process>,
+    /// The OCI state object as JSON text without its closing brace and without `status` and `pid`; the helper completes it for hooks.
+    pub state_prefix: String,
+    pub start_container_hooks: Vec<Hook>,
+    /// Problems that do not stop the container (an unknown capability, an unsupported but harmless key).
+    pub warnings: Vec<String>,
+    /// Signal on the death of the spawning thread (attached containers): SIGKILL or nothing.
+    pub kill_on_parent_death: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NamespaceKind {
+    Pid,
+    Network,
+    Mount,
+    Ipc,
+    Uts,
+    User,
+    Cgroup,
+    Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinNamespace {
+    pub kind: NamespaceKind,
+    /// Host path, e.g. `/proc/123/ns/net`; its type is verified with NS_GET_NSTYPE.
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserNamespace {
+    pub uid_mappings: Vec<IdMapping>,
+    pub gid_mappings: Vec<IdMapping>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMapping {
+    pub container_id: u32,
+    pub host_id: u32,
+    pub size: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct TimeOffsets {
+    /// Seconds and nanoseconds; `None` leaves the clock alone.
+    pub monotonic: Option<(i64, u32)>,
+    pub boottime: Option<(i64, u32)>,
+}
+
+/// One step. Each variant is one idea that a kernel developer would recognise; the helper adds no policy of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Write `0` to this `cgroup.procs` (v1 and hybrid; on v2 CLONE_INTO_CGROUP did it).
+    JoinCgroup { host_procs_file: String },
+    /// `unshare(CLONE_NEWCGROUP)`, after placement.
+    UnshareCgroup,
+    /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)` with a name of its own.
+    NewSessionKeyring { name: String },
+    /// Bring `lo` up.
+    LoopbackUp,
+    /// Recursively change the propagation of `/` in the new mount namespace (MS_SLAVE or MS_PRIVATE as the plan says).
+    Propagation { flags: u64 },
+    /// Open the root file system, bind it onto itself, keep its descriptor for every later `inside` path.
+    /// SECURITY: a symlink in the last component is refused.
+    OpenRoot { host_path: String },
+    /// Any mount of config.json but cgroup.
+    Mount(Mount),
+    /// cgroup v1 view: a tmpfs with one mount (or bind, without cgroup namespace) per hierarchy and links for merged controllers.
+    MountCgroupV1 {
+        index: u32,
+        inside: String,
+        flags: u64,
+        hierarchies: Vec<CgroupHierarchy>,
+        cgroup_namespace: bool,
+        /// Source path relabelled as the peers do.
+        readonly: bool,
+    },
+    /// cgroup v2 view; falls back to a bind of `host_bind` on EPERM or EBUSY.
+    MountCgroupV2 { index: u32, inside: String, flags: u64, host_bind: String },
+    /// mknod with fd verification (or a bind of the host's node where a user namespace forbids mknod).
+    Device(Device),
+    /// A link in `/dev` (`fd`, `stdin`, `core`, …); what the image put there is replaced.
+    Symlink { inside: String, target: String },
+    /// createContainer hooks, in the container's namespaces, before pivot_root; paths in the runtime's mount namespace.
+    CreateContainerHooks { hooks: Vec<Hook> },
+    /// `pivot_root(".", ".")` and lazy unmount of the old root, or MS_MOVE + chroot without pivot.
+    PivotRoot { pivot: bool },
+    /// `linux.rootfsPropagation` on the new `/`.
+    RootPropagation { flags: u64 },
+    /// Remount a mount point read-only, keeping its other flags (`/` for `root.readonly`).
+    RemountReadonly { inside: String },
+    Hostname(String),
+    Domainname(String),
+    /// `key` with slashes, below /proc/sys, through the private procfs.
+    Sysctl { key: String, value: String },
+    ReadonlyPath { inside: String },
+    MaskPath { inside: String },
+    /// Set before the user switch; `soft` and `hard` use u64::MAX for RLIM_INFINITY. `resource` is the RLIMIT_* number.
+    Rlimit { resource: u32, name: String, soft: u64, hard: u64 },
+    /// Through the private procfs, only when the configuration sets it.
+    OomScoreAdj(i32),
+    /// `personality(2)` domain.
+    Personality(u64),
+    Umask(u32),
+    NoNewPrivileges,
+}
+
+/// A mount of config.json with its options decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Index in `mounts`, for error messages (`mounts[3]`).
+    pub index: u32,
+    pub inside: String,
+    /// File system type; empty for binds.
+    pub fstype: String,
+    /// Source as given; for binds an absolute host path.
+    pub source: String,
+    /// `None`: not a bind. `Some(true)`: rbind.
+    pub bind: Option<bool>,
+    /// `MS_*` flags to set (without MS_BIND, MS_REC, propagation).
+    pub flags: u64,
+    /// `MS_*` flags the options asked to clear (`rw`, `suid`, `dev`, `exec`, …): a locked one is an error then.
+    pub cleared: u64,
+    /// `MOUNT_ATTR_*` to set recursively (`rro`, `rnosuid`, …) and to clear; both 0 = none.
+    pub recursive_set: u64,
+    pub recursive_clear: u64,
+    /// Propagation changes in order: MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC where recursive.
+    pub propagation: Vec<u64>,
+    /// Comma-separated data for the file system.
+    pub data: String,
+    /// Copy what the image has at the mount point into the new tmpfs.
+    pub tmpcopyup: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupHierarchy {
+    /// Directory name below the mount point, e.g. `cpu,cpuacct` or `systemd`.
+    pub directory: String,
+    /// Mount data, e.g. `cpu,cpuacct` or `none,name=systemd`; empty for the hybrid `unified` hierarchy (cgroup2).
+    pub data: String,
+    /// The container's own cgroup directory on the host, bound where there is no cgroup namespace.
+    pub host_directory: String,
+    /// Extra names linked to `directory` (`cpu`, `cpuacct`).
+    pub links: Vec<String>,
+    pub unified: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceKind {
+    Char,
+    Block,
+    Fifo,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    pub inside: String,
+    pub kind: DeviceKind,
+    pub major: u32,
+    pub minor: u32,
+    /// Permission bits.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// Bind the host's node of the same path instead of mknod (user namespaces).
+    pub bind: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Name of its list and its index, for messages: `createContainer`, 0.
+    pub list: String,
+    pub index: u32,
+    pub path: String,
+    pub args: Vec<String>,
+    pub env: Vec<String>,
+    /// Seconds; `None` = no limit.
+    pub timeout: Option<u32>,
+}
+
+/// The user's program and the identity it runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub args: Vec<String>,
+    pub env: Vec<String>,
+    pub cwd: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub additional_gids: Vec<u32>,
+    /// setgroups is denied in this user namespace: do not call it.
+    pub setgroups: bool,
+    /// Capability bit masks (bit n = CAP number n); `None` = no `capabilities` object: keep nothing but what exec gives.
+    pub capabilities: Capabilities,
+    /// Allocate a pty in the container's devpts; its master goes out with the `Console` report.
+    pub terminal: Option<Terminal>,
+    /// HOME is unset or empty: look it up in the container's /etc/passwd.
+    pub home_from_passwd: bool,
+    /// Descriptors 3 … 3+n-1 stay open in the program (`--preserve-fds`).
+    pub preserve_fds: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Capabilities {
+    pub bounding: u64,
+    pub effective: u64,
+    pub inheritable: u64,
+    pub permitted: u64,
+    pub ambient: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminal {
+    /// Columns and rows; `None` leaves the kernel's default.
+    pub size: Option<(u16, u16)>,
+    /// Bind the pty on /dev/console (whenever there is a /dev of the container's own).
+    pub console: bool,
+}

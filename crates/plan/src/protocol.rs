@@ -1,0 +1,109 @@
+//! Messages between the addon and `caisson-init`. Every message is one datagram of a SEQPACKET socket: the kernel keeps
+//! the frames, so no length of ours can lie (CVE-2021-43784 was such a length). Encoded by postcard, at most
+//! [`MAX_MESSAGE`] bytes; anything that does not decode exactly is an error.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Descriptor numbers in a freshly exec'd helper.
+pub mod fd {
+    pub const CONTROL: i32 = 3;
+    /// Sealed memfd with the encoded [`Plan`](crate::Plan).
+    pub const PLAN: i32 = 4;
+    /// Listening SEQPACKET socket: whoever connects and sends [`StartRequest`](super::StartRequest) starts the container.
+    pub const START: i32 = 5;
+    /// First preserved descriptor; it becomes 3 in the program.
+    pub const PRESERVED: i32 = 6;
+}
+
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// argv[1] of the helper: which role it plays.
+pub const ROLE_CREATE: &str = "create";
+pub const ROLE_GUARD: &str = "guard";
+
+/// helper → addon, on the control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// A second clone replaced the helper: the pid in the helper's own pid namespace view of the parent; a pidfd comes along (SCM_RIGHTS).
+    Replaced { pid: i32 },
+    /// All namespaces exist or are joined: the parent runs prestart and createRuntime hooks, then sends `Proceed`.
+    NamespacesReady,
+    /// The pty master comes along (SCM_RIGHTS).
+    Console,
+    Warning(String),
+    /// Everything but exec is done.
+    Created,
+    Failed(Failure),
+}
+
+/// addon → helper, on the control socket. End of file instead of a command means: the caller is gone, exit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// User namespace maps are written / runtime hooks have passed.
+    Proceed,
+}
+
+/// Sent by the starter on a connection to the start socket. A connection that closes without it changes nothing
+/// (that is how the status of a created container is probed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRequest;
+
+/// helper → starter. `Starting` comes first; then end of file means that exec succeeded.
+/// End of file without `Starting`: somebody else had started the container before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StartReply {
+    Starting,
+    Failed(Failure),
+}
+
+/// addon → guard. Descriptors come along where noted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GuardRequest {
+    /// Acknowledged (with [`GuardReply::Registered`]) before the clone.
+    Register { token: u64, state_directory: String, cgroup_directories: Vec<String> },
+    /// With the pidfd of the container's init (SCM_RIGHTS); not acknowledged.
+    Started { token: u64 },
+    /// The container was deleted, or is no longer attached.
+    Forget { token: u64 },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GuardReply {
+    Registered { token: u64 },
+}
+
+/// One failure, as strace would print it: what was being done, which call, on what, which errno.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// One of the package's stable codes (`ERR_SYSCALL`, `ERR_EXEC_NOT_FOUND`, …; see ts/errors.ts).
+    pub code: String,
+    /// `spawn`, `setup`, `hook`, `start`.
+    pub phase: String,
+    /// One line: what failed, on what, why.
+    pub message: String,
+    pub syscall: Option<String>,
+    /// errno number; 0 = none.
+    pub errno: i32,
+    pub path: Option<String>,
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    #[error("a message does not decode: {0}")]
+    Malformed(#[from] postcard::Error),
+    #[error("{0} bytes follow the end of a message")]
+    Trailing(usize),
+}
+
+/// Encodes one message (or a plan: plans travel in a memfd and are not bound by [`MAX_MESSAGE`]).
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    Ok(postcard::to_stdvec(value)?)
+}
+
+/// Decodes exactly one value; bytes left over are an error.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, rest) = postcard::take_from_bytes(bytes)?;
+    if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
+}
