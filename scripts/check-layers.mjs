@@ -1,0 +1,91 @@
+// The rules of the layout, read from the sources themselves: which layer may import which, where `unsafe` may stand,
+// and which file names say nothing.
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { root } from './prepare.mjs'
+
+// Each TypeScript layer with the layers it may import; every layer may import itself.
+const typescript = {
+  errors: [],
+  native: ['errors'],
+  digest: ['native', 'errors'],
+  spec: ['digest', 'errors'],
+  image: ['native', 'spec', 'digest', 'errors'],
+  runtime: ['image', 'native', 'spec', 'digest', 'errors'],
+  index: ['runtime', 'image', 'spec', 'digest', 'errors'],
+  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'errors'],
+}
+// Each crate with the workspace crates it may depend on.
+const crates = {
+  sys: [],
+  digest: ['sys'],
+  layer: ['digest', 'sys'],
+  cgroup: ['sys'],
+  plan: [],
+  engine: ['plan', 'cgroup', 'sys'],
+  init: ['plan', 'cgroup', 'sys'],
+  binding: ['engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
+}
+
+const problems = []
+const files = (folder, ending) =>
+  readdirSync(join(root, folder), { recursive: true })
+    .map((name) => join(folder, name))
+    .filter((name) => name.endsWith(ending))
+
+/** ts/runtime/container.ts → runtime; ts/errors.ts → errors. */
+const layerOf = (path) =>
+  relative('ts', path)
+    .split('/')[0]
+    .replace(/(\.d)?\.ts$/, '')
+
+for (const file of files('ts', '.ts')) {
+  const source = readFileSync(join(root, file), 'utf8')
+  const layer = layerOf(file)
+  if (!(layer in typescript)) problems.push(`${file}: ${layer} is no layer`)
+  for (const [, target] of source.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']*)'/g)) {
+    const to = layerOf(relative(root, resolve(root, dirname(file), target)))
+    if (to !== layer && !typescript[layer]?.includes(to))
+      problems.push(`${file}: ${layer} must not import ${to} (${target})`)
+  }
+  if (/from 'zod/.test(source) && layer !== 'spec') problems.push(`${file}: zod is private to ts/spec`)
+}
+
+for (const [crate, allowed] of Object.entries(crates)) {
+  const manifest = crate === 'binding' ? 'Cargo.toml' : `crates/${crate}/Cargo.toml`
+  const text = readFileSync(join(root, manifest), 'utf8')
+  const dependencies = /^\[dependencies\]\n([\s\S]*?)(?=^\[|$(?![\s\S]))/m.exec(text)?.[1] ?? ''
+  for (const [, name] of dependencies.matchAll(/^caisson-(\w+)/gm)) {
+    if (!allowed.includes(name)) problems.push(`${manifest}: ${crate} must not depend on ${name}`)
+  }
+  const main = ['lib.rs', 'main.rs']
+    .map((name) => join('crates', crate, 'src', name))
+    .find((name) => {
+      try {
+        return readFileSync(join(root, name))
+      } catch {
+        return false
+      }
+    })
+  // napi's generated registration allows unsafe code for itself, which `forbid` would refuse.
+  const wanted = crate === 'binding' ? '#![deny(unsafe_code)]' : '#![forbid(unsafe_code)]'
+  if (crate !== 'sys' && !readFileSync(join(root, main), 'utf8').includes(wanted))
+    problems.push(`${main}: ${wanted} is missing`)
+}
+
+for (const file of files('crates', '.rs')) {
+  const code = readFileSync(join(root, file), 'utf8').replace(/\/\/.*$/gm, '')
+  if (!file.startsWith('crates/sys/') && /\bunsafe\s*(\{|fn|impl|extern)|allow\(unsafe_code\)/.test(code)) {
+    problems.push(`${file}: unsafe stands outside crates/sys`)
+  }
+}
+
+const empty = /^(utils?|helpers?|common|misc|shared)\.(ts|rs|mjs)$/
+for (const folder of ['ts', 'crates', '__test__', 'scripts', 'benchmark', 'examples']) {
+  for (const file of [...files(folder, '.ts'), ...files(folder, '.rs'), ...files(folder, '.mjs')]) {
+    if (empty.test(basename(file))) problems.push(`${file}: a file is named by its one idea`)
+  }
+}
+
+for (const problem of problems) console.error(problem)
+process.exitCode = problems.length === 0 ? 0 : 1
