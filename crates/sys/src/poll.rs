@@ -1,1 +1,111 @@
-//! TODO-OWNER
+//! epoll and eventfd for the reactor; poll for the helper.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll};
+
+use crate::{Error, Result};
+
+/// An epoll set whose members are known by a number of the caller's.
+#[derive(Debug)]
+pub struct Poller(OwnedFd);
+
+impl Poller {
+    pub fn new() -> Result<Self> {
+        epoll::create(epoll::CreateFlags::CLOEXEC)
+            .map(Self)
+            .map_err(|e| Error::new("epoll_create1", "EPOLL_CLOEXEC", e.raw_os_error()))
+    }
+
+    /// Reports `key` whenever `fd` is readable, at its end, or in error (level-triggered).
+    pub fn add(&self, fd: impl AsFd, key: u64) -> Result<()> {
+        let number = fd.as_fd().as_raw_fd();
+        epoll::add(&self.0, fd, epoll::EventData::new_u64(key), epoll::EventFlags::IN)
+            .map_err(|e| Error::new("epoll_ctl", format!("EPOLL_CTL_ADD, {number}"), e.raw_os_error()))
+    }
+
+    /// Must be called before the descriptor is closed where duplicates of it may live on in a child.
+    pub fn remove(&self, fd: impl AsFd) -> Result<()> {
+        let number = fd.as_fd().as_raw_fd();
+        epoll::delete(&self.0, fd)
+            .map_err(|e| Error::new("epoll_ctl", format!("EPOLL_CTL_DEL, {number}"), e.raw_os_error()))
+    }
+
+    /// The keys that are ready; none when `timeout` passed first. `None` waits for ever.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<Vec<u64>> {
+        let mut events =
+            [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 64];
+        let limit = timeout.map(timespec);
+        match epoll::wait(&self.0, &mut events, limit.as_ref()) {
+            Ok(count) => Ok(events[..count].iter().map(|event| event.data.u64()).collect()),
+            Err(rustix::io::Errno::INTR) => Ok(Vec::new()),
+            Err(e) => Err(Error::new("epoll_wait", "", e.raw_os_error())),
+        }
+    }
+}
+
+/// A counter that wakes a poller: the way other threads reach the reactor.
+#[derive(Debug)]
+pub struct Waker(OwnedFd);
+
+impl Waker {
+    pub fn new() -> Result<Self> {
+        rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(Self)
+            .map_err(|e| Error::new("eventfd", "0, EFD_CLOEXEC | EFD_NONBLOCK", e.raw_os_error()))
+    }
+
+    pub fn wake(&self) {
+        // A full counter (EAGAIN) already wakes; there is no other error for a live eventfd.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    /// Back to quiet; call it before looking at what the wake-up was for.
+    pub fn drain(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Waits until one of the descriptors is readable or at its end; says which. All false: `timeout` passed.
+pub fn readable<const N: usize>(descriptors: [&OwnedFd; N], timeout: Option<Duration>) -> Result<[bool; N]> {
+    let deadline = timeout.map(|t| Instant::now() + t);
+    let mut set = descriptors.map(|fd| PollFd::new(fd, PollFlags::IN));
+    loop {
+        let limit = deadline.map(|d| timespec(d.saturating_duration_since(Instant::now())));
+        match rustix::event::poll(&mut set, limit.as_ref()) {
+            Ok(_) => return Ok(std::array::from_fn(|i| !set[i].revents().is_empty())),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(Error::new("poll", format!("{N} descriptors"), e.raw_os_error())),
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waker_wakes_once_drained_it_is_quiet() {
+        let (poller, waker) = (Poller::new().unwrap(), Waker::new().unwrap());
+        poller.add(&waker, 7).unwrap();
+        assert!(poller.wait(Some(Duration::ZERO)).unwrap().is_empty());
+        waker.wake();
+        assert_eq!(poller.wait(None).unwrap(), [7]);
+        waker.drain();
+        assert!(poller.wait(Some(Duration::ZERO)).unwrap().is_empty());
+    }
+}

@@ -1,1 +1,179 @@
-//! TODO-OWNER
+//! Unix SEQPACKET sockets: one datagram is one message, the kernel keeps the frames, and descriptors travel beside it.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+use crate::descriptor::proc_path;
+use crate::{Error, Result};
+
+/// Most descriptors that one message may carry.
+pub const MAX_DESCRIPTORS: usize = 4;
+
+/// A connected pair, close-on-exec. [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(|e| Error::new("socketpair", "AF_UNIX, SOCK_SEQPACKET", e.raw_os_error()))
+}
+
+/// Binds and listens on `name` in `directory`. The address goes through /proc/self/fd, so that the length of the
+/// directory's path does not matter (108 bytes is all that a socket address holds).
+pub fn listen(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
+    let address = address(directory, name)?;
+    let arguments = || format!("{name:?}");
+    let socket = seqpacket(SocketType::SEQPACKET)?;
+    rustix::net::bind(&socket, &address)
+        .map_err(|e| Error::new("bind", arguments(), e.raw_os_error()).on(name))?;
+    rustix::net::listen(&socket, 16)
+        .map_err(|e| Error::new("listen", arguments(), e.raw_os_error()).on(name))?;
+    Ok(socket)
+}
+
+/// Connects to `name` in `directory`. `ENOENT`: no such socket; `ECONNREFUSED`: nobody listens any more.
+pub fn connect(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
+    let address = address(directory, name)?;
+    let socket = seqpacket(SocketType::SEQPACKET)?;
+    rustix::net::connect(&socket, &address)
+        .map_err(|e| Error::new("connect", format!("{name:?}"), e.raw_os_error()).on(name))?;
+    Ok(socket)
+}
+
+/// Connects to a stream socket by path (a console socket of an engine).
+pub fn connect_stream(path: &str) -> Result<OwnedFd> {
+    let address = SocketAddrUnix::new(path)
+        .map_err(|e| Error::new("connect", format!("{path:?}"), e.raw_os_error()).on(path))?;
+    let socket = seqpacket(SocketType::STREAM)?;
+    rustix::net::connect(&socket, &address)
+        .map_err(|e| Error::new("connect", format!("{path:?}"), e.raw_os_error()).on(path))?;
+    Ok(socket)
+}
+
+/// Takes one waiting connection, close-on-exec.
+pub fn accept(listener: impl AsFd) -> Result<OwnedFd> {
+    retry(|| rustix::net::accept_with(&listener, SocketFlags::CLOEXEC))
+        .map_err(|e| Error::new("accept4", "SOCK_CLOEXEC", e.raw_os_error()))
+}
+
+/// Sends one message with its descriptors; never raises SIGPIPE.
+pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[&OwnedFd]) -> Result<()> {
+    let borrowed: Vec<_> = descriptors.iter().map(|fd| fd.as_fd()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !borrowed.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
+        return Err(Error::new("sendmsg", format!("{} descriptors", borrowed.len()), libc::EINVAL));
+    }
+    let sent =
+        retry(|| rustix::net::sendmsg(&socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL))
+            .map_err(|e| Error::new("sendmsg", format!("{} bytes", bytes.len()), e.raw_os_error()))?;
+    if sent == bytes.len() {
+        Ok(())
+    } else {
+        Err(Error::new("sendmsg", format!("{sent} of {} bytes", bytes.len()), libc::EMSGSIZE))
+    }
+}
+
+/// One received message.
+#[derive(Debug)]
+pub struct Message {
+    pub bytes: Vec<u8>,
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Receives one message of at most `limit` bytes; `None` at end of file. `EAGAIN` with `wait` false and nothing there;
+/// `EMSGSIZE` for a message that was longer.
+pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Message>> {
+    let mut bytes = vec![0; limit];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+    let received =
+        retry(|| rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags))
+            .map_err(|e| Error::new("recvmsg", format!("{limit} bytes"), e.raw_os_error()))?;
+    let descriptors = ancillary
+        .drain()
+        .filter_map(
+            |message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None },
+        )
+        .flatten()
+        .collect();
+    if received.flags.contains(rustix::net::ReturnFlags::TRUNC)
+        || received.flags.contains(rustix::net::ReturnFlags::CTRUNC)
+    {
+        return Err(Error::new("recvmsg", format!("a message longer than {limit} bytes"), libc::EMSGSIZE));
+    }
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    bytes.truncate(received.bytes);
+    Ok(Some(Message { bytes, descriptors }))
+}
+
+fn address(directory: impl AsFd, name: &str) -> Result<SocketAddrUnix> {
+    let path = format!("{}/{name}", proc_path(directory));
+    SocketAddrUnix::new(path.as_str())
+        .map_err(|e| Error::new("socket address", format!("{path:?}"), e.raw_os_error()).on(path))
+}
+
+fn seqpacket(kind: SocketType) -> Result<OwnedFd> {
+    rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+        .map_err(|e| Error::new("socket", "AF_UNIX", e.raw_os_error()))
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_message_arrives_whole_with_its_descriptor() {
+        let (a, b) = pair().unwrap();
+        let (read, write) = crate::descriptor::pipe().unwrap();
+        send(&a, b"hello", &[&write]).unwrap();
+        let message = receive(&b, 64, true).unwrap().unwrap();
+        assert_eq!(message.bytes, b"hello");
+        assert_eq!(message.descriptors.len(), 1);
+        rustix::io::write(&message.descriptors[0], b"x").unwrap();
+        let mut byte = [0];
+        assert_eq!(rustix::io::read(&read, &mut byte).unwrap(), 1);
+        drop(a);
+        assert!(receive(&b, 64, true).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_longer_message_is_an_error_not_a_cut() {
+        let (a, b) = pair().unwrap();
+        send(&a, &[1; 100], &[]).unwrap();
+        assert_eq!(receive(&b, 10, true).unwrap_err().errno(), libc::EMSGSIZE);
+    }
+
+    #[test]
+    fn a_listener_is_reached_through_its_directory() {
+        let folder =
+            std::env::temp_dir().join(format!("caisson-socket-{}-{}", std::process::id(), "x".repeat(150)));
+        std::fs::create_dir(&folder).unwrap();
+        let directory = OwnedFd::from(std::fs::File::open(&folder).unwrap());
+        let listener = listen(&directory, "start.sock").unwrap();
+        let client = connect(&directory, "start.sock").unwrap();
+        let server = accept(&listener).unwrap();
+        assert!(server.as_raw_fd() >= 0);
+        send(&client, b"go", &[]).unwrap();
+        assert_eq!(receive(&server, 8, true).unwrap().unwrap().bytes, b"go");
+        drop(listener);
+        assert_eq!(connect(&directory, "start.sock").unwrap_err().errno(), libc::ECONNREFUSED);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
