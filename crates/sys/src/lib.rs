@@ -1,17 +1,21 @@
 //! The one door to the kernel: the only crate with `unsafe`, one file per family of system calls. Descriptors are
 //! `OwnedFd`/`BorrowedFd`; a failing call is reported as strace would print it ([`Error`]).
 
+mod call;
 mod error;
 
 // owned by the helper executor
+pub mod capability;
 pub mod credentials;
 pub mod device;
+pub mod file;
 pub mod keyring;
 pub mod mount;
 pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod resolve;
+pub mod signal;
 pub mod terminal;
 
 // owned by the binding
