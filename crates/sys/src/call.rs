@@ -34,7 +34,11 @@ impl<T> OrError<T> for rustix::io::Result<T> {
 }
 
 /// Hands `text` to `body` as a C string; a NUL inside is EINVAL, as no system call can take it.
-pub(crate) fn with_c_str<T>(text: &str, call: &'static str, body: impl FnOnce(*const c_char) -> T) -> Result<T> {
+pub(crate) fn with_c_str<T>(
+    text: &str,
+    call: &'static str,
+    body: impl FnOnce(*const c_char) -> T,
+) -> Result<T> {
     let mut short = [0u8; 256];
     if text.len() < short.len() {
         short[..text.len()].copy_from_slice(text.as_bytes());

@@ -45,7 +45,7 @@ impl From<rustix::fs::Stat> for Status {
     fn from(stat: rustix::fs::Stat) -> Self {
         Self {
             kind: FileType::from_raw_mode(stat.st_mode as RawMode),
-            permissions: stat.st_mode as u32 & 0o7777,
+            permissions: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
             inode: stat.st_ino,
@@ -179,7 +179,10 @@ mod tests {
     #[test]
     fn a_failure_names_the_call_the_path_and_the_errno() {
         let error = open_at(CWD, "/nowhere/at/all", libc::O_RDONLY, 0).unwrap_err();
-        assert_eq!((error.call(), error.path(), error.errno()), ("openat", Some("/nowhere/at/all"), libc::ENOENT));
+        assert_eq!(
+            (error.call(), error.path(), error.errno()),
+            ("openat", Some("/nowhere/at/all"), libc::ENOENT)
+        );
         assert!(error.to_string().starts_with("openat(AT_FDCWD, \"/nowhere/at/all\", "), "{error}");
     }
 

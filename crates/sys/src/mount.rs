@@ -1,1 +1,280 @@
-//! TODO-OWNER
+//! Mounts: the API of Linux 5.2 by descriptor (`open_tree`, `fsopen`, `fsconfig`, `fsmount`, `move_mount`,
+//! `mount_setattr` of 5.12) and the classic `mount(2)`, `umount2(2)`, `pivot_root(2)`.
+//!
+//! A descriptor from [`clone_tree`] or [`fsmount`] is a detached mount: gone when closed, unless [`attach`]ed before.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
+
+use crate::call::{OrError, check, describe, with_c_str};
+use crate::{Error, Result};
+
+/// `MOUNT_ATTR_*` of linux/mount.h.
+pub mod attribute {
+    pub const RDONLY: u64 = 0x1;
+    pub const NOSUID: u64 = 0x2;
+    pub const NODEV: u64 = 0x4;
+    pub const NOEXEC: u64 = 0x8;
+    /// The three values below share this mask.
+    pub const ATIME: u64 = 0x70;
+    pub const RELATIME: u64 = 0x0;
+    pub const NOATIME: u64 = 0x10;
+    pub const STRICTATIME: u64 = 0x20;
+    pub const NODIRATIME: u64 = 0x80;
+    /// Linux 5.14.
+    pub const NOSYMFOLLOW: u64 = 0x20_0000;
+}
+
+/// `MS_*` of mount(2), as 64-bit values like those of a plan.
+pub mod flag {
+    pub const RDONLY: u64 = libc::MS_RDONLY;
+    pub const NOSUID: u64 = libc::MS_NOSUID;
+    pub const NODEV: u64 = libc::MS_NODEV;
+    pub const NOEXEC: u64 = libc::MS_NOEXEC;
+    pub const SYNCHRONOUS: u64 = libc::MS_SYNCHRONOUS;
+    pub const REMOUNT: u64 = libc::MS_REMOUNT;
+    pub const MANDLOCK: u64 = libc::MS_MANDLOCK;
+    pub const DIRSYNC: u64 = libc::MS_DIRSYNC;
+    pub const NOSYMFOLLOW: u64 = 256;
+    pub const NOATIME: u64 = libc::MS_NOATIME;
+    pub const NODIRATIME: u64 = libc::MS_NODIRATIME;
+    pub const BIND: u64 = libc::MS_BIND;
+    pub const MOVE: u64 = libc::MS_MOVE;
+    pub const REC: u64 = libc::MS_REC;
+    pub const SILENT: u64 = libc::MS_SILENT;
+    pub const UNBINDABLE: u64 = libc::MS_UNBINDABLE;
+    pub const PRIVATE: u64 = libc::MS_PRIVATE;
+    pub const SLAVE: u64 = libc::MS_SLAVE;
+    pub const SHARED: u64 = libc::MS_SHARED;
+    pub const RELATIME: u64 = libc::MS_RELATIME;
+    pub const I_VERSION: u64 = libc::MS_I_VERSION;
+    pub const STRICTATIME: u64 = libc::MS_STRICTATIME;
+    pub const LAZYTIME: u64 = libc::MS_LAZYTIME;
+    /// Every flag that belongs to one mount, not to its file system.
+    pub const PER_MOUNT: u64 =
+        RDONLY | NOSUID | NODEV | NOEXEC | NOSYMFOLLOW | NOATIME | NODIRATIME | RELATIME | STRICTATIME;
+    /// The flags that choose how access times are kept (NODIRATIME is apart).
+    pub const ACCESS_TIME: u64 = NOATIME | RELATIME | STRICTATIME;
+}
+
+/// The `MOUNT_ATTR_*` for the per-mount `MS_*` in `flags`. As with mount(2), STRICTATIME wins over the other two.
+pub fn attributes_of(flags: u64) -> u64 {
+    let pairs = [
+        (flag::RDONLY, attribute::RDONLY),
+        (flag::NOSUID, attribute::NOSUID),
+        (flag::NODEV, attribute::NODEV),
+        (flag::NOEXEC, attribute::NOEXEC),
+        (flag::NODIRATIME, attribute::NODIRATIME),
+        (flag::NOSYMFOLLOW, attribute::NOSYMFOLLOW),
+    ];
+    let mut attributes = 0;
+    for (flag, attribute) in pairs {
+        if flags & flag != 0 {
+            attributes |= attribute;
+        }
+    }
+    if flags & flag::STRICTATIME != 0 {
+        attributes |= attribute::STRICTATIME;
+    } else if flags & flag::NOATIME != 0 {
+        attributes |= attribute::NOATIME;
+    }
+    attributes
+}
+
+/// What one `mount_setattr(2)` changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Change {
+    /// `MOUNT_ATTR_*` to set and to clear.
+    pub set: u64,
+    pub clear: u64,
+    /// One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, or 0.
+    pub propagation: u64,
+    pub recursive: bool,
+}
+
+#[repr(C)]
+struct MountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+/// `open_tree(dir, path, OPEN_TREE_CLONE)`: a detached bind mount of `path`; the whole tree below it if `recursive`.
+/// An empty `path` means `dir` itself (an O_PATH descriptor of a file works too).
+///
+/// EINVAL: not in our mount namespace, or an unbindable mount. EPERM: no CAP_SYS_ADMIN over the mount namespace.
+pub fn clone_tree(dir: BorrowedFd<'_>, path: &str, recursive: bool) -> Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    if path.is_empty() {
+        flags |= OpenTreeFlags::AT_EMPTY_PATH;
+    }
+    rustix::mount::open_tree(dir, path, flags)
+        .or_error("open_tree", || format!("{}, {path:?}, {:#x}", describe(dir), flags.bits()))
+        .map_err(|error| if path.is_empty() { error } else { error.on(path) })
+}
+
+/// `fsopen(2)`. ENODEV: this kernel does not know the type.
+pub fn fsopen(fstype: &str) -> Result<OwnedFd> {
+    rustix::mount::fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC)
+        .or_error("fsopen", || format!("{fstype:?}, FSOPEN_CLOEXEC"))
+}
+
+/// `fsconfig(FSCONFIG_SET_STRING)`; the kernel takes values of up to 255 bytes.
+pub fn fsconfig_string(fs: BorrowedFd<'_>, key: &str, value: &str) -> Result<()> {
+    rustix::mount::fsconfig_set_string(fs, key, value)
+        .or_error("fsconfig", || format!("{}, FSCONFIG_SET_STRING, {key:?}, {value:?}", fs.as_raw_fd()))
+}
+
+/// `fsconfig(FSCONFIG_SET_FLAG)`.
+pub fn fsconfig_flag(fs: BorrowedFd<'_>, key: &str) -> Result<()> {
+    rustix::mount::fsconfig_set_flag(fs, key)
+        .or_error("fsconfig", || format!("{}, FSCONFIG_SET_FLAG, {key:?}", fs.as_raw_fd()))
+}
+
+/// `fsconfig(FSCONFIG_CMD_CREATE)`: makes (or finds) the super block.
+pub fn fsconfig_create(fs: BorrowedFd<'_>) -> Result<()> {
+    rustix::mount::fsconfig_create(fs)
+        .or_error("fsconfig", || format!("{}, FSCONFIG_CMD_CREATE, NULL, NULL, 0", fs.as_raw_fd()))
+}
+
+/// `fsmount(2)`: a detached mount of the new super block with these `MOUNT_ATTR_*`.
+pub fn fsmount(fs: BorrowedFd<'_>, attributes: u64) -> Result<OwnedFd> {
+    let attributes = MountAttrFlags::from_bits_retain(attributes as u32);
+    rustix::mount::fsmount(fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+        .or_error("fsmount", || format!("{}, FSMOUNT_CLOEXEC, {:#x}", fs.as_raw_fd(), attributes.bits()))
+}
+
+/// What the kernel has to say about the last failure on an `fsopen` descriptor, one line; often nothing.
+pub fn kernel_log(fs: BorrowedFd<'_>) -> Option<String> {
+    let mut lines = Vec::new();
+    let mut line = [0u8; 1024];
+    while let Ok(count) = rustix::io::read(fs, &mut line) {
+        // "e proc: Bad value": a letter for the severity, a space, the text
+        let text = String::from_utf8_lossy(line.get(2..count)?).trim_end().to_owned();
+        lines.push(text);
+    }
+    if lines.is_empty() { None } else { Some(lines.join("; ")) }
+}
+
+/// `move_mount(tree, "", target, "")`: puts a detached (or any) mount on what `target` refers to. Nothing is looked up
+/// by name, so nothing can be swapped meanwhile.
+pub fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    rustix::mount::move_mount(tree, "", target, "", flags).or_error("move_mount", || {
+        format!("{}, \"\", {}, \"\", {:#x}", tree.as_raw_fd(), describe(target), flags.bits())
+    })
+}
+
+/// `mount_setattr(fd, "", AT_EMPTY_PATH)`. Linux 5.12.
+///
+/// EPERM: the change would clear a flag that is locked in this user namespace. EINVAL: not the root of a mount.
+pub fn change(fd: BorrowedFd<'_>, change: Change) -> Result<()> {
+    let flags = libc::AT_EMPTY_PATH | if change.recursive { libc::AT_RECURSIVE } else { 0 };
+    let attr = MountAttr {
+        attr_set: change.set,
+        attr_clr: change.clear,
+        propagation: change.propagation,
+        userns_fd: 0,
+    };
+    // SAFETY: the path is a static C string, `attr` is a live struct mount_attr of the size given; the kernel keeps
+    // neither.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<MountAttr>(),
+        )
+    };
+    check(value, "mount_setattr", || {
+        let Change { set, clear, propagation, .. } = change;
+        format!(
+            "{}, \"\", {flags:#x}, {{attr_set={set:#x}, attr_clr={clear:#x}, propagation={propagation:#x}}}",
+            describe(fd)
+        )
+    })
+    .map(drop)
+}
+
+/// `mount(2)`; empty texts become NULL. Only for targets that no container can change, or `/proc/self/fd/N` of a
+/// procfs that we trust.
+pub fn mount(source: &str, target: &str, fstype: &str, flags: u64, data: &str) -> Result<()> {
+    let null = |text: &str, pointer| if text.is_empty() { std::ptr::null() } else { pointer };
+    let value = with_c_str(source, "mount", |source_c| {
+        with_c_str(target, "mount", |target_c| {
+            with_c_str(fstype, "mount", |fstype_c| {
+                with_c_str(data, "mount", |data_c| {
+                    // SAFETY: all four are C strings (or NULL) that live through the call.
+                    unsafe {
+                        libc::mount(
+                            null(source, source_c),
+                            target_c,
+                            null(fstype, fstype_c),
+                            flags as libc::c_ulong,
+                            null(data, data_c).cast(),
+                        )
+                    }
+                })
+            })
+        })
+    })????;
+    let arguments = || format!("{source:?}, {target:?}, {fstype:?}, {flags:#x}, {data:?}");
+    check(value.into(), "mount", arguments).map_err(|error| error.on(target)).map(drop)
+}
+
+/// `umount2(path, MNT_DETACH)`.
+pub fn detach(path: &str) -> Result<()> {
+    rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH)
+        .or_error("umount2", || format!("{path:?}, MNT_DETACH"))
+        .map_err(|error| error.on(path))
+}
+
+/// `pivot_root(".", ".")`: the current directory becomes the root, the old root lies on top of it.
+///
+/// EINVAL: the current directory is no mount point, or its parent mount (or the root's) is shared, or `/` is the
+/// initial ramfs.
+pub fn pivot_root_here() -> Result<()> {
+    rustix::process::pivot_root(".", ".").or_error("pivot_root", || "\".\", \".\"".to_owned())
+}
+
+/// True for the errors by which a kernel or a sandbox says that it does not have a call at all.
+pub fn is_unavailable(error: &Error) -> bool {
+    error.errno() == libc::ENOSYS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_mount_become_attributes() {
+        assert_eq!(attributes_of(flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC), 0xf);
+        assert_eq!(attributes_of(flag::NOATIME), attribute::NOATIME);
+        assert_eq!(attributes_of(flag::STRICTATIME | flag::NOATIME), attribute::STRICTATIME);
+        assert_eq!(attributes_of(flag::RELATIME), 0);
+        assert_eq!(attributes_of(flag::SYNCHRONOUS | flag::BIND | flag::REC), 0);
+    }
+
+    #[test]
+    fn an_unknown_file_system_type_is_enodev_or_refused() {
+        let error = fsopen("caisson-no-such-fs").unwrap_err();
+        assert!([libc::ENODEV, libc::EPERM].contains(&error.errno()), "{error}");
+        assert!(
+            error.to_string().starts_with("fsopen(\"caisson-no-such-fs\", FSOPEN_CLOEXEC): E"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_path_with_nul_reaches_no_system_call() {
+        let error = mount("", "/a\0b", "", 0, "").unwrap_err();
+        assert_eq!((error.call(), error.errno()), ("mount", libc::EINVAL));
+    }
+}

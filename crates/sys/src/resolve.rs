@@ -26,7 +26,10 @@ fn openat2(
     resolve: ResolveFlags,
     retries: usize,
 ) -> Result<OwnedFd> {
-    let oflags = OFlags::from_bits_retain(flags as u32) | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let mut oflags = OFlags::from_bits_retain(flags as u32) | OFlags::CLOEXEC;
+    if !oflags.contains(OFlags::PATH) {
+        oflags |= OFlags::NOCTTY; // EINVAL beside O_PATH, unlike with open(2)
+    }
     let mut attempt = 0;
     loop {
         match rustix::fs::openat2(dir, path, oflags, Mode::empty(), resolve) {
@@ -48,7 +51,7 @@ fn openat2(
 }
 
 /// Opens `path` below `root`: links are followed, but as if `root` were `/`, and never a magic link of procfs.
-/// `flags` are O_* (O_CLOEXEC and O_NOCTTY are added). Linux 5.6.
+/// `flags` are O_*; O_CLOEXEC is added, and O_NOCTTY where it matters. Linux 5.6.
 pub fn open_in_root(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<OwnedFd> {
     openat2(root, nonempty(path), flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS, MAX_RETRIES)
 }

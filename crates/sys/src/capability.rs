@@ -1,0 +1,182 @@
+//! capabilities(7) of the calling thread, as bit masks: bit n is capability number n.
+
+use std::ffi::c_ulong;
+
+use crate::Result;
+use crate::call::check;
+use crate::credentials::prctl;
+
+/// The three sets of `capget(2)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sets {
+    pub effective: u64,
+    pub permitted: u64,
+    pub inheritable: u64,
+}
+
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: i32,
+}
+
+/// Two of these make 64 bits; low half first.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Data {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+const VERSION_3: u32 = 0x2008_0522;
+
+/// `capget(2)` of this thread.
+pub fn get() -> Result<Sets> {
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    let mut data = [Data::default(); 2];
+    // SAFETY: both are live and of the sizes that version 3 has.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    check(result, "capget", || "_LINUX_CAPABILITY_VERSION_3, 0".to_owned())?;
+    let join = |half: fn(&Data) -> u32| u64::from(half(&data[0])) | u64::from(half(&data[1])) << 32;
+    Ok(Sets {
+        effective: join(|data| data.effective),
+        permitted: join(|data| data.permitted),
+        inheritable: join(|data| data.inheritable),
+    })
+}
+
+/// `capset(2)` of this thread. EPERM: more than is permitted (or inheritable beyond the bounding set).
+pub fn set(sets: Sets) -> Result<()> {
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    let half = |shift: u32| Data {
+        effective: (sets.effective >> shift) as u32,
+        permitted: (sets.permitted >> shift) as u32,
+        inheritable: (sets.inheritable >> shift) as u32,
+    };
+    let data = [half(0), half(32)];
+    // SAFETY: both are live and of the sizes that version 3 has.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) };
+    check(result, "capset", || {
+        let Sets { effective, permitted, inheritable } = sets;
+        format!("0, {{effective={effective:#x}, permitted={permitted:#x}, inheritable={inheritable:#x}}}")
+    })
+    .map(drop)
+}
+
+/// Takes everything that is not in `keep` out of the bounding set, and returns the mask of all capabilities this kernel
+/// has (it is found on the way: one past the last is EINVAL).
+///
+/// EPERM: no CAP_SETPCAP in this user namespace.
+pub fn limit_bounding(keep: u64) -> Result<u64> {
+    for number in 0..64u32 {
+        let (name, option) = if keep >> number & 1 == 0 {
+            ("PR_CAPBSET_DROP", libc::PR_CAPBSET_DROP)
+        } else {
+            ("PR_CAPBSET_READ", libc::PR_CAPBSET_READ)
+        };
+        match prctl(name, option, c_ulong::from(number), 0) {
+            Err(error) if error.errno() == libc::EINVAL && number > 0 => return Ok((1 << number) - 1),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    Ok(u64::MAX)
+}
+
+/// Clears the ambient set.
+pub fn clear_ambient() -> Result<()> {
+    prctl("PR_CAP_AMBIENT", libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as c_ulong, 0).map(drop)
+}
+
+/// Adds one capability to the ambient set. EPERM: not both permitted and inheritable.
+pub fn raise_ambient(number: u32) -> Result<()> {
+    prctl("PR_CAP_AMBIENT", libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as c_ulong, number.into())
+        .map(drop)
+}
+
+/// `CAP_CHOWN` and so on for a capability number; `CAP_41` for one that has no name yet.
+pub fn name(number: u32) -> String {
+    const NAMES: [&str; 41] = [
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETGID",
+        "SETUID",
+        "SETPCAP",
+        "LINUX_IMMUTABLE",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_ADMIN",
+        "NET_RAW",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "SYS_CHROOT",
+        "SYS_PTRACE",
+        "SYS_PACCT",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_NICE",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "MKNOD",
+        "LEASE",
+        "AUDIT_WRITE",
+        "AUDIT_CONTROL",
+        "SETFCAP",
+        "MAC_OVERRIDE",
+        "MAC_ADMIN",
+        "SYSLOG",
+        "WAKE_ALARM",
+        "BLOCK_SUSPEND",
+        "AUDIT_READ",
+        "PERFMON",
+        "BPF",
+        "CHECKPOINT_RESTORE",
+    ];
+    match NAMES.get(number as usize) {
+        Some(name) => format!("CAP_{name}"),
+        None => format!("CAP_{number}"),
+    }
+}
+
+/// The names of all capabilities in a mask, comma-separated.
+pub fn names(mask: u64) -> String {
+    (0..64).filter(|number| mask >> number & 1 == 1).map(name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_the_numbers_of_the_kernel_headers() {
+        // linux/capability.h
+        for (number, expected) in
+            [(0, "CAP_CHOWN"), (21, "CAP_SYS_ADMIN"), (29, "CAP_AUDIT_WRITE"), (40, "CAP_CHECKPOINT_RESTORE")]
+        {
+            assert_eq!(name(number), expected);
+        }
+        assert_eq!(names(1 << 5 | 1 << 63), "CAP_KILL, CAP_63");
+    }
+
+    #[test]
+    fn the_sets_are_those_of_proc_status() {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            u64::from_str_radix(line[name.len()..].trim(), 16).unwrap()
+        };
+        let sets = get().unwrap();
+        assert_eq!(
+            sets,
+            Sets { effective: field("CapEff:"), permitted: field("CapPrm:"), inheritable: field("CapInh:") }
+        );
+    }
+}
