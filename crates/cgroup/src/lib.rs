@@ -1,1 +1,20 @@
-//! placeholder
+//! Control groups, versions 1, 2 and the hybrid of both, behind one face: where a container goes ([`Placement`]), and
+//! what is done with it there ([`Cgroup`]).
+#![forbid(unsafe_code)]
+
+mod cgroup;
+#[cfg(feature = "resources")]
+mod create;
+#[cfg(feature = "resources")]
+mod devices;
+mod error;
+mod files;
+mod host;
+mod placement;
+#[cfg(feature = "resources")]
+mod resources;
+
+pub use cgroup::Cgroup;
+pub use error::{Error, Result};
+pub use host::{Hierarchy, Host, Mode};
+pub use placement::{Placement, Request};

@@ -31,3 +31,11 @@ pub mod spawn;
 pub mod bpf;
 
 pub use error::{Error, Result, errno_name};
+
+/// The errno numbers that callers tell apart.
+pub mod errno {
+    pub use libc::{
+        EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, ENOEXEC, ENOSPC, ENOSYS, ENOTDIR,
+        ENOTEMPTY, EOPNOTSUPP, EPERM, EROFS, ESRCH,
+    };
+}

@@ -76,11 +76,17 @@ struct Context {
 /// memory file is no longer executable; `EINVAL`: a combination the kernel refuses.
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
     if spawn.descriptors.len() > MAX_DESCRIPTORS {
-        return Err(Error::new("clone3", format!("{} descriptors to pass", spawn.descriptors.len()), libc::E2BIG));
+        return Err(Error::new(
+            "clone3",
+            format!("{} descriptors to pass", spawn.descriptors.len()),
+            libc::E2BIG,
+        ));
     }
-    let terminated = |list: &[&CStr]| list.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
+    let terminated =
+        |list: &[&CStr]| list.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
     let (arguments, environment) = (terminated(spawn.arguments), terminated(spawn.environment));
-    let descriptors: Vec<_> = spawn.descriptors.iter().map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
+    let descriptors: Vec<_> =
+        spawn.descriptors.iter().map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
     let mut context = Context {
         program: spawn.program.as_raw_fd(),
         arguments: arguments.as_ptr(),
@@ -109,7 +115,12 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
 }
 
 /// clone3, or clone where a sandbox answers ENOSYS. The second value: was the child born in the cgroup asked for.
-fn clone_child(spawn: &Spawn<'_>, context: &mut Context, stack: &Stack, pidfd: &mut c_int) -> (Result<i32>, bool) {
+fn clone_child(
+    spawn: &Spawn<'_>,
+    context: &mut Context,
+    stack: &Stack,
+    pidfd: &mut c_int,
+) -> (Result<i32>, bool) {
     let common = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | spawn.namespaces;
     let into_cgroup = if spawn.cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let arguments = CloneArguments {
@@ -134,7 +145,11 @@ fn clone_child(spawn: &Spawn<'_>, context: &mut Context, stack: &Stack, pidfd: &
     }
     // SAFETY: as above; without CLONE_SETTLS and the TID flags the kernel looks at flags, stack and pidfd only.
     let result = unsafe { clone_into(common | libc::SIGCHLD as u64, stack.top(), pidfd, child, context) };
-    let result = if result >= 0 { Ok(result as i32) } else { Err(Error::new("clone", format!("{common:#x}"), -result as i32)) };
+    let result = if result >= 0 {
+        Ok(result as i32)
+    } else {
+        Err(Error::new("clone", format!("{common:#x}"), -result as i32))
+    };
     (result, false)
 }
 
@@ -148,7 +163,14 @@ extern "C" fn child(context: *mut c_void) -> ! {
             // SAFETY: null-terminated lists of C strings that the parent keeps alive; does not return on success.
             unsafe {
                 let empty = c"".as_ptr();
-                libc::syscall(libc::SYS_execveat, program, empty, context.arguments, context.environment, libc::AT_EMPTY_PATH);
+                libc::syscall(
+                    libc::SYS_execveat,
+                    program,
+                    empty,
+                    context.arguments,
+                    context.environment,
+                    libc::AT_EMPTY_PATH,
+                );
             }
             ("execveat", errno())
         }
@@ -167,7 +189,8 @@ fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
     let checked = |step, result: c_long| if result < 0 { Err((step, errno())) } else { Ok(result as RawFd) };
     // SAFETY: system calls on plain numbers; the arrays have `descriptor_count` elements, checked by the parent.
     unsafe {
-        let park = |fd: RawFd| libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, context.first_unused);
+        let park =
+            |fd: RawFd| libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, context.first_unused);
         let program = checked("fcntl", park(context.program))?;
         for index in 0..context.descriptor_count {
             let parked = checked("fcntl", park((*context.descriptors.add(index)).0))?;
@@ -179,7 +202,10 @@ fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
         }
         // SECURITY: CVE-2024-21626 — nothing that Node or one of its addons left open reaches the helper.
         let all = c_long::from(u32::MAX);
-        checked("close_range", libc::syscall(libc::SYS_close_range, context.first_unused as c_long, all, 4 /* CLOEXEC */))?;
+        checked(
+            "close_range",
+            libc::syscall(libc::SYS_close_range, context.first_unused as c_long, all, 4 /* CLOEXEC */),
+        )?;
         if context.raise_ambient {
             raise_ambient().map_err(|errno| ("capset", errno))?;
         }
@@ -217,7 +243,14 @@ fn raise_ambient() -> Result<(), c_int> {
         for capability in 0..64 {
             let half = data[capability / 32].permitted;
             if half & (1 << (capability % 32)) != 0
-                && libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0
+                && libc::syscall(
+                    libc::SYS_prctl,
+                    libc::PR_CAP_AMBIENT,
+                    libc::PR_CAP_AMBIENT_RAISE,
+                    capability,
+                    0,
+                    0,
+                ) < 0
             {
                 return Err(errno());
             }
@@ -241,7 +274,9 @@ fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> Result<T> {
     }
     let result = call();
     // SAFETY: the same; restores what was there.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &before, ptr::null_mut::<u64>(), size) };
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &before, ptr::null_mut::<u64>(), size)
+    };
     Ok(result)
 }
 
@@ -293,7 +328,12 @@ type Child = extern "C" fn(*mut c_void) -> !;
 /// `arguments` must give a stack, and with CLONE_VFORK all that `context` points to must live until this returns.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone3_into(arguments: *const CloneArguments, size: usize, child: Child, context: *mut c_void) -> c_long {
+unsafe extern "C" fn clone3_into(
+    arguments: *const CloneArguments,
+    size: usize,
+    child: Child,
+    context: *mut c_void,
+) -> c_long {
     core::arch::naked_asm!(
         "mov r8, rcx", // the system call overwrites rcx; rdx and r8 survive it
         "mov eax, 435",
@@ -314,7 +354,13 @@ unsafe extern "C" fn clone3_into(arguments: *const CloneArguments, size: usize, 
 /// As [`clone3_into`]; `stack` is one past the highest byte, 16-byte aligned.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_into(flags: u64, stack: *mut u8, pidfd: *mut c_int, child: Child, context: *mut c_void) -> c_long {
+unsafe extern "C" fn clone_into(
+    flags: u64,
+    stack: *mut u8,
+    pidfd: *mut c_int,
+    child: Child,
+    context: *mut c_void,
+) -> c_long {
     core::arch::naked_asm!(
         "mov r9, rcx", // child; context stays in r8, the tls argument, which is not looked at
         "xor r10d, r10d",
@@ -336,7 +382,12 @@ unsafe extern "C" fn clone_into(flags: u64, stack: *mut u8, pidfd: *mut c_int, c
 /// `arguments` must give a stack, and with CLONE_VFORK all that `context` points to must live until this returns.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone3_into(arguments: *const CloneArguments, size: usize, child: Child, context: *mut c_void) -> c_long {
+unsafe extern "C" fn clone3_into(
+    arguments: *const CloneArguments,
+    size: usize,
+    child: Child,
+    context: *mut c_void,
+) -> c_long {
     core::arch::naked_asm!(
         "mov x8, #435",
         "svc #0",
@@ -355,7 +406,13 @@ unsafe extern "C" fn clone3_into(arguments: *const CloneArguments, size: usize, 
 /// As [`clone3_into`]; `stack` is one past the highest byte, 16-byte aligned.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_into(flags: u64, stack: *mut u8, pidfd: *mut c_int, child: Child, context: *mut c_void) -> c_long {
+unsafe extern "C" fn clone_into(
+    flags: u64,
+    stack: *mut u8,
+    pidfd: *mut c_int,
+    child: Child,
+    context: *mut c_void,
+) -> c_long {
     core::arch::naked_asm!(
         "mov x8, #220", // x3 (tls) and x4 (child tid) are not looked at: they carry child and context
         "svc #0",
@@ -379,7 +436,14 @@ mod tests {
         let (read, write) = descriptor::pipe()?;
         let null = descriptor::null()?;
         let descriptors = [(null.as_fd(), 0), (write.as_fd(), 1), (null.as_fd(), 2)];
-        let spawned = spawn(&Spawn { program, arguments, environment: &[c"A=b"], descriptors: &descriptors, namespaces, cgroup: None })?;
+        let spawned = spawn(&Spawn {
+            program,
+            arguments,
+            environment: &[c"A=b"],
+            descriptors: &descriptors,
+            namespaces,
+            cgroup: None,
+        })?;
         drop(write);
         let mut output = String::new();
         std::fs::File::from(read).read_to_string(&mut output).unwrap();
@@ -406,7 +470,11 @@ mod tests {
     #[test]
     fn a_pid_namespace_makes_the_program_pid_1() {
         let program = std::fs::File::open("/bin/sh").unwrap();
-        match run(program.as_fd(), &[c"sh", c"-c", c"echo $$"], libc::CLONE_NEWPID as u64 | libc::CLONE_NEWUSER as u64) {
+        match run(
+            program.as_fd(),
+            &[c"sh", c"-c", c"echo $$"],
+            libc::CLONE_NEWPID as u64 | libc::CLONE_NEWUSER as u64,
+        ) {
             Ok((output, _)) => assert_eq!(output, "1\n"),
             Err(error) => println!("SKIPPED: user namespaces are denied here: {error}"),
         }

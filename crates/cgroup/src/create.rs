@@ -1,0 +1,145 @@
+//! Making a container's cgroup: directories, controllers, limits. All or nothing.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::placement::Place;
+use crate::{Cgroup, Error, Mode, Placement, Result, files, resources};
+
+impl Placement {
+    /// Makes the directories and applies the limits. `None`: rootless without the right to, and nothing asked for.
+    ///
+    /// # Errors
+    /// An existing cgroup with processes, or a frozen one, is refused; so is a limit whose controller is missing. On any
+    /// error everything made is removed again.
+    pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Option<Cgroup>> {
+        let unified = self.places.iter().find(|place| place.unified).map(|place| place.directory.clone());
+        let mut cgroup = Made { directories: Vec::new(), parents: Vec::new() };
+        let result = self
+            .places
+            .iter()
+            .try_for_each(|place| self.make(place, &mut cgroup))
+            .and_then(|()| wanted.map_or(Ok(()), |limits| resources::apply(&self.places, limits)));
+        let Made { directories, parents } = cgroup;
+        let made = Cgroup::new(directories, parents, unified);
+        match result {
+            Ok(()) => Ok(Some(made)),
+            Err(error) => {
+                let _ = made.remove();
+                let denied = matches!(error.errno(), Some(e) if [rustix::io::Errno::ACCESS, rustix::io::Errno::PERM, rustix::io::Errno::ROFS].map(rustix::io::Errno::raw_os_error).contains(&e));
+                if self.rootless && denied && !self.explicit && !wanted.is_some_and(resources::wants_limits) {
+                    return Ok(None);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
+        let directory = &place.directory;
+        if self.mode == Mode::V2 {
+            make_parents(place, made)?;
+            enable_controllers(place)?;
+        }
+        match fs::create_dir(directory) {
+            Ok(()) => made.directories.push(directory.clone()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                refuse_used(directory)?;
+                made.directories.push(directory.clone());
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make_parents(place, made)?;
+                fs::create_dir(directory).map_err(|e| Error::io("cannot make", directory, &e))?;
+                made.directories.push(directory.clone());
+            }
+            Err(error) => return Err(Error::io("cannot make", directory, &error)),
+        }
+        if place.controllers.iter().any(|controller| controller == "cpuset") && !place.unified {
+            inherit_cpuset(place)?;
+        }
+        Ok(())
+    }
+}
+
+struct Made {
+    directories: Vec<PathBuf>,
+    /// Deepest first.
+    parents: Vec<PathBuf>,
+}
+
+fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
+    let missing: Vec<_> = place
+        .directory
+        .ancestors()
+        .skip(1)
+        .take_while(|d| d.starts_with(&place.mount_point) && !d.exists())
+        .map(Path::to_path_buf)
+        .collect();
+    for directory in missing.iter().rev() {
+        match fs::create_dir(directory) {
+            Ok(()) => made.parents.insert(0, directory.clone()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {} // another start makes the same parent
+            Err(error) => return Err(Error::io("cannot make", directory, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// COMPAT(runc): its sentences; CVE-free reasons: limits would hit strangers, and a frozen cgroup would never start.
+fn refuse_used(directory: &Path) -> Result<()> {
+    let count = files::read(directory, "cgroup.procs").unwrap_or_default().lines().count();
+    if count > 0 {
+        return Err(Error::new(format!(
+            "container's cgroup is not empty: {count} process(es) found in {}",
+            directory.display()
+        )));
+    }
+    if Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None).is_frozen() {
+        return Err(Error::new(format!("container's cgroup unexpectedly frozen: {}", directory.display())));
+    }
+    Ok(())
+}
+
+/// Version 1: a fresh cpuset is empty and takes no process; every level gets its parent's values.
+fn inherit_cpuset(place: &Place) -> Result<()> {
+    let mut levels: Vec<_> = place.directory.ancestors().take_while(|d| *d != place.mount_point).collect();
+    levels.reverse();
+    for directory in levels {
+        let Some(parent) = directory.parent() else { continue };
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            if files::read(directory, file)?.trim().is_empty() {
+                files::write(directory, file, files::read(parent, file)?.trim())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Version 2: every level above the container hands its controllers down, all at once or one by one (one that cannot be
+/// enabled must not keep the others away; whoever asks for its limits gets the error there).
+fn enable_controllers(place: &Place) -> Result<()> {
+    let mut levels: Vec<_> =
+        place.directory.ancestors().skip(1).take_while(|d| d.starts_with(&place.mount_point)).collect();
+    levels.reverse();
+    for directory in levels {
+        let available = files::read(directory, "cgroup.controllers")?;
+        let enabled = files::read(directory, "cgroup.subtree_control")?;
+        let enabled: Vec<_> = enabled.split_ascii_whitespace().collect();
+        let missing: Vec<_> = available
+            .split_ascii_whitespace()
+            .filter(|c| !enabled.contains(c))
+            .map(|c| format!("+{c}"))
+            .collect();
+        if missing.is_empty() || files::write(directory, "cgroup.subtree_control", &missing.join(" ")).is_ok()
+        {
+            continue;
+        }
+        for controller in &missing {
+            let _ = files::write(directory, "cgroup.subtree_control", controller);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! A failure names the file, the value and the errno, and says what to do where that is known.
+
+use std::fmt;
+use std::path::Path;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    message: String,
+    errno: Option<i32>,
+    path: Option<String>,
+    hint: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), errno: None, path: None, hint: None }
+    }
+
+    /// `action` is what was tried, e.g. `write "64" to`.
+    pub(crate) fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
+        let errno = error.raw_os_error();
+        let reason = errno.map_or_else(|| error.to_string(), caisson_sys::errno_name);
+        let hint = match errno.map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => {
+                Some("this user may not change cgroups there: run as root, or have the cgroup delegated (systemd: Delegate=yes), or ask for no limits".into())
+            }
+            _ => None,
+        };
+        Self {
+            message: format!("{action} {}: {reason}", path.display()),
+            errno,
+            path: Some(path.display().to_string()),
+            hint,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The raw errno number, where a system call failed.
+    pub fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+
+    pub fn errno_name(&self) -> Option<String> {
+        self.errno.map(caisson_sys::errno_name)
+    }
+
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,123 @@
+//! Where a container's cgroup is in each hierarchy. Pure: nothing is made here.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::{Error, Host, Mode, Result};
+
+/// Who is to be placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub id: &'a str,
+    /// `linux.cgroupsPath`.
+    pub cgroups_path: Option<&'a str>,
+    /// No right to change cgroups is expected: without a wish for limits or a path, the container goes without.
+    pub rootless: bool,
+}
+
+/// The container's directory in one hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub directory_name: String,
+    pub controllers: Vec<String>,
+    pub unified: bool,
+    pub mount_point: PathBuf,
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    pub mode: Mode,
+    pub places: Vec<Place>,
+    /// The configuration names a path, so going without a cgroup is no answer.
+    pub explicit: bool,
+    pub rootless: bool,
+}
+
+impl Host {
+    /// The directories of a container. An absolute `cgroupsPath` counts from the mount points; a relative one, or the id
+    /// where there is none, from the caller's own cgroup (version 2: from its parent, because the caller's own holds
+    /// processes and so cannot have controllers for children), as runc does it.
+    pub fn place(&self, request: &Request<'_>) -> Result<Placement> {
+        let wanted = request.cgroups_path.filter(|path| !path.is_empty());
+        let path = wanted.unwrap_or(request.id);
+        if Path::new(path).components().any(|part| part == Component::ParentDir) {
+            return Err(Error::new(format!("cgroupsPath {path:?} must not contain \"..\"")));
+        }
+        let places = self.hierarchies.iter().map(|hierarchy| {
+            let base = match (path.starts_with('/'), self.mode) {
+                (true, _) => Path::new("/"),
+                (false, Mode::V2) => Path::new(&hierarchy.own_path).parent().unwrap_or(Path::new("/")),
+                (false, _) => Path::new(&hierarchy.own_path),
+            };
+            let inner = base.join(path.trim_start_matches('/'));
+            Place {
+                directory_name: hierarchy.directory_name.clone(),
+                controllers: hierarchy.controllers.clone(),
+                unified: hierarchy.unified,
+                mount_point: hierarchy.mount_point.clone(),
+                directory: hierarchy.mount_point.join(inner.strip_prefix("/").unwrap_or(&inner)),
+            }
+        });
+        Ok(Placement {
+            mode: self.mode,
+            places: places.collect(),
+            explicit: wanted.is_some(),
+            rootless: request.rootless,
+        })
+    }
+}
+
+impl Placement {
+    pub fn directories(&self) -> Vec<PathBuf> {
+        self.places.iter().map(|place| place.directory.clone()).collect()
+    }
+
+    /// The files the helper writes `0` to. In the version 2 hierarchy the container is born (CLONE_INTO_CGROUP).
+    pub fn procs_files(&self) -> Vec<PathBuf> {
+        self.places
+            .iter()
+            .filter(|place| !place.unified)
+            .map(|place| place.directory.join("cgroup.procs"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Hierarchy;
+
+    fn host(mode: Mode, own_path: &str) -> Host {
+        let unified = mode == Mode::V2;
+        let hierarchy = Hierarchy {
+            directory_name: "memory".into(),
+            mount_point: "/sys/fs/cgroup/memory".into(),
+            data: "memory".into(),
+            controllers: vec!["memory".into()],
+            unified,
+            own_path: own_path.into(),
+        };
+        Host { mode, hierarchies: vec![hierarchy] }
+    }
+
+    fn directory(mode: Mode, own_path: &str, cgroups_path: Option<&str>) -> String {
+        let request = Request { id: "web", cgroups_path, rootless: false };
+        host(mode, own_path).place(&request).unwrap().places[0].directory.display().to_string()
+    }
+
+    #[test]
+    fn absolute_from_the_mount_relative_from_our_own_place() {
+        assert_eq!(directory(Mode::V1, "/own", Some("/a/b")), "/sys/fs/cgroup/memory/a/b");
+        assert_eq!(directory(Mode::V1, "/own", Some("a")), "/sys/fs/cgroup/memory/own/a");
+        assert_eq!(directory(Mode::V1, "/own", None), "/sys/fs/cgroup/memory/own/web");
+        assert_eq!(directory(Mode::V1, "/", Some("")), "/sys/fs/cgroup/memory/web");
+        assert_eq!(directory(Mode::V2, "/user.slice/app", None), "/sys/fs/cgroup/memory/user.slice/web");
+        assert_eq!(directory(Mode::V2, "/", None), "/sys/fs/cgroup/memory/web");
+    }
+
+    #[test]
+    fn no_way_up() {
+        let request = Request { id: "web", cgroups_path: Some("/a/../../b"), rootless: false };
+        assert!(host(Mode::V1, "/").place(&request).unwrap_err().to_string().contains(".."));
+    }
+}

@@ -1,0 +1,288 @@
+//! The engine's threads: they begin with the first request and end about a second after the last container, by
+//! themselves. Jobs run on the spawner, in order; waiting is the reactor's.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use caisson_sys::poll::{Poller, Waker};
+
+use crate::container::Container;
+use crate::facts::Facts;
+use crate::failure::{Failure, Result};
+use crate::guard::Guard;
+use crate::program::Program;
+use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
+use crate::start::StartConnection;
+use crate::watch::Watched;
+use crate::{create, destroy, reactor, start, watch};
+
+/// How long idle threads (and the guard) stay for the next start.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Key of the waker in the epoll set; no handle reaches it.
+pub(crate) const WAKER: u64 = u64::MAX;
+
+pub(crate) enum Job {
+    Create(Token, Box<CreateRequest>),
+    Proceed(Token, Handle),
+    Start(Token, PathBuf, String),
+    Destroy(Token, DestroyRequest),
+    Watch(Token, PathBuf, String),
+    /// A create that failed after the clone: everything of it is undone, then the failure is the answer.
+    Abandon(Handle, Box<Failure>),
+}
+
+/// Everything the threads share.
+pub(crate) struct Shared {
+    sink: Box<dyn Fn(Event) + Send + Sync>,
+    facts: OnceLock<Facts>,
+    pub program: Program,
+    pub poller: Poller,
+    pub waker: Waker,
+    pub registry: Mutex<Registry>,
+    pub guard: Mutex<Option<Guard>>,
+    serial: AtomicU64,
+    jobs: Mutex<Option<Sender<Job>>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    pub containers: HashMap<Handle, Container>,
+    pub starts: HashMap<u64, StartConnection>,
+    pub watched: HashMap<Handle, Watched>,
+    /// Requests that have no answer yet.
+    pub pending: usize,
+}
+
+impl Registry {
+    fn is_idle(&self) -> bool {
+        self.pending == 0 && self.containers.is_empty() && self.starts.is_empty() && self.watched.is_empty()
+    }
+}
+
+/// What an epoll key stands for; its low bits say which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Control(Handle),
+    Process(Handle),
+    Start(u64),
+}
+
+impl Key {
+    pub fn encode(self) -> u64 {
+        match self {
+            Self::Control(serial) => serial << 2,
+            Self::Process(serial) => (serial << 2) | 1,
+            Self::Start(serial) => (serial << 2) | 2,
+        }
+    }
+
+    pub fn decode(key: u64) -> Self {
+        let serial = key >> 2;
+        match key & 3 {
+            0 => Self::Control(serial),
+            1 => Self::Process(serial),
+            _ => Self::Start(serial),
+        }
+    }
+}
+
+/// One engine; two in a process share nothing.
+pub struct Engine {
+    shared: Arc<Shared>,
+    tokens: AtomicU32,
+}
+
+impl Engine {
+    /// `helper` is the path of caisson-init; `sink` is called from the engine's threads.
+    pub fn new(helper: PathBuf, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
+        let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up the event loop", &e);
+        let shared = Shared {
+            sink: Box::new(sink),
+            facts: OnceLock::new(),
+            program: Program::new(helper),
+            poller: Poller::new().map_err(failed)?,
+            waker: Waker::new().map_err(failed)?,
+            registry: Mutex::default(),
+            guard: Mutex::default(),
+            serial: AtomicU64::new(1),
+            jobs: Mutex::default(),
+        };
+        shared.poller.add(&shared.waker, WAKER).map_err(failed)?;
+        Ok(Self { shared: Arc::new(shared), tokens: AtomicU32::new(1) })
+    }
+
+    /// Answered by [`Reply::Created`], with `hooks` set when runtime hooks are to run first.
+    pub fn create(&self, request: CreateRequest) -> Token {
+        self.submit(|token| Job::Create(token, Box::new(request)))
+    }
+
+    /// Runtime hooks have passed; answered by [`Reply::Created`].
+    pub fn proceed(&self, handle: Handle) -> Token {
+        self.submit(|token| Job::Proceed(token, handle))
+    }
+
+    /// Starts a created container, this engine's or another process's.
+    pub fn start(&self, root: PathBuf, id: String) -> Token {
+        self.submit(|token| Job::Start(token, root, id))
+    }
+
+    pub fn destroy(&self, request: DestroyRequest) -> Token {
+        self.submit(|token| Job::Destroy(token, request))
+    }
+
+    /// Reports the exit of a container that another process created.
+    pub fn watch(&self, root: PathBuf, id: String) -> Token {
+        self.submit(|token| Job::Watch(token, root, id))
+    }
+
+    /// Forgets a container without touching it. A detached one runs on; its exit is no longer reported.
+    pub fn release(&self, handle: Handle) {
+        let mut registry = self.shared.registry();
+        if let Some(container) = registry.containers.remove(&handle) {
+            let _ = self.shared.poller.remove(&*container.pidfd);
+            if let Some(control) = &container.control {
+                let _ = self.shared.poller.remove(control);
+            }
+        }
+        if let Some(watched) = registry.watched.remove(&handle) {
+            let _ = self.shared.poller.remove(&watched.pidfd);
+        }
+    }
+
+    /// What the host is; gathered on first use.
+    pub fn facts(&self) -> Result<&Facts> {
+        self.shared.facts()
+    }
+
+    /// Kills this engine's attached containers and removes all that belongs to them. Called when the environment ends.
+    pub fn close(&self) {
+        destroy::all_attached(&self.shared);
+    }
+
+    fn submit(&self, job: impl FnOnce(Token) -> Job) -> Token {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        self.shared.registry().pending += 1;
+        self.shared.post(job(token), &self.shared);
+        token
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    pub fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn facts(&self) -> Result<&Facts> {
+        if let Some(facts) = self.facts.get() {
+            return Ok(facts);
+        }
+        let facts = Facts::gather()?;
+        Ok(self.facts.get_or_init(|| facts))
+    }
+
+    pub fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn emit(&self, event: Event) {
+        (self.sink)(event);
+    }
+
+    /// The one answer of a request.
+    pub fn reply(&self, token: Token, result: Result<Reply>) {
+        self.registry().pending -= 1;
+        self.emit(Event::Reply { token, result });
+    }
+
+    /// Watches a descriptor; `key` says what it is.
+    pub fn watch(&self, fd: &OwnedFd, key: Key) -> Result<()> {
+        self.poller.add(fd, key.encode()).map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
+    }
+
+    /// Hands a job to the spawner, starting the threads where none run.
+    pub fn post(&self, job: Job, this: &Arc<Self>) {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let job = match jobs.as_ref().map(|sender| sender.send(job)) {
+            Some(Ok(())) => return,
+            Some(Err(unsent)) => unsent.0, // cannot happen: the spawner takes the sender away before it ends
+            None => job,
+        };
+        let (sender, receiver) = channel();
+        // A receiver that was just made cannot be gone.
+        let _ = sender.send(job);
+        *jobs = Some(sender);
+        drop(jobs);
+        let (spawner, waiter) = (Arc::clone(this), Arc::clone(this));
+        let threads = [
+            thread::Builder::new().name("caisson-spawner".into()).spawn(move || spawner.serve(&receiver)),
+            thread::Builder::new().name("caisson-reactor".into()).spawn(move || reactor::run(&waiter)),
+        ];
+        if threads.iter().any(std::result::Result::is_err) {
+            // Without a thread nothing will ever answer: the process is out of threads, and saying so beats hanging.
+            *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.waker.wake();
+        }
+    }
+
+    /// The spawner thread. Attached containers are killed by the kernel when it ends (PDEATHSIG), so it outlives them.
+    fn serve(self: &Arc<Self>, jobs: &Receiver<Job>) {
+        loop {
+            match jobs.recv_timeout(LINGER) {
+                Ok(job) => self.run(job),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let mut sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !self.registry().is_idle() {
+                        continue;
+                    }
+                    // Under the lock nobody can have sent a job: with none pending the registry would not be idle.
+                    *sender = None;
+                    break;
+                }
+            }
+        }
+        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.waker.wake();
+    }
+
+    /// Whether the reactor has to go on.
+    pub fn is_running(&self) -> bool {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn run(self: &Arc<Self>, job: Job) {
+        match job {
+            Job::Create(token, request) => create::create(self, token, &request),
+            Job::Proceed(token, handle) => create::proceed(self, token, handle),
+            Job::Start(token, root, id) => start::start(self, token, &root, &id),
+            Job::Destroy(token, request) => destroy::destroy(self, token, &request),
+            Job::Watch(token, root, id) => watch::watch(self, token, &root, &id),
+            Job::Abandon(handle, failure) => destroy::abandon(self, handle, *failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn keys_keep_their_kind() {
+        for key in [Key::Control(1), Key::Process(7), Key::Start(1 << 40)] {
+            assert_eq!(Key::decode(key.encode()), key);
+        }
+    }
+}

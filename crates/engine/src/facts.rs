@@ -1,0 +1,99 @@
+//! What the host is: asked once per engine, because it does not change while a process lives.
+
+use std::fs;
+
+use caisson_cgroup as cgroup;
+use caisson_sys::pidfd;
+
+use crate::failure::{Failure, Result};
+use crate::state::is_root;
+
+#[derive(Debug)]
+pub struct Facts {
+    pub euid: u32,
+    pub egid: u32,
+    /// Somebody's user namespace, not the initial one: root here is not root of the host.
+    pub in_user_namespace: bool,
+    /// Every capability the kernel knows.
+    pub capabilities: u64,
+    /// Active security modules (`apparmor`, `selinux`, …).
+    pub security_modules: Vec<String>,
+    pub cgroup: cgroup::Host,
+    pub boot_id: String,
+    pub pid: i32,
+    pub start_time: u64,
+    pub owner: String,
+}
+
+impl Facts {
+    pub fn gather() -> Result<Self> {
+        let pid = std::process::id().cast_signed();
+        let (_, start_time) = pidfd::state_and_start_time(pid).map_err(|e| Failure::syscall("prepare", "cannot read our own start time", &e))?;
+        let euid = rustix::process::geteuid().as_raw();
+        Ok(Self {
+            euid,
+            egid: rustix::process::getegid().as_raw(),
+            in_user_namespace: in_user_namespace(&read("/proc/self/uid_map")),
+            capabilities: capabilities(&read("/proc/sys/kernel/cap_last_cap")),
+            security_modules: read("/sys/kernel/security/lsm").trim().split(',').map(str::to_owned).collect(),
+            cgroup: cgroup::Host::detect().map_err(crate::cgroups::failure)?,
+            boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
+            pid,
+            start_time,
+            owner: user_name(&read("/etc/passwd"), euid).unwrap_or_else(|| euid.to_string()),
+        })
+    }
+
+    /// Decides what `rootless: null` means: no root, or only the root of somebody's user namespace.
+    pub fn rootless(&self) -> bool {
+        !is_root() || self.in_user_namespace
+    }
+}
+
+/// A file that may be missing, as text.
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The initial user namespace maps every id to itself in one line.
+fn in_user_namespace(map: &str) -> bool {
+    let fields: Vec<_> = map.split_ascii_whitespace().collect();
+    !map.is_empty() && fields != ["0", "0", "4294967295"]
+}
+
+fn capabilities(last: &str) -> u64 {
+    let last: u32 = last.trim().parse().unwrap_or(40); // CAP_CHECKPOINT_RESTORE, Linux 5.9
+    u64::MAX >> (63 - last.min(63))
+}
+
+fn user_name(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_full_identity_map_is_the_initial_namespace() {
+        assert!(!in_user_namespace("         0          0 4294967295\n"));
+        assert!(in_user_namespace("0 1000 1\n"));
+        assert!(in_user_namespace("0 0 4294967294\n4294967294 1 1\n"));
+    }
+
+    #[test]
+    fn the_last_capability_gives_the_mask() {
+        assert_eq!(capabilities("40\n"), (1 << 41) - 1);
+        assert_eq!(capabilities("63"), u64::MAX);
+    }
+
+    #[test]
+    fn names_come_from_passwd() {
+        assert_eq!(user_name("root:x:0:0::/root:/bin/sh\nann:x:7:7::/:/bin/sh\n", 7), Some("ann".into()));
+        assert_eq!(user_name("root:x:0:0::/root:/bin/sh\n", 7), None);
+    }
+}

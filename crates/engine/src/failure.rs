@@ -1,0 +1,84 @@
+//! One shape for every failure that leaves the engine. Nothing downstream parses a message.
+
+use caisson_plan::protocol;
+
+/// See `NativeError` in docs/internal/native-face.md.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// A stable code of ts/errors.ts.
+    pub code: String,
+    /// One line: what failed, on what, why.
+    pub message: String,
+    pub phase: Option<String>,
+    pub syscall: Option<String>,
+    /// Symbolic, `EPERM`.
+    pub errno: Option<String>,
+    pub path: Option<String>,
+    pub hint: Option<String>,
+    /// Problems of a document: (JSON path, message).
+    pub issues: Vec<(String, String)>,
+}
+
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    pub fn new(code: &str, phase: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), phase: Some(phase.into()), message: message.into(), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn on(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// A failing system call while doing `what`.
+    pub fn syscall(phase: &str, what: &str, error: &caisson_sys::Error) -> Self {
+        Self {
+            code: "ERR_SYSCALL".into(),
+            message: format!("{what}: {error}"),
+            phase: Some(phase.into()),
+            syscall: Some(error.call().into()),
+            errno: Some(error.errno_name()),
+            path: error.path().map(Into::into),
+            ..Self::default()
+        }
+    }
+
+    /// A failing call of the standard library on `path`.
+    pub fn io(phase: &str, what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let errno = error.raw_os_error().map(caisson_sys::errno_name);
+        let reason = errno.clone().unwrap_or_else(|| error.to_string());
+        Self { errno, ..Self::new("ERR_SYSCALL", phase, format!("{what} {}: {reason}", path.display())).on(path.display().to_string()) }
+    }
+}
+
+impl From<protocol::Failure> for Failure {
+    fn from(failure: protocol::Failure) -> Self {
+        Self {
+            code: failure.code,
+            message: failure.message,
+            phase: Some(failure.phase),
+            syscall: failure.syscall,
+            errno: (failure.errno != 0).then(|| caisson_sys::errno_name(failure.errno)),
+            path: failure.path,
+            hint: failure.hint,
+            issues: Vec::new(),
+        }
+    }
+}
+
+impl From<caisson_plan::SpecError> for Failure {
+    fn from(error: caisson_plan::SpecError) -> Self {
+        let code = if error.unsupported { "ERR_UNSUPPORTED_SPEC" } else { "ERR_INVALID_SPEC" };
+        let issues: Vec<_> = error.issues.into_iter().map(|issue| (issue.path, issue.message)).collect();
+        let text = issues.iter().map(|(path, message)| if path.is_empty() { message.clone() } else { format!("{path}: {message}") });
+        Self { issues: issues.clone(), ..Self::new(code, "validate", format!("config.json: {}", text.collect::<Vec<_>>().join("; "))) }
+    }
+}

@@ -1,0 +1,30 @@
+//! Starts, watches and ends containers for one Node environment: a spawner thread, a reactor thread, a guard process,
+//! the state directory. Knows nothing of Node; the binding converts. docs/internal/process-model.md tells who does what.
+#![forbid(unsafe_code)]
+
+mod cgroups;
+mod clock;
+mod container;
+mod create;
+mod denied;
+mod destroy;
+mod engine;
+mod facts;
+mod failure;
+mod guard;
+mod idmap;
+mod prepare;
+mod program;
+mod reactor;
+mod request;
+mod start;
+mod state;
+mod status;
+mod watch;
+
+pub use engine::Engine;
+pub use facts::Facts;
+pub use failure::{Failure, Result};
+pub use prepare::decide;
+pub use request::{CreateRequest, Created, DestroyRequest, Event, Handle, Reply, Stdio, Token};
+pub use status::{Status, signal, status};

@@ -1,0 +1,71 @@
+//! What is asked of the engine and what it answers; the shapes of docs/internal/native-face.md.
+
+use std::path::PathBuf;
+
+use crate::Failure;
+
+/// Number of one container within one engine.
+pub type Handle = u64;
+/// Number of one request within one engine.
+pub type Token = u32;
+
+/// One of the three standard streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdio {
+    Null,
+    Pipe,
+    /// A descriptor of the caller's, duplicated at once.
+    Descriptor(i32),
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateRequest {
+    pub id: String,
+    pub root: PathBuf,
+    pub bundle: PathBuf,
+    pub config: Option<String>,
+    pub stdio: [Stdio; 3],
+    pub attached: bool,
+    pub pivot: bool,
+    pub new_keyring: bool,
+    pub preserve_fds: u32,
+    pub rootless: Option<bool>,
+    pub cgroup_disabled: bool,
+    pub console_socket: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DestroyRequest {
+    pub root: PathBuf,
+    pub id: String,
+    pub force: bool,
+}
+
+/// Descriptors in here belong to whoever receives the reply.
+#[derive(Debug, Default)]
+pub struct Created {
+    pub handle: Handle,
+    /// `true`: runtime hooks are to run now, then `proceed`.
+    pub hooks: bool,
+    pub pid: i32,
+    pub start_time: u64,
+    pub stdin: Option<std::os::fd::OwnedFd>,
+    pub stdout: Option<std::os::fd::OwnedFd>,
+    pub stderr: Option<std::os::fd::OwnedFd>,
+    pub console: Option<std::os::fd::OwnedFd>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum Reply {
+    Created(Created),
+    Watching(Handle),
+    Done,
+}
+
+#[derive(Debug)]
+pub enum Event {
+    Reply { token: Token, result: Result<Reply, Failure> },
+    /// Both `None`: the kernel cannot tell.
+    Exit { handle: Handle, code: Option<i32>, signal: Option<i32>, oom_killed: bool },
+}
