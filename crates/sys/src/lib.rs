@@ -19,6 +19,7 @@ pub mod signal;
 pub mod terminal;
 
 // owned by the binding
+pub mod console;
 pub mod descriptor;
 pub mod lock;
 pub mod memfd;

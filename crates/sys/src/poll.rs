@@ -1,6 +1,6 @@
 //! epoll and eventfd for the reactor; poll for the helper.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll};
@@ -85,6 +85,38 @@ pub fn readable<const N: usize>(descriptors: [&OwnedFd; N], timeout: Option<Dura
             Err(e) => return Err(Error::new("poll", format!("{N} descriptors"), e.raw_os_error())),
         }
     }
+}
+
+/// What to wait for on a descriptor; neither: it is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interest {
+    pub read: bool,
+    pub write: bool,
+}
+
+/// Waits until one of the descriptors can be read or written as asked, or is at its end or in error; says which.
+/// All false: `timeout` passed.
+pub fn ready<const N: usize>(
+    wanted: [(BorrowedFd<'_>, Interest); N],
+    timeout: Option<Duration>,
+) -> Result<[bool; N]> {
+    let flags = |Interest { read, write }| {
+        (if read { PollFlags::IN } else { PollFlags::empty() })
+            | if write { PollFlags::OUT } else { PollFlags::empty() }
+    };
+    // poll(2) reports the end of a descriptor even where nothing is asked of it: such ones stay out of the set.
+    let mut set: Vec<_> = wanted
+        .iter()
+        .filter(|(_, i)| i.read || i.write)
+        .map(|(fd, i)| PollFd::from_borrowed_fd(*fd, flags(*i)))
+        .collect();
+    let limit = timeout.map(timespec);
+    match rustix::event::poll(&mut set, limit.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(e) => return Err(Error::new("poll", format!("{N} descriptors"), e.raw_os_error())),
+    }
+    let mut polled = set.iter();
+    Ok(wanted.map(|(_, i)| (i.read || i.write) && polled.next().is_some_and(|fd| !fd.revents().is_empty())))
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -1,0 +1,190 @@
+//! The command's terminal: bytes go between a container's pty and our own standard streams without passing through
+//! JavaScript. One thread per terminal; it ends with the pty's last user, or with the container.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use caisson_sys::console::{self, RawMode, Size};
+use caisson_sys::{poll, poll::Interest, terminal};
+use rustix::io::Errno;
+
+use crate::failure::{Failure, Result};
+
+/// SIGWINCH reaches Node's main thread only, and installing a handler is not for a library: the size is looked at.
+const SIZE_INTERVAL: Duration = Duration::from_millis(150);
+
+/// A pipe that is ready takes this much without blocking (PIPE_BUF).
+const CHUNK: usize = 4096;
+
+/// Our own side of a terminal.
+pub struct Streams<'fd> {
+    pub input: BorrowedFd<'fd>,
+    pub output: BorrowedFd<'fd>,
+}
+
+/// Copies until the pty has no user any more, or `container` (a pidfd) has ended and its last output is written.
+/// Our input is put in raw mode meanwhile if it is a terminal. The end of our input is not passed on.
+/// COMPAT(runc): the peers do not turn it into a Ctrl-D either.
+pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_>) -> Result<()> {
+    let failed = |e: caisson_sys::Error| Failure::syscall("start", "cannot proxy the terminal", &e);
+    console::set_nonblocking(master).map_err(failed)?;
+    let size_of_ours = || console::size(streams.input).or_else(|| console::size(streams.output));
+    let mut size = None;
+    let raw = RawMode::enter(streams.input).map_err(failed)?;
+    let mut to_container = Flow::default();
+    let mut to_us = Flow::default();
+    let mut input_open = true;
+    let mut container = container.map(AsFd::as_fd);
+    loop {
+        let now = size_of_ours();
+        if now != size {
+            resize(master, now);
+            size = now;
+        }
+        let wanted = [
+            (streams.input, Interest { read: input_open && to_container.is_empty(), write: false }),
+            (master.as_fd(), Interest { read: to_us.is_empty(), write: !to_container.is_empty() }),
+            (streams.output, Interest { read: false, write: !to_us.is_empty() }),
+            // Not polled once it has ended: it would be ready for ever.
+            (
+                container.unwrap_or(master.as_fd()),
+                Interest { read: container.is_some() && to_us.is_empty(), write: false },
+            ),
+        ];
+        let ready = poll::ready(wanted, now.map(|_| SIZE_INTERVAL)).map_err(failed)?;
+        if ready[0] && input_open {
+            input_open = to_container.fill(streams.input)?;
+        }
+        if ready[1] {
+            if to_us.is_empty() && !to_us.fill(master.as_fd())? {
+                break;
+            }
+            if !to_container.is_empty() {
+                to_container.drain(master.as_fd())?;
+            }
+        }
+        if !to_us.is_empty() && ready[2] && !to_us.drain(streams.output)? {
+            break; // nobody reads our output any more
+        }
+        if ready[3] && container.take().is_some() {
+            // What it wrote before its end is in the pty already. A process that left the container may still hold the pty.
+            while to_us.fill(master.as_fd())? && !to_us.is_empty() {
+                while !to_us.is_empty() {
+                    let output = (streams.output, Interest { read: false, write: true });
+                    poll::ready([output], None).map_err(failed)?;
+                    to_us.drain(streams.output)?;
+                }
+            }
+            break;
+        }
+    }
+    drop(raw);
+    Ok(())
+}
+
+fn resize(master: &OwnedFd, size: Option<Size>) {
+    // A terminal without a size (a serial line) says 0: the container's own setting stays.
+    if let Some(Size { columns, rows }) = size.filter(|size| size.columns > 0 && size.rows > 0) {
+        // Only the pty can refuse, at its end; the copy notices that itself.
+        let _ = terminal::set_size(master.as_fd(), columns, rows);
+    }
+}
+
+/// What was read on one side and not yet written on the other.
+#[derive(Default)]
+struct Flow {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Flow {
+    fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// `false` at the end: of a file, or (EIO) of a pty whose last user is gone.
+    fn fill(&mut self, from: BorrowedFd<'_>) -> Result<bool> {
+        let mut buffer = [0; CHUNK];
+        let (count, open) = match rustix::io::read(from, &mut buffer) {
+            Ok(0) | Err(Errno::IO) => (0, false),
+            Ok(count) => (count, true),
+            Err(Errno::AGAIN | Errno::INTR) => (0, true),
+            Err(errno) => return Err(broken("read", errno)),
+        };
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&buffer[..count]);
+        self.written = 0;
+        Ok(open)
+    }
+
+    /// `false`: the other side is gone, the bytes are dropped.
+    fn drain(&mut self, to: BorrowedFd<'_>) -> Result<bool> {
+        match rustix::io::write(to, &self.bytes[self.written..]) {
+            Ok(count) => self.written += count,
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(Errno::IO | Errno::PIPE) => {
+                self.written = self.bytes.len();
+                return Ok(false);
+            }
+            Err(errno) => return Err(broken("write", errno)),
+        }
+        Ok(true)
+    }
+}
+
+fn broken(call: &'static str, errno: Errno) -> Failure {
+    let error = caisson_sys::Error::new(call, "a standard stream", errno.raw_os_error());
+    Failure::syscall("start", "cannot proxy the terminal", &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use caisson_sys::descriptor;
+    use rustix::pty::OpenptFlags;
+    use std::io::{Read, Write};
+
+    fn pty() -> (OwnedFd, OwnedFd) {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let peer = terminal::open_peer(master.as_fd()).unwrap();
+        (master, peer)
+    }
+
+    #[test]
+    fn bytes_go_both_ways_until_the_last_user_is_gone() {
+        let (master, peer) = pty();
+        terminal::clear_onlcr(peer.as_fd()).unwrap();
+        let ((input, ours), (result, output)) = (descriptor::pipe().unwrap(), descriptor::pipe().unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                proxy(&master, None, &Streams { input: input.as_fd(), output: output.as_fd() }).unwrap()
+            });
+            std::fs::File::from(ours).write_all(b"question\n").unwrap(); // and the end of input
+            let mut peer = std::fs::File::from(peer);
+            let mut line = [0; 64];
+            let count = peer.read(&mut line).unwrap();
+            assert_eq!(&line[..count], b"question\n");
+            peer.write_all(&[b'x'; 20_000]).unwrap();
+        });
+        drop(output);
+        let mut seen = Vec::new();
+        std::fs::File::from(result).read_to_end(&mut seen).unwrap();
+        assert_eq!(seen.len(), "question\n".len() + 20_000); // the echo, then the answer
+    }
+
+    #[test]
+    fn the_size_of_our_terminal_is_the_size_of_theirs() {
+        let ((master, peer), (_ours, terminal_of_ours)) = (pty(), pty());
+        terminal::set_size(terminal_of_ours.as_fd(), 91, 37).unwrap();
+        let (sleeper, seen) = (descriptor::pipe().unwrap(), peer);
+        std::thread::scope(|scope| {
+            let streams = Streams { input: terminal_of_ours.as_fd(), output: terminal_of_ours.as_fd() };
+            let ended = &sleeper.0;
+            scope.spawn(move || proxy(&master, Some(ended), &streams).unwrap());
+            while console::size(&seen) != Some(Size { columns: 91, rows: 37 }) {
+                std::thread::yield_now();
+            }
+            drop(sleeper.1); // the container ends, the pty stays open
+        });
+    }
+}
