@@ -22,7 +22,11 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
     let decided = prepare::decide(request, facts)?;
     let handle = shared.next_serial();
     let begun = prepare::begin(request, &decided, facts, &shared.program, |directory, cgroups| {
-        if request.attached { with_guard(shared, |guard| guard.register(handle, directory, cgroups)) } else { Ok(()) }
+        if request.attached {
+            with_guard(shared, |guard| guard.register(handle, directory, cgroups))
+        } else {
+            Ok(())
+        }
     });
     let Begun { directory, mut state, cgroup, spawned, control, streams } = match begun {
         Ok(begun) => begun,
@@ -59,7 +63,8 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
     };
     let mut registry = shared.registry();
     let container = registry.containers.entry(handle).or_insert(container);
-    let watched = container.control.as_ref().map_or(Ok(()), |control| shared.watch(control, Key::Control(handle)));
+    let watched =
+        container.control.as_ref().map_or(Ok(()), |control| shared.watch(control, Key::Control(handle)));
     let watched = watched.and_then(|()| shared.watch(&container.pidfd, Key::Process(handle)));
     drop(registry);
     if let Err(failure) = watched {

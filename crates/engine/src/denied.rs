@@ -8,7 +8,9 @@ use crate::failure::Failure;
 pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32) -> Failure {
     let failure = Failure::syscall("spawn", "cannot create the container's first process", error);
     let errno = rustix::io::Errno::from_raw_os_error(error.errno());
-    if !error.call().starts_with("clone") || !matches!(errno, rustix::io::Errno::PERM | rustix::io::Errno::NOSPC | rustix::io::Errno::ACCESS) {
+    if !error.call().starts_with("clone")
+        || !matches!(errno, rustix::io::Errno::PERM | rustix::io::Errno::NOSPC | rustix::io::Errno::ACCESS)
+    {
         return failure;
     }
     if !user_namespace && euid != 0 {
@@ -18,7 +20,11 @@ pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32
     let hint = reason().unwrap_or_else(|| {
         "a sandbox around this process (a container's seccomp profile, a limit on namespaces) refuses new namespaces".into()
     });
-    Failure { code: if user_namespace { "ERR_USERNS_DENIED".into() } else { failure.code.clone() }, ..failure }.hint(hint)
+    Failure {
+        code: if user_namespace { "ERR_USERNS_DENIED".into() } else { failure.code.clone() },
+        ..failure
+    }
+    .hint(hint)
 }
 
 /// The first sysctl that forbids user namespaces to this user.
@@ -28,7 +34,10 @@ pub fn reason() -> Option<String> {
         return Some("user namespaces are switched off: sysctl -w user.max_user_namespaces=15000".into());
     }
     if value("/proc/sys/kernel/unprivileged_userns_clone") == Some(0) {
-        return Some("unprivileged user namespaces are switched off: sysctl -w kernel.unprivileged_userns_clone=1".into());
+        return Some(
+            "unprivileged user namespaces are switched off: sysctl -w kernel.unprivileged_userns_clone=1"
+                .into(),
+        );
     }
     if value("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
         return Some(

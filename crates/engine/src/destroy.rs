@@ -32,7 +32,11 @@ fn try_destroy(shared: &Shared, request: &DestroyRequest) -> Result<()> {
     }
     let Some(state) = directory.read_state()? else {
         // Made but never filled: its creator is at work right now, or was killed at once.
-        return if request.force { directory.remove() } else { Err(not_stopped(&request.id, Status::Creating)) };
+        return if request.force {
+            directory.remove()
+        } else {
+            Err(not_stopped(&request.id, Status::Creating))
+        };
     };
     let now = status::of(&directory, &state)?;
     // The peers delete a created container too, although the specification allows only a stopped one.
@@ -51,13 +55,19 @@ fn try_destroy(shared: &Shared, request: &DestroyRequest) -> Result<()> {
 
 /// COMPAT(runc): its sentence.
 fn not_stopped(id: &str, status: Status) -> Failure {
-    Failure::new("ERR_INVALID_STATE", "delete", format!("cannot delete container {id} that is not stopped: {}", status.name()))
+    Failure::new(
+        "ERR_INVALID_STATE",
+        "delete",
+        format!("cannot delete container {id} that is not stopped: {}", status.name()),
+    )
 }
 
 /// The container if it is this engine's, out of the registry, killed where `force` allows it.
 fn take_own(shared: &Shared, root: &Path, id: &str, force: bool) -> Result<Option<Container>> {
     let mut registry = shared.registry();
-    let Some(handle) = registry.containers.values().find(|c| c.state.id == id && c.root == root).map(|c| c.handle) else {
+    let Some(handle) =
+        registry.containers.values().find(|c| c.state.id == id && c.root == root).map(|c| c.handle)
+    else {
         return Ok(None);
     };
     let Some(container) = registry.containers.get(&handle) else { return Ok(None) };
@@ -74,8 +84,14 @@ fn take_own(shared: &Shared, root: &Path, id: &str, force: bool) -> Result<Optio
         gone(&process, id)?;
         registry = shared.registry();
     }
-    let taken = registry.containers.remove(&handle);
+    let mut taken = registry.containers.remove(&handle);
     drop(registry);
+    if let Some(token) = taken.as_mut().and_then(|container| container.token.take()) {
+        shared.reply(
+            token,
+            Err(Failure::new("ERR_INVALID_STATE", "setup", "the container was deleted while it was created")),
+        );
+    }
     if let Some(container) = taken.as_ref().filter(|container| container.stage != Stage::Ended) {
         report_exit(shared, container);
     }
@@ -90,8 +106,6 @@ fn report_exit(shared: &Shared, container: &Container) {
         let (code, signal) = crate::reactor::split(exit);
         let oom_killed = exit.is_some_and(|exit| container.oom_killed(exit));
         shared.emit(Event::Exit { handle: container.handle, code, signal, oom_killed });
-    } else if let Some(token) = container.token {
-        shared.reply(token, Err(Failure::new("ERR_INVALID_STATE", "setup", "the container was deleted while it was created")));
     }
 }
 
@@ -118,6 +132,10 @@ pub(crate) fn abandon(shared: &Shared, handle: Handle, failure: Failure) {
         let _ = shared.poller.remove(&*container.pidfd);
         container.kill();
         let _ = pidfd::wait(&*container.pidfd, true);
+    }
+    if let Some(cgroup) = &container.cgroup {
+        // A helper that failed between two clones may have left a process that we were not told of.
+        let _ = cgroup.kill_all();
     }
     let _ = remove_own(shared, container);
     if let Some(token) = token {
@@ -149,8 +167,12 @@ pub(crate) fn all_attached(shared: &Shared) {
 fn gone(process: &OwnedFd, id: &str) -> Result<()> {
     match poll::readable([process], Some(PATIENCE)) {
         Ok([true]) => Ok(()),
-        Ok(_) => Err(Failure::new("ERR_TIMEOUT", "delete", format!("container {id} does not end {PATIENCE:?} after SIGKILL"))
-            .hint("its process is stuck in the kernel, often on a network file system; delete it again later")),
+        Ok(_) => Err(Failure::new(
+            "ERR_TIMEOUT",
+            "delete",
+            format!("container {id} does not end {PATIENCE:?} after SIGKILL"),
+        )
+        .hint("its process is stuck in the kernel, often on a network file system; delete it again later")),
         Err(error) => Err(Failure::syscall("delete", "cannot wait for the container's process", &error)),
     }
 }

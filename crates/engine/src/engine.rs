@@ -2,21 +2,23 @@
 //! themselves. Jobs run on the spawner, in order; waiting is the reactor's.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use caisson_sys::poll::{Poller, Waker};
+use caisson_sys::{descriptor, process};
 
-use crate::container::Container;
+use crate::container::{Container, Stage};
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
 use crate::guard::Guard;
 use crate::program::Program;
+use crate::proxy::{self, Streams};
 use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
 use crate::start::StartConnection;
 use crate::watch::Watched;
@@ -38,6 +40,20 @@ pub(crate) enum Job {
     Abandon(Handle, Box<Failure>),
 }
 
+impl Job {
+    /// The request that waits for it.
+    fn token(&self) -> Option<Token> {
+        match self {
+            Self::Create(token, _)
+            | Self::Proceed(token, _)
+            | Self::Start(token, ..)
+            | Self::Destroy(token, _)
+            | Self::Watch(token, ..) => Some(*token),
+            Self::Abandon(..) => None,
+        }
+    }
+}
+
 /// Everything the threads share.
 pub(crate) struct Shared {
     sink: Box<dyn Fn(Event) + Send + Sync>,
@@ -47,6 +63,8 @@ pub(crate) struct Shared {
     pub waker: Waker,
     pub registry: Mutex<Registry>,
     pub guard: Mutex<Option<Guard>>,
+    /// The environment is gone: nobody hears events any more, and only living containers are a reason to go on.
+    closed: AtomicBool,
     serial: AtomicU64,
     jobs: Mutex<Option<Sender<Job>>>,
 }
@@ -61,8 +79,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    fn is_idle(&self) -> bool {
-        self.pending == 0 && self.containers.is_empty() && self.starts.is_empty() && self.watched.is_empty()
+    fn is_idle(&self, closed: bool) -> bool {
+        let over = |container: &Container| closed && container.stage == Stage::Ended;
+        self.pending == 0
+            && self.starts.is_empty()
+            && (closed || self.watched.is_empty())
+            && self.containers.values().all(over)
     }
 }
 
@@ -111,6 +133,7 @@ impl Engine {
             waker: Waker::new().map_err(failed)?,
             registry: Mutex::default(),
             guard: Mutex::default(),
+            closed: AtomicBool::new(false),
             serial: AtomicU64::new(1),
             jobs: Mutex::default(),
         };
@@ -142,6 +165,29 @@ impl Engine {
         self.submit(|token| Job::Watch(token, root, id))
     }
 
+    /// Copies between the terminal whose master is `master` (duplicated, never closed) and descriptors 0 and 1 of this
+    /// process, until nobody uses it any more or the container `handle` has ended. Answered by [`Reply::Done`].
+    pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let mut registry = self.shared.registry();
+        registry.pending += 1;
+        let process =
+            handle.and_then(|handle| registry.containers.get(&handle)).map(|c| Arc::clone(&c.pidfd));
+        drop(registry);
+        let shared = Arc::clone(&self.shared);
+        let work = move || {
+            let streams = Streams { input: process::standard(0), output: process::standard(1) };
+            let result = descriptor::duplicate(master)
+                .map_err(|e| Failure::syscall("start", "cannot proxy the terminal", &e))
+                .and_then(|master| proxy::proxy(&master, process.as_deref(), &streams));
+            shared.reply(token, result.map(|()| Reply::Done));
+        };
+        if let Err(error) = thread::Builder::new().name("caisson-terminal".into()).spawn(work) {
+            self.shared.reply(token, Err(no_thread(&error)));
+        }
+        token
+    }
+
     /// Forgets a container without touching it. A detached one runs on; its exit is no longer reported.
     pub fn release(&self, handle: Handle) {
         let mut registry = self.shared.registry();
@@ -163,6 +209,7 @@ impl Engine {
 
     /// Kills this engine's attached containers and removes all that belongs to them. Called when the environment ends.
     pub fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
         destroy::all_attached(&self.shared);
     }
 
@@ -209,58 +256,75 @@ impl Shared {
 
     /// Watches a descriptor; `key` says what it is.
     pub fn watch(&self, fd: &OwnedFd, key: Key) -> Result<()> {
-        self.poller.add(fd, key.encode()).map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
+        self.poller
+            .add(fd, key.encode())
+            .map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
     }
 
     /// Hands a job to the spawner, starting the threads where none run.
     pub fn post(&self, job: Job, this: &Arc<Self>) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = match jobs.as_ref().map(|sender| sender.send(job)) {
-            Some(Ok(())) => return,
-            Some(Err(unsent)) => unsent.0, // cannot happen: the spawner takes the sender away before it ends
+        let job = match jobs.as_ref() {
             None => job,
+            Some(sender) => match sender.send(job) {
+                Ok(()) => return,
+                Err(unsent) => unsent.0, // the spawner has died of a panic: a new one takes over
+            },
         };
+        let token = job.token();
         let (sender, receiver) = channel();
         // A receiver that was just made cannot be gone.
         let _ = sender.send(job);
-        *jobs = Some(sender);
-        drop(jobs);
-        let (spawner, waiter) = (Arc::clone(this), Arc::clone(this));
-        let threads = [
-            thread::Builder::new().name("caisson-spawner".into()).spawn(move || spawner.serve(&receiver)),
-            thread::Builder::new().name("caisson-reactor".into()).spawn(move || reactor::run(&waiter)),
-        ];
-        if threads.iter().any(std::result::Result::is_err) {
-            // Without a thread nothing will ever answer: the process is out of threads, and saying so beats hanging.
-            *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            self.waker.wake();
-        }
-    }
-
-    /// The spawner thread. Attached containers are killed by the kernel when it ends (PDEATHSIG), so it outlives them.
-    fn serve(self: &Arc<Self>, jobs: &Receiver<Job>) {
-        loop {
-            match jobs.recv_timeout(LINGER) {
-                Ok(job) => self.run(job),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    let mut sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !self.registry().is_idle() {
-                        continue;
-                    }
-                    // Under the lock nobody can have sent a job: with none pending the registry would not be idle.
-                    *sender = None;
-                    break;
+        match Self::start_threads(this, receiver) {
+            Ok(()) => *jobs = Some(sender),
+            Err(error) => {
+                drop(jobs);
+                if let Some(token) = token {
+                    self.reply(token, Err(no_thread(&error)));
                 }
             }
         }
-        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.waker.wake();
     }
 
-    /// Whether the reactor has to go on.
-    pub fn is_running(&self) -> bool {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    fn start_threads(this: &Arc<Self>, jobs: Receiver<Job>) -> std::io::Result<()> {
+        let running = Arc::new(AtomicBool::new(true));
+        let (spawner, waiter, runs) = (Arc::clone(this), Arc::clone(this), Arc::clone(&running));
+        let waiter = thread::Builder::new()
+            .name("caisson-reactor".into())
+            .spawn(move || reactor::run(&waiter, &runs))?;
+        let runs = Arc::clone(&running);
+        let spawned = thread::Builder::new()
+            .name("caisson-spawner".into())
+            .spawn(move || spawner.serve(&jobs, &runs, waiter));
+        if spawned.is_err() {
+            running.store(false, Ordering::Release);
+            this.waker.wake();
+        }
+        spawned.map(drop)
+    }
+
+    /// The spawner thread. Attached containers are killed by the kernel when it ends (PDEATHSIG), so it outlives them.
+    fn serve(self: &Arc<Self>, jobs: &Receiver<Job>, running: &AtomicBool, reactor: JoinHandle<()>) {
+        loop {
+            match jobs.recv_timeout(LINGER) {
+                Ok(job) => self.run(job),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    let mut sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !self.registry().is_idle(self.closed.load(Ordering::Acquire)) {
+                        continue;
+                    }
+                    // Under the lock nobody can send a job: what comes next waits for it and starts new threads, which
+                    // therefore never meet the old reactor or the old guard.
+                    running.store(false, Ordering::Release);
+                    self.waker.wake();
+                    let _ = reactor.join();
+                    *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    *sender = None;
+                    return;
+                }
+            }
+        }
     }
 
     fn run(self: &Arc<Self>, job: Job) {
@@ -273,6 +337,11 @@ impl Shared {
             Job::Abandon(handle, failure) => destroy::abandon(self, handle, *failure),
         }
     }
+}
+
+fn no_thread(error: &std::io::Error) -> Failure {
+    Failure::new("ERR_SYSCALL", "prepare", format!("cannot start a thread: {error}"))
+        .hint("a limit on processes (ulimit -u, pids.max of the cgroup) is reached")
 }
 
 #[cfg(test)]

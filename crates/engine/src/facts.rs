@@ -28,7 +28,8 @@ pub struct Facts {
 impl Facts {
     pub fn gather() -> Result<Self> {
         let pid = std::process::id().cast_signed();
-        let (_, start_time) = pidfd::state_and_start_time(pid).map_err(|e| Failure::syscall("prepare", "cannot read our own start time", &e))?;
+        let (_, start_time) = pidfd::state_and_start_time(pid)
+            .map_err(|e| Failure::syscall("prepare", "cannot read our own start time", &e))?;
         let euid = rustix::process::geteuid().as_raw();
         Ok(Self {
             euid,

@@ -55,7 +55,11 @@ impl Failure {
     pub fn io(phase: &str, what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error().map(caisson_sys::errno_name);
         let reason = errno.clone().unwrap_or_else(|| error.to_string());
-        Self { errno, ..Self::new("ERR_SYSCALL", phase, format!("{what} {}: {reason}", path.display())).on(path.display().to_string()) }
+        Self {
+            errno,
+            ..Self::new("ERR_SYSCALL", phase, format!("{what} {}: {reason}", path.display()))
+                .on(path.display().to_string())
+        }
     }
 }
 
@@ -78,7 +82,15 @@ impl From<caisson_plan::SpecError> for Failure {
     fn from(error: caisson_plan::SpecError) -> Self {
         let code = if error.unsupported { "ERR_UNSUPPORTED_SPEC" } else { "ERR_INVALID_SPEC" };
         let issues: Vec<_> = error.issues.into_iter().map(|issue| (issue.path, issue.message)).collect();
-        let text = issues.iter().map(|(path, message)| if path.is_empty() { message.clone() } else { format!("{path}: {message}") });
-        Self { issues: issues.clone(), ..Self::new(code, "validate", format!("config.json: {}", text.collect::<Vec<_>>().join("; "))) }
+        let text =
+            issues.iter().map(
+                |(path, message)| {
+                    if path.is_empty() { message.clone() } else { format!("{path}: {message}") }
+                },
+            );
+        Self {
+            issues: issues.clone(),
+            ..Self::new(code, "validate", format!("config.json: {}", text.collect::<Vec<_>>().join("; ")))
+        }
     }
 }

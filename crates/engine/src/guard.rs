@@ -34,22 +34,40 @@ impl Guard {
         ];
         let spawned = program
             .start(|program| {
-                spawn(&Spawn { program, arguments: &[c"caisson-init", c"guard"], environment: &[], descriptors: &descriptors, namespaces: 0, cgroup: None })
+                spawn(&Spawn {
+                    program,
+                    arguments: &[c"caisson-init", c"guard"],
+                    environment: &[],
+                    descriptors: &descriptors,
+                    namespaces: 0,
+                    cgroup: None,
+                })
             })
             .map_err(failed)?;
         Ok(Self { socket: ours, process: spawned.pidfd })
     }
 
     /// Tells the guard of a container before it exists, and waits until it knows.
-    pub fn register(&self, token: u64, state_directory: &Path, cgroup_directories: Vec<String>) -> Result<()> {
+    pub fn register(
+        &self,
+        token: u64,
+        state_directory: &Path,
+        cgroup_directories: Vec<String>,
+    ) -> Result<()> {
         let state_directory = state_directory.display().to_string();
         self.send(&GuardRequest::Register { token, state_directory, cgroup_directories }, &[])?;
         // A guard answers within microseconds; a minute without an answer means that it is stopped, and waiting longer would not help.
         let [ready] = poll::readable([&self.socket], Some(Duration::from_mins(1))).map_err(|e| lost(&e))?;
-        let message = if ready { socket::receive(&self.socket, MAX_MESSAGE, false).map_err(|e| lost(&e))? } else { None };
+        let message = if ready {
+            socket::receive(&self.socket, MAX_MESSAGE, false).map_err(|e| lost(&e))?
+        } else {
+            None
+        };
         match message.map(|m| protocol::decode::<GuardReply>(&m.bytes)) {
             Some(Ok(GuardReply::Registered { token: answered })) if answered == token => Ok(()),
-            _ => Err(Failure::new("ERR_SYSCALL", "spawn", "the guard process did not acknowledge a container")),
+            _ => {
+                Err(Failure::new("ERR_SYSCALL", "spawn", "the guard process did not acknowledge a container"))
+            }
         }
     }
 
@@ -69,7 +87,8 @@ impl Guard {
     }
 
     fn send(&self, request: &GuardRequest, descriptors: &[&OwnedFd]) -> Result<()> {
-        let bytes = protocol::encode(request).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
+        let bytes =
+            protocol::encode(request).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
         socket::send(&self.socket, &bytes, descriptors).map_err(|e| lost(&e))
     }
 }

@@ -15,6 +15,7 @@ mod guard;
 mod idmap;
 mod prepare;
 mod program;
+mod proxy;
 mod reactor;
 mod request;
 mod start;

@@ -13,8 +13,10 @@ use crate::facts::Facts;
 use crate::failure::{Failure, Result};
 use crate::program::Program;
 use crate::request::{CreateRequest, Stdio};
-use crate::state::{CgroupState, Phase, START_SOCKET, StateDirectory, StateFile};
+use crate::state::{CgroupState, Phase, START_SOCKET, StateDirectory, StateFile, check_id};
 use crate::{cgroups, clock, denied, idmap};
+
+const CLONE_NEWPID: u64 = 0x2000_0000;
 
 /// A decided container: nothing of it exists yet.
 pub struct Decided {
@@ -27,13 +29,15 @@ pub struct Decided {
 
 /// Reads, validates and plans. No side effect; `caisson plan` stops here.
 pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
+    check_id(&request.id)?;
     let bytes = read_config(request)?;
     let config = Config::parse(&bytes)?;
     let rootless = request.rootless.unwrap_or_else(|| facts.rootless());
     let placement = if request.cgroup_disabled {
         None
     } else {
-        let wanted = caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
+        let wanted =
+            caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
         Some(facts.cgroup.place(&wanted).map_err(cgroups::failure)?)
     };
     let options = caisson_plan::Options {
@@ -62,12 +66,16 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
 }
 
 fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
-    let invalid = |message: String, path: &Path| Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(path.display().to_string());
+    let invalid = |message: String, path: &Path| {
+        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(path.display().to_string())
+    };
     let bundle = &request.bundle;
     match fs::metadata(bundle) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(invalid(format!("the bundle {} is not a directory", bundle.display()), bundle)),
-        Err(error) => return Err(invalid(format!("the bundle {} cannot be opened: {error}", bundle.display()), bundle)),
+        Err(error) => {
+            return Err(invalid(format!("the bundle {} cannot be opened: {error}", bundle.display()), bundle));
+        }
     }
     if let Some(text) = &request.config {
         return Ok(text.clone().into_bytes());
@@ -75,7 +83,9 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
     let path = bundle.join("config.json");
     fs::read(&path).map_err(|error| match error.kind() {
         // COMPAT(runc): its sentence for a bundle without a configuration.
-        std::io::ErrorKind::NotFound => invalid(format!("JSON specification file {} not found", path.display()), &path),
+        std::io::ErrorKind::NotFound => {
+            invalid(format!("JSON specification file {} not found", path.display()), &path)
+        }
         _ => invalid(format!("cannot read {}: {error}", path.display()), &path),
     })
 }
@@ -83,10 +93,15 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
 /// SECURITY: CVE-2019-19921 and its kin — a root file system that is a symbolic link could be swapped after this check;
 /// the helper refuses one again when it opens it.
 fn check_rootfs(rootfs: &Path) -> Result<()> {
-    let invalid = |message: String| Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(rootfs.display().to_string());
+    let invalid = |message: String| {
+        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(rootfs.display().to_string())
+    };
     match fs::symlink_metadata(rootfs) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(metadata) if metadata.is_symlink() => Err(invalid(format!("root.path {} is a symbolic link; name the directory itself", rootfs.display()))),
+        Ok(metadata) if metadata.is_symlink() => Err(invalid(format!(
+            "root.path {} is a symbolic link; name the directory itself",
+            rootfs.display()
+        ))),
         Ok(_) => Err(invalid(format!("root.path {} is not a directory", rootfs.display()))),
         Err(error) => Err(invalid(format!("root.path {} cannot be opened: {error}", rootfs.display()))),
     }
@@ -95,7 +110,11 @@ fn check_rootfs(rootfs: &Path) -> Result<()> {
 fn check_terminal(config: &Config, request: &CreateRequest) -> Result<()> {
     if request.console_socket.is_some() && !config.terminal() {
         // COMPAT(runc): its sentence.
-        return Err(Failure::new("ERR_INVALID_OPTION", "validate", "cannot use console socket if runc will not detach or allocate tty"));
+        return Err(Failure::new(
+            "ERR_INVALID_OPTION",
+            "validate",
+            "cannot use console socket if runc will not detach or allocate tty",
+        ));
     }
     Ok(())
 }
@@ -122,7 +141,9 @@ pub fn begin(
     let directory = StateDirectory::create(&request.root, &request.id)?;
     let mut cgroup = None;
     match begin_in(request, decided, facts, program, register, &directory, &mut cgroup) {
-        Ok((state, spawned, control, streams)) => Ok(Begun { directory, state, cgroup, spawned, control, streams }),
+        Ok((state, spawned, control, streams)) => {
+            Ok(Begun { directory, state, cgroup, spawned, control, streams })
+        }
         Err(failure) => {
             if let Some(cgroup) = cgroup {
                 let _ = cgroup.remove();
@@ -144,17 +165,27 @@ fn begin_in(
     directory: &StateDirectory,
     cgroup: &mut Option<caisson_cgroup::Cgroup>,
 ) -> Result<Parts> {
-    let directories: Vec<String> = decided.placement.iter().flat_map(caisson_cgroup::Placement::directories).map(|d| d.display().to_string()).collect();
+    let directories: Vec<String> = decided
+        .placement
+        .iter()
+        .flat_map(caisson_cgroup::Placement::directories)
+        .map(|d| d.display().to_string())
+        .collect();
     let state = initial_state(request, decided, facts, directories.clone());
     directory.write_config(&decided.bytes)?;
     directory.write_state(&state)?;
     if let Some(placement) = &decided.placement {
-        *cgroup = Some(placement.create(decided.config.resources()).map_err(cgroups::failure)?);
+        *cgroup = placement.create(decided.config.resources()).map_err(cgroups::failure)?;
     }
-    let failed = |what: &str| { let what = what.to_owned(); move |e: caisson_sys::Error| Failure::syscall("prepare", &what, &e) };
-    let listener = socket::listen(&directory.fd, START_SOCKET).map_err(failed("cannot make the start socket"))?;
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |e: caisson_sys::Error| Failure::syscall("prepare", &what, &e)
+    };
+    let listener =
+        socket::listen(&directory.fd, START_SOCKET).map_err(failed("cannot make the start socket"))?;
     let (control, theirs) = socket::pair().map_err(failed("cannot make the control socket"))?;
-    let encoded = protocol::encode(&decided.plan).map_err(|e| Failure::new("ERR_INVALID_SPEC", "prepare", e.to_string()))?;
+    let encoded = protocol::encode(&decided.plan)
+        .map_err(|e| Failure::new("ERR_INVALID_SPEC", "prepare", e.to_string()))?;
     let plan = memfd::data("caisson-plan", &encoded).map_err(failed("cannot make the plan"))?;
     let (streams, mut inherited) = streams(&request.stdio, decided.config.terminal())?;
     inherited.extend([(theirs, fd::CONTROL), (plan, fd::PLAN), (listener, fd::START)]);
@@ -180,7 +211,8 @@ fn begin_in(
         })
         .map_err(|e| denied::clone_failure(&e, decided.plan.user_namespace.is_some(), facts.euid))?;
     let finished = (|| {
-        if let Some(namespace) = decided.plan.user_namespace.as_ref().filter(|_| decided.plan.join.is_empty()) {
+        if let Some(namespace) = decided.plan.user_namespace.as_ref().filter(|_| decided.plan.join.is_empty())
+        {
             idmap::write(spawned.pid, namespace, facts.euid, facts.egid)?;
             send_proceed(&control)?;
         }
@@ -195,15 +227,23 @@ fn begin_in(
 }
 
 pub fn send_proceed(control: &OwnedFd) -> Result<()> {
-    let bytes = protocol::encode(&protocol::Command::Proceed).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
+    let bytes = protocol::encode(&protocol::Command::Proceed)
+        .map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
     match socket::send(control, &bytes, &[]) {
         // A helper that is gone has left its reason in the socket, or its exit status says it.
-        Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => Err(Failure::syscall("spawn", "cannot let the container proceed", &error)),
+        Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
+            Err(Failure::syscall("spawn", "cannot let the container proceed", &error))
+        }
         _ => Ok(()),
     }
 }
 
-fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts, directories: Vec<String>) -> StateFile {
+fn initial_state(
+    request: &CreateRequest,
+    decided: &Decided,
+    facts: &Facts,
+    directories: Vec<String>,
+) -> StateFile {
     StateFile {
         version: 1,
         id: request.id.clone(),
@@ -222,7 +262,8 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts, dire
         start_time: None,
         cgroup: CgroupState { mode: facts.cgroup.mode.name().to_owned(), directories },
         terminal: decided.config.terminal(),
-        pid_namespace: decided.config.has_pid_namespace(),
+        // A joined one does not end with the container's first process.
+        pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join) & CLONE_NEWPID != 0,
     }
 }
 

@@ -22,9 +22,12 @@ impl Program {
     /// Calls `start` with the program. `EACCES` and `ETXTBSY` (design D2: a container changed the file's mode, or opened
     /// it for writing while nothing executed it) lead to a fresh copy and one more try.
     pub fn start<T>(&self, start: impl Fn(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
-        let spoilt = [rustix::io::Errno::ACCESS, rustix::io::Errno::TXTBSY].map(rustix::io::Errno::raw_os_error);
+        let spoilt =
+            [rustix::io::Errno::ACCESS, rustix::io::Errno::TXTBSY].map(rustix::io::Errno::raw_os_error);
         match start(self.file(false)?.as_fd()) {
-            Err(error) if error.call() == "execveat" && spoilt.contains(&error.errno()) => start(self.file(true)?.as_fd()),
+            Err(error) if error.call() == "execveat" && spoilt.contains(&error.errno()) => {
+                start(self.file(true)?.as_fd())
+            }
             other => other,
         }
     }
@@ -34,7 +37,8 @@ impl Program {
         if let Some(existing) = file.as_ref().filter(|_| !afresh) {
             return Ok(Arc::clone(existing));
         }
-        let bytes = fs::read(&self.path).map_err(|e| Error::from_io("open", self.path.display().to_string(), &e))?;
+        let bytes =
+            fs::read(&self.path).map_err(|e| Error::from_io("open", self.path.display().to_string(), &e))?;
         let fresh = Arc::new(memfd::executable("caisson-init", &bytes)?);
         *file = Some(Arc::clone(&fresh));
         Ok(fresh)

@@ -1,6 +1,7 @@
 //! The reactor thread: one epoll set for the control sockets, processes and start connections of all containers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::pidfd::{self, Exit};
@@ -13,8 +14,8 @@ use crate::request::{Created, Event, Handle, Reply, Token};
 use crate::state::Phase;
 use crate::{idmap, prepare, start, watch};
 
-pub(crate) fn run(shared: &Arc<Shared>) {
-    while shared.is_running() {
+pub(crate) fn run(shared: &Arc<Shared>, running: &AtomicBool) {
+    while running.load(Ordering::Acquire) {
         let Ok(keys) = shared.poller.wait(None) else { return };
         for key in keys {
             if key == WAKER {
@@ -69,10 +70,14 @@ fn report(shared: &Arc<Shared>, handle: Handle) -> bool {
 
 fn handle_report(shared: &Arc<Shared>, container: &mut Container, message: Message) -> Result<Then> {
     let Message { bytes, mut descriptors } = message;
-    let malformed = |e: protocol::CodecError| Failure::new("ERR_SYSCALL", "setup", format!("caisson-init sent nonsense: {e}"));
+    let malformed = |e: protocol::CodecError| {
+        Failure::new("ERR_SYSCALL", "setup", format!("caisson-init sent nonsense: {e}"))
+    };
     match protocol::decode::<Report>(&bytes).map_err(malformed)? {
         Report::Replaced { pid } => {
-            let fresh = descriptors.pop().ok_or_else(|| Failure::new("ERR_SYSCALL", "setup", "a second clone came without its pidfd"))?;
+            let fresh = descriptors.pop().ok_or_else(|| {
+                Failure::new("ERR_SYSCALL", "setup", "a second clone came without its pidfd")
+            })?;
             replace(shared, container, pid, fresh)?;
             Ok(Then::Nothing)
         }
@@ -82,7 +87,9 @@ fn handle_report(shared: &Arc<Shared>, container: &mut Container, message: Messa
             Ok(answer(container, true))
         }
         Report::Console => {
-            let master = descriptors.pop().ok_or_else(|| Failure::new("ERR_SYSCALL", "setup", "the console came without a descriptor"))?;
+            let master = descriptors.pop().ok_or_else(|| {
+                Failure::new("ERR_SYSCALL", "setup", "the console came without a descriptor")
+            })?;
             match &container.console_socket {
                 Some(path) => send_console(path, &master)?,
                 None => container.console = Some(master),
@@ -105,7 +112,13 @@ fn handle_report(shared: &Arc<Shared>, container: &mut Container, message: Messa
 
 fn answer(container: &mut Container, hooks: bool) -> Then {
     let Some(token) = container.token.take() else { return Then::Nothing };
-    let mut created = Created { handle: container.handle, hooks, pid: container.pid, start_time: container.start_time, ..Created::default() };
+    let mut created = Created {
+        handle: container.handle,
+        hooks,
+        pid: container.pid,
+        start_time: container.start_time,
+        ..Created::default()
+    };
     if !hooks {
         [created.stdin, created.stdout, created.stderr] = std::mem::take(&mut container.streams);
         created.console = container.console.take();
@@ -137,7 +150,9 @@ fn replace(shared: &Shared, container: &mut Container, pid: i32, fresh: std::os:
 
 /// The engine of a terminal listens on a stream socket: one message with the master, its name as payload.
 fn send_console(path: &str, master: &std::os::fd::OwnedFd) -> Result<()> {
-    let failed = |e: caisson_sys::Error| Failure::syscall("setup", "cannot send the terminal to the console socket", &e).on(path);
+    let failed = |e: caisson_sys::Error| {
+        Failure::syscall("setup", "cannot send the terminal to the console socket", &e).on(path)
+    };
     let socket = socket::connect_stream(path).map_err(failed)?;
     socket::send(&socket, b"/dev/ptmx", &[master]).map_err(failed)
 }
@@ -149,10 +164,10 @@ fn exited(shared: &Arc<Shared>, handle: Handle) {
     let mut registry = shared.registry();
     let Registry { containers, watched, .. } = &mut *registry;
     let Some(container) = containers.get_mut(&handle) else {
-        let event = watched.remove(&handle).map(|watched| watch::ended(shared, handle, &watched));
+        let watched = watched.remove(&handle);
         drop(registry);
-        if let Some(event) = event {
-            shared.emit(event);
+        if let Some(watched) = watched {
+            watch::ended(shared, handle, watched);
         }
         return;
     };

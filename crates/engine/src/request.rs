@@ -65,7 +65,15 @@ pub enum Reply {
 
 #[derive(Debug)]
 pub enum Event {
-    Reply { token: Token, result: Result<Reply, Failure> },
+    Reply {
+        token: Token,
+        result: Result<Reply, Failure>,
+    },
     /// Both `None`: the kernel cannot tell.
-    Exit { handle: Handle, code: Option<i32>, signal: Option<i32>, oom_killed: bool },
+    Exit {
+        handle: Handle,
+        code: Option<i32>,
+        signal: Option<i32>,
+        oom_killed: bool,
+    },
 }

@@ -33,8 +33,10 @@ pub(crate) fn start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) {
 fn try_start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
     let socket = socket::connect(&directory.fd, START_SOCKET).map_err(|_| not_created(root, id))?;
-    let bytes = protocol::encode(&StartRequest).map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
-    socket::send(&socket, &bytes, &[]).map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
+    let bytes =
+        protocol::encode(&StartRequest).map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
+    socket::send(&socket, &bytes, &[])
+        .map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
     let serial = shared.next_serial();
     let connection = StartConnection { token, id: id.to_owned(), directory, socket, starting: false };
     let mut registry = shared.registry();

@@ -67,12 +67,17 @@ pub struct StateDirectory {
 impl StateDirectory {
     /// Makes it; `ERR_EXISTS` when the id is taken. The caller removes it again when the create fails.
     pub fn create(root: &Path, id: &str) -> Result<Self> {
+        check_id(id)?;
         let path = root.join(id);
         let make = || DirBuilder::new().mode(if is_root() { 0o711 } else { 0o700 }).create(&path);
         let result = match make() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let mode = if is_root() { 0o711 } else { 0o700 };
-                DirBuilder::new().recursive(true).mode(mode).create(root).map_err(|e| Failure::io("prepare", "cannot make the state root", root, &e))?;
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(mode)
+                    .create(root)
+                    .map_err(|e| Failure::io("prepare", "cannot make the state root", root, &e))?;
                 make()
             }
             other => other,
@@ -80,15 +85,19 @@ impl StateDirectory {
         match result {
             Ok(()) => Self::open_at(path),
             // COMPAT(runc): the wording that engines look for.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(Failure::new("ERR_EXISTS", "prepare", format!("container with given ID already exists: {id}")).on(path.display().to_string()))
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::new(
+                "ERR_EXISTS",
+                "prepare",
+                format!("container with given ID already exists: {id}"),
+            )
+            .on(path.display().to_string())),
             Err(error) => Err(Failure::io("prepare", "cannot make the state directory", &path, &error)),
         }
     }
 
     /// Opens it; `ERR_NOT_FOUND` when there is no such container.
     pub fn open(root: &Path, id: &str) -> Result<Self> {
+        check_id(id)?;
         Self::open_at(root.join(id)).map_err(|failure| match failure.errno.as_deref() {
             Some("ENOENT" | "ENOTDIR") => not_found(id),
             _ => failure,
@@ -98,7 +107,10 @@ impl StateDirectory {
     fn open_at(path: PathBuf) -> Result<Self> {
         let fd = File::options()
             .read(true)
-            .custom_flags(rustix::fs::OFlags::DIRECTORY.bits().cast_signed() | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .custom_flags(
+                rustix::fs::OFlags::DIRECTORY.bits().cast_signed()
+                    | rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
+            )
             .open(&path)
             .map_err(|e| Failure::io("prepare", "cannot open the state directory", &path, &e))?;
         Ok(Self { path, fd: fd.into() })
@@ -111,7 +123,8 @@ impl StateDirectory {
 
     pub fn write_state(&self, state: &StateFile) -> Result<()> {
         let (fresh, path) = (self.path.join(".state.json"), self.path.join(STATE));
-        let bytes = serde_json::to_vec(state).map_err(|e| Failure::new("ERR_INVALID_STATE", "prepare", e.to_string()))?;
+        let bytes = serde_json::to_vec(state)
+            .map_err(|e| Failure::new("ERR_INVALID_STATE", "prepare", e.to_string()))?;
         write_new(&fresh, &bytes)
             .and_then(|()| fs::rename(&fresh, &path))
             .map_err(|e| Failure::io("prepare", "cannot write", &path, &e))
@@ -126,7 +139,8 @@ impl StateDirectory {
             Err(error) => return Err(Failure::io("prepare", "cannot read", &path, &error)),
         };
         let state = serde_json::from_slice(&bytes).map_err(|e| {
-            Failure::new("ERR_INVALID_STATE", "prepare", format!("{} is damaged: {e}", path.display())).on(path.display().to_string())
+            Failure::new("ERR_INVALID_STATE", "prepare", format!("{} is damaged: {e}", path.display()))
+                .on(path.display().to_string())
         })?;
         Ok(Some(state))
     }
@@ -140,11 +154,15 @@ impl StateDirectory {
         for name in [START_SOCKET, STATE, ".state.json", CONFIG] {
             match rustix::fs::unlinkat(&self.fd, name, rustix::fs::AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-                Err(error) => return Err(Failure::io("delete", "cannot remove", &self.path.join(name), &error.into())),
+                Err(error) => {
+                    return Err(Failure::io("delete", "cannot remove", &self.path.join(name), &error.into()));
+                }
             }
         }
         match fs::remove_dir(&self.path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::io("delete", "cannot remove", &self.path, &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::io("delete", "cannot remove", &self.path, &error))
+            }
             _ => Ok(()),
         }
     }
@@ -155,10 +173,48 @@ pub fn not_found(id: &str) -> Failure {
     Failure::new("ERR_NOT_FOUND", "resolve", format!("container does not exist: {id}"))
 }
 
+/// SECURITY: the id becomes a file name. COMPAT(runc): its alphabet and its sentence.
+pub fn check_id(id: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.');
+    if !id.is_empty() && id.len() <= 255 && id != "." && id != ".." && id.chars().all(allowed) {
+        return Ok(());
+    }
+    let shown: String = id.chars().take(64).collect();
+    Err(Failure::new("ERR_INVALID_ID", "validate", format!("invalid container ID format: {shown:?}"))
+        .hint("letters, digits and _ + - . are allowed, 1 to 255 of them"))
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_never_leaves_the_state_root() {
+        for id in ["a", "web-1", "A_b+c.d", "..."] {
+            check_id(id).unwrap();
+        }
+        for id in ["", ".", "..", "a/b", "../x", "a b", "ä", "a\0", &"x".repeat(256)] {
+            assert_eq!(check_id(id).unwrap_err().code, "ERR_INVALID_ID", "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_taken_id_is_told_and_nothing_is_left_after_removal() {
+        let root = std::env::temp_dir().join(format!("caisson-state-{}", std::process::id()));
+        let directory = StateDirectory::create(&root, "one").unwrap();
+        assert_eq!(StateDirectory::create(&root, "one").unwrap_err().code, "ERR_EXISTS");
+        assert!(directory.read_state().unwrap().is_none());
+        directory.write_config(b"{}").unwrap();
+        directory.remove().unwrap();
+        assert_eq!(StateDirectory::open(&root, "one").unwrap_err().code, "ERR_NOT_FOUND");
+        fs::remove_dir(&root).unwrap();
+    }
 }

@@ -63,17 +63,22 @@ pub(crate) fn process(state: &StateFile) -> Result<Option<OwnedFd>> {
     let pidfd = match pidfd::open(pid) {
         Ok(pidfd) => pidfd,
         Err(error) if error.errno() == rustix::io::Errno::SRCH.raw_os_error() => return Ok(None),
-        Err(error) => return Err(Failure::syscall("resolve", "cannot look at the container's process", &error)),
+        Err(error) => {
+            return Err(Failure::syscall("resolve", "cannot look at the container's process", &error));
+        }
     };
     // Read after the descriptor was opened: what is read now is what the descriptor holds.
     match pidfd::state_and_start_time(pid) {
-        Ok((letter, time)) if !matches!(letter, 'Z' | 'X') && time.to_string() == *start_time => Ok(Some(pidfd)),
+        Ok((letter, time)) if !matches!(letter, 'Z' | 'X') && time.to_string() == *start_time => {
+            Ok(Some(pidfd))
+        }
         _ => Ok(None),
     }
 }
 
 pub(crate) fn owner_is_alive(state: &StateFile) -> bool {
-    pidfd::state_and_start_time(state.owner_pid).is_ok_and(|(letter, time)| letter != 'Z' && time.to_string() == state.owner_start_time)
+    pidfd::state_and_start_time(state.owner_pid)
+        .is_ok_and(|(letter, time)| letter != 'Z' && time.to_string() == state.owner_start_time)
 }
 
 /// Sends `number` to the container's first process, or (`all`) to every process of its cgroup.

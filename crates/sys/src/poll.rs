@@ -119,6 +119,20 @@ pub fn ready<const N: usize>(
     Ok(wanted.map(|(_, i)| (i.read || i.write) && polled.next().is_some_and(|fd| !fd.revents().is_empty())))
 }
 
+/// Waits until the other side of `fd` is gone for good, whatever may be read until then; for a pidfd: until its process
+/// has been collected (Linux 6.9). `false`: `timeout` passed.
+pub fn hung_up(fd: &OwnedFd, timeout: Duration) -> Result<bool> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let limit = timespec(deadline.saturating_duration_since(Instant::now()));
+        match rustix::event::poll(&mut [PollFd::new(fd, PollFlags::empty())], Some(&limit)) {
+            Ok(count) => return Ok(count > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(Error::new("poll", "1 descriptor, POLLHUP", e.raw_os_error())),
+        }
+    }
+}
+
 fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
@@ -139,5 +153,19 @@ mod tests {
         assert_eq!(poller.wait(None).unwrap(), [7]);
         waker.drain();
         assert!(poller.wait(Some(Duration::ZERO)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_pidfd_hangs_up_when_its_process_is_collected() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pidfd = crate::pidfd::open(child.id() as i32).unwrap();
+        readable([&pidfd], None).unwrap();
+        assert_eq!(crate::pidfd::exit_of_stranger(&pidfd), None);
+        assert!(!hung_up(&pidfd, Duration::ZERO).unwrap());
+        child.wait().unwrap();
+        match hung_up(&pidfd, Duration::from_secs(5)) {
+            Ok(true) => {}
+            other => println!("SKIPPED: this kernel does not hang up pidfds: {other:?}"),
+        }
     }
 }
