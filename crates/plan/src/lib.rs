@@ -2,7 +2,29 @@
 //! printed (`caisson plan`), asserted on without privilege, and cached. `caisson-init` executes the list as it stands.
 #![forbid(unsafe_code)]
 
-pub mod operation;
+mod capabilities;
+mod compose;
+mod config;
+mod devices;
+pub mod document;
+mod features;
+mod host;
+mod issue;
+mod json;
+mod mount_options;
+mod mounts;
+mod namespaces;
+mod operation;
+mod process;
 pub mod protocol;
+mod rlimits;
+mod sysctl;
+mod unsupported;
+mod validate;
 
+pub use compose::plan;
+pub use config::{Config, HOOKS};
+pub use features::features;
+pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options};
+pub use issue::{Issue, SpecError};
 pub use operation::*;

@@ -86,18 +86,26 @@ pub struct TimeOffsets {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
     /// Write `0` to this `cgroup.procs` (v1 and hybrid; on v2 CLONE_INTO_CGROUP did it).
-    JoinCgroup { host_procs_file: String },
+    JoinCgroup {
+        host_procs_file: String,
+    },
     /// `unshare(CLONE_NEWCGROUP)`, after placement.
     UnshareCgroup,
     /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)` with a name of its own.
-    NewSessionKeyring { name: String },
+    NewSessionKeyring {
+        name: String,
+    },
     /// Bring `lo` up.
     LoopbackUp,
     /// Recursively change the propagation of `/` in the new mount namespace (MS_SLAVE or MS_PRIVATE as the plan says).
-    Propagation { flags: u64 },
+    Propagation {
+        flags: u64,
+    },
     /// Open the root file system, bind it onto itself, keep its descriptor for every later `inside` path.
     /// SECURITY: a symlink in the last component is refused.
-    OpenRoot { host_path: String },
+    OpenRoot {
+        host_path: String,
+    },
     /// Any mount of config.json but cgroup.
     Mount(Mount),
     /// cgroup v1 view: a tmpfs with one mount (or bind, without cgroup namespace) per hierarchy and links for merged controllers.
@@ -111,27 +119,55 @@ pub enum Operation {
         readonly: bool,
     },
     /// cgroup v2 view; falls back to a bind of `host_bind` on EPERM or EBUSY.
-    MountCgroupV2 { index: u32, inside: String, flags: u64, host_bind: String },
+    MountCgroupV2 {
+        index: u32,
+        inside: String,
+        flags: u64,
+        host_bind: String,
+    },
     /// mknod with fd verification (or a bind of the host's node where a user namespace forbids mknod).
     Device(Device),
     /// A link in `/dev` (`fd`, `stdin`, `core`, …); what the image put there is replaced.
-    Symlink { inside: String, target: String },
+    Symlink {
+        inside: String,
+        target: String,
+    },
     /// createContainer hooks, in the container's namespaces, before pivot_root; paths in the runtime's mount namespace.
-    CreateContainerHooks { hooks: Vec<Hook> },
+    CreateContainerHooks {
+        hooks: Vec<Hook>,
+    },
     /// `pivot_root(".", ".")` and lazy unmount of the old root, or MS_MOVE + chroot without pivot.
-    PivotRoot { pivot: bool },
+    PivotRoot {
+        pivot: bool,
+    },
     /// `linux.rootfsPropagation` on the new `/`.
-    RootPropagation { flags: u64 },
+    RootPropagation {
+        flags: u64,
+    },
     /// Remount a mount point read-only, keeping its other flags (`/` for `root.readonly`).
-    RemountReadonly { inside: String },
+    RemountReadonly {
+        inside: String,
+    },
     Hostname(String),
     Domainname(String),
     /// `key` with slashes, below /proc/sys, through the private procfs.
-    Sysctl { key: String, value: String },
-    ReadonlyPath { inside: String },
-    MaskPath { inside: String },
+    Sysctl {
+        key: String,
+        value: String,
+    },
+    ReadonlyPath {
+        inside: String,
+    },
+    MaskPath {
+        inside: String,
+    },
     /// Set before the user switch; `soft` and `hard` use u64::MAX for RLIM_INFINITY. `resource` is the RLIMIT_* number.
-    Rlimit { resource: u32, name: String, soft: u64, hard: u64 },
+    Rlimit {
+        resource: u32,
+        name: String,
+        soft: u64,
+        hard: u64,
+    },
     /// Through the private procfs, only when the configuration sets it.
     OomScoreAdj(i32),
     /// `personality(2)` domain.

@@ -25,7 +25,9 @@ pub const ROLE_GUARD: &str = "guard";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
     /// A second clone replaced the helper: the pid in the helper's own pid namespace view of the parent; a pidfd comes along (SCM_RIGHTS).
-    Replaced { pid: i32 },
+    Replaced {
+        pid: i32,
+    },
     /// All namespaces exist or are joined: the parent runs prestart and createRuntime hooks, then sends `Proceed`.
     NamespacesReady,
     /// The pty master comes along (SCM_RIGHTS).

@@ -1,0 +1,204 @@
+//! The order of it all: what the specification demands, and where it is silent, what runc does.
+
+use crate::config::Config;
+use crate::document;
+use crate::host::{CgroupMode, Host, Options};
+use crate::issue::SpecError;
+use crate::mount_options::ms;
+use crate::{Hook, Operation, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
+
+/// Decides everything about one container. No side effect, no privilege.
+///
+/// # Errors
+/// What is wrong only for this caller on this host: `additionalGids` in a user namespace that denies setgroups, labels of a
+/// security module that is active.
+pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, SpecError> {
+    let split = namespaces::split(config, host);
+    let mut warnings = Vec::new();
+    labels(config, host, &mut warnings)?;
+    let user = split.user_namespace.as_ref();
+    let process = process::process(config, options, host, user, &mut warnings)?;
+    // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
+    let bind_devices = config.namespace("user").is_some() || host.in_user_namespace || host.euid != 0;
+
+    let mut early = host
+        .cgroup
+        .procs_files
+        .iter()
+        .map(|file| Operation::JoinCgroup { host_procs_file: file.clone() })
+        .collect::<Vec<_>>();
+    if config.creates("cgroup") && host.cgroup.mode != CgroupMode::None {
+        early.push(Operation::UnshareCgroup);
+    }
+
+    let mut setup = Vec::new();
+    if options.new_keyring {
+        setup.push(Operation::NewSessionKeyring { name: format!("_ses.{}", options.id) });
+    }
+    if config.creates("network") {
+        setup.push(Operation::LoopbackUp);
+    }
+    setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
+    setup.push(Operation::OpenRoot {
+        host_path: config.root_path(options.bundle.as_ref()).display().to_string(),
+    });
+    setup.extend(mounts::operations(config, options, host, user));
+    setup.extend(devices::operations(config, bind_devices));
+    let create_container = hooks(config, "createContainer");
+    if !create_container.is_empty() {
+        setup.push(Operation::CreateContainerHooks { hooks: create_container });
+    }
+    setup.push(Operation::PivotRoot { pivot: options.pivot });
+    if let Some(flags) = root_propagation(config.linux.rootfs_propagation.as_deref())? {
+        setup.push(Operation::RootPropagation { flags });
+    }
+    if config.document.root.as_ref().and_then(|root| root.readonly).unwrap_or(false) {
+        setup.push(Operation::RemountReadonly { inside: "/".into() });
+    }
+    setup.extend(names(config));
+    setup.extend(sysctl::operations(config));
+    setup.extend(
+        config
+            .linux
+            .readonly_paths
+            .iter()
+            .flatten()
+            .map(|path| Operation::ReadonlyPath { inside: path.clone() }),
+    );
+    setup.extend(
+        config.linux.masked_paths.iter().flatten().map(|path| Operation::MaskPath { inside: path.clone() }),
+    );
+    setup.extend(attributes(config)?);
+
+    Ok(Plan {
+        id: options.id.clone(),
+        clone_flags: split.clone_flags,
+        join: split.join,
+        clone_after_join: split.clone_after_join,
+        user_namespace: split.user_namespace,
+        time_namespace: split.time_namespace,
+        waits_for_runtime_hooks: ["prestart", "createRuntime"]
+            .iter()
+            .any(|list| !config.hooks(list).is_empty()),
+        early,
+        setup,
+        process,
+        state_prefix: state_prefix(config, options)?,
+        start_container_hooks: hooks(config, "startContainer"),
+        warnings,
+        kill_on_parent_death: options.attached,
+    })
+}
+
+/// Labels where no such module is active are what engines send everywhere: a warning, as with the peers.
+fn labels(config: &Config, host: &Host, warnings: &mut Vec<String>) -> Result<(), SpecError> {
+    let process = config.document.process.as_ref();
+    let given = [
+        ("process.apparmorProfile", process.and_then(|p| p.apparmor_profile.as_deref()), "apparmor"),
+        ("process.selinuxLabel", process.and_then(|p| p.selinux_label.as_deref()), "selinux"),
+        ("linux.mountLabel", config.linux.mount_label.as_deref(), "selinux"),
+    ];
+    for (path, value, module) in given {
+        if value.is_none_or(str::is_empty) {
+            continue;
+        }
+        if host.security_modules.iter().any(|active| active == module) {
+            let mut error = SpecError::invalid(
+                path,
+                format!(
+                    "is not implemented yet, and {module} is active here: leave it out to run unconfined"
+                ),
+            );
+            error.unsupported = true;
+            return Err(error);
+        }
+        warnings.push(format!("{path} has no effect: {module} is not active"));
+    }
+    Ok(())
+}
+
+/// Of the runtime's copy of the mount tree, before anything is mounted: nothing may flow back to the host.
+fn propagation(wanted: Option<&str>) -> u64 {
+    match wanted {
+        Some("private" | "rprivate") => ms::PRIVATE | ms::REC,
+        _ => ms::SLAVE | ms::REC,
+    }
+}
+
+/// Of the container's new `/`.
+fn root_propagation(wanted: Option<&str>) -> Result<Option<u64>, SpecError> {
+    let flag = match wanted.unwrap_or_default() {
+        "" => return Ok(None),
+        "shared" => ms::SHARED,
+        "rshared" => ms::SHARED | ms::REC,
+        "slave" => ms::SLAVE,
+        "rslave" => ms::SLAVE | ms::REC,
+        "private" => ms::PRIVATE,
+        "rprivate" => ms::PRIVATE | ms::REC,
+        "unbindable" => ms::UNBINDABLE,
+        "runbindable" => ms::UNBINDABLE | ms::REC,
+        other => {
+            return Err(SpecError::invalid(
+                "linux.rootfsPropagation",
+                format!("{other:?} is none of shared, slave, private, unbindable"),
+            ));
+        }
+    };
+    Ok(Some(flag))
+}
+
+fn names(config: &Config) -> Vec<Operation> {
+    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+    let host = given(&config.document.hostname).map(Operation::Hostname);
+    host.into_iter().chain(given(&config.document.domainname).map(Operation::Domainname)).collect()
+}
+
+/// Attributes of the first process that are set while it still has every privilege.
+fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
+    let mut operations = Vec::new();
+    if let Some(personality) = &config.linux.personality {
+        operations.push(Operation::Personality(match personality.domain.as_str() {
+            "LINUX" => 0,
+            "LINUX32" => 8,
+            other => {
+                return Err(SpecError::invalid(
+                    "linux.personality.domain",
+                    format!("{other:?} is none of LINUX, LINUX32"),
+                ));
+            }
+        }));
+    }
+    let Some(process) = &config.document.process else { return Ok(operations) };
+    operations.extend(process.oom_score_adj.map(Operation::OomScoreAdj));
+    operations.extend(rlimits::operations(process));
+    // COMPAT(runc): 022 where nothing is said, whatever the caller's own umask is.
+    operations.push(Operation::Umask(process.user.as_ref().and_then(|user| user.umask).unwrap_or(0o022)));
+    if process.no_new_privileges.unwrap_or(false) {
+        operations.push(Operation::NoNewPrivileges);
+    }
+    Ok(operations)
+}
+
+fn hooks(config: &Config, list: &str) -> Vec<Hook> {
+    let convert = |(index, hook): (usize, &document::Hook)| Hook {
+        list: list.to_owned(),
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        path: hook.path.clone(),
+        args: hook.args.clone().unwrap_or_default(),
+        env: hook.env.clone().unwrap_or_default(),
+        timeout: hook.timeout.and_then(|timeout| u32::try_from(timeout).ok()),
+    };
+    config.hooks(list).iter().enumerate().map(convert).collect()
+}
+
+/// The OCI state, open at its end: the helper adds status and pid, which depend on where a hook runs.
+fn state_prefix(config: &Config, options: &Options) -> Result<String, SpecError> {
+    let text = serde_json::to_string(&serde_json::json!({
+        "ociVersion": config.oci_version(),
+        "id": options.id,
+        "bundle": options.bundle,
+        "annotations": config.annotations(),
+    }));
+    let text = text.map_err(|error| SpecError::invalid("annotations", error.to_string()))?;
+    Ok(text.strip_suffix('}').unwrap_or(&text).to_owned())
+}

@@ -1,0 +1,88 @@
+//! A parsed and validated config.json.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::document::{Document, Hook, Linux};
+use crate::issue::SpecError;
+use crate::{json, unsupported, validate};
+
+/// The six lists of `hooks`, in the order they run.
+pub const HOOKS: [&str; 6] =
+    ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) document: Document,
+    pub(crate) linux: Linux,
+}
+
+impl Config {
+    /// # Errors
+    /// Text that is not JSON, a wrong type (at its path), every broken rule of the specification (all of them), or, with
+    /// `unsupported` set, properties that are not implemented yet.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SpecError> {
+        let value = json::parse(bytes)?;
+        let document: Document = serde_path_to_error::deserialize(value).map_err(|error| {
+            let path = error.path().to_string();
+            SpecError::invalid(if path == "." { String::new() } else { path }, error.into_inner().to_string())
+        })?;
+        let linux = document.linux.clone().unwrap_or_default();
+        let config = Self { document, linux };
+        validate::check(&config)?;
+        unsupported::check(&config)?;
+        Ok(config)
+    }
+
+    pub fn oci_version(&self) -> &str {
+        &self.document.oci_version
+    }
+
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        self.document.annotations.clone().unwrap_or_default()
+    }
+
+    /// One list of `hooks` by its name.
+    pub fn hooks(&self, list: &str) -> &[Hook] {
+        self.document
+            .hooks
+            .as_ref()
+            .and_then(|hooks| hooks.get(list))
+            .and_then(Option::as_deref)
+            .unwrap_or_default()
+    }
+
+    pub fn terminal(&self) -> bool {
+        self.document.process.as_ref().and_then(|process| process.terminal).unwrap_or(false)
+    }
+
+    pub fn resources(&self) -> Option<&LinuxResources> {
+        self.linux.resources.as_ref()
+    }
+
+    pub fn cgroups_path(&self) -> Option<&str> {
+        self.linux.cgroups_path.as_deref()
+    }
+
+    /// Absolute: `root.path` counts from the bundle.
+    pub fn root_path(&self, bundle: &Path) -> PathBuf {
+        let path = bundle.join(self.document.root.as_ref().map_or("", |root| root.path.as_str()));
+        // `rootfs/` and `rootfs` are the same directory, but only the second one can be seen to be a symbolic link.
+        path.components().collect()
+    }
+
+    pub fn has_pid_namespace(&self) -> bool {
+        self.namespace("pid").is_some()
+    }
+
+    pub(crate) fn namespace(&self, kind: &str) -> Option<&crate::document::Namespace> {
+        self.linux.namespaces.iter().flatten().find(|namespace| namespace.kind == kind)
+    }
+
+    /// A namespace that is made, not joined.
+    pub(crate) fn creates(&self, kind: &str) -> bool {
+        self.namespace(kind).is_some_and(|namespace| namespace.path.as_deref().unwrap_or_default().is_empty())
+    }
+}

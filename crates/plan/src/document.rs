@@ -1,0 +1,165 @@
+//! config.json as far as it is executed here. Names are the specification's; unknown properties are ignored, as it
+//! demands. What is not executed yet is kept as raw JSON, so that it can be refused by name.
+
+use std::collections::BTreeMap;
+
+use oci_spec::runtime::LinuxResources;
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    pub oci_version: String,
+    pub root: Option<Root>,
+    pub mounts: Option<Vec<Mount>>,
+    pub process: Option<Process>,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    pub hooks: Option<BTreeMap<String, Option<Vec<Hook>>>>,
+    pub annotations: Option<BTreeMap<String, String>>,
+    pub linux: Option<Linux>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Root {
+    pub path: String,
+    pub readonly: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    pub destination: String,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub source: Option<String>,
+    pub options: Option<Vec<String>>,
+    pub uid_mappings: Option<Value>,
+    pub gid_mappings: Option<Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    pub terminal: Option<bool>,
+    pub console_size: Option<ConsoleSize>,
+    pub user: Option<User>,
+    pub args: Option<Vec<String>>,
+    pub env: Option<Vec<String>>,
+    pub cwd: String,
+    pub capabilities: Option<Capabilities>,
+    pub rlimits: Option<Vec<Rlimit>>,
+    pub no_new_privileges: Option<bool>,
+    pub apparmor_profile: Option<String>,
+    pub selinux_label: Option<String>,
+    pub oom_score_adj: Option<i32>,
+    pub io_priority: Option<Value>,
+    pub scheduler: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct ConsoleSize {
+    pub height: u64,
+    pub width: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    #[serde(default)]
+    pub uid: u32,
+    #[serde(default)]
+    pub gid: u32,
+    pub umask: Option<u32>,
+    pub additional_gids: Option<Vec<u32>>,
+}
+
+/// Names as text: one that this build does not know is a warning, not an error.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Capabilities {
+    pub bounding: Option<Vec<String>>,
+    pub effective: Option<Vec<String>>,
+    pub inheritable: Option<Vec<String>>,
+    pub permitted: Option<Vec<String>>,
+    pub ambient: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Rlimit {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub soft: u64,
+    pub hard: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Hook {
+    pub path: String,
+    pub args: Option<Vec<String>>,
+    pub env: Option<Vec<String>>,
+    pub timeout: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Linux {
+    pub namespaces: Option<Vec<Namespace>>,
+    pub uid_mappings: Option<Vec<IdMapping>>,
+    pub gid_mappings: Option<Vec<IdMapping>>,
+    pub time_offsets: Option<BTreeMap<String, TimeOffset>>,
+    pub devices: Option<Vec<Device>>,
+    pub cgroups_path: Option<String>,
+    pub resources: Option<LinuxResources>,
+    pub rootfs_propagation: Option<String>,
+    pub masked_paths: Option<Vec<String>>,
+    pub readonly_paths: Option<Vec<String>>,
+    pub mount_label: Option<String>,
+    pub sysctl: Option<BTreeMap<String, String>>,
+    pub personality: Option<Personality>,
+    pub seccomp: Option<Value>,
+    pub intel_rdt: Option<Value>,
+    pub memory_policy: Option<Value>,
+    pub net_devices: Option<Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Namespace {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdMapping {
+    #[serde(rename = "containerID")]
+    pub container_id: u32,
+    #[serde(rename = "hostID")]
+    pub host_id: u32,
+    pub size: u32,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct TimeOffset {
+    pub secs: Option<i64>,
+    pub nanosecs: Option<u32>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub path: String,
+    pub major: Option<i64>,
+    pub minor: Option<i64>,
+    pub file_mode: Option<u32>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Personality {
+    pub domain: String,
+}

@@ -1,0 +1,27 @@
+//! What this build can do, as the features document of the specification lists it. Nothing that is refused is listed.
+
+use serde_json::{Value, json};
+
+use crate::config::HOOKS;
+use crate::{capabilities, mount_options};
+
+/// The features object; the caller adds annotations of its own.
+pub fn features() -> Value {
+    json!({
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": "1.3.0",
+        "hooks": HOOKS,
+        "mountOptions": mount_options::names(),
+        "linux": {
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
+            "capabilities": capabilities::names(),
+            "cgroup": { "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false },
+            "seccomp": { "enabled": false },
+            "apparmor": { "enabled": false },
+            "selinux": { "enabled": false },
+            "intelRdt": { "enabled": false },
+            "mountExtensions": { "idmap": { "enabled": false } },
+            "netDevices": { "enabled": false },
+        },
+    })
+}

@@ -1,0 +1,55 @@
+//! What the plan needs to know of the host and of the caller, gathered by whoever may look.
+
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    pub euid: u32,
+    pub egid: u32,
+    /// The caller sits in somebody's user namespace: its root is not the host's.
+    pub in_user_namespace: bool,
+    pub cgroup: CgroupView,
+    /// One bit per capability the kernel knows.
+    pub kernel_capabilities: u64,
+    /// Active security modules: `apparmor`, `selinux`, ….
+    pub security_modules: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CgroupMode {
+    #[default]
+    None,
+    V1,
+    Hybrid,
+    V2,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct CgroupView {
+    pub mode: CgroupMode,
+    pub hierarchies: Vec<HostHierarchy>,
+    /// Files the helper writes `0` to.
+    pub procs_files: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct HostHierarchy {
+    /// `cpu,cpuacct`, `systemd`, `unified`.
+    pub directory_name: String,
+    /// Mount data; empty for version 2.
+    pub data: String,
+    pub unified: bool,
+    /// The container's directory on the host; where it has none, the caller's own.
+    pub directory: String,
+}
+
+/// What the caller of create chose.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub id: String,
+    /// Absolute.
+    pub bundle: String,
+    pub rootless: bool,
+    pub pivot: bool,
+    pub new_keyring: bool,
+    pub preserve_fds: u32,
+    pub attached: bool,
+}

@@ -1,0 +1,114 @@
+//! `mounts` → operations, in the configuration's order.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::document;
+use crate::host::{CgroupMode, Host, Options};
+use crate::mount_options::{self, Decoded, ms};
+use crate::{CgroupHierarchy, Mount, Operation, UserNamespace};
+
+pub(crate) fn operations(
+    config: &Config,
+    options: &Options,
+    host: &Host,
+    user: Option<&UserNamespace>,
+) -> Vec<Operation> {
+    let mounts = config.document.mounts.iter().flatten().enumerate();
+    mounts
+        .map(|(index, mount)| {
+            operation(u32::try_from(index).unwrap_or(u32::MAX), mount, config, options, host, user)
+        })
+        .collect()
+}
+
+fn operation(
+    index: u32,
+    mount: &document::Mount,
+    config: &Config,
+    options: &Options,
+    host: &Host,
+    user: Option<&UserNamespace>,
+) -> Operation {
+    let decoded = mount_options::decode(mount.options.as_deref().unwrap_or_default());
+    let inside = destination(&mount.destination);
+    let kind = mount.kind.clone().unwrap_or_default();
+    if decoded.bind.is_none()
+        && matches!(kind.as_str(), "cgroup" | "cgroup2")
+        && host.cgroup.mode != CgroupMode::None
+    {
+        return cgroup(index, inside, &decoded, config, host);
+    }
+    let Decoded { bind, flags, cleared, recursive_set, recursive_clear, propagation, mut data, tmpcopyup } =
+        decoded;
+    if kind == "devpts" && user.is_some_and(|user| !maps_gid(user, &data)) {
+        data = without_gid(&data);
+    }
+    let given = mount.source.clone().unwrap_or_default();
+    // A relative source of a bind counts from the bundle.
+    let source =
+        if bind.is_some() { Path::new(&options.bundle).join(given).display().to_string() } else { given };
+    let fstype = if bind.is_some() { String::new() } else { kind };
+    Operation::Mount(Mount {
+        index,
+        inside,
+        fstype,
+        source,
+        bind,
+        flags,
+        cleared,
+        recursive_set,
+        recursive_clear,
+        propagation,
+        data,
+        tmpcopyup,
+    })
+}
+
+/// A relative destination is deprecated but legal: it counts from the root.
+fn destination(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    format!("/{}", parts.join("/"))
+}
+
+fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: &Host) -> Operation {
+    let flags = decoded.flags;
+    if host.cgroup.mode == CgroupMode::V2 {
+        // With a cgroup namespace of its own the container sees its cgroup as the root, so that is what a bind shows too.
+        let own = host.cgroup.hierarchies.first().map(|h| h.directory.clone()).unwrap_or_default();
+        let host_bind = if config.namespace("cgroup").is_some() { own } else { "/sys/fs/cgroup".to_owned() };
+        return Operation::MountCgroupV2 { index, inside, flags, host_bind };
+    }
+    let hierarchies = host.cgroup.hierarchies.iter().map(|hierarchy| CgroupHierarchy {
+        directory: hierarchy.directory_name.clone(),
+        data: hierarchy.data.clone(),
+        host_directory: hierarchy.directory.clone(),
+        links: if hierarchy.data.contains(',') && !hierarchy.data.contains('=') {
+            hierarchy.data.split(',').map(str::to_owned).collect()
+        } else {
+            Vec::new()
+        },
+        unified: hierarchy.unified,
+    });
+    Operation::MountCgroupV1 {
+        index,
+        inside,
+        flags,
+        hierarchies: hierarchies.collect(),
+        cgroup_namespace: config.creates("cgroup"),
+        readonly: flags & ms::RDONLY != 0,
+    }
+}
+
+fn maps_gid(user: &UserNamespace, data: &str) -> bool {
+    let gid =
+        data.split(',').find_map(|part| part.strip_prefix("gid=")).and_then(|gid| gid.parse::<u32>().ok());
+    gid.is_none_or(|gid| {
+        user.gid_mappings.iter().any(|m| gid >= m.container_id && gid - m.container_id < m.size)
+    })
+}
+
+/// A group that does not exist in the user namespace would fail the mount.
+fn without_gid(data: &str) -> String {
+    data.split(',').filter(|part| !part.starts_with("gid=")).collect::<Vec<_>>().join(",")
+}

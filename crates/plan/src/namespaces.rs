@@ -1,0 +1,67 @@
+//! Which namespaces are made by the first clone, which are joined, which come after joining (design D1).
+
+use crate::config::Config;
+use crate::document;
+use crate::{Host, IdMapping, JoinNamespace, NamespaceKind, TimeOffsets, UserNamespace};
+
+const KINDS: [(&str, NamespaceKind, u64); 8] = [
+    ("pid", NamespaceKind::Pid, 0x2000_0000),
+    ("network", NamespaceKind::Network, 0x4000_0000),
+    ("mount", NamespaceKind::Mount, 0x0002_0000),
+    ("ipc", NamespaceKind::Ipc, 0x0800_0000),
+    ("uts", NamespaceKind::Uts, 0x0400_0000),
+    ("user", NamespaceKind::User, 0x1000_0000),
+    ("cgroup", NamespaceKind::Cgroup, 0x0200_0000),
+    ("time", NamespaceKind::Time, 0x80),
+];
+
+pub(crate) struct Split {
+    pub clone_flags: u64,
+    pub join: Vec<JoinNamespace>,
+    pub clone_after_join: u64,
+    pub user_namespace: Option<UserNamespace>,
+    pub time_namespace: Option<TimeOffsets>,
+}
+
+pub(crate) fn split(config: &Config, host: &Host) -> Split {
+    let mut flags = 0;
+    let mut join = Vec::new();
+    for namespace in config.linux.namespaces.iter().flatten() {
+        let Some((_, kind, flag)) = KINDS.iter().find(|(name, ..)| *name == namespace.kind) else { continue };
+        match namespace.path.as_ref().filter(|path| !path.is_empty()) {
+            Some(path) => join.push(JoinNamespace { kind: *kind, path: path.clone() }),
+            // The cgroup namespace is unshared after placement, the time namespace after its offsets are known.
+            None if matches!(kind, NamespaceKind::Cgroup | NamespaceKind::Time) => {}
+            None => flags |= flag,
+        }
+    }
+    let user_namespace = config.creates("user").then(|| user_namespace(config, host));
+    let time_namespace = config.creates("time").then(|| offsets(config));
+    let (clone_flags, clone_after_join) = if join.is_empty() { (flags, 0) } else { (0, flags) };
+    Split { clone_flags, join, clone_after_join, user_namespace, time_namespace }
+}
+
+/// COMPAT(crun): without mappings the caller's own ids become root (runc refuses).
+fn user_namespace(config: &Config, host: &Host) -> UserNamespace {
+    let convert = |list: &Option<Vec<document::IdMapping>>, own: u32| {
+        let list: Vec<_> = list.iter().flatten().collect();
+        if list.is_empty() {
+            return vec![IdMapping { container_id: 0, host_id: own, size: 1 }];
+        }
+        list.into_iter()
+            .map(|m| IdMapping { container_id: m.container_id, host_id: m.host_id, size: m.size })
+            .collect()
+    };
+    UserNamespace {
+        uid_mappings: convert(&config.linux.uid_mappings, host.euid),
+        gid_mappings: convert(&config.linux.gid_mappings, host.egid),
+    }
+}
+
+fn offsets(config: &Config) -> TimeOffsets {
+    let offset = |clock: &str| {
+        let offset = config.linux.time_offsets.as_ref()?.get(clock)?;
+        Some((offset.secs.unwrap_or(0), offset.nanosecs.unwrap_or(0)))
+    };
+    TimeOffsets { monotonic: offset("monotonic"), boottime: offset("boottime") }
+}

@@ -1,0 +1,261 @@
+//! The rules of the specification that types cannot express. Every problem is reported, none has had a side effect yet.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, HOOKS};
+use crate::document::Process;
+use crate::issue::{Issues, SpecError};
+use crate::{mount_options, rlimits, sysctl};
+
+const NAMESPACES: [&str; 8] = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
+
+pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
+    let mut issues = Issues::default();
+    version(config, &mut issues);
+    root(config, &mut issues);
+    namespaces(config, &mut issues);
+    mappings(config, &mut issues);
+    time(config, &mut issues);
+    mounts(config, &mut issues);
+    devices(config, &mut issues);
+    if let Some(process) = &config.document.process {
+        check_process(config, process, &mut issues);
+    }
+    hooks(config, &mut issues);
+    sysctl::check(config, &mut issues);
+    if config.document.annotations.iter().flatten().any(|(key, _)| key.is_empty()) {
+        issues.add("annotations", "a key must not be empty");
+    }
+    issues.finish(false)
+}
+
+/// Any 1.x is taken, with whatever suffix: a newer minor version adds properties, which are ignored where unknown.
+fn version(config: &Config, issues: &mut Issues) {
+    let version = config.oci_version();
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<Option<u32>> = core.split('.').map(|part| part.parse().ok()).collect();
+    match numbers.as_slice() {
+        [Some(1), Some(_), Some(_)] => {}
+        [Some(_), Some(_), Some(_)] => {
+            issues.add("ociVersion", format!("{version:?} is not supported; versions 1.x are"))
+        }
+        _ => issues.add("ociVersion", format!("{version:?} is not a SemVer version such as \"1.3.0\"")),
+    }
+}
+
+fn root(config: &Config, issues: &mut Issues) {
+    match &config.document.root {
+        None => issues.add("root", "is required on Linux"),
+        Some(root) if root.path.is_empty() => issues.add("root.path", "must not be empty"),
+        Some(root) if root.path.contains('\0') => issues.add("root.path", "must not hold a NUL"),
+        Some(_) => {}
+    }
+}
+
+fn namespaces(config: &Config, issues: &mut Issues) {
+    let mut seen = BTreeSet::new();
+    for (index, namespace) in config.linux.namespaces.iter().flatten().enumerate() {
+        let path = format!("linux.namespaces[{index}]");
+        if !NAMESPACES.contains(&namespace.kind.as_str()) {
+            issues.add(
+                format!("{path}.type"),
+                format!("{:?} is none of {}", namespace.kind, NAMESPACES.join(", ")),
+            );
+        } else if !seen.insert(&namespace.kind) {
+            issues.add(path, format!("a second {:?} namespace", namespace.kind));
+        } else if namespace.path.as_ref().is_some_and(|path| !path.is_empty() && !path.starts_with('/')) {
+            issues.add(format!("{path}.path"), "must be absolute");
+        }
+    }
+    let has = |kind: &str| seen.iter().any(|seen| *seen == kind);
+    if !has("mount") {
+        issues.add(
+            "linux.namespaces",
+            "a \"mount\" namespace is needed: without one the mounts of the container would change the host",
+        );
+    }
+    for (name, value) in
+        [("hostname", &config.document.hostname), ("domainname", &config.document.domainname)]
+    {
+        if value.as_ref().is_some_and(|value| !value.is_empty()) && !has("uts") {
+            // COMPAT(runc): its sentence for the same refusal.
+            issues.add(name, format!("unable to set {name} without a private UTS namespace"));
+        }
+        if value.as_ref().is_some_and(|value| value.len() > 64) {
+            issues.add(name, "is longer than the kernel's 64 bytes");
+        }
+    }
+}
+
+fn mappings(config: &Config, issues: &mut Issues) {
+    let (uids, gids) = (
+        config.linux.uid_mappings.as_deref().unwrap_or_default(),
+        config.linux.gid_mappings.as_deref().unwrap_or_default(),
+    );
+    let Some(user) = config.namespace("user") else {
+        for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
+            if !list.is_empty() {
+                issues.add(format!("linux.{name}"), "needs a \"user\" namespace");
+            }
+        }
+        return;
+    };
+    let joined = user.path.as_ref().is_some_and(|path| !path.is_empty());
+    for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
+        if joined && !list.is_empty() {
+            issues.add(format!("linux.{name}"), "a joined user namespace has its mappings already");
+        }
+        if list.len() > 340 {
+            issues.add(format!("linux.{name}"), "the kernel takes at most 340 mappings");
+        }
+        for (index, mapping) in list.iter().enumerate() {
+            let end = |start: u32| u64::from(start) + u64::from(mapping.size);
+            if mapping.size == 0 {
+                issues.add(format!("linux.{name}[{index}].size"), "must not be 0");
+            } else if end(mapping.container_id) > 1 << 32 || end(mapping.host_id) > 1 << 32 {
+                issues.add(format!("linux.{name}[{index}]"), "goes beyond the last id");
+            }
+        }
+    }
+    if uids.is_empty() != gids.is_empty() {
+        issues.add("linux", "uidMappings and gidMappings belong together");
+    }
+}
+
+fn time(config: &Config, issues: &mut Issues) {
+    let offsets = config.linux.time_offsets.as_ref();
+    for (clock, offset) in offsets.into_iter().flatten() {
+        if clock != "monotonic" && clock != "boottime" {
+            issues.add(format!("linux.timeOffsets.{clock}"), "is none of monotonic, boottime");
+        }
+        if offset.nanosecs.is_some_and(|nanoseconds| nanoseconds >= 1_000_000_000) {
+            issues.add(format!("linux.timeOffsets.{clock}.nanosecs"), "must be below 1000000000");
+        }
+    }
+    if offsets.is_some_and(|offsets| !offsets.is_empty()) && !config.creates("time") {
+        issues.add(
+            "linux.timeOffsets",
+            "needs a new \"time\" namespace: one that is joined or inherited has its offsets already",
+        );
+    }
+}
+
+fn mounts(config: &Config, issues: &mut Issues) {
+    for (index, mount) in config.document.mounts.iter().flatten().enumerate() {
+        let at = |property: &str| format!("mounts[{index}].{property}");
+        let destination: Vec<_> =
+            mount.destination.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        if mount.destination.is_empty() || mount.destination.contains('\0') {
+            issues.add(at("destination"), "must be a path");
+        } else if destination.is_empty() {
+            issues.add(at("destination"), "must not be the root itself: root.path says what that is");
+        } else if destination.contains(&"..") {
+            issues.add(at("destination"), "must not contain \"..\"");
+        }
+        let options = mount_options::decode(mount.options.as_deref().unwrap_or_default());
+        let bind = options.bind.is_some();
+        if bind && mount.source.as_ref().is_none_or(|source| source.is_empty()) {
+            issues.add(at("source"), "a bind mount needs one");
+        }
+        if bind && !options.data.is_empty() {
+            issues.add(
+                at("options"),
+                format!("{:?} is data for a file system, and a bind mount has none of its own", options.data),
+            );
+        }
+        if !bind && mount.kind.as_ref().is_none_or(|kind| kind.is_empty()) {
+            issues.add(at("type"), "is needed unless the options say \"bind\" or \"rbind\"");
+        }
+        if options.tmpcopyup && mount.kind.as_deref() != Some("tmpfs") {
+            issues.add(at("options"), "tmpcopyup is for tmpfs only");
+        }
+    }
+}
+
+fn devices(config: &Config, issues: &mut Issues) {
+    for (index, device) in config.linux.devices.iter().flatten().enumerate() {
+        let at = |property: &str| format!("linux.devices[{index}].{property}");
+        if !device.path.starts_with('/') || device.path.split('/').any(|part| part == "..") {
+            issues.add(at("path"), "must be absolute and without \"..\"");
+        }
+        match device.kind.as_str() {
+            "c" | "b" | "u" => {
+                for (name, value) in [("major", device.major), ("minor", device.minor)] {
+                    if value.is_none_or(|value| u32::try_from(value).is_err()) {
+                        issues.add(at(name), "a device needs a number from 0 to 4294967295 here");
+                    }
+                }
+            }
+            "p" => {}
+            other => issues.add(at("type"), format!("{other:?} is none of c, b, u, p")),
+        }
+        if device.file_mode.is_some_and(|mode| mode & !0o177_777 != 0) {
+            issues.add(at("fileMode"), "is no file mode (remember that JSON numbers are decimal)");
+        }
+    }
+}
+
+fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
+    if !process.cwd.starts_with('/') {
+        // COMPAT(runc): its sentence.
+        issues.add("process.cwd", "Cwd must be an absolute path");
+    }
+    match process.args.as_deref() {
+        None | Some([]) => issues.add("process.args", "args must not be empty"),
+        Some(args) if args[0].is_empty() => issues.add("process.args[0]", "must not be empty"),
+        Some(_) => {}
+    }
+    let strings = [("args", &process.args), ("env", &process.env)];
+    for (name, list) in strings {
+        for (index, _) in list.iter().flatten().enumerate().filter(|(_, text)| text.contains('\0')) {
+            issues.add(format!("process.{name}[{index}]"), "must not hold a NUL");
+        }
+    }
+    rlimits::check(process, issues);
+    if process.oom_score_adj.is_some_and(|value| !(-1000..=1000).contains(&value)) {
+        issues.add("process.oomScoreAdj", "must be from -1000 to 1000");
+    }
+    if let Some(umask) = process.user.as_ref().and_then(|user| user.umask).filter(|umask| *umask > 0o777) {
+        issues.add(
+            "process.user.umask",
+            format!("{umask} is no umask (remember that JSON numbers are decimal)"),
+        );
+    }
+    if let Some(size) = process.console_size.filter(|size| size.height > 0xffff || size.width > 0xffff) {
+        issues.add("process.consoleSize", format!("{} × {} is beyond 65535", size.width, size.height));
+    }
+    let Some(user) = process.user.as_ref().filter(|_| config.creates("user")) else { return };
+    let (uids, gids) = (&config.linux.uid_mappings, &config.linux.gid_mappings);
+    let mapped = |list: &Option<Vec<crate::document::IdMapping>>, id: u32| {
+        list.as_deref().is_none_or(|list| {
+            list.is_empty() || list.iter().any(|m| id >= m.container_id && id - m.container_id < m.size)
+        })
+    };
+    if !mapped(uids, user.uid) {
+        issues.add("process.user.uid", format!("{} is not mapped in linux.uidMappings", user.uid));
+    }
+    if !mapped(gids, user.gid) {
+        issues.add("process.user.gid", format!("{} is not mapped in linux.gidMappings", user.gid));
+    }
+    for (index, gid) in
+        user.additional_gids.iter().flatten().enumerate().filter(|(_, gid)| !mapped(gids, **gid))
+    {
+        issues.add(
+            format!("process.user.additionalGids[{index}]"),
+            format!("{gid} is not mapped in linux.gidMappings"),
+        );
+    }
+}
+
+fn hooks(config: &Config, issues: &mut Issues) {
+    for list in HOOKS {
+        for (index, hook) in config.hooks(list).iter().enumerate() {
+            if !hook.path.starts_with('/') {
+                issues.add(format!("hooks.{list}[{index}].path"), "must be absolute");
+            }
+            if hook.timeout.is_some_and(|timeout| u32::try_from(timeout).is_err() || timeout == 0) {
+                issues.add(format!("hooks.{list}[{index}].timeout"), "must be a number of seconds above 0");
+            }
+        }
+    }
+}
