@@ -64,6 +64,8 @@ struct Context {
     /// Where the descriptors are parked above all target numbers.
     parked: [RawFd; MAX_DESCRIPTORS],
     first_unused: RawFd,
+    /// No descriptor has this number or a higher one.
+    descriptor_limit: RawFd,
     raise_ambient: bool,
     /// Set by a failing child: errno and the call it came from.
     errno: c_int,
@@ -95,6 +97,7 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
         descriptor_count: descriptors.len(),
         parked: [-1; MAX_DESCRIPTORS],
         first_unused: descriptors.iter().map(|(_, theirs)| theirs + 1).max().unwrap_or(3).max(3),
+        descriptor_limit: descriptor_limit(),
         raise_ambient: spawn.namespaces & libc::CLONE_NEWUSER as u64 != 0,
         errno: 0,
         step: "",
@@ -112,6 +115,12 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
         return Err(Error::new(step, "between clone and exec", errno));
     }
     Ok(Spawned { pid, pidfd, in_cgroup })
+}
+
+/// RLIMIT_NOFILE as it can have been at most: descriptors above a limit that was lowered stay open.
+fn descriptor_limit() -> RawFd {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    limit.and_then(|limit| RawFd::try_from(limit).ok()).unwrap_or(RawFd::MAX).min(1 << 20)
 }
 
 /// clone3, or clone where a sandbox answers ENOSYS. The second value: was the child born in the cgroup asked for.
@@ -202,10 +211,12 @@ fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
         }
         // SECURITY: CVE-2024-21626 — nothing that Node or one of its addons left open reaches the helper.
         let all = c_long::from(u32::MAX);
-        checked(
-            "close_range",
-            libc::syscall(libc::SYS_close_range, context.first_unused as c_long, all, 4 /* CLOEXEC */),
-        )?;
+        if libc::syscall(libc::SYS_close_range, context.first_unused as c_long, all, 4 /* CLOEXEC */) < 0 {
+            // Before Linux 5.11, and in sandboxes that do not know the call: one by one, up to the largest possible.
+            for number in context.first_unused..context.descriptor_limit {
+                libc::syscall(libc::SYS_fcntl, number, libc::F_SETFD, libc::FD_CLOEXEC);
+            }
+        }
         if context.raise_ambient {
             raise_ambient().map_err(|errno| ("capset", errno))?;
         }
