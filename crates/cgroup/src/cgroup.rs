@@ -45,6 +45,13 @@ impl Cgroup {
         rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
     }
 
+    /// Moves a process into the version 2 directory, for kernels (or sandboxes) without CLONE_INTO_CGROUP.
+    pub fn join_unified(&self, pid: i32) -> Result<()> {
+        self.unified
+            .as_ref()
+            .map_or(Ok(()), |directory| files::write(directory, "cgroup.procs", &pid.to_string()))
+    }
+
     /// Kills of the out-of-memory killer in this cgroup so far.
     pub fn oom_kill_count(&self) -> u64 {
         let count = |directory: &PathBuf| {

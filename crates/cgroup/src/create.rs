@@ -10,32 +10,22 @@ use crate::placement::Place;
 use crate::{Cgroup, Error, Mode, Placement, Result, files, resources};
 
 impl Placement {
-    /// Makes the directories and applies the limits. `None`: rootless without the right to, and nothing asked for.
+    /// Makes the directories and applies the limits and device rules (default deny, with or without `wanted`).
     ///
     /// # Errors
     /// An existing cgroup with processes, or a frozen one, is refused; so is a limit whose controller is missing. On any
     /// error everything made is removed again.
-    pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Option<Cgroup>> {
+    pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
         let unified = self.places.iter().find(|place| place.unified).map(|place| place.directory.clone());
-        let mut cgroup = Made { directories: Vec::new(), parents: Vec::new() };
-        let result = self
-            .places
-            .iter()
-            .try_for_each(|place| self.make(place, &mut cgroup))
-            .and_then(|()| wanted.map_or(Ok(()), |limits| resources::apply(&self.places, limits)));
-        let Made { directories, parents } = cgroup;
-        let made = Cgroup::new(directories, parents, unified);
-        match result {
-            Ok(()) => Ok(Some(made)),
-            Err(error) => {
-                let _ = made.remove();
-                let denied = matches!(error.errno(), Some(e) if [rustix::io::Errno::ACCESS, rustix::io::Errno::PERM, rustix::io::Errno::ROFS].map(rustix::io::Errno::raw_os_error).contains(&e));
-                if self.rootless && denied && !self.explicit && !wanted.is_some_and(resources::wants_limits) {
-                    return Ok(None);
-                }
-                Err(error)
-            }
+        let mut made = Made::default();
+        let made_all = self.places.iter().try_for_each(|place| self.make(place, &mut made));
+        let result = made_all.and_then(|()| resources::apply(&self.places, wanted, self.rootless));
+        let cgroup = Cgroup::new(made.directories, made.parents, unified);
+        if let Err(error) = result {
+            let _ = cgroup.remove();
+            return Err(error);
         }
+        Ok(cgroup)
     }
 
     fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
@@ -64,6 +54,7 @@ impl Placement {
     }
 }
 
+#[derive(Default)]
 struct Made {
     directories: Vec<PathBuf>,
     /// Deepest first.

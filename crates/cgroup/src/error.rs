@@ -22,8 +22,8 @@ impl Error {
     pub(crate) fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error();
         let reason = errno.map_or_else(|| error.to_string(), caisson_sys::errno_name);
-        let hint = match errno.map(rustix::io::Errno::from_raw_os_error) {
-            Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM | rustix::io::Errno::ROFS) => {
+        let hint = match errno {
+            Some(errno) if is_denial(errno) => {
                 Some("this user may not change cgroups there: run as root, or have the cgroup delegated (systemd: Delegate=yes), or ask for no limits".into())
             }
             _ => None,
@@ -34,6 +34,11 @@ impl Error {
             path: Some(path.display().to_string()),
             hint,
         }
+    }
+
+    /// The caller lacks a right, as opposed to having asked for something wrong.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.errno.is_some_and(is_denial)
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -58,6 +63,11 @@ impl Error {
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }
+}
+
+fn is_denial(errno: i32) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_raw_os_error(errno), Errno::ACCESS | Errno::PERM | Errno::ROFS)
 }
 
 impl fmt::Display for Error {

@@ -17,4 +17,6 @@ mod resources;
 pub use cgroup::Cgroup;
 pub use error::{Error, Result};
 pub use host::{Hierarchy, Host, Mode};
-pub use placement::{Placement, Request};
+pub use placement::{Place, Placement, Request};
+#[cfg(feature = "resources")]
+pub use resources::wants_limits;

@@ -72,6 +72,22 @@ impl Placement {
         self.places.iter().map(|place| place.directory.clone()).collect()
     }
 
+    /// Whether the caller may make these directories (for an ordinary user: delegated cgroups).
+    pub fn is_permitted(&self) -> bool {
+        self.places.iter().all(|place| {
+            let existing = place.directory.ancestors().skip(1).find(|directory| directory.exists());
+            existing.is_some_and(|directory| {
+                rustix::fs::accessat(
+                    rustix::fs::CWD,
+                    directory,
+                    rustix::fs::Access::WRITE_OK,
+                    rustix::fs::AtFlags::EACCESS,
+                )
+                .is_ok()
+            })
+        })
+    }
+
     /// The files the helper writes `0` to. In the version 2 hierarchy the container is born (CLONE_INTO_CGROUP).
     pub fn procs_files(&self) -> Vec<PathBuf> {
         self.places

@@ -7,35 +7,42 @@ use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 use crate::placement::Place;
 use crate::{Error, Result, devices, files};
 
-/// Applies every limit in `limits`; what is absent is left alone.
-pub(crate) fn apply(places: &[Place], limits: &LinuxResources) -> Result<()> {
+/// Applies every limit in `wanted` (what is absent is left alone), and the device rules.
+pub(crate) fn apply(places: &[Place], wanted: Option<&LinuxResources>, rootless: bool) -> Result<()> {
     let version_2 = places.iter().all(|place| place.unified) && !places.is_empty();
+    if let Some(limits) = wanted {
+        apply_limits(places, limits, version_2)?;
+    }
+    let rules = wanted.and_then(|limits| limits.devices().as_deref()).unwrap_or_default();
+    match devices::apply(places, rules, version_2) {
+        // Only the host's root may restrict devices; an ordinary user cannot make any either.
+        Err(error) if rootless && error.is_denied() => Ok(()),
+        other => other,
+    }
+}
+
+fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> Result<()> {
     if let Some(memory) = limits.memory() {
         let place = controller(places, "memory", "linux.resources.memory", memory_is_set(memory))?;
         if let Some(place) = place {
-            if version_2 {
-                memory_v2(&place.directory, memory)?
-            } else {
-                memory_v1(&place.directory, memory)?
-            }
+            if version_2 { memory_v2(&place.directory, memory)? } else { memory_v1(&place.directory, memory)? }
         }
     }
     if let Some(cpu) = limits.cpu() {
         apply_cpu(places, cpu, version_2)?;
     }
-    if let Some(limit) = limits.pids().as_ref().map(oci_spec::runtime::LinuxPids::limit) {
-        if let Some(place) = controller(places, "pids", "linux.resources.pids", true)? {
-            let value = if limit < 0 { "max".to_owned() } else { limit.to_string() };
-            files::write(&place.directory, "pids.max", &value)?;
-        }
+    if let Some(limit) = limits.pids().as_ref().map(oci_spec::runtime::LinuxPids::limit)
+        && let Some(place) = controller(places, "pids", "linux.resources.pids", true)?
+    {
+        let value = if limit < 0 { "max".to_owned() } else { limit.to_string() };
+        files::write(&place.directory, "pids.max", &value)?;
     }
-    let rules = limits.devices().as_deref().unwrap_or_default();
-    devices::apply(places, rules, version_2)
+    Ok(())
 }
 
 /// Whether going without a cgroup would leave a wish unfulfilled. Device rules do not count: an ordinary user cannot make
 /// devices anyway.
-pub(crate) fn wants_limits(limits: &LinuxResources) -> bool {
+pub fn wants_limits(limits: &LinuxResources) -> bool {
     let cpu = limits
         .cpu()
         .as_ref()

@@ -3,7 +3,9 @@
 use caisson_cgroup as cgroup;
 use caisson_plan as plan;
 
-use crate::failure::Failure;
+use oci_spec::runtime::LinuxResources;
+
+use crate::failure::{Failure, Result};
 
 /// `unable to apply cgroup configuration` is runc's wording.
 pub fn failure(error: cgroup::Error) -> Failure {
@@ -20,8 +22,47 @@ pub fn failure(error: cgroup::Error) -> Failure {
     }
 }
 
+/// The container's places, or `None` where it goes without a cgroup: switched off, or an ordinary user without the right
+/// to make one who asked for nothing that needs one. The second value is the warning for that case.
+pub fn place(
+    host: &cgroup::Host,
+    request: &cgroup::Request<'_>,
+    resources: Option<&LinuxResources>,
+) -> Result<(Option<cgroup::Placement>, Option<String>)> {
+    let placement = host.place(request).map_err(failure)?;
+    let dispensable = request.rootless && !placement.explicit && !resources.is_some_and(cgroup::wants_limits);
+    if dispensable && !placement.is_permitted() {
+        let warning =
+            "no cgroup: this user may not make one; the container has no limits of its own".to_owned();
+        return Ok((None, Some(warning)));
+    }
+    Ok((Some(placement), None))
+}
+
 /// What the plan needs to know of the cgroups: the host's hierarchies and the container's places in them.
 pub fn view(host: &cgroup::Host, placement: Option<&cgroup::Placement>) -> plan::CgroupView {
-    let _ = (host, placement);
-    plan::CgroupView::default()
+    let hierarchies = host.hierarchies.iter().enumerate().map(|(index, hierarchy)| {
+        let place = placement.and_then(|placement| placement.places.get(index));
+        // Without a place of its own the container sees where the caller is.
+        let own = || hierarchy.mount_point.join(hierarchy.own_path.trim_start_matches('/'));
+        let directory = place.map_or_else(own, |place| place.directory.clone());
+        plan::HostHierarchy {
+            directory_name: hierarchy.directory_name.clone(),
+            data: hierarchy.data.clone(),
+            unified: hierarchy.unified,
+            directory: directory.display().to_string(),
+        }
+    });
+    plan::CgroupView {
+        mode: match host.mode {
+            cgroup::Mode::None => plan::CgroupMode::None,
+            cgroup::Mode::V1 => plan::CgroupMode::V1,
+            cgroup::Mode::Hybrid => plan::CgroupMode::Hybrid,
+            cgroup::Mode::V2 => plan::CgroupMode::V2,
+        },
+        hierarchies: hierarchies.collect(),
+        procs_files: placement
+            .map(|placement| placement.procs_files().iter().map(|file| file.display().to_string()).collect())
+            .unwrap_or_default(),
+    }
 }

@@ -6,7 +6,6 @@ use caisson_cgroup as cgroup;
 use caisson_sys::pidfd;
 
 use crate::failure::{Failure, Result};
-use crate::state::is_root;
 
 #[derive(Debug)]
 pub struct Facts {
@@ -45,9 +44,9 @@ impl Facts {
         })
     }
 
-    /// Decides what `rootless: null` means: no root, or only the root of somebody's user namespace.
-    pub fn rootless(&self) -> bool {
-        !is_root() || self.in_user_namespace
+    /// Undecided (`None`) means: whoever is not root, or only the root of somebody's user namespace.
+    pub fn rootless(&self, decided: Option<bool>) -> bool {
+        decided.unwrap_or(self.euid != 0 || self.in_user_namespace)
     }
 }
 

@@ -32,13 +32,13 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     check_id(&request.id)?;
     let bytes = read_config(request)?;
     let config = Config::parse(&bytes)?;
-    let rootless = request.rootless.unwrap_or_else(|| facts.rootless());
-    let placement = if request.cgroup_disabled {
-        None
+    let rootless = facts.rootless(request.rootless);
+    let (placement, warning) = if request.cgroup_disabled {
+        (None, None)
     } else {
         let wanted =
             caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
-        Some(facts.cgroup.place(&wanted).map_err(cgroups::failure)?)
+        cgroups::place(&facts.cgroup, &wanted, config.resources())?
     };
     let options = caisson_plan::Options {
         id: request.id.clone(),
@@ -48,7 +48,6 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         new_keyring: request.new_keyring,
         preserve_fds: request.preserve_fds,
         attached: request.attached,
-        ..caisson_plan::Options::default()
     };
     let host = caisson_plan::Host {
         euid: facts.euid,
@@ -58,7 +57,8 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         kernel_capabilities: facts.capabilities,
         security_modules: facts.security_modules.clone(),
     };
-    let plan = caisson_plan::plan(&config, &options, &host)?;
+    let mut plan = caisson_plan::plan(&config, &options, &host)?;
+    plan.warnings.extend(warning);
     let rootfs = config.root_path(&request.bundle);
     check_rootfs(&rootfs)?;
     check_terminal(&config, request)?;
@@ -74,7 +74,10 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(invalid(format!("the bundle {} is not a directory", bundle.display()), bundle)),
         Err(error) => {
-            return Err(invalid(format!("the bundle {} cannot be opened: {error}", bundle.display()), bundle));
+            return Err(invalid(
+                format!("the bundle {} cannot be opened: {error}", bundle.display()),
+                bundle,
+            ));
         }
     }
     if let Some(text) = &request.config {
@@ -175,7 +178,7 @@ fn begin_in(
     directory.write_config(&decided.bytes)?;
     directory.write_state(&state)?;
     if let Some(placement) = &decided.placement {
-        *cgroup = placement.create(decided.config.resources()).map_err(cgroups::failure)?;
+        *cgroup = Some(placement.create(decided.config.resources()).map_err(cgroups::failure)?);
     }
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -211,6 +214,9 @@ fn begin_in(
         })
         .map_err(|e| denied::clone_failure(&e, decided.plan.user_namespace.is_some(), facts.euid))?;
     let finished = (|| {
+        if let Some(cgroup) = cgroup.as_ref().filter(|_| !spawned.in_cgroup) {
+            cgroup.join_unified(spawned.pid).map_err(cgroups::failure)?;
+        }
         if let Some(namespace) = decided.plan.user_namespace.as_ref().filter(|_| decided.plan.join.is_empty())
         {
             idmap::write(spawned.pid, namespace, facts.euid, facts.egid)?;
