@@ -1,7 +1,8 @@
 //! The Node-API face of the native core: conversions only, one file per area; everything real lives in the crates below.
 #![deny(unsafe_code)] // not forbid: the generated registration code of napi allows it for itself
 
-#[napi_derive::napi]
-pub fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
+mod engine;
+mod event;
+mod failure;
+mod host;
+mod request;

@@ -1,0 +1,89 @@
+//! `Engine` for JavaScript: requests in, one callback out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use caisson_engine as engine;
+use caisson_sys::descriptor;
+use napi::bindgen_prelude::{Env, Function, Result};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi_derive::napi;
+
+use crate::event::NativeEvent;
+use crate::host::thrown;
+use crate::request::{CreateRequest, DestroyRequest};
+
+/// One per module instance and environment. See docs/internal/native-face.md.
+#[napi]
+pub struct Engine {
+    engine: Arc<engine::Engine>,
+}
+
+#[napi]
+impl Engine {
+    /// `onEvent` is called on the JavaScript thread and never keeps Node alive.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: Env, helper: String, on_event: Function<'_, NativeEvent, ()>) -> Result<Self> {
+        let callback = on_event
+            .build_threadsafe_function::<NativeEvent>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let sink = move |event: engine::Event| {
+            let event = NativeEvent::from(event);
+            let descriptors = event.descriptors();
+            let status = callback.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+            if status != napi::Status::Ok {
+                // The environment is closing: nobody will take these any more.
+                for number in descriptors {
+                    drop(descriptor::inherited(number));
+                }
+            }
+        };
+        let engine = Arc::new(engine::Engine::new(PathBuf::from(helper), sink).map_err(thrown)?);
+        // Attached containers end with the environment, a worker's too.
+        env.add_env_cleanup_hook(Arc::clone(&engine), |engine| engine.close())?;
+        Ok(Self { engine })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn create(&self, request: CreateRequest) -> u32 {
+        self.engine.create(request.into())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn proceed(&self, handle: i64) -> u32 {
+        self.engine.proceed(handle.cast_unsigned())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn start(&self, root: String, id: String) -> u32 {
+        self.engine.start(PathBuf::from(root), id)
+    }
+
+    #[napi(catch_unwind)]
+    pub fn destroy(&self, request: DestroyRequest) -> u32 {
+        self.engine.destroy(request.into())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn watch(&self, root: String, id: String) -> u32 {
+        self.engine.watch(PathBuf::from(root), id)
+    }
+
+    /// Carries bytes between the pty master and descriptors 0 and 1 until the program has ended; replies then.
+    #[napi(catch_unwind)]
+    pub fn proxy_terminal(&self, master: i32, handle: Option<i64>) -> u32 {
+        self.engine.proxy_terminal(master, handle.map(i64::cast_unsigned))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn release(&self, handle: i64) {
+        self.engine.release(handle.cast_unsigned());
+    }
+
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.engine.close();
+    }
+}

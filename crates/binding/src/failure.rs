@@ -1,0 +1,41 @@
+//! Failures cross as data: an error object with fields, whose message nobody has to parse.
+
+use caisson_engine::Failure;
+use napi_derive::napi;
+
+/// One problem of a document.
+#[napi(object)]
+pub struct NativeIssue {
+    pub path: String,
+    pub message: String,
+}
+
+/// See docs/internal/native-face.md; `ts/native/failure.ts` makes the error classes of it.
+#[napi(object)]
+pub struct NativeError {
+    pub code: String,
+    pub message: String,
+    pub phase: Option<String>,
+    pub syscall: Option<String>,
+    pub errno: Option<String>,
+    pub path: Option<String>,
+    pub hint: Option<String>,
+    pub issues: Option<Vec<NativeIssue>>,
+}
+
+impl From<Failure> for NativeError {
+    fn from(failure: Failure) -> Self {
+        let issues: Vec<_> =
+            failure.issues.into_iter().map(|(path, message)| NativeIssue { path, message }).collect();
+        Self {
+            code: failure.code,
+            message: failure.message,
+            phase: failure.phase,
+            syscall: failure.syscall,
+            errno: failure.errno,
+            path: failure.path,
+            hint: failure.hint,
+            issues: (!issues.is_empty()).then_some(issues),
+        }
+    }
+}

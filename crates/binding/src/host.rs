@@ -1,0 +1,58 @@
+//! Short questions that are answered at once, without an engine.
+
+use std::path::Path;
+
+use caisson_engine::{self as engine, Facts, Failure};
+use napi::bindgen_prelude::{Either, Result};
+use napi_derive::napi;
+
+use crate::failure::NativeError;
+use crate::request::CreateRequest;
+
+/// For what cannot fail in practice; everything else answers with a [`NativeError`] as data.
+pub fn thrown(failure: Failure) -> napi::Error {
+    napi::Error::from_reason(failure.message)
+}
+
+fn answer<T>(result: engine::Result<T>) -> Either<T, NativeError> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(failure) => Either::B(failure.into()),
+    }
+}
+
+/// `creating`, `created`, `running`, `paused` or `stopped`.
+#[napi(catch_unwind)]
+pub fn container_status(root: String, id: String) -> Either<String, NativeError> {
+    answer(engine::status(Path::new(&root), &id).map(|status| status.name().to_owned()))
+}
+
+/// Signals the first process, or (`all`) every process of the container. `true` when the signal was sent.
+#[napi(catch_unwind)]
+pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> Either<bool, NativeError> {
+    answer(engine::signal(Path::new(&root), &id, signal, all).map(|()| true))
+}
+
+/// What `create` would do, as JSON; nothing is done.
+#[napi(catch_unwind)]
+pub fn plan_container(request: CreateRequest) -> Either<String, NativeError> {
+    let decide = || {
+        let facts = Facts::gather()?;
+        let decided = engine::decide(&request.into(), &facts)?;
+        serde_json::to_string(&decided.plan)
+            .map_err(|e| Failure::new("ERR_INVALID_SPEC", "validate", e.to_string()))
+    };
+    answer(decide())
+}
+
+/// The features document of the runtime specification, as JSON: what this build can do.
+#[napi(catch_unwind)]
+pub fn features() -> Result<String> {
+    serde_json::to_string(&caisson_plan::features()).map_err(|e| napi::Error::from_reason(e.to_string()))
+}
+
+/// Version of the native core; the package checks that it is its own.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
