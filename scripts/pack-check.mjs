@@ -1,7 +1,16 @@
 // npm run pack:check: packs the package and this machine's platform package, installs both into an empty folder with
 // neither Rust nor a compiler on the path, checks the exports, imports every one and runs a container from an image.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root, run, triple } from './prepare.mjs'
@@ -33,7 +42,12 @@ const platformName = `@caisson/native-${triple}`
 const native = pack(join(root, 'npm', triple))
 writeFileSync(
   join(copy, 'package.json'),
-  JSON.stringify({ ...manifest, devDependencies: {}, scripts: {}, optionalDependencies: { [platformName]: `file:${native}` } }),
+  JSON.stringify({
+    ...manifest,
+    devDependencies: {},
+    scripts: {},
+    optionalDependencies: { [platformName]: `file:${native}` },
+  }),
 )
 const main = pack(copy)
 
@@ -47,7 +61,11 @@ for (const name of ['node', 'npm', 'npx', 'sh', 'env']) {
 const user = join(work, 'user')
 mkdirSync(user)
 writeFileSync(join(user, 'package.json'), '{ "type": "module", "private": true }')
-const env = { PATH: `${bin}:${dirname(process.execPath)}`, HOME: work, npm_config_registry: 'http://127.0.0.1:9/' }
+const env = {
+  PATH: `${bin}:${dirname(process.execPath)}`,
+  HOME: work,
+  npm_config_registry: 'http://127.0.0.1:9/',
+}
 const step = (command, args) => {
   const { status } = spawnSync(command, args, { cwd: user, stdio: 'inherit', env })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`)

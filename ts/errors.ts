@@ -116,7 +116,11 @@ export class CaissonError extends Error {
   }
 }
 Object.defineProperty(CaissonError.prototype, brand, { value: true })
-Object.defineProperty(CaissonError.prototype, 'name', { value: 'CaissonError', configurable: true, writable: true })
+Object.defineProperty(CaissonError.prototype, 'name', {
+  value: 'CaissonError',
+  configurable: true,
+  writable: true,
+})
 
 /** One problem in a document: where, what was found, what is allowed. */
 export interface SpecIssue {

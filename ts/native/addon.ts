@@ -50,11 +50,15 @@ function load(): { addon: Addon; directory: string } {
   try {
     loaded = { addon: require(join(directory, file)) as Addon, directory }
   } catch (cause) {
-    throw new CaissonError('ERR_BINDING_MISSING', `cannot load ${join(directory, file)}: ${(cause as Error).message}`, {
-      path: join(directory, file),
-      hint: `the file was found but does not load here; check the C library version, or rebuild with npm run build`,
-      cause,
-    })
+    throw new CaissonError(
+      'ERR_BINDING_MISSING',
+      `cannot load ${join(directory, file)}: ${(cause as Error).message}`,
+      {
+        path: join(directory, file),
+        hint: `the file was found but does not load here; check the C library version, or rebuild with npm run build`,
+        cause,
+      },
+    )
   }
   return loaded
 }
