@@ -57,7 +57,7 @@ impl Guard {
         let state_directory = state_directory.display().to_string();
         self.send(&GuardRequest::Register { token, state_directory, cgroup_directories }, &[])?;
         // A guard answers within microseconds; a minute without an answer means that it is stopped, and waiting longer would not help.
-        let [ready] = poll::readable([&self.socket], Some(Duration::from_mins(1))).map_err(|e| lost(&e))?;
+        let [ready] = poll::readable([&self.socket], Some(Duration::from_secs(60))).map_err(|e| lost(&e))?;
         let message = if ready {
             socket::receive(&self.socket, MAX_MESSAGE, false).map_err(|e| lost(&e))?
         } else {
