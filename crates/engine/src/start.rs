@@ -34,7 +34,7 @@ fn try_start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) -> Resul
     let directory = StateDirectory::open(root, id)?;
     let socket = socket::connect(&directory.fd, START_SOCKET).map_err(|_| not_created(root, id))?;
     let bytes =
-        protocol::encode(&StartRequest).map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
+        protocol::encode(&StartRequest::Start).map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
     socket::send(&socket, &bytes, &[])
         .map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
     let serial = shared.next_serial();

@@ -48,7 +48,10 @@ pub enum Command {
 /// Sent by the starter on a connection to the start socket. A connection that closes without it changes nothing
 /// (that is how the status of a created container is probed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartRequest;
+pub enum StartRequest {
+    /// An enum because it must be at least a byte: an empty datagram looks like the end of the connection.
+    Start,
+}
 
 /// helper → starter. `Starting` comes first; then end of file means that exec succeeded.
 /// End of file without `Starting`: somebody else had started the container before.
