@@ -64,11 +64,12 @@ pub fn set(sets: Sets) -> Result<()> {
     .map(drop)
 }
 
-/// Takes everything that is not in `keep` out of the bounding set, and returns the mask of all capabilities this kernel
-/// has (it is found on the way: one past the last is EINVAL).
+/// Takes everything that is not in `keep` out of the bounding set, and returns what it has then: `keep` without what this
+/// kernel does not know or was taken out before.
 ///
 /// EPERM: no CAP_SETPCAP in this user namespace.
 pub fn limit_bounding(keep: u64) -> Result<u64> {
+    let mut left = 0;
     for number in 0..64u32 {
         let (name, option) = if keep >> number & 1 == 0 {
             ("PR_CAPBSET_DROP", libc::PR_CAPBSET_DROP)
@@ -76,12 +77,13 @@ pub fn limit_bounding(keep: u64) -> Result<u64> {
             ("PR_CAPBSET_READ", libc::PR_CAPBSET_READ)
         };
         match prctl(name, option, c_ulong::from(number), 0) {
-            Err(error) if error.errno() == libc::EINVAL && number > 0 => return Ok((1 << number) - 1),
+            // One past the last capability there is.
+            Err(error) if error.errno() == libc::EINVAL && number > 0 => break,
             Err(error) => return Err(error),
-            Ok(_) => {}
+            Ok(value) => left |= (value as u64 & 1) << number,
         }
     }
-    Ok(u64::MAX)
+    Ok(left & keep)
 }
 
 /// Clears the ambient set.

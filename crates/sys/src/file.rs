@@ -145,19 +145,28 @@ pub fn write_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
     if written == bytes.len() { Ok(()) } else { Err(crate::Error::new("write", arguments(), libc::EIO)) }
 }
 
+/// What one `read(2)` gives, at most 4 KiB; empty at the end.
+pub fn read_some(fd: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    let mut chunk = vec![0u8; 4096];
+    let count = loop {
+        match rustix::io::read(fd, &mut chunk) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other.or_error("read", || describe(fd))?,
+        }
+    };
+    chunk.truncate(count);
+    Ok(chunk)
+}
+
 /// Reads to the end, but never more than `limit` bytes: one more is EFBIG.
 pub fn read_all(fd: BorrowedFd<'_>, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut chunk = [0u8; 4096];
     loop {
-        let count = match rustix::io::read(fd, &mut chunk) {
-            Err(rustix::io::Errno::INTR) => continue,
-            other => other.or_error("read", || format!("{}, {}", describe(fd), chunk.len()))?,
-        };
-        if count == 0 {
+        let chunk = read_some(fd)?;
+        if chunk.is_empty() {
             return Ok(bytes);
         }
-        bytes.extend_from_slice(&chunk[..count]);
+        bytes.extend_from_slice(&chunk);
         if bytes.len() > limit {
             return Err(crate::Error::new("read", describe(fd), libc::EFBIG));
         }

@@ -6,6 +6,7 @@ mod error;
 
 // owned by the helper executor
 pub mod capability;
+pub mod copy;
 pub mod credentials;
 pub mod device;
 pub mod file;

@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
 
+use crate::Result;
 use crate::call::{OrError, check, describe, with_c_str};
-use crate::{Error, Result};
 
 /// `MOUNT_ATTR_*` of linux/mount.h.
 pub mod attribute {
@@ -80,6 +80,39 @@ pub fn attributes_of(flags: u64) -> u64 {
         attributes |= attribute::NOATIME;
     }
     attributes
+}
+
+/// The `MS_*` for `MOUNT_ATTR_*`: the reverse of [`attributes_of`], with RELATIME spelt out.
+pub fn flags_for(attributes: u64) -> u64 {
+    let pairs = [
+        (attribute::RDONLY, flag::RDONLY),
+        (attribute::NOSUID, flag::NOSUID),
+        (attribute::NODEV, flag::NODEV),
+        (attribute::NOEXEC, flag::NOEXEC),
+        (attribute::NODIRATIME, flag::NODIRATIME),
+        (attribute::NOSYMFOLLOW, flag::NOSYMFOLLOW),
+    ];
+    let times = match attributes & attribute::ATIME {
+        attribute::NOATIME => flag::NOATIME,
+        attribute::STRICTATIME => flag::STRICTATIME,
+        _ => flag::RELATIME,
+    };
+    pairs
+        .iter()
+        .filter(|(attribute, _)| attributes & attribute != 0)
+        .fold(times, |flags, (_, flag)| flags | flag)
+}
+
+/// The per-mount `MS_*` that a mount has now, from `fstatvfs(3)`: its `ST_*` have the same values.
+pub fn flags_of(fd: BorrowedFd<'_>) -> Result<u64> {
+    const RELATIME: u64 = 4096; // ST_RELATIME, the one that differs
+    let status = rustix::fs::fstatvfs(fd).or_error("fstatfs", || describe(fd))?.f_flag.bits();
+    let times = match status & (flag::NOATIME | RELATIME) {
+        flag::NOATIME => flag::NOATIME,
+        RELATIME => flag::RELATIME,
+        _ => flag::STRICTATIME,
+    };
+    Ok(status & (flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | flag::NODIRATIME) | times)
 }
 
 /// What one `mount_setattr(2)` changes.
@@ -244,11 +277,6 @@ pub fn pivot_root_here() -> Result<()> {
     rustix::process::pivot_root(".", ".").or_error("pivot_root", || "\".\", \".\"".to_owned())
 }
 
-/// True for the errors by which a kernel or a sandbox says that it does not have a call at all.
-pub fn is_unavailable(error: &Error) -> bool {
-    error.errno() == libc::ENOSYS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +288,22 @@ mod tests {
         assert_eq!(attributes_of(flag::STRICTATIME | flag::NOATIME), attribute::STRICTATIME);
         assert_eq!(attributes_of(flag::RELATIME), 0);
         assert_eq!(attributes_of(flag::SYNCHRONOUS | flag::BIND | flag::REC), 0);
+        let flags = flag::RDONLY | flag::NODEV | flag::NODIRATIME | flag::STRICTATIME;
+        assert_eq!(flags_for(attributes_of(flags)), flags);
+        assert_eq!(flags_for(0), flag::RELATIME);
+    }
+
+    #[test]
+    fn the_flags_of_procfs_are_known() {
+        let proc = std::fs::File::open("/proc/self").unwrap();
+        let text = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let options = text.lines().rfind(|line| line.split(' ').nth(1) == Some("/proc")).unwrap().to_owned();
+        let flags = flags_of(std::os::fd::AsFd::as_fd(&proc)).unwrap();
+        for (name, flag) in [("nosuid", flag::NOSUID), ("noexec", flag::NOEXEC), ("relatime", flag::RELATIME)]
+        {
+            let listed = options.split([' ', ',']).any(|option| option == name);
+            assert_eq!(flags & flag != 0, listed, "{name} in {options}");
+        }
     }
 
     #[test]

@@ -5,6 +5,15 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use crate::Result;
 use crate::call::{check, describe};
 
+pub const NEW_TIME: u64 = libc::CLONE_NEWTIME as u64;
+pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
+pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
+pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
+pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
+pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
+pub const NEW_NETWORK: u64 = libc::CLONE_NEWNET as u64;
+
 /// `CLONE_NEW*` of a namespace descriptor, by the NS_GET_NSTYPE request of ioctl_ns(2).
 ///
 /// ENOTTY: not a namespace at all.

@@ -89,6 +89,25 @@ pub fn standard(number: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
+/// A descriptor that is open and stays so: one that was handed to us for the program. EBADF: it is not open.
+pub fn borrowed(number: RawFd) -> Result<BorrowedFd<'static>> {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    check(flags.into(), "fcntl", || format!("{number}, F_GETFD"))?;
+    // SAFETY: it is open, and nobody here owns or closes it.
+    Ok(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// `kill(-leader, SIGKILL)`: a whole process group. A group that is gone already is no error.
+pub fn kill_group(leader: i32) -> Result<()> {
+    // SAFETY: no pointers.
+    let result = unsafe { libc::kill(-leader, libc::SIGKILL) };
+    match check(result.into(), "kill", || format!("-{leader}, SIGKILL")) {
+        Err(error) if error.errno() == libc::ESRCH => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// `setrlimit` by number (RLIMIT_*); u64::MAX is RLIM_INFINITY. EPERM: raising the hard limit without
 /// CAP_SYS_RESOURCE in the initial user namespace.
 pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {

@@ -1,0 +1,78 @@
+//! The control socket: reports to the addon, and its word to go on.
+
+use std::os::fd::OwnedFd;
+
+use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, decode, encode};
+use caisson_sys::{poll, socket};
+
+use crate::failure::{Problem, Result};
+
+#[derive(Debug)]
+pub struct Control {
+    socket: OwnedFd,
+}
+
+/// What `wait` came back with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Word {
+    Proceed,
+    /// The caller is gone.
+    End,
+}
+
+impl Control {
+    pub fn new(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+
+    pub fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// Sends a report, with a descriptor where it has one.
+    pub fn report(&self, report: &Report, descriptor: Option<&OwnedFd>) -> Result<()> {
+        let bytes = encode(report).map_err(|error| Problem::refused("ERR_SYSCALL", error.to_string()))?;
+        socket::send(&self.socket, &bytes, descriptor.as_slice())?;
+        Ok(())
+    }
+
+    /// A warning that cannot be delivered stops nothing: a caller that is gone shows soon enough.
+    pub fn warn(&self, text: impl Into<String>) {
+        let mut text = text.into();
+        shorten(&mut text);
+        let _ = self.report(&Report::Warning(text), None);
+    }
+
+    /// The last thing that a failing helper says.
+    pub fn fail(&self, mut failure: Failure) {
+        shorten(&mut failure.message);
+        let _ = self.report(&Report::Failed(failure), None);
+    }
+
+    /// Waits for the caller's word.
+    pub fn wait(&self) -> Result<Word> {
+        match socket::receive(&self.socket, MAX_MESSAGE, true)? {
+            None => Ok(Word::End),
+            Some(message) => match decode(&message.bytes) {
+                Ok(Command::Proceed) => Ok(Word::Proceed),
+                Err(error) => Err(Problem::refused("ERR_SYSCALL", error.to_string())),
+            },
+        }
+    }
+
+    /// Whether the caller's end is closed already.
+    pub fn is_closed(&self) -> bool {
+        let nothing = std::time::Duration::ZERO;
+        matches!(poll::readable([&self.socket], Some(nothing)), Ok([true]))
+            && matches!(socket::receive(&self.socket, MAX_MESSAGE, false), Ok(None))
+    }
+}
+
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().find(|(index, _)| *index >= LONGEST_TEXT) {
+        text.truncate(end);
+    }
+}
+
+/// Leaves room for the other fields of a failure within a message.
+const LONGEST_TEXT: usize = MAX_MESSAGE / 2;

@@ -1,0 +1,119 @@
+//! From a failed call to the [`Failure`] that travels to the addon: code, phase, one line of text, and a hint where the
+//! usual cause is known.
+
+use caisson_plan::protocol::Failure;
+use caisson_sys::{Error, errno};
+
+pub type Result<T, E = Problem> = std::result::Result<T, E>;
+
+/// A failure in the making: whoever runs an operation adds which one it was.
+#[derive(Debug)]
+pub struct Problem(Box<Failure>);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let too_old = error.errno() == errno::ENOSYS;
+        let hint = "Linux 5.6 or newer is needed, and a sandbox around us must not hide its system calls";
+        Self(Box::new(Failure {
+            code: if too_old { "ERR_KERNEL_TOO_OLD" } else { "ERR_SYSCALL" }.to_owned(),
+            phase: "setup".to_owned(),
+            message: error.to_string(),
+            syscall: Some(error.call().to_owned()),
+            errno: error.errno(),
+            path: error.path().map(str::to_owned),
+            hint: too_old.then(|| hint.to_owned()),
+        }))
+    }
+}
+
+impl Problem {
+    /// Something we refuse to do, with no failed call behind it.
+    pub fn refused(code: &str, message: impl Into<String>) -> Self {
+        Self(Box::new(Failure {
+            code: code.to_owned(),
+            phase: "setup".to_owned(),
+            message: message.into(),
+            syscall: None,
+            errno: 0,
+            path: None,
+            hint: None,
+        }))
+    }
+
+    /// Replaces the text; call and errno stay.
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    pub fn code(mut self, code: &str) -> Self {
+        code.clone_into(&mut self.0.code);
+        self
+    }
+
+    pub fn on(mut self, path: impl Into<String>) -> Self {
+        self.0.path = Some(path.into());
+        self
+    }
+
+    pub fn phase(mut self, phase: &str) -> Self {
+        phase.clone_into(&mut self.0.phase);
+        self
+    }
+
+    /// Adds a hint where there is none yet.
+    pub fn hint(mut self, hint: &str) -> Self {
+        self.0.hint.get_or_insert_with(|| hint.to_owned());
+        self
+    }
+
+    /// Adds to the text what else is known, e.g. what the kernel logged.
+    pub fn detail(mut self, detail: Option<String>) -> Self {
+        if let Some(detail) = detail {
+            self.0.message = format!("{} ({detail})", self.0.message);
+        }
+        self
+    }
+
+    /// Puts in front of the text what it is about (`mounts[3] ("/proc")`).
+    pub fn about(mut self, subject: &str) -> Self {
+        if !subject.is_empty() {
+            self.0.message = format!("{subject}: {}", self.0.message);
+        }
+        self
+    }
+
+    /// errno of the call behind it; 0 where there is none.
+    pub fn errno(&self) -> i32 {
+        self.0.errno
+    }
+
+    pub fn into_failure(self) -> Failure {
+        *self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_keeps_its_parts_and_says_what_it_was_about() {
+        let error = Error::new("fsmount", "5, 0x1, 0xe", errno::EPERM).on("/proc");
+        let failure =
+            Problem::from(error).about("mounts[3] (\"/proc\")").hint("first").hint("second").into_failure();
+        assert_eq!(
+            failure.message,
+            "mounts[3] (\"/proc\"): fsmount(5, 0x1, 0xe): EPERM (Operation not permitted)"
+        );
+        assert_eq!((failure.code.as_str(), failure.errno), ("ERR_SYSCALL", errno::EPERM));
+        assert_eq!((failure.syscall.as_deref(), failure.path.as_deref()), (Some("fsmount"), Some("/proc")));
+        assert_eq!(failure.hint.as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn a_missing_system_call_is_an_old_kernel() {
+        let failure = Problem::from(Error::new("openat2", "", errno::ENOSYS)).into_failure();
+        assert_eq!(failure.code, "ERR_KERNEL_TOO_OLD");
+    }
+}

@@ -1,0 +1,87 @@
+//! Which file `args[0]` is, found at create with the user's own rights, as execvp(3) would look.
+
+use caisson_sys::errno::{EACCES, ENOENT, ENOTDIR};
+use caisson_sys::file::{self, Kind};
+
+use crate::failure::{Problem, Result};
+
+/// What execvp(3) searches where the environment has no PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// The path to execute. COMPAT(runc): the messages are those of Go's `exec.LookPath`; engines turn them into exit codes.
+pub fn find(program: &str, environment: &[String]) -> Result<String> {
+    if program.contains('/') {
+        return check(program).map(|()| program.to_owned());
+    }
+    let path =
+        environment.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let mut denied = None;
+    for directory in path.split(':') {
+        let directory = if directory.is_empty() { "." } else { directory };
+        let candidate = format!("{}/{program}", directory.trim_end_matches('/'));
+        match check(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(problem) if problem.errno() == EACCES => denied = Some(problem),
+            Err(_) => {}
+        }
+    }
+    let reason = format!("exec: {program:?}: executable file not found in $PATH");
+    Err(match denied {
+        // There is one, but not for this user.
+        Some(denied) => denied.message(format!("exec: {program:?}: permission denied")),
+        None => Problem::refused("ERR_EXEC_NOT_FOUND", reason),
+    })
+}
+
+fn check(path: &str) -> Result<()> {
+    let status = file::status_of(path).map_err(|error| {
+        let (code, text) = match error.errno() {
+            ENOENT => ("ERR_EXEC_NOT_FOUND", "no such file or directory"),
+            ENOTDIR => ("ERR_EXEC_NOT_FOUND", "not a directory"),
+            EACCES => ("ERR_EXEC_DENIED", "permission denied"),
+            _ => return Problem::from(error),
+        };
+        Problem::from(error).code(code).message(format!("exec: {path:?}: stat {path}: {text}"))
+    })?;
+    if status.kind == Kind::Directory {
+        return Err(Problem::refused("ERR_EXEC_DENIED", format!("exec: {path:?}: is a directory")).on(path));
+    }
+    let denied = |problem: Problem| {
+        problem.code("ERR_EXEC_DENIED").message(format!("exec: {path:?}: permission denied")).on(path)
+    };
+    file::may_execute(path).map_err(|error| denied(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(program: &str, environment: &[&str]) -> (String, String) {
+        let environment: Vec<_> = environment.iter().map(|text| (*text).to_owned()).collect();
+        let failure = find(program, &environment).unwrap_err().into_failure();
+        (failure.code, failure.message)
+    }
+
+    #[test]
+    fn a_name_is_searched_in_the_last_path_of_the_environment() {
+        let environment = ["PATH=/nowhere".to_owned(), "PATH=/nowhere:/bin".to_owned()];
+        assert_eq!(find("sh", &environment).unwrap(), "/bin/sh");
+        assert_eq!(find("sh", &[]).unwrap(), "/bin/sh");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_in_the_words_of_runc() {
+        let expected = "exec: \"nosuch\": executable file not found in $PATH";
+        assert_eq!(message("nosuch", &["PATH=/bin"]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+        let expected = "exec: \"/no/such\": stat /no/such: no such file or directory";
+        assert_eq!(message("/no/such", &[]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+    }
+
+    #[test]
+    fn what_may_not_be_executed_is_told_apart() {
+        let expected = "exec: \"/etc/passwd\": permission denied";
+        assert_eq!(message("/etc/passwd", &[]), ("ERR_EXEC_DENIED".into(), expected.into()));
+        let expected = "exec: \"/etc\": is a directory";
+        assert_eq!(message("/etc", &[]), ("ERR_EXEC_DENIED".into(), expected.into()));
+    }
+}

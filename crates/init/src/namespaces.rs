@@ -1,0 +1,265 @@
+//! From the first exec to a process that sits in all its namespaces with the ids of the container's root.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_plan::protocol::Report;
+use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
+use caisson_sys::file::{self, CWD, O_RDONLY, O_WRONLY};
+use caisson_sys::namespace::{self, Clone};
+use caisson_sys::{capability, credentials, descriptor, errno, process};
+
+use crate::control::{Control, Word};
+use crate::failure::{Problem, Result};
+use crate::procfs::Procfs;
+use crate::sources::Sources;
+
+const PHASE: &str = "spawn";
+
+/// Joins, creates and waits as the plan says. The host paths that the caller's user may open are open when it returns.
+pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources> {
+    let new_user = plan.user_namespace.is_some();
+    let joins_user = plan.join.iter().any(|join| join.kind == NamespaceKind::User);
+    if !new_user {
+        // SECURITY: CVE-2016-9962 and its kin: nobody in a namespace that we enter may look into this process. With a
+        // new user namespace the caller must write our maps first, and the kernel refuses that for such a process.
+        credentials::set_dumpable(false).map_err(|error| at("", error))?;
+    }
+    follow_caller(plan, control)?;
+
+    let changes_user = joins_user || plan.clone_after_join & new(NamespaceKind::User) != 0;
+    for operation in &plan.early {
+        match operation {
+            Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
+            // Its owner is the user namespace of whoever unshares it: that one comes later here.
+            Operation::UnshareCgroup if changes_user => {}
+            Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
+            other => return Err(refused(format!("{other:?} is no early operation"))),
+        }
+    }
+    join_and_clone(plan, control)?;
+    if changes_user && plan.early.contains(&Operation::UnshareCgroup) {
+        unshare(NamespaceKind::Cgroup)?;
+    }
+
+    let sources = if new_user { Sources::open_all(plan) } else { Sources::default() };
+    if new_user {
+        await_word(control, "the id mappings")?;
+    }
+    if new_user || joins_user {
+        become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
+        credentials::set_dumpable(false).map_err(|error| at("", error))?;
+        follow_caller(plan, control)?;
+    }
+    if let Some(offsets) = &plan.time_namespace {
+        enter_time_namespace(offsets, procfs)?;
+    }
+    if plan.waits_for_runtime_hooks {
+        control.report(&Report::NamespacesReady, None).map_err(|problem| problem.phase(PHASE))?;
+        await_word(control, "the runtime's hooks")?;
+    }
+    Ok(sources)
+}
+
+fn at(subject: &str, error: caisson_sys::Error) -> Problem {
+    Problem::from(error).phase(PHASE).about(subject)
+}
+
+fn refused(reason: String) -> Problem {
+    Problem::refused("ERR_INVALID_SPEC", reason).phase(PHASE)
+}
+
+/// Arms the signal for the caller's death, and catches a death that came first. Needed again after every change of
+/// credentials and in every new process.
+pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
+    if plan.kill_on_parent_death {
+        credentials::die_with_parent().map_err(|error| at("", error))?;
+        if control.is_closed() {
+            process::exit(1);
+        }
+    }
+    Ok(())
+}
+
+fn await_word(control: &Control, what: &str) -> Result<()> {
+    match control.wait() {
+        Ok(Word::Proceed) => Ok(()),
+        Ok(Word::End) => process::exit(1), // nobody is left to be told
+        Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),
+    }
+}
+
+/// The cgroup's `cgroup.procs` belongs to the user who called us: this comes before any change of ids.
+fn join_cgroup(procs_file: &str) -> Result<()> {
+    let join = || {
+        let file = file::open_at(CWD, procs_file, O_WRONLY, 0)?;
+        file::write_once(file.as_fd(), b"0").map_err(|error| error.on(procs_file))
+    };
+    join().map_err(|error| {
+        Problem::from(error)
+            .code("ERR_CGROUP_UNAVAILABLE")
+            .phase(PHASE)
+            .about("unable to apply cgroup configuration")
+    })
+}
+
+fn new(kind: NamespaceKind) -> u64 {
+    match kind {
+        NamespaceKind::Time => namespace::NEW_TIME,
+        NamespaceKind::Mount => namespace::NEW_MOUNT,
+        NamespaceKind::Cgroup => namespace::NEW_CGROUP,
+        NamespaceKind::Uts => namespace::NEW_UTS,
+        NamespaceKind::Ipc => namespace::NEW_IPC,
+        NamespaceKind::User => namespace::NEW_USER,
+        NamespaceKind::Pid => namespace::NEW_PID,
+        NamespaceKind::Network => namespace::NEW_NETWORK,
+    }
+}
+
+fn name(kind: NamespaceKind) -> &'static str {
+    match kind {
+        NamespaceKind::Time => "time",
+        NamespaceKind::Mount => "mount",
+        NamespaceKind::Cgroup => "cgroup",
+        NamespaceKind::Uts => "uts",
+        NamespaceKind::Ipc => "ipc",
+        NamespaceKind::User => "user",
+        NamespaceKind::Pid => "pid",
+        NamespaceKind::Network => "network",
+    }
+}
+
+fn unshare(kind: NamespaceKind) -> Result<()> {
+    namespace::unshare(new(kind)).map_err(|error| at(&format!("linux.namespaces: {}", name(kind)), error))
+}
+
+struct Opened<'p> {
+    join: &'p JoinNamespace,
+    fd: OwnedFd,
+}
+
+impl Opened<'_> {
+    fn enter(&self) -> caisson_sys::Result<()> {
+        namespace::join(self.fd.as_fd(), new(self.join.kind))
+    }
+    fn failed(&self, error: caisson_sys::Error) -> Problem {
+        at(&format!("linux.namespaces: {} {:?}", name(self.join.kind), self.join.path), error)
+    }
+}
+
+fn open(join: &JoinNamespace) -> Result<Opened<'_>> {
+    let subject = format!("linux.namespaces: {} {:?}", name(join.kind), join.path);
+    let fd = file::open_at(CWD, &join.path, O_RDONLY, 0).map_err(|error| at(&subject, error))?;
+    match namespace::kind_of(fd.as_fd()) {
+        Ok(kind) if kind == new(join.kind) => Ok(Opened { join, fd }),
+        _ => {
+            let reason = format!("the path is no {} namespace", name(join.kind));
+            Err(Problem::refused("ERR_INVALID_SPEC", reason).on(&join.path).phase(PHASE).about(&subject))
+        }
+    }
+}
+
+/// Joins by path, then creates what is left. Every path is opened before the first join, as a joined mount namespace
+/// has other paths.
+fn join_and_clone(plan: &Plan, control: &Control) -> Result<()> {
+    let opened = plan.join.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let of_kind = |kind| opened.iter().find(move |namespace: &&Opened| namespace.join.kind == kind);
+    let (user, pid) = (of_kind(NamespaceKind::User), of_kind(NamespaceKind::Pid));
+    // What our own user namespace owns has to be joined while we have its rights, and what a joined user namespace owns
+    // when we have that one's: try, and try again.
+    let mut later = vec![];
+    for namespace in &opened {
+        if matches!(namespace.join.kind, NamespaceKind::User | NamespaceKind::Pid) {
+            continue;
+        }
+        match namespace.enter() {
+            Err(error) if error.errno() == errno::EPERM && user.is_some() => later.push(namespace),
+            other => other.map_err(|error| namespace.failed(error))?,
+        }
+    }
+    let pid_joined = join_early(pid, user.is_some())?;
+    if let Some(user) = user {
+        user.enter().map_err(|error| user.failed(error))?;
+    }
+    for namespace in later {
+        namespace.enter().map_err(|error| namespace.failed(error))?;
+    }
+    if let Some(pid) = pid.filter(|_| !pid_joined) {
+        pid.enter().map_err(|error| pid.failed(error))?;
+    }
+
+    let only_a_clone_makes = new(NamespaceKind::Pid) | new(NamespaceKind::User);
+    if pid.is_some() || plan.clone_after_join & only_a_clone_makes != 0 {
+        replace(plan, control)?;
+    } else if plan.clone_after_join != 0 {
+        namespace::unshare(plan.clone_after_join).map_err(|error| at("linux.namespaces", error))?;
+    }
+    Ok(())
+}
+
+/// Joining a pid namespace changes nothing before the next clone, so it is as late as can be in any order; it only has
+/// to come before a user namespace in which we would have no right to it.
+fn join_early(pid: Option<&Opened<'_>>, before_user: bool) -> Result<bool> {
+    match pid {
+        Some(pid) if before_user => match pid.enter() {
+            Ok(()) => Ok(true),
+            Err(error) if error.errno() == errno::EPERM => Ok(false),
+            Err(error) => Err(pid.failed(error)),
+        },
+        _ => Ok(false),
+    }
+}
+
+/// Goes on as a sibling in the joined pid namespace and in new ones; this process only tells the caller about it.
+fn replace(plan: &Plan, control: &Control) -> Result<()> {
+    let replace = || -> Result<()> {
+        let (told, telling) = descriptor::pipe()?;
+        match namespace::clone_sibling(plan.clone_after_join)? {
+            Clone::Caller { pid, pidfd } => {
+                control.report(&Report::Replaced { pid }, Some(&pidfd))?;
+                process::exit(0);
+            }
+            Clone::Sibling => {
+                // Nothing of ours may reach the caller before it knows who we are.
+                drop(telling);
+                file::read_all(told.as_fd(), 0)?;
+                Ok(())
+            }
+        }
+    };
+    replace().map_err(|problem| problem.phase(PHASE).about("linux.namespaces"))?;
+    follow_caller(plan, control)
+}
+
+/// The ids of the container's root, all capabilities over its namespaces, none that programs would inherit.
+fn become_root() -> Result<()> {
+    match credentials::set_groups(&[]) {
+        // An unprivileged user namespace may not drop groups; the ones we have mean nothing inside.
+        Err(error) if error.errno() == errno::EPERM => {}
+        other => other?,
+    }
+    let unmapped = "container ids 0 must be mapped (linux.uidMappings, linux.gidMappings)";
+    credentials::set_gid(0).map_err(|error| Problem::from(error).hint(unmapped))?;
+    credentials::set_uid(0).map_err(|error| Problem::from(error).hint(unmapped))?;
+    let sets = capability::get()?;
+    capability::clear_ambient()?;
+    capability::set(capability::Sets { effective: sets.permitted, inheritable: 0, ..sets })?;
+    Ok(())
+}
+
+/// The final execve enters it.
+fn enter_time_namespace(offsets: &TimeOffsets, procfs: &Procfs) -> Result<()> {
+    unshare(NamespaceKind::Time)?;
+    let line = |clock, offset: Option<(i64, u32)>| {
+        offset.map(|(seconds, nanoseconds)| format!("{clock} {seconds} {nanoseconds}\n")).unwrap_or_default()
+    };
+    let lines = line("monotonic", offsets.monotonic) + &line("boottime", offsets.boottime);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    procfs.write("self/timens_offsets", &lines).map_err(|problem| {
+        problem
+            .hint("offsets need CAP_SYS_TIME in the user namespace and must not make a clock negative")
+            .phase(PHASE)
+            .about("linux.timeOffsets")
+    })
+}

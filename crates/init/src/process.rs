@@ -1,0 +1,101 @@
+//! The last part of create: stdio, directory, user, program. Nothing is left for start but hooks and exec.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_plan::Process;
+use caisson_sys::file::{O_DIRECTORY, O_PATH};
+use caisson_sys::process::{self, Strings};
+use caisson_sys::{Error, credentials, errno, resolve};
+
+use crate::failure::{Problem, Result};
+use crate::setup::Setup;
+use crate::{identity, lookup, namespaces, passwd, stdio};
+
+/// A program that only has to be executed.
+#[derive(Debug)]
+pub struct Program {
+    pub path: String,
+    pub arguments: Strings,
+    pub environment: Strings,
+    /// Descriptors from 3 on that it keeps.
+    pub preserved: i32,
+    pub umask: u32,
+}
+
+impl Setup<'_> {
+    /// `None`: the configuration has no process.
+    pub fn prepare_process(&mut self) -> Result<Option<Program>> {
+        let Some(process) = &self.plan.process else { return Ok(None) };
+        let program = self.become_process(process)?;
+        // A change of credentials has made us traceable and deaf to the caller's death again.
+        credentials::set_dumpable(false)?;
+        namespaces::follow_caller(self.plan, self.control)?;
+        let path = process.args.first().map_or("", String::as_str);
+        let path = lookup::find(path, &process.env)?;
+        Ok(Some(Program { path, ..program }))
+    }
+
+    fn become_process(&mut self, process: &Process) -> Result<Program> {
+        // Leading a session already is as good.
+        match process::new_session() {
+            Err(error) if error.errno() == errno::EPERM => {}
+            other => other?,
+        }
+        match self.console.take() {
+            Some(console) => {
+                console.install(process.uid).map_err(|problem| problem.about("process.terminal"))?
+            }
+            None => stdio::hand_over(self.root()?, process.uid)?,
+        }
+        let environment = self.environment(process)?;
+        let arguments = Strings::new(process.args.iter().map(String::as_str))?;
+        let cwd =
+            |problem: Problem| problem.about(&format!("process.cwd {:?}", process.cwd)).on(&process.cwd);
+        let entered = self.enter_directory(&process.cwd).map_err(cwd)?;
+        identity::assume(process, self.control)?;
+        if !entered {
+            self.open_directory(&process.cwd).and_then(change_to).map_err(cwd)?;
+        }
+        verify_directory().map_err(cwd)?;
+        let preserved = i32::try_from(process.preserve_fds).unwrap_or(i32::MAX);
+        Ok(Program { path: String::new(), arguments, environment, preserved, umask: self.umask })
+    }
+
+    fn environment(&self, process: &Process) -> Result<Strings> {
+        let given = process.env.iter().map(String::as_str);
+        if !process.home_from_passwd {
+            return Ok(Strings::new(given)?);
+        }
+        let home = format!("HOME={}", passwd::home(self.root()?, process.uid));
+        Ok(Strings::new(given.filter(|variable| !variable.starts_with("HOME=")).chain([home.as_str()]))?)
+    }
+
+    /// Makes the working directory where it is missing and enters it. `false`: root may not (a file system that knows
+    /// only its user), the user may try.
+    fn enter_directory(&self, cwd: &str) -> Result<bool> {
+        match resolve::make_directories(self.root()?, cwd, 0o755)
+            .and_then(|dir| process::change_directory(dir.as_fd()))
+        {
+            Err(error) if error.errno() == errno::EACCES => Ok(false),
+            other => Ok(other.map(|()| true)?),
+        }
+    }
+
+    fn open_directory(&self, cwd: &str) -> Result<OwnedFd> {
+        Ok(resolve::open_in_root(self.root()?, cwd, O_PATH | O_DIRECTORY)?)
+    }
+}
+
+fn change_to(directory: OwnedFd) -> Result<()> {
+    Ok(process::change_directory(directory.as_fd())?)
+}
+
+/// SECURITY: CVE-2024-21626: a directory outside the root shows as unreachable.
+fn verify_directory() -> Result<()> {
+    let here = process::current_directory()?;
+    if here.starts_with('/') {
+        return Ok(());
+    }
+    let error = Error::new("getcwd", "", errno::ENOENT);
+    Err(Problem::from(error).message("the working directory is outside the container's root"))
+}

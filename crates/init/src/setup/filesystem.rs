@@ -1,0 +1,92 @@
+//! New file systems by `fsopen`; the classic `mount(2)` where its options do not fit through `fsconfig`.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_sys::mount::{self, flag};
+
+use crate::failure::{Problem, Result};
+
+/// The longest value fsconfig(2) takes.
+const LONGEST_VALUE: usize = 255;
+
+/// A file system to be made.
+#[derive(Debug, Clone, Default)]
+pub struct Filesystem<'a> {
+    pub fstype: &'a str,
+    pub source: &'a str,
+    /// `MS_*`.
+    pub flags: u64,
+    /// Comma-separated.
+    pub data: &'a str,
+}
+
+impl Filesystem<'_> {
+    /// A detached mount of it.
+    pub fn create(&self) -> Result<OwnedFd> {
+        let fs = mount::fsopen(self.fstype).map_err(|error| self.unknown(error))?;
+        self.configure(&fs).map_err(|error| Problem::from(error).detail(mount::kernel_log(fs.as_fd())))?;
+        Ok(mount::fsmount(fs.as_fd(), mount::attributes_of(self.flags))?)
+    }
+
+    fn configure(&self, fs: &OwnedFd) -> caisson_sys::Result<()> {
+        let fs = fs.as_fd();
+        if !self.source.is_empty() {
+            mount::fsconfig_string(fs, "source", self.source)?;
+        }
+        for (flag, name) in SUPER_BLOCK_FLAGS {
+            if self.flags & flag != 0 {
+                mount::fsconfig_flag(fs, name)?;
+            }
+        }
+        for option in self.data.split(',').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                Some((key, value)) => mount::fsconfig_string(fs, key, value)?,
+                None => mount::fsconfig_flag(fs, option)?,
+            }
+        }
+        mount::fsconfig_create(fs)
+    }
+
+    fn unknown(&self, error: caisson_sys::Error) -> Problem {
+        let unknown = error.errno() == caisson_sys::errno::ENODEV;
+        let problem = Problem::from(error);
+        if unknown {
+            return problem
+                .hint("this kernel has no such file system; see /proc/filesystems, a module may be missing");
+        }
+        problem
+    }
+
+    /// Whether `fsconfig` can say all of it: values that are short and that the kernel would not take apart in another
+    /// way, and no flag that has no name there.
+    pub fn fits_fsconfig(&self) -> bool {
+        self.flags & (flag::I_VERSION | flag::SILENT) == 0
+            && !self.data.contains(['"', '\\'])
+            && self.data.split(',').all(|option| option.len() <= LONGEST_VALUE)
+            && self.source.len() <= LONGEST_VALUE
+    }
+}
+
+/// Flags of the file system, by their names in `fsconfig`.
+const SUPER_BLOCK_FLAGS: [(u64, &str); 5] = [
+    (flag::RDONLY, "ro"),
+    (flag::SYNCHRONOUS, "sync"),
+    (flag::DIRSYNC, "dirsync"),
+    (flag::MANDLOCK, "mand"),
+    (flag::LAZYTIME, "lazytime"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fsconfig_cannot_say_is_left_to_mount() {
+        let plain = Filesystem { fstype: "tmpfs", data: "mode=755,size=64k", ..Filesystem::default() };
+        assert!(plain.fits_fsconfig());
+        let layers = format!("lowerdir={}", "/layer:".repeat(50));
+        assert!(!Filesystem { data: &layers, ..plain.clone() }.fits_fsconfig());
+        assert!(!Filesystem { data: "lowerdir=a\\:b", ..plain.clone() }.fits_fsconfig());
+        assert!(!Filesystem { flags: flag::I_VERSION, ..plain }.fits_fsconfig());
+    }
+}

@@ -1,0 +1,162 @@
+//! Executes the operations of a plan, one by one; a failure names its operation.
+
+mod cgroup;
+mod copyup;
+mod device;
+mod filesystem;
+mod kernel;
+mod mask;
+mod mount;
+pub mod place;
+mod root;
+mod subject;
+mod target;
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use caisson_plan::{NamespaceKind, Operation, Plan};
+use caisson_sys::{credentials, keyring, namespace, network, process};
+
+use crate::console::Console;
+use crate::control::Control;
+use crate::failure::{Problem, Result};
+use crate::hook;
+use crate::procfs::Procfs;
+use crate::sources::Sources;
+
+pub use device::mount_point;
+
+/// What the operations share.
+#[derive(Debug)]
+pub struct Setup<'p> {
+    pub plan: &'p Plan,
+    pub control: &'p Control,
+    pub procfs: &'p Procfs,
+    sources: Sources,
+    /// The container's root, from [`Operation::OpenRoot`] on.
+    root: Option<OwnedFd>,
+    masks: mask::Masks,
+    /// The newer mount calls are missing here.
+    classic: Cell<bool>,
+    pub console: Option<Console>,
+    /// The mask the program gets: the caller's, until the plan says another.
+    pub umask: u32,
+}
+
+impl<'p> Setup<'p> {
+    pub fn new(
+        plan: &'p Plan,
+        control: &'p Control,
+        procfs: &'p Procfs,
+        sources: Sources,
+        umask: u32,
+    ) -> Self {
+        let masks = mask::Masks::default();
+        Self {
+            plan,
+            control,
+            procfs,
+            sources,
+            root: None,
+            masks,
+            classic: Cell::new(false),
+            console: None,
+            umask,
+        }
+    }
+
+    pub fn run(&mut self) -> Result<()> {
+        for operation in &self.plan.setup {
+            self.execute(operation).map_err(|problem| problem.about(&subject::of(operation)))?;
+        }
+        // Without an operation that changes the root there is no better moment.
+        self.open_console().map_err(|problem| problem.about("process.terminal"))
+    }
+
+    fn execute(&mut self, operation: &Operation) -> Result<()> {
+        match operation {
+            Operation::JoinCgroup { .. } | Operation::UnshareCgroup => {
+                return Err(Problem::refused("ERR_INVALID_SPEC", "an operation that has to come early"));
+            }
+            Operation::NewSessionKeyring { name } => self.new_session_keyring(name)?,
+            Operation::LoopbackUp => network::loopback_up()?,
+            Operation::Propagation { flags } => root::propagate_all(self, *flags)?,
+            Operation::OpenRoot { host_path } => self.root = Some(root::open(self, host_path)?),
+            Operation::Mount(mount) => mount::mount(self, mount)?,
+            Operation::MountCgroupV1 { inside, flags, hierarchies, cgroup_namespace, readonly, .. } => {
+                let view = cgroup::V1 {
+                    flags: *flags,
+                    hierarchies,
+                    namespace: *cgroup_namespace,
+                    readonly: *readonly,
+                };
+                cgroup::mount_v1(self, inside, &view)?;
+            }
+            Operation::MountCgroupV2 { inside, flags, host_bind, .. } => {
+                cgroup::mount_v2(self, inside, *flags, host_bind)?;
+            }
+            Operation::Device(device) => device::make(self, device)?,
+            Operation::Symlink { inside, target } => device::link(self, inside, target)?,
+            Operation::CreateContainerHooks { hooks } => hook::run_all(hooks, &hook::Moment::creating(self))?,
+            Operation::PivotRoot { pivot } => {
+                root::change(self, *pivot)?;
+                self.open_console().map_err(|problem| problem.about("process.terminal"))?;
+            }
+            Operation::RootPropagation { flags } => place::propagate(self, self.root()?, *flags)?,
+            Operation::RemountReadonly { inside } => root::make_readonly(self, inside)?,
+            Operation::Hostname(name) => process::set_hostname(name)?,
+            Operation::Domainname(name) => process::set_domainname(name)?,
+            Operation::Sysctl { key, value } => kernel::sysctl(self, key, value)?,
+            Operation::ReadonlyPath { inside } => mask::make_readonly(self, inside)?,
+            Operation::MaskPath { inside } => mask::hide(self, inside)?,
+            Operation::Rlimit { resource, soft, hard, .. } => kernel::limit(*resource, *soft, *hard)?,
+            Operation::OomScoreAdj(score) => kernel::oom_score(self, *score)?,
+            Operation::Personality(domain) => process::set_personality(*domain)?,
+            Operation::Umask(mask) => self.umask = *mask,
+            Operation::NoNewPrivileges => credentials::no_new_privileges()?,
+        }
+        Ok(())
+    }
+
+    /// The container's root; before [`Operation::OpenRoot`] there is none, and no path inside it.
+    pub fn root(&self) -> Result<BorrowedFd<'_>> {
+        match &self.root {
+            Some(root) => Ok(root.as_fd()),
+            None => Err(Problem::refused("ERR_INVALID_SPEC", "there is no root file system yet")),
+        }
+    }
+
+    fn has_namespace(&self, kind: NamespaceKind, flag: u64) -> bool {
+        (self.plan.clone_flags | self.plan.clone_after_join) & flag != 0
+            || self.plan.join.iter().any(|join| join.kind == kind)
+    }
+
+    /// Whether mounts are ours to make: in the caller's own mount namespace nothing may be bound or moved around.
+    fn has_mount_namespace(&self) -> bool {
+        self.has_namespace(NamespaceKind::Mount, namespace::NEW_MOUNT)
+    }
+
+    fn has_user_namespace(&self) -> bool {
+        self.has_namespace(NamespaceKind::User, namespace::NEW_USER)
+    }
+
+    fn new_session_keyring(&self, name: &str) -> Result<()> {
+        match keyring::join_new_session(name, self.has_user_namespace()) {
+            // COMPAT(runc): a kernel without keyrings, or a sandbox that hides them, has nothing to protect.
+            Err(error) if error.errno() == caisson_sys::errno::ENOSYS => Ok(()),
+            other => Ok(other.map_err(|error| {
+                Problem::from(error)
+                    .hint("the user may be out of keys (/proc/key-users); newKeyring: false does without")
+            })?),
+        }
+    }
+
+    fn open_console(&mut self) -> Result<()> {
+        let terminal = self.plan.process.as_ref().and_then(|process| process.terminal);
+        if let Some(terminal) = terminal.filter(|_| self.console.is_none()) {
+            self.console = Some(Console::open(self, terminal)?);
+        }
+        Ok(())
+    }
+}

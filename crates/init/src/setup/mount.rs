@@ -1,0 +1,111 @@
+//! Mounts of config.json but cgroup.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use caisson_plan::Mount;
+use caisson_sys::errno::{EINVAL, EPERM};
+use caisson_sys::file::{self, Kind, PROC_SUPER_MAGIC};
+use caisson_sys::mount::{Change, attribute, flag};
+
+use super::filesystem::Filesystem;
+use super::place::{self, Path, Spot};
+use super::target::{self, Shape, Target};
+use super::{Setup, copyup};
+use crate::failure::{Problem, Result};
+
+pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
+    let mounted = match mount.bind {
+        Some(recursive) => mount_bind(setup, mount, recursive)?,
+        None => mount_new(setup, mount)?,
+    };
+    if mount.recursive_set | mount.recursive_clear != 0 {
+        place::change(setup, mounted.as_fd(), recursively(mount))?;
+    }
+    for flags in &mount.propagation {
+        place::propagate(setup, mounted.as_fd(), *flags)?;
+    }
+    Ok(())
+}
+
+/// The kernel wants the access time attributes cleared as a whole before one of them is set.
+fn recursively(mount: &Mount) -> Change {
+    let touches_times = (mount.recursive_set | mount.recursive_clear) & attribute::ATIME != 0;
+    let clear = mount.recursive_clear | if touches_times { attribute::ATIME } else { 0 };
+    Change { set: mount.recursive_set, clear, recursive: true, ..Change::default() }
+}
+
+fn mount_bind(setup: &Setup<'_>, mount: &Mount, recursive: bool) -> Result<OwnedFd> {
+    let source = setup.sources.open(&mount.source, true).map_err(|error| {
+        Problem::from(error)
+            .hint("the source of a bind mount must exist and be reachable for the container's root")
+    })?;
+    let is_directory = file::status(source.as_fd())?.kind == Kind::Directory;
+    let shape = if is_directory { Shape::Directory } else { Shape::File };
+    let is_proc = file::filesystem(source.as_fd())? == PROC_SUPER_MAGIC;
+    let target = target::prepare(setup, &mount.inside, shape, false, is_proc)?;
+    let mounted = place::bind(setup, source.as_fd(), spot(&target, mount), recursive)?;
+    place::set_flags(setup, mounted.as_fd(), mount.flags, mount.cleared)?;
+    Ok(mounted)
+}
+
+fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
+    let is_proc = mount.fstype == "proc";
+    let plain = is_proc || mount.fstype == "sysfs";
+    let target = target::prepare(setup, &mount.inside, Shape::Directory, plain, is_proc)?;
+    let mut data = mount.data.clone();
+    if mount.fstype == "tmpfs" && target.existed {
+        inherit_mode(&mut data, target.fd.as_fd())?;
+    }
+    // What is copied into it has to be written first.
+    let late = if mount.tmpcopyup { mount.flags & flag::RDONLY } else { 0 };
+    let filesystem =
+        Filesystem { fstype: &mount.fstype, source: &mount.source, flags: mount.flags & !late, data: &data };
+    let mounted = place::filesystem(setup, &filesystem, spot(&target, mount))
+        .map_err(|problem| explain(problem, mount))?;
+    if mount.tmpcopyup && target.existed {
+        copyup::fill(target.fd.as_fd(), mounted.as_fd())?;
+    }
+    if late != 0 {
+        place::make_readonly(setup, mounted.as_fd())?;
+    }
+    Ok(mounted)
+}
+
+fn spot<'a>(target: &'a Target, mount: &'a Mount) -> Spot<'a> {
+    Spot { fd: target.fd.as_fd(), path: Path::Inside(&mount.inside) }
+}
+
+/// A tmpfs over a directory looks like that directory, unless the options say otherwise (the last `mode=` counts).
+fn inherit_mode(data: &mut String, directory: BorrowedFd<'_>) -> Result<()> {
+    if data.split(',').any(|option| option.starts_with("mode=")) {
+        return Ok(());
+    }
+    let mode = file::status(directory)?.permissions;
+    let separator = if data.is_empty() { "" } else { "," };
+    *data = format!("mode={mode:04o}{separator}{data}");
+    Ok(())
+}
+
+/// What usually is behind a refused file system.
+fn explain(problem: Problem, mount: &Mount) -> Problem {
+    let hint = match (mount.fstype.as_str(), problem.errno()) {
+        ("proc", EPERM) => {
+            "a user namespace may mount a procfs only with a pid namespace of its own and where an unmasked /proc is \
+             visible: inside another container that one must be unmasked, or bind /proc instead"
+        }
+        ("sysfs", EPERM) => {
+            "a user namespace may mount a sysfs only with a network namespace of its own and where an unmasked /sys is \
+             visible: bind /sys instead"
+        }
+        ("mqueue", EPERM) => "a user namespace may mount mqueue only with an ipc namespace of its own",
+        ("devpts", EINVAL) => {
+            "gid=, mode= and ptmxmode= must be valid; in a user namespace the gid must be mapped"
+        }
+        ("overlay", EINVAL) => {
+            "the upper directory must not lie on an overlay, and work must be an empty directory beside it"
+        }
+        (_, EPERM) => "file systems on devices and most others cannot be mounted in a user namespace",
+        _ => return problem,
+    };
+    problem.hint(hint)
+}

@@ -1,0 +1,191 @@
+//! Puts mounts where they belong and changes them: by `open_tree`, `fsopen`, `move_mount` and `mount_setattr`; where the
+//! kernel is older (5.12 for the last) or a sandbox hides them, by `mount(2)` on names of descriptors in our own procfs.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
+use caisson_sys::mount::{self, Change, attribute, flag};
+use caisson_sys::{Error, errno, resolve};
+
+use super::Setup;
+use super::filesystem::Filesystem;
+use crate::failure::{Problem, Result};
+
+/// A mount point: the descriptor to mount on, and the path by which the classic way finds the finished mount again.
+#[derive(Debug, Clone, Copy)]
+pub struct Spot<'a> {
+    pub fd: BorrowedFd<'a>,
+    pub path: Path<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'a> {
+    Host(&'a str),
+    Inside(&'a str),
+}
+
+/// Binds what `source` refers to. Returns the root of the new mount.
+pub fn bind(setup: &Setup<'_>, source: BorrowedFd<'_>, spot: Spot<'_>, recursive: bool) -> Result<OwnedFd> {
+    match mount::clone_tree(source, "", recursive) {
+        Err(error) if setup.must_be_classic(&error) => {}
+        tree => return put(tree?, spot),
+    }
+    let flags = flag::BIND | if recursive { flag::REC } else { 0 };
+    setup
+        .procfs
+        .with_names(&[source, spot.fd], |names| mount::mount(&names[0], &names[1], "", flags, ""))??;
+    let mounted = find(setup, spot)?;
+    let (ours, theirs) = (file::status(mounted.as_fd())?, file::status(source)?);
+    if (ours.device, ours.inode) == (theirs.device, theirs.inode) { Ok(mounted) } else { Err(swapped()) }
+}
+
+/// Makes and mounts a file system. Returns the root of the new mount.
+pub fn filesystem(setup: &Setup<'_>, filesystem: &Filesystem<'_>, spot: Spot<'_>) -> Result<OwnedFd> {
+    if filesystem.fits_fsconfig() {
+        match filesystem.create() {
+            Err(problem) if problem.errno() == errno::ENOSYS => setup.classic.set(true),
+            tree => return put(tree?, spot),
+        }
+    }
+    let Filesystem { fstype, source, flags, data } = *filesystem;
+    let names = [spot.fd];
+    setup.procfs.with_names(&names, |names| mount::mount(source, &names[0], fstype, flags, data))??;
+    let mounted = find(setup, spot)?;
+    let differs = file::status(mounted.as_fd())?.device != file::status(spot.fd)?.device;
+    if differs { Ok(mounted) } else { Err(swapped()) }
+}
+
+fn put(tree: OwnedFd, spot: Spot<'_>) -> Result<OwnedFd> {
+    mount::attach(tree.as_fd(), spot.fd)?;
+    Ok(tree)
+}
+
+fn find(setup: &Setup<'_>, spot: Spot<'_>) -> Result<OwnedFd> {
+    Ok(match spot.path {
+        Path::Host(path) => file::open_at(CWD, path, O_PATH | O_NOFOLLOW, 0)?,
+        Path::Inside(path) => resolve::open_in_root(setup.root()?, path, O_PATH)?,
+    })
+}
+
+/// SECURITY: CVE-2021-30465: between mounting and looking again somebody may have swapped the path.
+fn swapped() -> Problem {
+    Problem::refused("ERR_SYSCALL", "the mount point was swapped while it was mounted on")
+}
+
+/// Applies a change to the mount that `mounted` is the root of.
+pub fn change(setup: &Setup<'_>, mounted: BorrowedFd<'_>, change: Change) -> Result<()> {
+    match mount::change(mounted, change) {
+        Err(error) if setup.must_be_classic(&error) => change_classic(setup, mounted, change),
+        other => Ok(other?),
+    }
+}
+
+fn change_classic(setup: &Setup<'_>, mounted: BorrowedFd<'_>, change: Change) -> Result<()> {
+    let recursive = if change.recursive { flag::REC } else { 0 };
+    let flags = if change.propagation != 0 {
+        change.propagation | recursive
+    } else if change.recursive {
+        let reason = "attributes of a whole tree of mounts (rro and its like) need Linux 5.12";
+        return Err(Problem::refused("ERR_KERNEL_TOO_OLD", reason));
+    } else {
+        let attributes = mount::attributes_of(mount::flags_of(mounted)?) & !change.clear | change.set;
+        flag::REMOUNT | flag::BIND | mount::flags_for(attributes)
+    };
+    Ok(setup.procfs.with_names(&[mounted], |names| mount::mount("", &names[0], "", flags, ""))??)
+}
+
+/// Sets the read-only flag and keeps the others.
+pub fn make_readonly(setup: &Setup<'_>, mounted: BorrowedFd<'_>) -> Result<()> {
+    change(setup, mounted, Change { set: attribute::RDONLY, ..Change::default() })
+}
+
+/// `flags` is one of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the whole tree.
+pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64) -> Result<()> {
+    let (propagation, recursive) = (flags & !flag::REC, flags & flag::REC != 0);
+    change(setup, mounted, Change { propagation, recursive, ..Change::default() })
+}
+
+/// Gives a bind mount the flags its options ask for: exactly these, as a remount would set them.
+///
+/// In a user namespace flags of the source may be locked. Then those stay that nobody asked to clear; a locked flag that
+/// the options do clear (`suid`, `rw`, …) is an error.
+pub fn set_flags(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64, cleared: u64) -> Result<()> {
+    let (flags, cleared) = (flags & flag::PER_MOUNT, cleared & flag::PER_MOUNT);
+    if flags == 0 && cleared == 0 {
+        return Ok(()); // nothing asked for: the bind keeps what its source has
+    }
+    match change(setup, mounted, exactly(flags, cleared)) {
+        Err(problem) if problem.errno() == errno::EPERM => {}
+        other => return other,
+    }
+    change(setup, mounted, keeping(flags, cleared)).map_err(|problem| {
+        if problem.errno() != errno::EPERM || cleared == 0 {
+            return problem;
+        }
+        problem.hint(
+            "the source is mounted with a flag that this user namespace may not clear: leave out the option (rw, suid, \
+             dev, exec, atime, …) that asks for it",
+        )
+    })
+}
+
+/// Sets these flags and clears all others. As with a remount, how access times are kept changes only where some option
+/// speaks of it, and then as a whole.
+fn exactly(flags: u64, cleared: u64) -> Change {
+    let times = if speaks_of_times(flags, cleared) { flag::NODIRATIME } else { 0 };
+    let others = flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | times;
+    keeping(flags, cleared | others)
+}
+
+/// Sets these flags and clears only those that are asked to be cleared.
+fn keeping(flags: u64, cleared: u64) -> Change {
+    let set = mount::attributes_of(flags);
+    let times = if speaks_of_times(flags, cleared) { attribute::ATIME } else { 0 };
+    Change {
+        set,
+        clear: mount::attributes_of(cleared) & !attribute::ATIME & !set | times,
+        ..Change::default()
+    }
+}
+
+fn speaks_of_times(flags: u64, cleared: u64) -> bool {
+    (flags | cleared) & (flag::ACCESS_TIME | flag::NODIRATIME) != 0
+}
+
+impl Setup<'_> {
+    /// Whether a call is missing, and with it the newer ways; remembered for the time when no procfs can be opened.
+    fn must_be_classic(&self, error: &Error) -> bool {
+        let missing = error.errno() == errno::ENOSYS;
+        if missing {
+            self.classic.set(true);
+        }
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_bind_clears_the_other_flags_and_leaves_access_times_alone() {
+        let change = exactly(flag::RDONLY, 0);
+        assert_eq!(change.set, attribute::RDONLY);
+        assert_eq!(change.clear, attribute::NOSUID | attribute::NODEV | attribute::NOEXEC);
+    }
+
+    #[test]
+    fn an_access_time_option_replaces_them_as_a_whole() {
+        let change = exactly(flag::NOATIME, 0);
+        assert_eq!(change.set, attribute::NOATIME);
+        assert_eq!(change.clear & attribute::ATIME, attribute::ATIME);
+        assert_eq!(change.clear & attribute::NODIRATIME, attribute::NODIRATIME);
+        assert_eq!(exactly(0, flag::NOATIME).clear & attribute::ATIME, attribute::ATIME);
+    }
+
+    #[test]
+    fn with_locked_flags_only_the_asked_ones_are_cleared() {
+        let change = keeping(flag::RDONLY, flag::NOEXEC);
+        assert_eq!((change.set, change.clear), (attribute::RDONLY, attribute::NOEXEC));
+    }
+}

@@ -1,0 +1,35 @@
+//! What an operation is called in messages: by its place in config.json where it has one.
+
+use caisson_plan::Operation;
+
+pub fn of(operation: &Operation) -> String {
+    match operation {
+        Operation::JoinCgroup { host_procs_file } => format!("cgroup {host_procs_file:?}"),
+        Operation::UnshareCgroup => "linux.namespaces: cgroup".to_owned(),
+        Operation::NewSessionKeyring { name } => format!("session keyring {name:?}"),
+        Operation::LoopbackUp => "loopback interface".to_owned(),
+        Operation::Propagation { .. } => "propagation of the host's mounts".to_owned(),
+        Operation::OpenRoot { host_path } => format!("root.path {host_path:?}"),
+        Operation::Mount(mount) => format!("mounts[{}] ({:?})", mount.index, mount.inside),
+        Operation::MountCgroupV1 { index, inside, .. } | Operation::MountCgroupV2 { index, inside, .. } => {
+            format!("mounts[{index}] ({inside:?})")
+        }
+        Operation::Device(device) => format!("device {:?}", device.inside),
+        Operation::Symlink { inside, .. } => format!("link {inside:?}"),
+        Operation::CreateContainerHooks { .. } => String::new(), // the message names its hook
+        Operation::PivotRoot { .. } => "changing the root".to_owned(),
+        Operation::RootPropagation { .. } => "linux.rootfsPropagation".to_owned(),
+        Operation::RemountReadonly { inside } if inside == "/" => "root.readonly".to_owned(),
+        Operation::RemountReadonly { inside } => format!("read-only mount {inside:?}"),
+        Operation::Hostname(name) => format!("hostname {name:?}"),
+        Operation::Domainname(name) => format!("domainname {name:?}"),
+        Operation::Sysctl { key, .. } => format!("linux.sysctl {:?}", key.replace('/', ".")),
+        Operation::ReadonlyPath { inside } => format!("linux.readonlyPaths {inside:?}"),
+        Operation::MaskPath { inside } => format!("linux.maskedPaths {inside:?}"),
+        Operation::Rlimit { name, .. } => format!("process.rlimits {name}"),
+        Operation::OomScoreAdj(score) => format!("process.oomScoreAdj {score}"),
+        Operation::Personality(_) => "linux.personality".to_owned(),
+        Operation::Umask(_) => "process.user.umask".to_owned(),
+        Operation::NoNewPrivileges => "process.noNewPrivileges".to_owned(),
+    }
+}

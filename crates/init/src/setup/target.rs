@@ -1,0 +1,124 @@
+//! Mount points: found or made below the container's root, and never where a mount would deceive us or the container.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_sys::file::{self, Kind, O_DIRECTORY, O_PATH, PROC_SUPER_MAGIC};
+use caisson_sys::{errno, resolve};
+
+use super::Setup;
+use crate::failure::{Problem, Result};
+
+/// COMPAT(runc): the only places below `/proc` that a mount may cover (lxcfs and its like use them).
+const BELOW_PROC: [&str; 10] = [
+    "cpuinfo",
+    "diskstats",
+    "meminfo",
+    "stat",
+    "swaps",
+    "uptime",
+    "loadavg",
+    "slabinfo",
+    "sys/kernel/ns_last_pid",
+    "sys/crypto/fips_enabled",
+];
+
+/// What is going to be mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A directory, or a file for a bind of anything else.
+    Directory,
+    File,
+}
+
+/// A mount point, O_PATH.
+#[derive(Debug)]
+pub struct Target {
+    pub fd: OwnedFd,
+    /// It was there before us.
+    pub existed: bool,
+}
+
+/// Finds or makes the mount point `inside`. `plain`: no link may be on the way.
+/// `is_proc`: what will be mounted is a procfs itself.
+pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_proc: bool) -> Result<Target> {
+    let path = clean(inside);
+    if path.is_empty() {
+        return Err(
+            Problem::refused("ERR_INVALID_SPEC", "a mount cannot cover the root file system itself").on("/")
+        );
+    }
+    let plain = plain || path == "proc" || path == "sys";
+    let target = find(setup, inside, shape, plain)?;
+    guard_proc(&path, &target, is_proc)?;
+    Ok(target)
+}
+
+fn find(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool) -> Result<Target> {
+    let root = setup.root()?;
+    let flags = if shape == Shape::Directory { O_PATH | O_DIRECTORY } else { O_PATH };
+    let open = if plain { resolve::open_in_root_plain } else { resolve::open_in_root };
+    match open(root, inside, flags) {
+        Ok(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
+            Err(Problem::refused("ERR_SYSCALL", "the source is a file, the mount point a directory")
+                .on(inside))
+        }
+        Ok(fd) => Ok(Target { fd, existed: true }),
+        Err(error) if error.errno() == errno::ENOENT => {
+            let fd = match shape {
+                Shape::Directory => resolve::make_directories(root, inside, 0o755)?,
+                Shape::File => resolve::make_file(root, inside, 0o755)?,
+            };
+            Ok(Target { fd, existed: false })
+        }
+        // SECURITY: CVE-2023-27561, CVE-2025-54867: an image with a link at /proc or /sys.
+        Err(error) if plain && matches!(error.errno(), errno::ELOOP | errno::ENOTDIR) => {
+            Err(Problem::from(error)
+                .message(format!("{inside:?} must be mounted on ordinary directory"))
+                .on(inside))
+        }
+        Err(error) => Err(error.on(inside).into()),
+    }
+}
+
+/// SECURITY: CVE-2019-16884, CVE-2025-52881: only a procfs goes on `/proc`, and hardly anything below it.
+fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
+    if path == "proc" {
+        if is_proc {
+            return Ok(());
+        }
+        let reason = "\"/proc\" cannot be mounted because it is not of type proc";
+        return Err(Problem::refused("ERR_INVALID_SPEC", reason).on("/proc"));
+    }
+    let named_so = path.strip_prefix("proc/");
+    let lies_there = file::filesystem(target.fd.as_fd())? == PROC_SUPER_MAGIC;
+    if named_so.is_none() && !lies_there || named_so.is_some_and(|name| BELOW_PROC.contains(&name)) {
+        return Ok(());
+    }
+    let reason = format!("\"/{path}\" cannot be mounted because it is inside /proc");
+    Err(Problem::refused("ERR_INVALID_SPEC", reason).on(format!("/{path}")))
+}
+
+/// The path without leading slash, `.` and `..` as text: for comparing names only, never for opening.
+pub fn clean(path: &str) -> String {
+    let mut names: Vec<&str> = vec![];
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_detours() {
+        assert_eq!(clean("//proc/./sys/../cpuinfo/"), "proc/cpuinfo");
+        assert_eq!(clean("/../.."), "");
+        assert_eq!(clean("dev"), "dev");
+    }
+}

@@ -1,0 +1,52 @@
+//! Host paths of a plan. With a new user namespace they are looked up twice: once with the caller's user id, which may
+//! cross directories (a 0700 home or state directory) that the container's root, another user to the kernel, may not.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_plan::{Device, Mount, Operation, Plan};
+use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
+use caisson_sys::{Result, errno, process};
+
+#[derive(Debug, Default)]
+pub struct Sources {
+    opened: Vec<(String, OwnedFd)>,
+}
+
+impl Sources {
+    /// Opens everything that can be opened now; what cannot is tried again when its turn comes (a hook may make it).
+    pub fn open_all(plan: &Plan) -> Self {
+        let open = |(path, follow): (&str, bool)| lookup(path, follow).ok().map(|fd| (path.to_owned(), fd));
+        Self { opened: plan.setup.iter().flat_map(host_paths).filter_map(open).collect() }
+    }
+
+    /// O_PATH descriptor of a host path. Without `follow` a link in the last component is returned as itself.
+    pub fn open(&self, path: &str, follow: bool) -> Result<OwnedFd> {
+        match lookup(path, follow) {
+            Err(error) if error.errno() == errno::EACCES => {
+                let Some((_, fd)) = self.opened.iter().find(|(opened, _)| opened == path) else {
+                    return Err(error);
+                };
+                process::duplicate_above(fd.as_fd(), 3)
+            }
+            other => other,
+        }
+    }
+}
+
+fn lookup(path: &str, follow: bool) -> Result<OwnedFd> {
+    file::open_at(CWD, path, O_PATH | if follow { 0 } else { O_NOFOLLOW }, 0)
+}
+
+/// The host paths an operation needs, and whether links are followed in the last component.
+fn host_paths(operation: &Operation) -> Vec<(&str, bool)> {
+    match operation {
+        Operation::OpenRoot { host_path } => vec![(host_path, false)],
+        Operation::Mount(Mount { source, bind: Some(_), .. }) => vec![(source, true)],
+        Operation::Device(Device { inside, bind: true, .. }) => vec![(inside, true)],
+        Operation::MountCgroupV1 { hierarchies, .. } => {
+            hierarchies.iter().map(|hierarchy| (hierarchy.host_directory.as_str(), true)).collect()
+        }
+        Operation::MountCgroupV2 { host_bind, .. } => vec![(host_bind, true)],
+        _ => vec![],
+    }
+}

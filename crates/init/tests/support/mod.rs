@@ -1,0 +1,249 @@
+//! Runs the helper with plans made by hand, as root, on a busybox root file system that is gone with the test.
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
+pub mod plans;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use caisson_plan::Plan;
+use caisson_plan::protocol::{
+    Command, Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode, fd,
+};
+use caisson_sys::pidfd::Exit;
+use caisson_sys::spawn::{Spawn, spawn};
+use caisson_sys::{descriptor, memfd, pidfd, poll, socket};
+
+/// Why privileged tests cannot run here; `None`: they can.
+pub fn unable() -> Option<&'static str> {
+    if caisson_sys::credentials::effective_uid() != 0 {
+        return Some("needs root");
+    }
+    if !Path::new("/bin/busybox").exists() {
+        return Some("needs /bin/busybox (Debian: apt-get install busybox-static)");
+    }
+    None
+}
+
+/// Leaves the test, counted as skipped, where it cannot run.
+#[macro_export]
+macro_rules! privileged {
+    () => {
+        if let Some(reason) = support::unable() {
+            support::skip(reason);
+            return;
+        }
+    };
+}
+
+#[allow(clippy::print_stdout, reason = "the test runner counts these lines")]
+pub fn skip(reason: &str) {
+    println!("SKIPPED: {reason}");
+}
+
+/// A directory with a root file system and one for sockets, gone with the value.
+pub struct Bundle {
+    pub top: PathBuf,
+}
+
+impl Bundle {
+    pub fn new() -> Self {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let top = std::env::temp_dir().join(format!("caisson-init-{}-{serial}", std::process::id()));
+        for folder in ["bin", "proc", "dev", "sys", "etc", "tmp"] {
+            fs::create_dir_all(top.join("rootfs").join(folder)).unwrap();
+        }
+        fs::create_dir(top.join("state")).unwrap();
+        fs::copy("/bin/busybox", top.join("rootfs/bin/busybox")).unwrap();
+        for applet in
+            ["sh", "true", "cat", "ls", "id", "mount", "stat", "grep", "hostname", "sleep", "readlink", "pwd"]
+        {
+            std::os::unix::fs::symlink("busybox", top.join("rootfs/bin").join(applet)).unwrap();
+        }
+        Self { top }
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.top.join("rootfs")
+    }
+
+    pub fn root_text(&self) -> String {
+        self.root().display().to_string()
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.top).unwrap();
+    }
+}
+
+/// A helper under way.
+pub struct Helper {
+    pub pid: i32,
+    pub process: OwnedFd,
+    pub control: Option<OwnedFd>,
+    state: OwnedFd,
+    output: File,
+    pub warnings: Vec<String>,
+    pub console: Option<OwnedFd>,
+}
+
+/// The program under test: the one that was built for release, where that is asked for.
+fn program() -> OwnedFd {
+    let path =
+        std::env::var("CAISSON_INIT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_caisson-init").to_owned());
+    memfd::executable("caisson-init", &fs::read(path).unwrap()).unwrap()
+}
+
+impl Helper {
+    pub fn spawn(bundle: &Bundle, plan: &Plan) -> Self {
+        Self::spawn_with(bundle, plan, &[])
+    }
+
+    pub fn spawn_with(bundle: &Bundle, plan: &Plan, preserved: &[OwnedFd]) -> Self {
+        let state: OwnedFd = File::open(bundle.top.join("state")).unwrap().into();
+        let listener = socket::listen(&state, "start.sock").unwrap();
+        let (control, theirs) = socket::pair().unwrap();
+        let encoded = memfd::data("plan", &encode(plan).unwrap()).unwrap();
+        let (output, write) = descriptor::pipe().unwrap();
+        let null = descriptor::null().unwrap();
+        let program = program();
+        let mut descriptors = vec![
+            (null.as_fd(), 0),
+            (write.as_fd(), 1),
+            (write.as_fd(), 2),
+            (theirs.as_fd(), fd::CONTROL),
+            (encoded.as_fd(), fd::PLAN),
+            (listener.as_fd(), fd::START),
+        ];
+        for (preserved, number) in preserved.iter().zip(fd::PRESERVED..) {
+            descriptors.push((preserved.as_fd(), number));
+        }
+        let spawned = spawn(&Spawn {
+            program: program.as_fd(),
+            arguments: &[c"caisson-init", c"create"],
+            environment: &[],
+            descriptors: &descriptors,
+            namespaces: plan.clone_flags,
+            cgroup: None,
+        })
+        .unwrap();
+        Self {
+            pid: spawned.pid,
+            process: spawned.pidfd,
+            control: Some(control),
+            state,
+            output: output.into(),
+            warnings: vec![],
+            console: None,
+        }
+    }
+
+    /// The next report that is no warning, console or replacement; `None` at end of file.
+    pub fn report(&mut self) -> Option<Report> {
+        loop {
+            let message = socket::receive(self.control.as_ref()?, MAX_MESSAGE, true).unwrap()?;
+            let mut descriptors = message.descriptors.into_iter();
+            match decode(&message.bytes).unwrap() {
+                Report::Warning(text) => self.warnings.push(text),
+                Report::Console => self.console = descriptors.next(),
+                Report::Replaced { pid } => {
+                    // The first process only had to tell us.
+                    assert_eq!(pidfd::wait(&self.process, true).unwrap(), Some(Exit::Code(0)));
+                    (self.pid, self.process) = (pid, descriptors.next().unwrap());
+                }
+                other => return Some(other),
+            }
+        }
+    }
+
+    pub fn proceed(&self) {
+        socket::send(self.control.as_ref().unwrap(), &encode(&Command::Proceed).unwrap(), &[]).unwrap();
+    }
+
+    pub fn created(&mut self) {
+        match self.report() {
+            Some(Report::Created) => {}
+            other => panic!(
+                "{other:?}; exit {:?}; output {:?}",
+                pidfd::wait(&self.process, false),
+                self.remaining()
+            ),
+        }
+    }
+
+    pub fn failed(&mut self) -> Failure {
+        match self.report() {
+            Some(Report::Failed(failure)) => {
+                assert_eq!(pidfd::wait(&self.process, true).unwrap(), Some(Exit::Code(1)));
+                failure
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn connect(&self) -> caisson_sys::Result<OwnedFd> {
+        socket::connect(&self.state, "start.sock")
+    }
+
+    /// Asks for the start; the failure where there is one.
+    pub fn start(&self) -> Result<(), Failure> {
+        let connection = self.connect().unwrap();
+        socket::send(&connection, &encode(&StartRequest::Start).unwrap(), &[]).unwrap();
+        let mut starting = false;
+        while let Some(message) = socket::receive(&connection, MAX_MESSAGE, true).unwrap() {
+            match decode(&message.bytes).unwrap() {
+                StartReply::Starting => starting = true,
+                StartReply::Failed(failure) => return Err(failure),
+            }
+        }
+        assert!(starting, "the helper ended without an answer");
+        Ok(())
+    }
+
+    pub fn wait(&self) -> Exit {
+        let [ended] = poll::readable([&self.process], Some(Duration::from_secs(60))).unwrap();
+        if !ended {
+            pidfd::send_signal(&self.process, 9).unwrap();
+            panic!("the container does not end");
+        }
+        pidfd::wait(&self.process, true).unwrap().unwrap()
+    }
+
+    fn remaining(&mut self) -> String {
+        let mut text = String::new();
+        self.output.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Everything to the end: what it printed and how it ended.
+    pub fn finish(mut self) -> (String, Exit) {
+        self.created();
+        self.start().unwrap();
+        let output = self.remaining();
+        (output, self.wait())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // Nothing of a failed test stays.
+        let _ = pidfd::send_signal(&self.process, 9);
+        let _ = pidfd::wait(&self.process, true);
+    }
+}
+
+/// Runs a shell script in a container of this plan; what it printed.
+pub fn shell(bundle: &Bundle, plan: &Plan, script: &str) -> String {
+    let mut plan = plan.clone();
+    plan.process.as_mut().unwrap().args = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    let (output, exit) = Helper::spawn(bundle, &plan).finish();
+    assert_eq!(exit, Exit::Code(0), "{output}");
+    output
+}
