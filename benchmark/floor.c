@@ -140,16 +140,16 @@ static void make_devices(void) {
     for (size_t i = 0; i < LENGTH(links); i++) CHECK(symlinkat(links[i][0], root, links[i][1]));
 }
 
+/// `runc spec` has no cgroup namespace on version 1: the container's own directories are bound.
 static void mount_cgroup_view(void) {
     mount_new("tmpfs", "sys/fs/cgroup", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, (const char *const[][2]){{"mode", "755"}, {NULL}});
     for (int i = 0; i < hierarchy_count; i++) {
         const char *name = strrchr(hierarchies[i], '/') + 1;
-        char target[300], named[300];
+        char source[512], target[300];
+        cgroup_path(source, sizeof source, i, "");
         snprintf(target, sizeof target, "sys/fs/cgroup/%s", name);
         CHECK(mkdirat(root, target, 0755));
-        snprintf(named, sizeof named, "/proc/self/fd/%d/%s", root, target);
-        const char *data = !strcmp(name, "systemd") ? "none,name=systemd" : name;
-        CHECK(mount("cgroup", named, i == unified_index ? "cgroup2" : "cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, i == unified_index ? "" : data));
+        bind_over(AT_FDCWD, source, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
     }
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
     CHECK(syscall(SYS_mount_setattr, root, "sys/fs/cgroup", 0, &readonly, sizeof readonly));
@@ -181,7 +181,6 @@ static void contain(void) {
     static const char *const readonly[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
     const unsigned strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     join_cgroups();
-    CHECK(unshare(CLONE_NEWCGROUP));
     loopback_up();
     CHECK(mount("", "/", "", MS_SLAVE | MS_REC, NULL));
     root = syscall(SYS_open_tree, AT_FDCWD, rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
