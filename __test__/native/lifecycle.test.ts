@@ -1,0 +1,162 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { addon } from '../../ts/native/addon.ts'
+import { Engine } from '../../ts/native/engine.ts'
+import { makeBundle } from './bundle.ts'
+import { create, exitOf, failureOf, remains, requestFor, runToEnd, textOf, until } from './container.ts'
+
+const engine = new Engine()
+const status = (root: string, id: string): unknown => addon().containerStatus(root, id)
+
+test('a container runs its program and reports the exit code', async (t) => {
+  const made = makeBundle(t, ['sh', '-c', 'echo out; echo err >&2; exit 7'])
+  const request = requestFor(made)
+  const { stdout, stderr, ...exit } = await runToEnd(t, engine, request)
+  t.deepEqual(exit, { exitCode: 7, signal: null, oomKilled: false })
+  t.is(stdout, 'out\n')
+  t.is(stderr, 'err\n')
+  t.deepEqual(remains(made.root, request.id), [])
+})
+
+test('what is written to the stdin pipe arrives, and its end too', async (t) => {
+  const made = makeBundle(t, ['cat'])
+  const request = requestFor(made, { stdio: [-2, -2, 2] })
+  const created = await create(t, engine, request)
+  const output = textOf(created.stdout)
+  await engine.start(made.root, request.id)
+  const { Socket } = await import('node:net')
+  new Socket({ fd: created.stdin ?? -1, readable: false, writable: true }).end('question\n')
+  t.is(await output, 'question\n')
+  t.is((await exitOf(engine, created.handle)).exitCode, 0)
+})
+
+test('the status is derived at every step', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  const request = requestFor(made, { stdio: [-1, -1, -1] })
+  const created = await create(t, engine, request)
+  t.is(status(made.root, request.id), 'created')
+  t.is(status(made.root, request.id), 'created', 'looking changes nothing')
+  await engine.start(made.root, request.id)
+  await until(() => status(made.root, request.id) === 'running')
+  t.is(addon().signalContainer(made.root, request.id, 9, false), true)
+  t.deepEqual(await exitOf(engine, created.handle), { exitCode: null, signal: 9, oomKilled: false })
+  t.is(status(made.root, request.id), 'stopped')
+  await engine.destroy({ root: made.root, id: request.id, force: false })
+  t.like(status(made.root, request.id), { code: 'ERR_NOT_FOUND' })
+})
+
+test('the state file says what cannot be derived, for root only', async (t) => {
+  const made = makeBundle(t)
+  made.config['annotations'] = { 'org.example': 'x' }
+  made.save()
+  const request = requestFor(made)
+  const created = await create(t, engine, request)
+  const folder = join(made.root, request.id)
+  const state = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as Record<string, unknown>
+  t.like(state, {
+    version: 1,
+    id: request.id,
+    ociVersion: '1.0.2',
+    bundle: made.bundle,
+    rootfs: made.rootfs,
+    annotations: { 'org.example': 'x' },
+    status: 'ready',
+    attached: false,
+    ownerPid: process.pid,
+    pid: created.pid,
+    startTime: created.startTime,
+    pidNamespace: true,
+    terminal: false,
+  })
+  t.deepEqual(readFileSync(join(folder, 'config.json')), readFileSync(join(made.bundle, 'config.json')))
+  for (const name of ['state.json', 'config.json'])
+    t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+})
+
+test('start works once', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  const request = requestFor(made, { stdio: [-1, -1, -1] })
+  const created = await create(t, engine, request)
+  await engine.start(made.root, request.id)
+  const again = await failureOf(t, engine.start(made.root, request.id))
+  t.is(again.code, 'ERR_INVALID_STATE')
+  t.is(again.message, 'cannot start an already running container')
+  addon().signalContainer(made.root, request.id, 9, false)
+  await exitOf(engine, created.handle)
+  const late = await failureOf(t, engine.start(made.root, request.id))
+  t.is(late.message, 'cannot start a container that has stopped')
+})
+
+test('a running container is destroyed only by force, a created one as it is', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  const running = requestFor(made, { stdio: [-1, -1, -1] })
+  await create(t, engine, running)
+  await engine.start(made.root, running.id)
+  const refused = await failureOf(t, engine.destroy({ root: made.root, id: running.id, force: false }))
+  t.is(refused.code, 'ERR_INVALID_STATE')
+  t.regex(refused.message, /^cannot delete container \S+ that is not stopped: running$/)
+  await engine.destroy({ root: made.root, id: running.id, force: true })
+  const waiting = requestFor(made)
+  await create(t, engine, waiting)
+  await engine.destroy({ root: made.root, id: waiting.id, force: false })
+  t.deepEqual([...remains(made.root, running.id), ...remains(made.root, waiting.id)], [])
+})
+
+test('signals reach the program, and a stopped container cannot be signalled', async (t) => {
+  const made = makeBundle(t, ['sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.01; done'])
+  const request = requestFor(made)
+  const created = await create(t, engine, request)
+  const output = textOf(created.stdout)
+  await engine.start(made.root, request.id)
+  const exit = exitOf(engine, created.handle)
+  let sent: unknown
+  // The trap may not be set yet when the first one arrives: pid 1 ignores a signal that it has no handler for.
+  for (let ended = false; !ended;) {
+    sent ??= addon().signalContainer(made.root, request.id, 15, false)
+    addon().signalContainer(made.root, request.id, 15, false)
+    ended = await Promise.race([
+      exit.then(() => true),
+      new Promise<false>((resolve) => setTimeout(resolve, 20, false)),
+    ])
+  }
+  t.is(sent, true)
+  t.is((await exit).exitCode, 9)
+  t.is(await output, 'ready\n')
+  t.like(addon().signalContainer(made.root, request.id, 15, false), {
+    code: 'ERR_INVALID_STATE',
+    message: 'container not running',
+  })
+})
+
+test('two engines in one process do not disturb each other', async (t) => {
+  const made = makeBundle(t, ['sh', '-c', 'exit 3'])
+  const engines = [engine, new Engine(), new Engine()]
+  const exits = await Promise.all(engines.map((each) => runToEnd(t, each, requestFor(made))))
+  t.deepEqual(
+    exits.map((exit) => exit.exitCode),
+    [3, 3, 3],
+  )
+})
+
+test('many containers at once', async (t) => {
+  const made = makeBundle(t, ['sh', '-c', 'echo $$'])
+  const requests = Array.from({ length: 12 }, () => requestFor(made))
+  const outcomes = await Promise.all(requests.map((request) => runToEnd(t, engine, request)))
+  t.true(outcomes.every(({ exitCode, stdout }) => exitCode === 0 && stdout === '1\n'))
+  t.deepEqual(
+    requests.flatMap((request) => remains(made.root, request.id)),
+    [],
+  )
+})
+
+test('a plan is a dry run', (t) => {
+  const made = makeBundle(t)
+  const request = requestFor(made)
+  const text = addon().planContainer(request)
+  t.is(typeof text, 'string')
+  const plan = JSON.parse(text as string) as { id: string; setup: unknown[] }
+  t.is(plan.id, request.id)
+  t.true(plan.setup.length > 10)
+  t.deepEqual(remains(made.root, request.id), [])
+})
