@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { SpecError } from '../../ts/errors.ts'
+import { SpecError, type ErrorCode } from '../../ts/errors.ts'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
 import { makeBundle, type Bundle } from './bundle.ts'
@@ -9,7 +9,7 @@ import { create, failureOf, remains, requestFor } from './container.ts'
 
 const engine = new Engine()
 
-const broken: [string, string, RegExp, (made: Bundle) => void][] = [
+const broken: [string, ErrorCode, RegExp, (made: Bundle) => void][] = [
   [
     'a missing bundle',
     'ERR_INVALID_BUNDLE',
