@@ -7,6 +7,7 @@ mod console;
 mod control;
 mod create;
 mod failure;
+mod guard;
 mod hook;
 mod identity;
 mod lookup;
@@ -27,7 +28,7 @@ const USAGE: i32 = 64;
 fn main() {
     let status = match std::env::args().nth(1).as_deref() {
         Some(ROLE_CREATE) => create::run(),
-        Some(ROLE_GUARD) => USAGE,
+        Some(ROLE_GUARD) => guard::run(),
         _ => USAGE,
     };
     caisson_sys::process::exit(status);

@@ -95,7 +95,7 @@ pub struct Helper {
 }
 
 /// The program under test: the one that was built for release, where that is asked for.
-fn program() -> OwnedFd {
+pub fn program() -> OwnedFd {
     let path =
         std::env::var("CAISSON_INIT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_caisson-init").to_owned());
     memfd::executable("caisson-init", &fs::read(path).unwrap()).unwrap()
@@ -193,14 +193,14 @@ impl Helper {
     }
 
     /// Asks for the start; the failure where there is one.
-    pub fn start(&self) -> Result<(), Failure> {
+    pub fn start(&self) -> Result<(), Box<Failure>> {
         let connection = self.connect().unwrap();
         socket::send(&connection, &encode(&StartRequest::Start).unwrap(), &[]).unwrap();
         let mut starting = false;
         while let Some(message) = socket::receive(&connection, MAX_MESSAGE, true).unwrap() {
             match decode(&message.bytes).unwrap() {
                 StartReply::Starting => starting = true,
-                StartReply::Failed(failure) => return Err(failure),
+                StartReply::Failed(failure) => return Err(Box::new(failure)),
             }
         }
         assert!(starting, "the helper ended without an answer");
