@@ -1,1 +1,22 @@
-//! placeholder
+//! Image layers: reading tar, decompressing, verifying and unpacking in one pass, and writing layers.
+//!
+//! Everything here reads bytes that a stranger wrote. The tree being written is hostile too: an earlier entry may have
+//! put a link anywhere. So every path goes through descriptors below the root (see [`unpack`]), nothing is trusted
+//! because its digest will be checked later, and every resource has a limit.
+#![forbid(unsafe_code)]
+
+pub mod blob;
+mod chunk;
+pub mod error;
+pub mod hash;
+//HOST pub mod host;
+pub mod inflate;
+pub mod limits;
+pub mod passwd;
+pub mod stop;
+pub mod tar;
+pub mod unpack;
+
+pub use error::{Error, Kind, Result};
+pub use limits::Limits;
+pub use stop::Stop;

@@ -1,0 +1,117 @@
+//! What can go wrong with a layer. The kind decides the public code; the fields say where.
+
+use std::fmt;
+
+use rustix::io::Errno;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    BlobNotFound,
+    SizeMismatch,
+    DigestMismatch,
+    /// Not tar, not gzip, cut short: the bytes make no sense.
+    Invalid,
+    /// The bytes make sense, and what they ask for is refused.
+    Unsafe,
+    Limit,
+    Unsupported,
+    Exists,
+    NotFound,
+    Option,
+    /// The image itself is at fault, as with a user that it does not have.
+    Image,
+    System,
+    Stopped,
+    /// The other end of the pipeline failed and knows why.
+    Broken,
+}
+
+impl Kind {
+    /// The code of `ts/errors.ts`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Kind::BlobNotFound => "ERR_BLOB_NOT_FOUND",
+            Kind::SizeMismatch => "ERR_SIZE_MISMATCH",
+            Kind::DigestMismatch => "ERR_DIGEST_MISMATCH",
+            Kind::Invalid => "ERR_LAYER_INVALID",
+            Kind::Unsafe => "ERR_LAYER_UNSAFE",
+            Kind::Limit => "ERR_LIMIT_EXCEEDED",
+            Kind::Unsupported => "ERR_UNSUPPORTED_IMAGE",
+            Kind::Exists => "ERR_EXISTS",
+            Kind::NotFound => "ERR_NOT_FOUND",
+            Kind::Option => "ERR_INVALID_OPTION",
+            Kind::Image => "ERR_INVALID_IMAGE",
+            Kind::System | Kind::Broken => "ERR_SYSCALL",
+            Kind::Stopped => "ERR_ABORTED",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Error {
+    pub kind: Kind,
+    pub message: String,
+    pub path: Option<String>,
+    pub call: Option<&'static str>,
+    pub errno: Option<Errno>,
+    pub hint: Option<&'static str>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), path: None, call: None, errno: None, hint: None }
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    /// A failed system call on `path`.
+    pub fn system(call: &'static str, path: &[u8], errno: Errno) -> Self {
+        let path = display(path);
+        let name = caisson_sys::errno_name(errno.raw_os_error());
+        let reason = std::io::Error::from_raw_os_error(errno.raw_os_error());
+        let mut error = Self::new(Kind::System, format!("{call}({path:?}): {name} ({reason})")).on(path);
+        error.call = Some(call);
+        error.errno = Some(errno);
+        error.hint = match errno {
+            Errno::NOSPC => Some("free some space on that file system, or unpack elsewhere"),
+            Errno::NOSYS => Some("Linux 5.6 or newer is needed (openat2)"),
+            Errno::MFILE => Some("raise the limit of open files (ulimit -n)"),
+            _ => None,
+        };
+        error
+    }
+
+    #[must_use]
+    pub fn on(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// `EPERM` and its like, where a system call failed.
+    pub fn errno_name(&self) -> Option<String> {
+        self.errno.map(|errno| caisson_sys::errno_name(errno.raw_os_error()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A path of the archive for people: bytes that are no UTF-8 are replaced.
+pub fn display(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}

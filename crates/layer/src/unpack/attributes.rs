@@ -1,0 +1,138 @@
+//! Owner, mode, extended attributes, times: through the descriptor just created, in the one order that works: `chown`
+//! clears set-id bits and `security.capability`, so it comes first; times come last.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
+
+use super::policy::{Fallback, Policy, Report};
+use crate::error::display;
+use crate::tar::{Entry, Time};
+use crate::{Error, Result};
+
+pub const ROOTLESS_XATTR: &[u8] = b"user.rootlesscontainers";
+
+/// `/proc/self/fd/N`: the file behind a descriptor, for calls that take no O_PATH descriptor. Links are not followed
+/// further than to the file itself.
+fn of_handle(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// chmod(2) of an O_PATH descriptor, which must not be one of a symbolic link.
+pub fn change_mode_of_handle(fd: BorrowedFd<'_>, mode: u32) -> rustix::io::Result<()> {
+    rustix::fs::chmod(of_handle(fd), Mode::from_raw_mode(mode))
+}
+
+pub fn timestamps(time: Time) -> Timestamps {
+    let spec = Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds.into() };
+    Timestamps { last_access: spec, last_modification: spec }
+}
+
+/// What may carry which attributes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Opened for reading or writing.
+    Open,
+    /// O_PATH: links, devices, FIFOs.
+    Handle,
+}
+
+/// `fchownat(fd, "", …, AT_EMPTY_PATH)`, or the policy where that is not allowed.
+pub fn change_owner(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy: &Policy, report: &mut Report) -> Result<()> {
+    if !policy.rootless {
+        let ids = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));
+        match rustix::fs::chownat(fd, "", ids.0, ids.1, AtFlags::EMPTY_PATH) {
+            Ok(()) => return Ok(()),
+            // EINVAL: the id is not mapped in this user namespace.
+            Err(Errno::PERM | Errno::INVAL) if policy.owners != Fallback::Error => {}
+            Err(errno) => {
+                let error = Error::system("fchownat", &entry.path, errno);
+                return Err(error.hint("an ordinary user cannot give files away; use the option rootless, or owners: 'skip'"));
+            }
+        }
+    }
+    if entry.uid == 0 && entry.gid == 0 {
+        return Ok(()); // the owner of a rootless tree is its root
+    }
+    let owner = format!("{}:{}", entry.uid, entry.gid);
+    if policy.owners == Fallback::Placeholder && carrier == Carrier::Open {
+        let value = rootless_owner(entry.uid, entry.gid);
+        match rustix::fs::fsetxattr(fd, ROOTLESS_XATTR, &value, XattrFlags::empty()) {
+            Ok(()) => {
+                report.skip(&entry.path, "owner", format!("{owner} is recorded in user.rootlesscontainers"));
+                return Ok(());
+            }
+            Err(Errno::OPNOTSUPP | Errno::PERM | Errno::NOSPC) => {}
+            Err(errno) => return Err(Error::system("fsetxattr", &entry.path, errno)),
+        }
+    }
+    report.skip(&entry.path, "owner", format!("{owner} is not kept"));
+    Ok(())
+}
+
+/// The protobuf message `Resource { uint32 uid = 1; uint32 gid = 2 }` of the rootlesscontainers project.
+fn rootless_owner(uid: u32, gid: u32) -> Vec<u8> {
+    let mut message = Vec::new();
+    for (tag, id) in [(0x08, uid), (0x10, gid)] {
+        if id == 0 {
+            continue; // the default is not written
+        }
+        message.push(tag);
+        let mut rest = id;
+        while rest >= 0x80 {
+            message.push((rest as u8 & 0x7f) | 0x80);
+            rest >>= 7;
+        }
+        message.push(rest as u8);
+    }
+    message
+}
+
+/// Attributes that make sense only where they came from, or that would steer an overlay mount.
+fn is_foreign(name: &[u8]) -> bool {
+    matches!(name, b"security.selinux" | b"system.nfs4_acl")
+        || name.starts_with(b"trusted.overlay.")
+        || name.starts_with(b"user.overlay.")
+}
+
+pub fn set_xattrs(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy: &Policy, report: &mut Report) -> Result<()> {
+    for (name, value) in &entry.xattrs {
+        if name.is_empty() || name.contains(&0) {
+            return Err(Error::invalid(format!("{}: an extended attribute has no valid name", display(&entry.path))));
+        }
+        if is_foreign(name) {
+            report.skip(&entry.path, "xattr", format!("{} is not restored", display(name)));
+            continue;
+        }
+        let result = match carrier {
+            Carrier::Open => rustix::fs::fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()),
+            Carrier::Handle => rustix::fs::setxattr(of_handle(fd), name.as_slice(), value, XattrFlags::empty()),
+        };
+        match result {
+            Ok(()) => {}
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) if policy.xattrs != Fallback::Error => {
+                report.skip(&entry.path, "xattr", format!("{} cannot be set here", display(name)));
+            }
+            Err(errno) => return Err(Error::system("fsetxattr", &entry.path, errno)),
+        }
+    }
+    Ok(())
+}
+
+/// A directory that another layer describes anew loses the attributes it had.
+pub fn clear_xattrs(fd: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
+    let mut list = vec![0u8; 64 << 10]; // XATTR_LIST_MAX
+    let length = match rustix::fs::flistxattr(fd, &mut list[..]) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        Err(errno) => return Err(Error::system("flistxattr", path, errno)),
+    };
+    for name in list[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        match rustix::fs::fremovexattr(fd, name) {
+            Ok(()) | Err(Errno::NODATA | Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) => {}
+            Err(errno) => return Err(Error::system("fremovexattr", path, errno)),
+        }
+    }
+    Ok(())
+}

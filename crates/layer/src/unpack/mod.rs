@@ -1,0 +1,51 @@
+//! Layers onto a file system, in order, into a fresh directory that appears under its name only when all is verified.
+//!
+//! SECURITY: extraction itself must be safe on hostile input, since a digest is known only at the end. The target is
+//! reached by descriptors alone: parents through `openat2(RESOLVE_IN_ROOT)`, last components with `*at` calls that do not
+//! follow links, attributes through the descriptor just created (CVE-2019-18466, CVE-2021-32760, CVE-2025-47290 and their
+//! like). See docs/images.md.
+
+mod apply;
+mod attributes;
+mod policy;
+mod remove;
+mod staging;
+mod tree;
+mod whiteout;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use crate::blob::{self, Blob};
+use crate::{Limits, Result, Stop};
+
+pub use policy::{Fallback, Policy, Report, Skipped};
+pub use staging::remove_directory;
+
+use apply::Applier;
+use staging::Staging;
+
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Bottom first.
+    pub layers: Vec<Blob>,
+    /// Must not exist, or be an empty directory. Its parent must exist.
+    pub target: PathBuf,
+    pub limits: Limits,
+    pub policy: Policy,
+}
+
+/// Unpacks all layers or leaves nothing behind.
+pub fn unpack(request: &Request, stop: &Stop) -> Result<Report> {
+    let staging = Staging::create(&request.target)?;
+    let mut applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?;
+    for layer in &request.layers {
+        let ((), seen) = blob::read(layer, &request.limits, stop, |source| applier.layer(source))?;
+        applier.report.diff_ids.push(seen.diff_id);
+        applier.report.compressed += seen.compressed;
+        applier.report.warnings.extend(seen.warning);
+    }
+    let report = applier.finish()?;
+    staging.publish()?;
+    Ok(report)
+}

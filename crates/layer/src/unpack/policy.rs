@@ -1,0 +1,54 @@
+//! What to do where the process lacks the right to do what an image asks, and the list of what was done instead.
+
+use crate::error::display;
+
+/// How to go on without a right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    Error,
+    Skip,
+    /// Devices: an empty file of mode 0, as umoci leaves it. Owners: recorded in `user.rootlesscontainers`.
+    Placeholder,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    pub devices: Fallback,
+    pub owners: Fallback,
+    pub xattrs: Fallback,
+    /// Do not even try: an ordinary user's files belong to that user.
+    pub rootless: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    pub path: String,
+    /// `device`, `owner`, `xattr`, `type`.
+    pub what: &'static str,
+    /// What exactly, and what was done instead.
+    pub detail: String,
+}
+
+/// Enough to see what is going on; the counts are exact.
+const MAX_LISTED: usize = 1000;
+
+#[derive(Debug, Default)]
+pub struct Report {
+    pub entries: u64,
+    /// Bytes of files, holes included.
+    pub bytes: u64,
+    pub compressed: u64,
+    pub diff_ids: Vec<String>,
+    pub skipped: Vec<Skipped>,
+    pub skipped_count: u64,
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn skip(&mut self, path: &[u8], what: &'static str, detail: impl Into<String>) {
+        self.skipped_count += 1;
+        if self.skipped.len() < MAX_LISTED {
+            self.skipped.push(Skipped { path: display(path), what, detail: detail.into() });
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Removing a tree by descriptors: no link is followed, and a tree deeper than we have descriptors is cut to pieces.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{Error, Result};
+
+/// Deeper directories are moved up and removed from there.
+const MAX_OPEN: usize = 64;
+
+/// Removes `name` in `parent`, whatever it is.
+pub fn remove_tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    let mut moved = 0;
+    let mut pending = vec![name.to_vec()];
+    while let Some(name) = pending.pop() {
+        remove_level(parent, &name, 0, &mut |directory, deep| {
+            let refuge = format!(".caisson-deep-{}-{moved}", std::process::id()).into_bytes();
+            moved += 1;
+            rustix::fs::renameat(directory, deep, parent, &refuge)
+                .map_err(|errno| Error::system("renameat", deep, errno))?;
+            pending.push(refuge);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+type MoveUp<'f> = dyn FnMut(BorrowedFd<'_>, &[u8]) -> Result<()> + 'f;
+
+fn remove_level(parent: BorrowedFd<'_>, name: &[u8], depth: usize, move_up: &mut MoveUp<'_>) -> Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {} // EPERM is what POSIX says of a directory
+        Err(errno) => return Err(Error::system("unlinkat", name, errno)),
+    }
+    if depth == MAX_OPEN {
+        return move_up(parent, name);
+    }
+    let directory = open_for_removal(parent, name)?;
+    for child in children(directory.as_fd(), name)? {
+        remove_level(directory.as_fd(), &child, depth + 1, move_up)?;
+    }
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).map_err(|errno| Error::system("rmdir", name, errno))
+}
+
+/// Opens a directory of ours for reading and writing names, whatever mode an image gave it.
+fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let system = |call, errno| Error::system(call, name, errno);
+    if !rustix::process::geteuid().is_root() {
+        let handle = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
+            .map_err(|errno| system("openat", errno))?;
+        super::attributes::change_mode_of_handle(handle.as_fd(), 0o700).map_err(|errno| system("chmod", errno))?;
+    }
+    rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty()).map_err(|errno| system("openat", errno))
+}
+
+/// The names in a directory, without `.` and `..`.
+pub fn children(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let system = |errno| Error::system("getdents64", name, errno);
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory).map_err(system)? {
+        let entry = entry.map_err(system)?;
+        let child = entry.file_name().to_bytes();
+        if !matches!(child, b"." | b"..") {
+            names.push(child.to_vec());
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,128 @@
+//! The private directory in which a root file system grows: beside its target, closed to everybody else, renamed when
+//! complete, removed when not.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::remove::remove_tree;
+use crate::{Error, Kind, Result};
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+pub struct Staging {
+    parent: OwnedFd,
+    root: OwnedFd,
+    name: Vec<u8>,
+    target_name: Vec<u8>,
+    target: PathBuf,
+    published: bool,
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+impl Staging {
+    pub fn create(target: &Path) -> Result<Self> {
+        let (Some(parent_path), Some(target_name)) = (target.parent(), target.file_name()) else {
+            return Err(Error::new(Kind::Option, format!("{} cannot be unpacked to", target.display())));
+        };
+        let parent_path = if parent_path.as_os_str().is_empty() { Path::new(".") } else { parent_path };
+        let target_name = target_name.as_encoded_bytes().to_vec();
+        let directory = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = rustix::fs::openat(CWD, parent_path, directory | OFlags::RDONLY, Mode::empty())
+            .map_err(|errno| Error::system("open", bytes(parent_path), errno))?;
+        refuse_content(&parent, &target_name, target)?;
+        let name = loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let name = format!(".caisson-{}-{number}-{}", std::process::id(), clock()).into_bytes();
+            match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
+                Ok(()) => break name,
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(Error::system("mkdirat", bytes(parent_path), errno)),
+            }
+        };
+        let flags = directory | OFlags::NOFOLLOW | OFlags::RDONLY;
+        let root = rustix::fs::openat(&parent, &name, flags, Mode::empty())
+            .map_err(|errno| Error::system("openat", &name, errno))?;
+        Ok(Self { parent, root, name, target_name, target: target.to_owned(), published: false })
+    }
+
+    pub fn root(&self) -> &OwnedFd {
+        &self.root
+    }
+
+    /// Gives the directory its name; an empty directory of that name makes room.
+    pub fn publish(mut self) -> Result<()> {
+        match rustix::fs::renameat(&self.parent, &self.name, &self.parent, &self.target_name) {
+            Ok(()) => {
+                self.published = true;
+                Ok(())
+            }
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Err(exists(&self.target)),
+            Err(errno) => Err(Error::system("renameat", bytes(&self.target), errno)),
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            // A destructor has nobody to tell; what stays is named so that people see what it is.
+            let _ = remove_tree(self.parent.as_fd(), &self.name);
+        }
+    }
+}
+
+fn clock() -> u128 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos())
+}
+
+fn exists(target: &Path) -> Error {
+    let shown = target.display().to_string();
+    Error::new(Kind::Exists, format!("{shown} exists and is not an empty directory"))
+        .on(shown)
+        .hint("remove it first, or unpack to another place")
+}
+
+/// The last word has the rename; this spares the work.
+fn refuse_content(parent: &OwnedFd, name: &[u8], target: &Path) -> Result<()> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+        Ok(directory) => directory,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => return Err(exists(target)),
+        Err(errno) => return Err(Error::system("openat", bytes(target), errno)),
+    };
+    let listing = rustix::fs::Dir::read_from(&directory)
+        .and_then(|mut entries| {
+            entries.try_fold(0usize, |count, entry| {
+                let name = entry?;
+                Ok(count + usize::from(!matches!(name.file_name().to_bytes(), b"." | b"..")))
+            })
+        })
+        .map_err(|errno| Error::system("getdents64", bytes(target), errno))?;
+    if listing == 0 { Ok(()) } else { Err(exists(target)) }
+}
+
+/// Removes a directory with all it holds, without following a link and without running out of descriptors on deep
+/// trees. Nothing there is no error.
+pub fn remove_directory(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::new(Kind::Option, format!("{} cannot be removed", path.display())));
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    match rustix::fs::openat(CWD, parent, flags, Mode::empty()) {
+        Ok(parent) => match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(()),
+            _ => remove_tree(parent.as_fd(), name.as_encoded_bytes()),
+        },
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(Error::system("open", bytes(parent), errno)),
+    }
+}
