@@ -3,14 +3,14 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 
-const module = new URL('../../ts/native/engine.ts', import.meta.url).href
+export const engineModule: string = new URL('../../ts/native/engine.ts', import.meta.url).href
 
 export const nodeArguments = (body: string): string[] => [
   '--import=@oxc-node/core/register',
   '--no-warnings',
   '--input-type=module',
   '-e',
-  `import { Engine } from ${JSON.stringify(module)}
+  `import { Engine } from ${JSON.stringify(engineModule)}
    const engine = new Engine()
    ${body}`,
 ]

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Engine } from '../../ts/native/engine.ts'
 import { makeBundle, type Bundle } from './bundle.ts'
 import { isAlive, remains, requestFor, until } from './container.ts'
-import { elsewhere, nodeArguments } from './elsewhere.ts'
+import { elsewhere, engineModule } from './elsewhere.ts'
 
 const engine = new Engine()
 
@@ -69,12 +69,14 @@ test('the end of a worker thread ends the containers of its engine only', async 
   t.teardown(() => engine.destroy({ root: ours.root, id: ours.id, force: true }).catch(() => undefined))
   const { pid: kept } = await engine.create(ours)
   const { id, body } = starting(t, made)
-  const [, , , , code = ''] = nodeArguments(body.replace('console.log(pid)', 'parentPort.postMessage(pid)'))
-  const worker = new Worker(
-    new URL(
-      `data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'\n${code}`)}`,
-    ),
-  )
+  const code = `
+    const { parentPort } = require('node:worker_threads')
+    const load = import("@oxc-node/core/register").then(() => import(${JSON.stringify(engineModule)}))
+    void load.then(async ({ Engine }) => {
+      const engine = new Engine()
+      ${body.replace('console.log(pid)', 'parentPort.postMessage(pid)')}
+    })`
+  const worker = new Worker(code, { eval: true })
   const [pid] = (await once(worker, 'message')) as [number]
   t.true(isAlive(pid))
   await worker.terminate()
