@@ -1,0 +1,224 @@
+/** One container: of this process, or found in the state directory. */
+import { join } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import type { Readable, Writable } from 'node:stream'
+import { addon } from '../native/addon.ts'
+import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
+import { errorFrom, isNativeError } from '../native/failure.ts'
+import { abortable } from './abort.ts'
+import type { Console } from './console.ts'
+import type { RuntimeSettings } from './create.ts'
+import { readHooks, runHooks } from './hooks.ts'
+import { signalName, signalNumber, type Signal } from './signal.ts'
+import { containerState, type ContainerState } from './state.ts'
+import { Streams } from './streams.ts'
+
+/** How a container's program ended. `exitCode` and `signal` are both null only where the kernel cannot tell. */
+export interface ContainerExit {
+  exitCode: number | null
+  /** `'SIGKILL'`, … when a signal ended it. */
+  signal: string | null
+  /** The memory limit ended it. */
+  oomKilled: boolean
+}
+
+/** What only the process knows that made the container. */
+export interface Ownership {
+  created: NativeCreated
+  detached: boolean
+  dispose: () => Promise<void>
+  connect: readonly (Readable | Writable | undefined)[]
+}
+
+/**
+ * A container that exists. Made by {@link Runtime.create} or found by {@link Runtime.get}; disposable: `await using`
+ * kills and deletes it.
+ *
+ * @example
+ * ```ts
+ * await using container = await new Runtime().create('web-1', { bundle: './bundle' })
+ * await container.start()
+ * const { exitCode } = await container.wait()
+ * ```
+ */
+export class Container {
+  readonly id: string
+  readonly #settings: RuntimeSettings
+  readonly #ownership: Ownership | undefined
+  readonly #streams: Streams
+  readonly #exit: Promise<ContainerExit> | undefined
+  #pid: number
+
+  /** @internal */
+  constructor(settings: RuntimeSettings, id: string, ownership?: Ownership, pid = 0) {
+    this.id = id
+    this.#settings = settings
+    this.#ownership = ownership
+    this.#streams = new Streams(ownership?.created)
+    this.#pid = ownership?.created.pid ?? pid
+    if (ownership) {
+      this.#exit = engine().exited(ownership.created.handle).then(exitOf)
+      void this.#exit.then(() => engine().unhold(this))
+      this.#connect(ownership.connect)
+    }
+  }
+
+  /** Process id on the host of the container's first process. */
+  get pid(): number {
+    return this.#pid
+  }
+
+  /** Where `stdio` made a pipe in this process; null otherwise. */
+  get stdin(): Writable | null {
+    return this.#streams.stdin
+  }
+
+  get stdout(): Readable | null {
+    return this.#streams.stdout
+  }
+
+  get stderr(): Readable | null {
+    return this.#streams.stderr
+  }
+
+  /** The terminal, where the configuration asks for one; null otherwise. */
+  get console(): Console | null {
+    return this.#streams.console
+  }
+
+  /** Derived at every call. Rejects with `ERR_NOT_FOUND` once it is deleted. */
+  async state(): Promise<ContainerState> {
+    return containerState(this.#settings.root, this.id)
+  }
+
+  /** Runs the user's program. Rejects with `ERR_INVALID_STATE`, `ERR_EXEC_NOT_FOUND`, `ERR_EXEC_DENIED`, `ERR_HOOK`. */
+  async start({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    signal?.throwIfAborted()
+    const { root } = this.#settings
+    if (this.#ownership && !this.#ownership.detached) {
+      this.#streams.ref()
+      engine().hold(this)
+      void this.#exit?.then(() => engine().unhold(this))
+    }
+    const starting = this.#start(root)
+    try {
+      await abortable(starting, signal)
+    } catch (error) {
+      const failedHook = error instanceof CaissonError && error.code === 'ERR_HOOK'
+      if (failedHook || signal?.aborted) {
+        // runtime-spec, Lifecycle: after a failing hook the container is stopped and deleted.
+        await this.delete({ force: true }).catch((cause: Error) =>
+          this.#settings.warn(cause.message, this.id),
+        )
+        await starting.catch(() => {})
+      } else if (await this.#isOver()) engine().unhold(this)
+      throw error
+    }
+  }
+
+  async #start(root: string): Promise<void> {
+    await engine().start(root, this.id)
+    const hooks = readHooks(join(root, this.id))
+    if (hooks.poststart?.length) {
+      await runHooks('poststart', hooks, { ...containerState(root, this.id), status: 'running' })
+    }
+  }
+
+  /**
+   * How the program ended; may be called any number of times, before, while and after it runs. For a container of
+   * another process that had ended before the call nobody knows: both null.
+   */
+  async wait({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<ContainerExit> {
+    signal?.throwIfAborted()
+    const held = {}
+    engine().hold(held) // whoever waits wants the answer
+    try {
+      return await abortable(this.#exit ?? this.#watch(signal), signal)
+    } finally {
+      engine().unhold(held)
+    }
+  }
+
+  async #watch(signal: AbortSignal | undefined): Promise<ContainerExit> {
+    let handle: number
+    try {
+      handle = await engine().watch(this.#settings.root, this.id)
+    } catch (error) {
+      if (!(error instanceof CaissonError && error.code === 'ERR_INVALID_STATE')) throw error
+      return { exitCode: null, signal: null, oomKilled: false }
+    }
+    const release = (): void => engine().release(handle)
+    signal?.addEventListener('abort', release, { once: true })
+    try {
+      return exitOf(await engine().exited(handle))
+    } finally {
+      signal?.removeEventListener('abort', release)
+      release()
+    }
+  }
+
+  /** Signals the first process; `all` every process. Rejects with `ERR_INVALID_STATE` once it has ended. */
+  async kill(signal: Signal = 'SIGTERM', { all = false }: { all?: boolean } = {}): Promise<void> {
+    const result = addon().signalContainer(this.#settings.root, this.id, signalNumber(signal), all)
+    if (isNativeError(result)) throw errorFrom(result, this.id)
+  }
+
+  /** Removes all that belongs to it. Rejects with `ERR_INVALID_STATE` while it runs, unless `force` kills it first. */
+  async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
+    const { root, warn } = this.#settings
+    const hooks = readHooks(join(root, this.id))
+    const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
+    await engine().destroy({ root, id: this.id, force })
+    engine().unhold(this)
+    this.#streams.close()
+    this.#pid = 0
+    if (state) {
+      const last: ContainerState = { ...state, status: 'stopped', pid: 0 }
+      // runtime-spec: a failing poststop hook is a warning, the next ones still run.
+      for (const hook of hooks.poststop ?? []) {
+        await runHooks('poststop', { poststop: [hook] }, last).catch((error: Error) =>
+          warn(error.message, this.id),
+        )
+      }
+    }
+    await this.#ownership?.dispose()
+  }
+
+  /** Kills and deletes it; fine when it is gone already. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.delete({ force: true })
+    } catch (error) {
+      if (!(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
+    }
+  }
+
+  /** @internal The terminal's master, to be handed on as a descriptor; the caller owns it then. */
+  takeConsole(): number | undefined {
+    return this.#streams.take('console')
+  }
+
+  /** @internal Number of the container in the native side, where this process made it. */
+  get handle(): number | undefined {
+    return this.#ownership?.created.handle
+  }
+
+  async #isOver(): Promise<boolean> {
+    try {
+      return containerState(this.#settings.root, this.id).status !== 'running'
+    } catch {
+      return true
+    }
+  }
+
+  /** Streams of the caller's that stand on no descriptor get their bytes through pipes. */
+  #connect([stdin, stdout, stderr]: Ownership['connect']): void {
+    if (stdin && this.stdin) (stdin as Readable).pipe(this.stdin)
+    if (stdout) this.stdout?.pipe(stdout as Writable, { end: false })
+    if (stderr) this.stderr?.pipe(stderr as Writable, { end: false })
+  }
+}
+
+function exitOf({ exitCode, signal, oomKilled }: Exit): ContainerExit {
+  return { exitCode, signal: signal === null ? null : signalName(signal), oomKilled }
+}

@@ -1,0 +1,34 @@
+/** What a caller can say about a new container beside its configuration. */
+import type { Source } from './source.ts'
+import type { SpecOptions } from './spec-options.ts'
+import type { StdioOption } from './stdio.ts'
+
+export interface LifetimeOptions {
+  /**
+   * Whether the container outlives this process. By default it is killed with it, also when this process is ended by
+   * SIGKILL, and nothing of it is left.
+   */
+  detached?: boolean | undefined
+  /** As in `node:child_process`; default `'pipe'`. Ignored streams of a container with a terminal are the terminal. */
+  stdio?: StdioOption | undefined
+  /** Gives up: what was begun is undone, and the promise rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+  /** Path of a listening Unix socket that gets the master of the container's terminal. */
+  consoleSocket?: string | undefined
+  /** Number of descriptors from 3 on that the program inherits. Default 0. */
+  preserveFds?: number | undefined
+  /** `false`: the root is moved over `/` instead of pivot_root(2); only for a root file system on a ramdisk. */
+  pivot?: boolean | undefined
+  /** `false`: the program shares the session keyring of this process. */
+  newKeyring?: boolean | undefined
+}
+
+/** Exactly one of `bundle`, `rootfs` and `image` says what the container is made from. */
+export interface CreateOptions extends LifetimeOptions, SpecOptions {
+  /** Directory with config.json. */
+  bundle?: string | undefined
+  /** Directory that becomes `/`; the rest is runc's default configuration. */
+  rootfs?: string | undefined
+  /** `'oci:dir[:tag]'` or an opened image; unpacked into a private directory that is removed with the container. */
+  image?: Source | undefined
+}

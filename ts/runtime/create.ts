@@ -1,0 +1,174 @@
+/** Making a container: source, native side, hooks of the runtime; undone as a whole where a part fails. */
+import { join } from 'node:path'
+import { CaissonError, SpecError } from '../errors.ts'
+import type { CreateRequest, NativeCreated } from '../native/engine.ts'
+import { engine } from '../native/engine.ts'
+import { Container } from './container.ts'
+import type { CreateOptions } from './create-options.ts'
+import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
+import { checkId } from './id.ts'
+import { resolveSource, type Resolved, type Source } from './source.ts'
+import { readState } from './state-file.ts'
+import { stateOf, type ContainerState } from './state.ts'
+import { planStdio } from './stdio.ts'
+
+/** What a Runtime says about all its containers. */
+export interface RuntimeSettings {
+  /** Absolute. */
+  root: string
+  cgroupManager: 'cgroupfs' | 'disabled'
+  rootless: boolean | undefined
+  warn: (message: string, containerId: string) => void
+}
+
+/** Rejects with what went wrong, after everything was undone. */
+export async function createContainer(
+  settings: RuntimeSettings,
+  id: string,
+  options: CreateOptions,
+): Promise<Container> {
+  checkId(id)
+  const { signal } = options
+  signal?.throwIfAborted()
+  const stdio = planStdio(options.stdio)
+  const resolved = await resolveSource(sourceOf(options), options, signal)
+  let container: Container
+  try {
+    const request = requestOf(settings, id, resolved, options, stdio.numbers)
+    const created = await createNatively(settings, request, signal)
+    for (const warning of created.warnings) settings.warn(warning, id)
+    container = new Container(settings, id, {
+      created,
+      detached: options.detached === true,
+      dispose: resolved.dispose,
+      connect: stdio.connect,
+    })
+  } catch (error) {
+    await resolved.dispose()
+    throw error
+  }
+  if (signal?.aborted) {
+    await container.delete({ force: true })
+    throw signal.reason
+  }
+  return container
+}
+
+function sourceOf({ bundle, rootfs, image }: CreateOptions): Source {
+  const given = [bundle, rootfs, image].filter((source) => source !== undefined)
+  if (given.length !== 1) {
+    throw new SpecError('ERR_INVALID_OPTION', 'options', [
+      { path: '', message: 'exactly one of bundle, rootfs and image says what the container is made from' },
+    ])
+  }
+  if (bundle !== undefined) return { bundle }
+  return rootfs === undefined ? image! : { rootfs }
+}
+
+function requestOf(
+  settings: RuntimeSettings,
+  id: string,
+  { bundle, config }: Resolved,
+  options: CreateOptions,
+  stdio: number[],
+): CreateRequest {
+  return {
+    id,
+    root: settings.root,
+    bundle,
+    stdio,
+    attached: options.detached !== true,
+    pivot: options.pivot ?? true,
+    newKeyring: options.newKeyring ?? true,
+    preserveFds: options.preserveFds ?? 0,
+    cgroupDisabled: settings.cgroupManager === 'disabled',
+    ...(config === undefined ? {} : { config }),
+    ...(settings.rootless === undefined ? {} : { rootless: settings.rootless }),
+    ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
+  }
+}
+
+async function createNatively(
+  settings: RuntimeSettings,
+  request: CreateRequest,
+  signal: AbortSignal | undefined,
+): Promise<NativeCreated> {
+  const { root, id } = request
+  const release = undoOnAbort(root, id, signal)
+  let hooks: Hooks | undefined
+  let state: ContainerState | undefined
+  try {
+    const first = await engine().create(request)
+    if (!first.hooks) return first
+    try {
+      hooks = readHooks(join(root, id))
+      state = hookState(root, id, first.pid)
+      await runHooks('prestart', hooks, state)
+      signal?.throwIfAborted()
+      await runHooks('createRuntime', hooks, state)
+      signal?.throwIfAborted()
+      const second = await engine().proceed(id, first.handle)
+      return { ...first, ...second, warnings: [...first.warnings, ...second.warnings] }
+    } catch (error) {
+      await engine()
+        .destroy({ root, id, force: true })
+        .catch(() => {}) // the native side undoes its own failures
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof CaissonError && error.code === 'ERR_HOOK')
+      await afterFailedHook(settings, request, hooks, state)
+    if (signal?.aborted) throw signal.reason
+    throw error
+  } finally {
+    release()
+  }
+}
+
+/** COMPAT(spec): prestart and createRuntime come after step 2 of the lifecycle, so the status is `created`. */
+function hookState(root: string, id: string, pid: number): ContainerState {
+  const file = readState(root, id)
+  if (!file)
+    throw new CaissonError('ERR_INVALID_STATE', `${join(root, id)} was removed meanwhile`, {
+      containerId: id,
+    })
+  return { ...stateOf(file, 'created'), pid }
+}
+
+/** runtime-spec, Lifecycle: a failing hook continues at step 12, and poststop hooks are step 13. */
+async function afterFailedHook(
+  settings: RuntimeSettings,
+  { id, bundle, config }: CreateRequest,
+  hooks: Hooks | undefined,
+  state: ContainerState | undefined,
+): Promise<void> {
+  const all = hooks ?? (config === undefined ? readHooks(bundle) : hooksOf(config))
+  const fallback = { ociVersion: '1.2.0', rootfs: '', created: '', owner: '', annotations: {} }
+  const last: ContainerState = { ...fallback, ...state, id, bundle, status: 'stopped', pid: 0 }
+  await runHooks('poststop', all, last).catch((error: Error) => settings.warn(error.message, id))
+}
+
+/** Ends a create that is under way in the native side. Returns how to stop listening. */
+function undoOnAbort(root: string, id: string, signal: AbortSignal | undefined): () => void {
+  if (!signal) return () => {}
+  let timer: NodeJS.Timeout | undefined
+  const attempt = (): void => {
+    let state
+    try {
+      state = readState(root, id)
+    } catch {
+      return // gone: the create has failed by itself
+    }
+    // Only a container that is being made by this process: the id may be taken by one that stays.
+    if (state?.status === 'creating' && state.ownerPid === process.pid) {
+      engine()
+        .destroy({ root, id, force: true })
+        .catch(() => {})
+    } else if (state === undefined) timer = setTimeout(attempt, 5)
+  }
+  signal.addEventListener('abort', attempt, { once: true })
+  return () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', attempt)
+  }
+}

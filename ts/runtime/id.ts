@@ -1,0 +1,21 @@
+/** Container ids. */
+import { randomBytes } from 'node:crypto'
+import { CaissonError } from '../errors.ts'
+
+/** SECURITY: the id becomes a file name. COMPAT(runc): its alphabet and its sentence. Throws `ERR_INVALID_ID`. */
+export function checkId(id: string): void {
+  if (typeof id === 'string' && /^[\w+.-]{1,255}$/.test(id) && id !== '.' && id !== '..') return
+  throw new CaissonError(
+    'ERR_INVALID_ID',
+    `invalid container ID format: ${JSON.stringify(String(id).slice(0, 64))}`,
+    {
+      phase: 'validate',
+      hint: 'letters, digits and _ + - . are allowed, 1 to 255 of them',
+    },
+  )
+}
+
+/** An id nobody else uses. */
+export function randomId(): string {
+  return `caisson-${randomBytes(8).toString('hex')}`
+}

@@ -1,0 +1,41 @@
+/** Whether the process that made something still lives. A pid alone does not tell: pids are used again. */
+import { readFileSync } from 'node:fs'
+
+/** A process, told apart from every other one of the same boot. */
+export interface Owner {
+  pid: number
+  /** Clock ticks since boot, decimal. */
+  startTime: string
+}
+
+/** Start time of a living process (proc_pid_stat(5), field 22); undefined for none and for a zombie. */
+export function startTimeOf(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return undefined
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before may hold spaces and parentheses
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+export function isAlive(owner: Owner): boolean {
+  return startTimeOf(owner.pid) === owner.startTime
+}
+
+let self: Owner | undefined
+
+/** This process. */
+export function thisProcess(): Owner {
+  return (self ??= { pid: process.pid, startTime: startTimeOf(process.pid) ?? '0' })
+}
+
+/** Changes with every boot of the machine. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,129 @@
+/** A place where containers are: makes, finds and lists them. */
+import { resolve } from 'node:path'
+import { SpecError } from '../errors.ts'
+import { addon } from '../native/addon.ts'
+import { errorFrom, isNativeError } from '../native/failure.ts'
+import { Container } from './container.ts'
+import type { CreateOptions } from './create-options.ts'
+import { createContainer, type RuntimeSettings } from './create.ts'
+import { checkId } from './id.ts'
+import { reap } from './reap.ts'
+import { ContainerProcess, type OutputOf, type RunOptions } from './process.ts'
+import { resolveSource, type Source } from './source.ts'
+import type { SpecOptions } from './spec-options.ts'
+import { listIds, readState } from './state-file.ts'
+import { prepareRoot, defaultRoot } from './state-root.ts'
+import { containerState, type ContainerState } from './state.ts'
+
+export interface RuntimeOptions {
+  /** Directory of the state directories. Default `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise. */
+  root?: string | undefined
+  /** `'disabled'`: containers stay in this process's cgroups and can have no limits. Default `'cgroupfs'`. */
+  cgroupManager?: 'cgroupfs' | 'disabled' | undefined
+  /** Whether to do without the rights of root. Decided from the user id by default. */
+  rootless?: boolean | undefined
+  /** Gets what is worth saying but no failure. Default `process.emitWarning`. */
+  onWarning?: ((message: string, containerId: string) => void) | undefined
+}
+
+/**
+ * Containers below one state root. Making one costs nothing; several of the same root, also in other processes, see the
+ * same containers.
+ *
+ * @example
+ * ```ts
+ * const runtime = new Runtime()
+ * await using container = await runtime.create('web-1', { bundle: './bundle' })
+ * await container.start()
+ * ```
+ */
+export class Runtime {
+  /** Absolute path of the state root. */
+  readonly root: string
+  readonly #settings: RuntimeSettings
+  #prepared: Promise<void> | undefined
+
+  constructor(options: RuntimeOptions = {}) {
+    const { cgroupManager = 'cgroupfs', rootless, onWarning } = options
+    if (cgroupManager !== 'cgroupfs' && cgroupManager !== 'disabled') {
+      throw new SpecError('ERR_INVALID_OPTION', 'options', [
+        {
+          path: 'cgroupManager',
+          message: `${JSON.stringify(cgroupManager)} is neither 'cgroupfs' nor 'disabled'`,
+        },
+      ])
+    }
+    this.root = resolve(options.root ?? defaultRoot())
+    this.#settings = { root: this.root, cgroupManager, rootless, warn: onWarning ?? emitWarning }
+  }
+
+  /** Makes a container, up to the state `created`. Nothing is left behind where it fails. */
+  async create(id: string, options: CreateOptions): Promise<Container> {
+    checkId(id)
+    await (this.#prepared ??= this.#prepare())
+    return createContainer(this.#settings, id, options)
+  }
+
+  /** Creates, starts, waits and deletes; see {@link ContainerProcess}. */
+  run<const Options extends RunOptions = RunOptions>(
+    source: Source,
+    args?: readonly string[],
+    options?: Options,
+  ): ContainerProcess<OutputOf<Options>> {
+    return new ContainerProcess<OutputOf<Options>>(this, source, args, options ?? {})
+  }
+
+  /** A container of this root, whoever made it. Rejects with `ERR_NOT_FOUND`. */
+  async get(id: string): Promise<Container> {
+    const state = readState(this.root, id)
+    return new Container(this.#settings, id, undefined, state?.pid ?? 0)
+  }
+
+  /** The states of all containers of this root, sorted by id. */
+  async list(): Promise<ContainerState[]> {
+    return listIds(this.root).flatMap((id) => {
+      try {
+        return [containerState(this.root, id)]
+      } catch {
+        return [] // deleted meanwhile, or a directory that is none of ours
+      }
+    })
+  }
+
+  /** What this build can do, as the runtime specification's features document. */
+  features(): Record<string, unknown> {
+    return JSON.parse(addon().features()) as Record<string, unknown>
+  }
+
+  /** What `create` would do, as data; nothing is done. Rejects as `create` does for bad input. */
+  async plan(bundle: string, options: SpecOptions & { id?: string } = {}): Promise<Record<string, unknown>> {
+    const { id = 'plan', ...specOptions } = options
+    checkId(id)
+    const source = await resolveSource({ bundle }, specOptions)
+    const { cgroupManager, rootless } = this.#settings
+    const plan = addon().planContainer({
+      id,
+      root: this.root,
+      bundle: source.bundle,
+      stdio: [-1, -1, -1],
+      attached: false,
+      pivot: true,
+      newKeyring: true,
+      preserveFds: 0,
+      cgroupDisabled: cgroupManager === 'disabled',
+      ...(source.config === undefined ? {} : { config: source.config }),
+      ...(rootless === undefined ? {} : { rootless }),
+    })
+    if (isNativeError(plan)) throw errorFrom(plan)
+    return JSON.parse(plan) as Record<string, unknown>
+  }
+
+  async #prepare(): Promise<void> {
+    prepareRoot(this.root)
+    await reap(this.root)
+  }
+}
+
+function emitWarning(message: string, containerId: string): void {
+  process.emitWarning(`container ${containerId}: ${message}`, 'CaissonWarning')
+}

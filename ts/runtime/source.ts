@@ -1,0 +1,109 @@
+/** What a container is made from, turned into a bundle directory and, where something was changed, its configuration. */
+import { readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import type { Image } from '../image/index.ts'
+import type { RuntimeSpec } from '../spec/index.ts'
+import { defaultSpec } from './default-spec.ts'
+import { makePrivateDirectory, removeTree } from './private-directory.ts'
+import { printSpec } from './print-spec.ts'
+import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
+
+/**
+ * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
+ * reference (`'oci:dir[:tag]'`) or opened, which is unpacked into a private directory for this container.
+ */
+export type Source = { bundle: string } | { rootfs: string } | Image | (string & {})
+
+export interface Resolved {
+  /** Absolute. */
+  bundle: string
+  /** JSON text; undefined: config.json of the bundle as it is. */
+  config: string | undefined
+  /** Removes what was made for this container only. */
+  dispose: () => Promise<void>
+}
+
+const nothing = (): Promise<void> => Promise.resolve()
+
+/** Throws `ERR_INVALID_OPTION`, `ERR_INVALID_BUNDLE`, `ERR_INVALID_SPEC` and what images throw. */
+export async function resolveSource(
+  source: Source,
+  options: SpecOptions,
+  signal?: AbortSignal,
+): Promise<Resolved> {
+  if (typeof source === 'object' && source !== null && 'bundle' in source)
+    return fromBundle(source.bundle, options)
+  if (typeof source === 'object' && source !== null && 'rootfs' in source)
+    return fromRootfs(source.rootfs, options)
+  return fromImage(source, options, signal)
+}
+
+async function fromBundle(path: string, options: SpecOptions): Promise<Resolved> {
+  const bundle = resolve(path)
+  if (!changesSpec(options)) return { bundle, config: undefined, dispose: nothing }
+  const file = join(bundle, 'config.json')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    // COMPAT(runc): its sentence for a bundle without a configuration.
+    const message =
+      code === 'ENOENT' ? `JSON specification file ${file} not found` : `cannot read ${file}: ${code}`
+    throw new CaissonError('ERR_INVALID_BUNDLE', message, {
+      phase: 'validate',
+      errno: code,
+      path: file,
+      cause,
+    })
+  }
+  // Loaded on first use: a configuration that nobody changes is read by the native side alone.
+  const { parseRuntimeSpec } = await import('../spec/index.ts')
+  return { bundle, config: printSpec(applyOptions(parseRuntimeSpec(text), options)), dispose: nothing }
+}
+
+function fromRootfs(path: string, options: SpecOptions): Resolved {
+  const rootfs = resolve(path)
+  const spec = { ...base(), root: { path: rootfs, readonly: false } }
+  if (!statSync(rootfs, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new CaissonError('ERR_INVALID_BUNDLE', `the root file system ${rootfs} is not a directory`, {
+      phase: 'validate',
+      path: rootfs,
+    })
+  }
+  return { bundle: rootfs, config: printSpec(applyOptions(spec, options)), dispose: nothing }
+}
+
+async function fromImage(
+  source: Image | string,
+  options: SpecOptions,
+  signal: AbortSignal | undefined,
+): Promise<Resolved> {
+  // Loaded on first use: most containers of a service come from bundles.
+  const { Image } = await import('../image/index.ts')
+  const image = typeof source === 'string' ? await Image.open(source) : source
+  signal?.throwIfAborted()
+  const directory = makePrivateDirectory()
+  const bundle = join(directory, 'bundle')
+  const dispose = (): Promise<void> => removeTree(directory)
+  try {
+    await image.unpack(bundle, {
+      rootless: isRootless(),
+      ...(options.args ? { args: [...options.args] } : {}),
+    })
+    signal?.throwIfAborted()
+    return { ...(await fromBundle(bundle, { ...options, args: undefined })), dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+function base(): RuntimeSpec {
+  return applyOptions(defaultSpec({ rootless: isRootless() }), { terminal: false })
+}
+
+function isRootless(): boolean {
+  return (process.geteuid?.() ?? 0) !== 0
+}

@@ -1,0 +1,137 @@
+/** Options that change a container's configuration, and how. Everything else is reached through `spec`. */
+import { SpecError } from '../errors.ts'
+import type { SpecIssue } from '../errors.ts'
+import type { RuntimeSpec } from '../spec/index.ts'
+import { parseSize, type Size } from './size.ts'
+
+type Process = NonNullable<RuntimeSpec['process']>
+type Mount = NonNullable<RuntimeSpec['mounts']>[number]
+
+/** Numeric ids inside the container. */
+export interface UserIds {
+  uid: number
+  gid?: number
+  additionalGids?: number[]
+}
+
+/** Names are Node's where Node has one, otherwise those of the OCI runtime specification. */
+export interface SpecOptions {
+  /** Program and arguments in place of the configuration's. */
+  args?: readonly string[] | undefined
+  /** Working directory inside the container, absolute; made if missing. */
+  cwd?: string | undefined
+  /** Added to the environment of the image or configuration; `undefined` removes a variable. */
+  env?: Readonly<Record<string, string | undefined>> | undefined
+  /** `1000`, `'1000:1000'` or ids. Names are not looked up. */
+  user?: number | string | UserIds | undefined
+  hostname?: string | undefined
+  /** Memory limit: bytes or `'64MiB'`. */
+  memory?: Size | undefined
+  /** Number of processors, `0.5` is half of one. */
+  cpus?: number | undefined
+  /** Largest number of processes and threads. */
+  pids?: number | undefined
+  noNewPrivileges?: boolean | undefined
+  /** Whether the root file system is read-only. */
+  readonly?: boolean | undefined
+  /** Added after the mounts of the configuration. */
+  mounts?: readonly Mount[] | undefined
+  /** Whether the program gets a terminal. */
+  terminal?: boolean | undefined
+  /** The last word: gets the finished configuration, returns the one to use. */
+  spec?: ((spec: RuntimeSpec) => RuntimeSpec) | undefined
+}
+
+const names = [
+  'args',
+  'cwd',
+  'env',
+  'user',
+  'hostname',
+  'memory',
+  'cpus',
+  'pids',
+  'noNewPrivileges',
+  'readonly',
+  'mounts',
+  'terminal',
+  'spec',
+] as const satisfies readonly (keyof SpecOptions)[]
+
+/** Whether there is anything to change; if not, a bundle's config.json goes to the native side byte for byte. */
+export function changesSpec(options: SpecOptions): boolean {
+  return names.some((name) => options[name] !== undefined)
+}
+
+/** A changed copy. Throws `ERR_INVALID_OPTION` naming every option that is wrong. */
+export function applyOptions(original: RuntimeSpec, options: SpecOptions): RuntimeSpec {
+  const issues: SpecIssue[] = []
+  const spec = structuredClone(original)
+  const process: Process = (spec.process ??= { cwd: '/', args: [] } as unknown as Process)
+  applyProcess(process, options, issues)
+  if (options.hostname !== undefined) spec.hostname = options.hostname
+  if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
+  if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts]
+  applyLimits(spec, options, issues)
+  if (issues.length > 0) throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
+  return options.spec ? options.spec(spec) : spec
+}
+
+function applyProcess(process: Process, options: SpecOptions, issues: SpecIssue[]): void {
+  const { args, cwd, env, user, noNewPrivileges, terminal } = options
+  if (args !== undefined) {
+    if (args.length > 0 && args.every((arg) => typeof arg === 'string')) process.args = [...args]
+    else issues.push({ path: 'args', message: 'must be a list of texts with the program first' })
+  }
+  if (cwd !== undefined) {
+    if (cwd.startsWith('/')) process.cwd = cwd
+    else issues.push({ path: 'cwd', message: `${JSON.stringify(cwd)} is not absolute` })
+  }
+  if (env !== undefined) process.env = mergeEnv(process.env ?? [], env)
+  if (user !== undefined) {
+    const ids = parseUser(user)
+    if (ids) process.user = { ...process.user, additionalGids: [], ...ids }
+    else
+      issues.push({ path: 'user', message: `${JSON.stringify(user)} is not numeric; give uid or 'uid:gid'` })
+  }
+  if (noNewPrivileges !== undefined) process.noNewPrivileges = noNewPrivileges
+  if (terminal !== undefined) process.terminal = terminal
+}
+
+function applyLimits(spec: RuntimeSpec, options: SpecOptions, issues: SpecIssue[]): void {
+  const { memory, cpus, pids } = options
+  if (memory === undefined && cpus === undefined && pids === undefined) return
+  const resources = ((spec.linux ??= {}).resources ??= {})
+  if (memory !== undefined) resources.memory = { ...resources.memory, limit: parseSize(memory, 'memory') }
+  if (cpus !== undefined) {
+    const period = 100_000 // microseconds, the kernel's default
+    if (cpus >= 0.01 && Number.isFinite(cpus)) {
+      resources.cpu = { ...resources.cpu, quota: Math.round(cpus * period), period }
+    } else issues.push({ path: 'cpus', message: `${cpus} must be at least 0.01` })
+  }
+  if (pids !== undefined) {
+    if (Number.isSafeInteger(pids) && pids > 0) resources.pids = { limit: pids }
+    else issues.push({ path: 'pids', message: `${pids} must be a positive whole number` })
+  }
+}
+
+function mergeEnv(
+  original: readonly string[],
+  changes: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const env = new Map(original.map((text) => [text.split('=', 1)[0]!, text]))
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) env.delete(name)
+    else env.set(name, `${name}=${value}`)
+  }
+  return [...env.values()]
+}
+
+function parseUser(user: number | string | UserIds): UserIds | undefined {
+  if (typeof user === 'object') return { gid: user.uid, ...user }
+  const match = /^(\d+)(?::(\d+))?$/.exec(String(user))
+  if (!match) return undefined
+  const uid = Number(match[1])
+  const gid = match[2] === undefined ? uid : Number(match[2])
+  return uid < 2 ** 32 && gid < 2 ** 32 ? { uid, gid } : undefined
+}

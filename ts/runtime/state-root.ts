@@ -1,0 +1,40 @@
+/** Where state directories are: shared by the library and the command, never by two users. */
+import { lstatSync, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { CaissonError } from '../errors.ts'
+
+/** `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise, `<tmp>/caisson-<uid>` where that is not set. */
+export function defaultRoot(): string {
+  const uid = process.geteuid?.() ?? 0
+  if (uid === 0) return '/run/caisson'
+  const runtimeDirectory = process.env.XDG_RUNTIME_DIR
+  return runtimeDirectory ? join(runtimeDirectory, 'caisson') : join(tmpdir(), `caisson-${uid}`)
+}
+
+/** Makes the state root where it is missing and checks that it is nobody else's. */
+export function prepareRoot(root: string): void {
+  const path = resolve(root)
+  const uid = process.geteuid?.() ?? 0
+  try {
+    mkdirSync(path, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 })
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    throw new CaissonError('ERR_SYSCALL', `cannot make the state root ${path}: ${code}`, {
+      phase: 'prepare',
+      syscall,
+      errno: code,
+      path,
+      hint: 'name another directory with the option root',
+      cause,
+    })
+  }
+  const stat = lstatSync(path)
+  // SECURITY: below /tmp another user may have been here first; a directory or a link of theirs must not hold our state.
+  if (uid === 0 || stat.uid === uid) return
+  throw new CaissonError('ERR_INVALID_OPTION', `the state root ${path} belongs to another user`, {
+    phase: 'prepare',
+    path,
+    hint: 'name another directory with the option root, or set XDG_RUNTIME_DIR',
+  })
+}
