@@ -30,6 +30,9 @@ export interface Ownership {
   connect: readonly (Readable | Writable | undefined)[]
 }
 
+/** Exits of the containers this process made, by state directory: whoever else looks one up learns them too. */
+const exits = new Map<string, Promise<ContainerExit>>()
+
 /**
  * A container that exists. Made by {@link Runtime.create} or found by {@link Runtime.get}; disposable: `await using`
  * kills and deletes it.
@@ -56,9 +59,11 @@ export class Container {
     this.#ownership = ownership
     this.#streams = new Streams(ownership?.created)
     this.#pid = ownership?.created.pid ?? pid
+    const directory = join(settings.root, id)
+    this.#exit = exits.get(directory)
     if (ownership) {
       this.#exit = engine().exited(ownership.created.handle).then(exitOf)
-      void this.#exit.then(() => engine().unhold(this))
+      exits.set(directory, this.#exit)
       this.#connect(ownership.connect)
     }
   }
@@ -169,6 +174,7 @@ export class Container {
     const hooks = readHooks(join(root, this.id))
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
     await engine().destroy({ root, id: this.id, force })
+    exits.delete(join(root, this.id))
     engine().unhold(this)
     this.#streams.close()
     this.#pid = 0

@@ -6,7 +6,6 @@ import type { Image } from '../image/index.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { defaultSpec } from './default-spec.ts'
 import { makePrivateDirectory, removeTree } from './private-directory.ts'
-import { printSpec } from './print-spec.ts'
 import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
@@ -59,11 +58,15 @@ async function fromBundle(path: string, options: SpecOptions): Promise<Resolved>
     })
   }
   // Loaded on first use: a configuration that nobody changes is read by the native side alone.
-  const { parseRuntimeSpec } = await import('../spec/index.ts')
-  return { bundle, config: printSpec(applyOptions(parseRuntimeSpec(text), options)), dispose: nothing }
+  const { formatRuntimeSpec, parseRuntimeSpec } = await import('../spec/index.ts')
+  return {
+    bundle,
+    config: formatRuntimeSpec(applyOptions(parseRuntimeSpec(text), options)),
+    dispose: nothing,
+  }
 }
 
-function fromRootfs(path: string, options: SpecOptions): Resolved {
+async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved> {
   const rootfs = resolve(path)
   const spec = { ...base(), root: { path: rootfs, readonly: false } }
   if (!statSync(rootfs, { throwIfNoEntry: false })?.isDirectory()) {
@@ -72,7 +75,8 @@ function fromRootfs(path: string, options: SpecOptions): Resolved {
       path: rootfs,
     })
   }
-  return { bundle: rootfs, config: printSpec(applyOptions(spec, options)), dispose: nothing }
+  const { formatRuntimeSpec } = await import('../spec/index.ts')
+  return { bundle: rootfs, config: formatRuntimeSpec(applyOptions(spec, options)), dispose: nothing }
 }
 
 async function fromImage(

@@ -90,7 +90,7 @@ function applyProcess(process: Process, options: SpecOptions, issues: SpecIssue[
   if (env !== undefined) process.env = mergeEnv(process.env ?? [], env)
   if (user !== undefined) {
     const ids = parseUser(user)
-    if (ids) process.user = { ...process.user, additionalGids: [], ...ids }
+    if (ids) process.user = { additionalGids: [], ...ids }
     else
       issues.push({ path: 'user', message: `${JSON.stringify(user)} is not numeric; give uid or 'uid:gid'` })
   }
@@ -127,7 +127,7 @@ function mergeEnv(
   return [...env.values()]
 }
 
-function parseUser(user: number | string | UserIds): UserIds | undefined {
+function parseUser(user: number | string | UserIds): Required<Pick<UserIds, 'uid' | 'gid'>> | undefined {
   if (typeof user === 'object') return { gid: user.uid, ...user }
   const match = /^(\d+)(?::(\d+))?$/.exec(String(user))
   if (!match) return undefined
