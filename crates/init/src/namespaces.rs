@@ -36,6 +36,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
             other => return Err(refused(format!("{other:?} is no early operation"))),
         }
     }
+    let in_time = changes_user && use_callers_rights(plan)?;
     join_and_clone(plan, control)?;
     if changes_user && plan.early.contains(&Operation::UnshareCgroup) {
         unshare(NamespaceKind::Cgroup)?;
@@ -50,7 +51,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
         follow_caller(plan, control)?;
     }
-    if let Some(offsets) = &plan.time_namespace {
+    if let Some(offsets) = plan.time_namespace.as_ref().filter(|_| !in_time) {
         enter_time_namespace(offsets, procfs)?;
     }
     if plan.waits_for_runtime_hooks {
@@ -85,6 +86,22 @@ fn await_word(control: &Control, what: &str) -> Result<()> {
         Ok(Word::Proceed) => Ok(()),
         Ok(Word::End) => process::exit(1), // nobody is left to be told
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),
+    }
+}
+
+/// In somebody else's user namespace a process that was started outside may not write its own files in procfs: what is
+/// inherited by a second clone is set before, with the caller's rights. Whether a new time namespace is among it.
+fn use_callers_rights(plan: &Plan) -> Result<bool> {
+    let procfs = Procfs::default(); // of the caller's pid namespace, and gone before any other is entered
+    for operation in &plan.setup {
+        if let Operation::OomScoreAdj(score) = operation {
+            let _ = procfs.write("self/oom_score_adj", &score.to_string()); // its own turn tells whether that did it
+        }
+    }
+    let Some(offsets) = &plan.time_namespace else { return Ok(false) };
+    match enter_time_namespace(offsets, &procfs) {
+        Err(problem) if problem.errno() == errno::EPERM => Ok(false),
+        other => other.map(|()| true),
     }
 }
 

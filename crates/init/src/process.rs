@@ -1,6 +1,6 @@
 //! The last part of create: stdio, directory, user, program. Nothing is left for start but hooks and exec.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use caisson_plan::Process;
 use caisson_sys::file::{O_DIRECTORY, O_PATH};
@@ -49,14 +49,16 @@ impl Setup<'_> {
         }
         let environment = self.environment(process)?;
         let arguments = Strings::new(process.args.iter().map(String::as_str))?;
-        let cwd =
-            |problem: Problem| problem.about(&format!("process.cwd {:?}", process.cwd)).on(&process.cwd);
-        let entered = self.enter_directory(&process.cwd).map_err(cwd)?;
+        let about = |problem| about_directory(problem, &process.cwd);
+        let entered = self.enter_directory(&process.cwd).map_err(about)?;
         identity::assume(process, self.control)?;
-        if !entered {
-            self.open_directory(&process.cwd).and_then(change_to).map_err(cwd)?;
+        if !entered && !self.enter_directory(&process.cwd).map_err(about)? {
+            let denied = Error::new("fchdir", format!("{:?}", process.cwd), errno::EACCES);
+            return Err(about(
+                Problem::from(denied).hint("neither root nor the user may enter the directory"),
+            ));
         }
-        verify_directory().map_err(cwd)?;
+        verify_directory().map_err(about)?;
         let preserved = i32::try_from(process.preserve_fds).unwrap_or(i32::MAX);
         Ok(Program { path: String::new(), arguments, environment, preserved, umask: self.umask })
     }
@@ -70,24 +72,28 @@ impl Setup<'_> {
         Ok(Strings::new(given.filter(|variable| !variable.starts_with("HOME=")).chain([home.as_str()]))?)
     }
 
-    /// Makes the working directory where it is missing and enters it. `false`: root may not (a file system that knows
-    /// only its user), the user may try.
+    /// COMPAT(runc): a working directory that the image lacks is made.
+    pub fn make_working_directory(&self, cwd: &str) -> Result<()> {
+        match resolve::make_directories(self.root()?, cwd, 0o755) {
+            // A file system that knows only its user: that one may see it later.
+            Err(error) if error.errno() == errno::EACCES => Ok(()),
+            Err(error) => Err(about_directory(error.into(), cwd)),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// `false`: we may not enter it.
     fn enter_directory(&self, cwd: &str) -> Result<bool> {
-        match resolve::make_directories(self.root()?, cwd, 0o755)
-            .and_then(|dir| process::change_directory(dir.as_fd()))
-        {
+        let directory = resolve::open_in_root(self.root()?, cwd, O_PATH | O_DIRECTORY);
+        match directory.and_then(|directory| process::change_directory(directory.as_fd())) {
             Err(error) if error.errno() == errno::EACCES => Ok(false),
             other => Ok(other.map(|()| true)?),
         }
     }
-
-    fn open_directory(&self, cwd: &str) -> Result<OwnedFd> {
-        Ok(resolve::open_in_root(self.root()?, cwd, O_PATH | O_DIRECTORY)?)
-    }
 }
 
-fn change_to(directory: OwnedFd) -> Result<()> {
-    Ok(process::change_directory(directory.as_fd())?)
+fn about_directory(problem: Problem, cwd: &str) -> Problem {
+    problem.about(&format!("process.cwd {cwd:?}")).on(cwd)
 }
 
 /// SECURITY: CVE-2024-21626: a directory outside the root shows as unreachable.

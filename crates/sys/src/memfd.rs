@@ -1,6 +1,6 @@
 //! Sealed memory files: the helper's program, and the plan it is given.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -70,7 +70,9 @@ pub fn read_all(fd: &OwnedFd) -> Result<Vec<u8>> {
 
 fn filled(fd: OwnedFd, bytes: &[u8]) -> Result<OwnedFd> {
     let mut file = std::fs::File::from(fd);
-    file.write_all(bytes).map_err(|e| Error::new("write", "memfd", e.raw_os_error().unwrap_or(libc::EIO)))?;
+    file.write_all(bytes)
+        .and_then(|()| file.rewind())
+        .map_err(|e| Error::new("write", "memfd", e.raw_os_error().unwrap_or(libc::EIO)))?;
     Ok(file.into())
 }
 
@@ -88,7 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn data_reads_back() {
-        assert_eq!(read_all(&data("plan", b"abc").unwrap()).unwrap(), b"abc");
+    fn data_reads_back_from_its_start() {
+        let fd = data("plan", b"abc").unwrap();
+        assert_eq!(read_all(&fd).unwrap(), b"abc");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(fd), &mut text).unwrap();
+        assert_eq!(text, "abc");
     }
 }

@@ -12,7 +12,7 @@ mod root;
 mod subject;
 mod target;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_plan::{NamespaceKind, Operation, Plan};
@@ -37,6 +37,8 @@ pub struct Setup<'p> {
     /// The container's root, from [`Operation::OpenRoot`] on.
     root: Option<OwnedFd>,
     masks: mask::Masks,
+    /// Mounts that become read-only when nothing is made below them any more.
+    late_readonly: RefCell<Vec<OwnedFd>>,
     /// The newer mount calls are missing here.
     classic: Cell<bool>,
     pub console: Option<Console>,
@@ -60,6 +62,7 @@ impl<'p> Setup<'p> {
             sources,
             root: None,
             masks,
+            late_readonly: RefCell::default(),
             classic: Cell::new(false),
             console: None,
             umask,
@@ -69,9 +72,23 @@ impl<'p> Setup<'p> {
     pub fn run(&mut self) -> Result<()> {
         for operation in &self.plan.setup {
             self.execute(operation).map_err(|problem| problem.about(&subject::of(operation)))?;
+            if matches!(operation, Operation::PivotRoot { .. }) {
+                self.write_before_readonly()?;
+            }
         }
-        // Without an operation that changes the root there is no better moment.
-        self.open_console().map_err(|problem| problem.about("process.terminal"))
+        Ok(())
+    }
+
+    /// What is still written below the root when everything is mounted, before some of it becomes read-only.
+    fn write_before_readonly(&mut self) -> Result<()> {
+        self.open_console().map_err(|problem| problem.about("process.terminal"))?;
+        if let Some(process) = &self.plan.process {
+            self.make_working_directory(&process.cwd)?;
+        }
+        for mounted in self.late_readonly.take() {
+            place::make_readonly(self, mounted.as_fd())?;
+        }
+        Ok(())
     }
 
     fn execute(&mut self, operation: &Operation) -> Result<()> {
@@ -99,10 +116,7 @@ impl<'p> Setup<'p> {
             Operation::Device(device) => device::make(self, device)?,
             Operation::Symlink { inside, target } => device::link(self, inside, target)?,
             Operation::CreateContainerHooks { hooks } => hook::run_all(hooks, &hook::Moment::creating(self))?,
-            Operation::PivotRoot { pivot } => {
-                root::change(self, *pivot)?;
-                self.open_console().map_err(|problem| problem.about("process.terminal"))?;
-            }
+            Operation::PivotRoot { pivot } => root::change(self, *pivot)?,
             Operation::RootPropagation { flags } => place::propagate(self, self.root()?, *flags)?,
             Operation::RemountReadonly { inside } => root::make_readonly(self, inside)?,
             Operation::Hostname(name) => process::set_hostname(name)?,
@@ -154,9 +168,7 @@ impl<'p> Setup<'p> {
 
     fn open_console(&mut self) -> Result<()> {
         let terminal = self.plan.process.as_ref().and_then(|process| process.terminal);
-        if let Some(terminal) = terminal.filter(|_| self.console.is_none()) {
-            self.console = Some(Console::open(self, terminal)?);
-        }
+        self.console = terminal.map(|terminal| Console::open(self, terminal)).transpose()?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use caisson_plan::Mount;
 use caisson_sys::errno::{EINVAL, EPERM};
 use caisson_sys::file::{self, Kind, PROC_SUPER_MAGIC};
 use caisson_sys::mount::{Change, attribute, flag};
+use caisson_sys::process;
 
 use super::filesystem::Filesystem;
 use super::place::{self, Path, Spot};
@@ -56,8 +57,9 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
     if mount.fstype == "tmpfs" && target.existed {
         inherit_mode(&mut data, target.fd.as_fd())?;
     }
-    // What is copied into it has to be written first.
-    let late = if mount.tmpcopyup { mount.flags & flag::RDONLY } else { 0 };
+    // COMPAT(runc): below a tmpfs, and below /dev, mount points, devices and links have yet to be made.
+    let is_written_to = mount.fstype == "tmpfs" || target::clean(&mount.inside) == "dev";
+    let late = if is_written_to { mount.flags & flag::RDONLY } else { 0 };
     let filesystem =
         Filesystem { fstype: &mount.fstype, source: &mount.source, flags: mount.flags & !late, data: &data };
     let mounted = place::filesystem(setup, &filesystem, spot(&target, mount))
@@ -66,7 +68,7 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
         copyup::fill(target.fd.as_fd(), mounted.as_fd())?;
     }
     if late != 0 {
-        place::make_readonly(setup, mounted.as_fd())?;
+        setup.late_readonly.borrow_mut().push(process::duplicate_above(mounted.as_fd(), 3)?);
     }
     Ok(mounted)
 }

@@ -108,6 +108,7 @@ impl Helper {
 
     pub fn spawn_with(bundle: &Bundle, plan: &Plan, preserved: &[OwnedFd]) -> Self {
         let state: OwnedFd = File::open(bundle.top.join("state")).unwrap().into();
+        let _ = fs::remove_file(bundle.top.join("state/start.sock")); // of an earlier run
         let listener = socket::listen(&state, "start.sock").unwrap();
         let (control, theirs) = socket::pair().unwrap();
         let encoded = memfd::data("plan", &encode(plan).unwrap()).unwrap();
@@ -145,6 +146,21 @@ impl Helper {
         }
     }
 
+    /// The second clone, by which we learn that there is one to write maps for.
+    pub fn replaced(&mut self) {
+        let message = socket::receive(self.control.as_ref().unwrap(), MAX_MESSAGE, true).unwrap().unwrap();
+        match decode(&message.bytes).unwrap() {
+            Report::Replaced { pid } => self.become_process(pid, message.descriptors.into_iter().next()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn become_process(&mut self, pid: i32, pidfd: Option<OwnedFd>) {
+        // The first process only had to tell us.
+        assert_eq!(pidfd::wait(&self.process, true).unwrap(), Some(Exit::Code(0)));
+        (self.pid, self.process) = (pid, pidfd.unwrap());
+    }
+
     /// The next report that is no warning, console or replacement; `None` at end of file.
     pub fn report(&mut self) -> Option<Report> {
         loop {
@@ -153,11 +169,7 @@ impl Helper {
             match decode(&message.bytes).unwrap() {
                 Report::Warning(text) => self.warnings.push(text),
                 Report::Console => self.console = descriptors.next(),
-                Report::Replaced { pid } => {
-                    // The first process only had to tell us.
-                    assert_eq!(pidfd::wait(&self.process, true).unwrap(), Some(Exit::Code(0)));
-                    (self.pid, self.process) = (pid, descriptors.next().unwrap());
-                }
+                Report::Replaced { pid } => self.become_process(pid, descriptors.next()),
                 other => return Some(other),
             }
         }
@@ -170,11 +182,9 @@ impl Helper {
     pub fn created(&mut self) {
         match self.report() {
             Some(Report::Created) => {}
-            other => panic!(
-                "{other:?}; exit {:?}; output {:?}",
-                pidfd::wait(&self.process, false),
-                self.remaining()
-            ),
+            other => {
+                panic!("{other:?}; exit {:?}; output {:?}", pidfd::wait(&self.process, false), self.output())
+            }
         }
     }
 
@@ -216,7 +226,7 @@ impl Helper {
         pidfd::wait(&self.process, true).unwrap().unwrap()
     }
 
-    fn remaining(&mut self) -> String {
+    pub fn output(&mut self) -> String {
         let mut text = String::new();
         self.output.read_to_string(&mut text).unwrap();
         text
@@ -226,7 +236,7 @@ impl Helper {
     pub fn finish(mut self) -> (String, Exit) {
         self.created();
         self.start().unwrap();
-        let output = self.remaining();
+        let output = self.output();
         (output, self.wait())
     }
 }

@@ -1,0 +1,290 @@
+//! Namespaces: user namespaces with their maps, joins by path, time, hooks of the runtime in between.
+
+mod support;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use caisson_plan::protocol::Report;
+use caisson_plan::{IdMapping, JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
+use caisson_sys::namespace::{NEW_IPC, NEW_MOUNT, NEW_NETWORK, NEW_PID, NEW_USER, NEW_UTS};
+use caisson_sys::pidfd::Exit;
+use support::plans::{Parts, default_plan};
+use support::{Bundle, Helper, shell};
+
+const FIRST_ID: u32 = 200_000;
+
+fn mapped() -> UserNamespace {
+    let map = vec![IdMapping { container_id: 0, host_id: FIRST_ID, size: 65536 }];
+    UserNamespace { uid_mappings: map.clone(), gid_mappings: map }
+}
+
+/// What the addon does for a new user namespace.
+fn write_maps(pid: i32) {
+    for file in ["gid_map", "uid_map"] {
+        fs::write(format!("/proc/{pid}/{file}"), format!("0 {FIRST_ID} 65536\n")).unwrap();
+    }
+}
+
+/// The default configuration in a user namespace: devices are bound.
+fn in_user_namespace(bundle: &Bundle, args: &[&str]) -> Plan {
+    let mut parts = Parts::new(args);
+    for operation in &mut parts.before_pivot {
+        if let Operation::Device(device) = operation {
+            device.bind = true;
+        }
+    }
+    let mut plan = parts.plan(bundle);
+    plan.clone_flags |= NEW_USER;
+    plan.user_namespace = Some(mapped());
+    own(bundle);
+    plan
+}
+
+/// The root file system belongs to the container's root.
+fn own(bundle: &Bundle) {
+    let status =
+        Command::new("chown").args(["-R", &FIRST_ID.to_string()]).arg(bundle.root()).status().unwrap();
+    assert!(status.success());
+}
+
+fn with_script(mut plan: Plan, script: &str) -> Plan {
+    plan.process.as_mut().unwrap().args = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    plan
+}
+
+#[test]
+fn a_new_user_namespace_has_its_maps_and_the_hosts_devices() {
+    privileged!();
+    let bundle = Bundle::new();
+    let script = "cat /proc/self/uid_map; id -u; stat -c '%t:%T' /dev/null; echo x > /dev/null; grep CapEff /proc/self/status";
+    let mut helper = Helper::spawn(&bundle, &with_script(in_user_namespace(&bundle, &[]), script));
+    write_maps(helper.pid);
+    helper.proceed();
+    helper.created();
+    helper.start().unwrap();
+    let output = helper.output();
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!(lines[0].split_ascii_whitespace().collect::<Vec<_>>(), ["0", "200000", "65536"], "{output}");
+    assert_eq!(lines[1..], ["0", "1:3", "CapEff:\t0000000020000420"], "{output}");
+    assert_eq!(helper.wait(), Exit::Code(0));
+}
+
+#[test]
+fn sources_that_only_the_caller_reaches_are_mounted() {
+    privileged!();
+    let bundle = Bundle::new();
+    let secret = bundle.top.join("secret");
+    fs::create_dir(&secret).unwrap();
+    fs::write(secret.join("file"), "reached").unwrap();
+    let mut plan = in_user_namespace(&bundle, &[]);
+    let mount = support::plans::bind(secret.to_str().unwrap(), "/data", 0);
+    let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_))).unwrap();
+    plan.setup.insert(place, Operation::Mount(mount));
+    // Neither the bundle nor what is in it can be reached by the container's root.
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&bundle.top, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut helper = Helper::spawn(&bundle, &with_script(plan, "cat /data/file"));
+    write_maps(helper.pid);
+    helper.proceed();
+    helper.created();
+    helper.start().unwrap();
+    assert_eq!(helper.output(), "reached");
+}
+
+/// A process in namespaces of its own, to be joined.
+struct Pod(Child);
+
+impl Pod {
+    fn new(flags: &[&str]) -> Self {
+        let child = Command::new("unshare")
+            .args(flags)
+            .args(["sh", "-c", "echo ready; exec sleep 300"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pod = Self(child);
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(pod.0.stdout.as_mut().unwrap());
+        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        pod
+    }
+    /// With --fork the process in the pid namespace is a child.
+    fn pid(&self) -> u32 {
+        let children = format!("/proc/{0}/task/{0}/children", self.0.id());
+        let text = fs::read_to_string(children).unwrap();
+        text.split_ascii_whitespace().next().map_or(self.0.id(), |pid| pid.parse().unwrap())
+    }
+    fn join(&self, kind: NamespaceKind, file: &str) -> JoinNamespace {
+        JoinNamespace { kind, path: format!("/proc/{}/ns/{file}", self.pid()) }
+    }
+    fn link(&self, file: &str) -> String {
+        fs::read_link(format!("/proc/{}/ns/{file}", self.pid())).unwrap().display().to_string()
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        let _ = caisson_sys::pidfd::open(self.pid().cast_signed())
+            .and_then(|pidfd| caisson_sys::pidfd::send_signal(pidfd, 9));
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const LINKS: &str = "for n in net ipc uts pid user; do readlink /proc/self/ns/$n; done";
+
+#[test]
+fn network_ipc_and_uts_are_joined_by_path() {
+    privileged!();
+    let bundle = Bundle::new();
+    let pod = Pod::new(&["--net", "--ipc", "--uts"]);
+    let mut parts = Parts::new(&[]);
+    parts.after_pivot.retain(|operation| !matches!(operation, Operation::Hostname(_)));
+    let mut plan = parts.plan(&bundle);
+    plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
+    plan.clone_flags = 0;
+    plan.clone_after_join = NEW_MOUNT | NEW_PID;
+    plan.join = vec![
+        pod.join(NamespaceKind::Network, "net"),
+        pod.join(NamespaceKind::Ipc, "ipc"),
+        pod.join(NamespaceKind::Uts, "uts"),
+    ];
+    let output = shell(&bundle, &plan, LINKS);
+    let expected: Vec<_> = ["net", "ipc", "uts"].iter().map(|file| pod.link(file)).collect();
+    assert_eq!(output.lines().take(3).collect::<Vec<_>>(), expected);
+    assert_ne!(output.lines().nth(3).unwrap(), fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap());
+}
+
+#[test]
+fn a_pid_namespace_is_joined_last() {
+    privileged!();
+    let bundle = Bundle::new();
+    let pod = Pod::new(&["--pid", "--fork"]);
+    let mut plan = default_plan(&bundle, &[]);
+    plan.clone_flags = 0;
+    plan.clone_after_join = NEW_MOUNT | NEW_NETWORK | NEW_IPC | NEW_UTS;
+    plan.join = vec![pod.join(NamespaceKind::Pid, "pid")];
+    let output = shell(&bundle, &plan, &format!("{LINKS}; test $$ != 1"));
+    assert_eq!(output.lines().nth(3).unwrap(), pod.link("pid"));
+}
+
+#[test]
+fn a_joined_user_namespace_and_what_it_owns() {
+    privileged!();
+    let bundle = Bundle::new();
+    let pod = Pod::new(&["--user", "--net", "--ipc"]);
+    write_maps(pod.pid().cast_signed());
+    let mut plan = in_user_namespace(&bundle, &[]);
+    plan.user_namespace = None;
+    plan.clone_flags = 0;
+    plan.clone_after_join = NEW_MOUNT | NEW_PID | NEW_UTS;
+    plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
+    plan.setup.push(Operation::OomScoreAdj(500)); // by a process that was started outside
+    plan.join = vec![
+        pod.join(NamespaceKind::Network, "net"),
+        pod.join(NamespaceKind::User, "user"),
+        pod.join(NamespaceKind::Ipc, "ipc"),
+    ];
+    let output = shell(&bundle, &plan, &format!("{LINKS}; id -u; cat /proc/self/oom_score_adj"));
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!((lines[0], lines[1], lines[4]), (&*pod.link("net"), &*pod.link("ipc"), &*pod.link("user")));
+    assert_eq!(lines[5..], ["0", "500"]);
+}
+
+#[test]
+fn a_new_user_namespace_over_a_joined_network() {
+    privileged!();
+    let bundle = Bundle::new();
+    let pod = Pod::new(&["--net"]);
+    let mut plan = in_user_namespace(&bundle, &[]);
+    plan.clone_flags = 0;
+    plan.clone_after_join = NEW_USER | NEW_MOUNT | NEW_PID | NEW_IPC | NEW_UTS;
+    plan.join = vec![pod.join(NamespaceKind::Network, "net")];
+    plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
+    // A sysfs wants a network namespace that the user namespace owns.
+    plan.setup.retain(|operation| !matches!(operation, Operation::Mount(mount) if mount.fstype == "sysfs"));
+    let mut helper = Helper::spawn(&bundle, &with_script(plan, LINKS));
+    helper.replaced();
+    write_maps(helper.pid);
+    helper.proceed();
+    helper.created();
+    helper.start().unwrap();
+    assert_eq!(helper.output().lines().next().unwrap(), pod.link("net"));
+}
+
+#[test]
+fn a_path_of_another_kind_is_refused() {
+    privileged!();
+    let bundle = Bundle::new();
+    for path in ["/proc/self/ns/uts", "/dev/null", "/etc"] {
+        let mut plan = default_plan(&bundle, &["true"]);
+        plan.clone_flags &= !NEW_NETWORK;
+        plan.join = vec![JoinNamespace { kind: NamespaceKind::Network, path: path.to_owned() }];
+        let failure = Helper::spawn(&bundle, &plan).failed();
+        assert_eq!((failure.code.as_str(), failure.phase.as_str()), ("ERR_INVALID_SPEC", "spawn"));
+        assert_eq!(
+            failure.message,
+            format!("linux.namespaces: network {path:?}: the path is no network namespace")
+        );
+    }
+}
+
+#[test]
+fn a_new_time_namespace_has_its_offsets() {
+    privileged!();
+    if !std::path::Path::new("/proc/self/ns/time").exists() {
+        support::skip("the kernel has no time namespaces");
+        return;
+    }
+    let bundle = Bundle::new();
+    let mut plan = default_plan(&bundle, &[]);
+    plan.time_namespace = Some(TimeOffsets { monotonic: None, boottime: Some((1_000_000_000, 0)) });
+    let output = shell(&bundle, &plan, "cat /proc/uptime; readlink /proc/self/ns/time");
+    let uptime: f64 = output.split(' ').next().unwrap().parse().unwrap();
+    assert!(uptime > 1e9, "{output}");
+    assert!(!output.contains(fs::read_link("/proc/self/ns/time").unwrap().to_str().unwrap()));
+}
+
+#[test]
+fn runtime_hooks_run_between_namespaces_and_set_up() {
+    privileged!();
+    let bundle = Bundle::new();
+    let plan = Plan { waits_for_runtime_hooks: true, ..default_plan(&bundle, &["true"]) };
+    let mut helper = Helper::spawn(&bundle, &plan);
+    assert!(matches!(helper.report(), Some(Report::NamespacesReady)));
+    // The namespaces exist, nothing is mounted in them yet.
+    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", helper.pid)).unwrap();
+    assert!(!mounts.contains(bundle.top.to_str().unwrap()));
+    helper.proceed();
+    helper.created();
+}
+
+#[test]
+fn cgroups_are_joined_before_anything_else() {
+    privileged!();
+    let path = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .iter()
+        .map(std::path::PathBuf::from)
+        .find(|path| path.join("cgroup.procs").exists());
+    let Some(top) = path else {
+        support::skip("no cgroup version 2 here");
+        return;
+    };
+    let directory = top.join(format!("caisson-init-test-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let bundle = Bundle::new();
+    let mut plan = default_plan(&bundle, &[]);
+    let host_procs_file = directory.join("cgroup.procs").display().to_string();
+    plan.early = vec![Operation::JoinCgroup { host_procs_file }, Operation::UnshareCgroup];
+    let output = shell(&bundle, &plan, "grep ^0: /proc/self/cgroup");
+    assert_eq!(output, "0::/\n");
+    while fs::remove_dir(&directory).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    plan.early = vec![Operation::JoinCgroup { host_procs_file: "/no/such/cgroup.procs".into() }];
+    let failure = Helper::spawn(&bundle, &plan).failed();
+    assert_eq!(failure.code, "ERR_CGROUP_UNAVAILABLE");
+    assert!(failure.message.starts_with("unable to apply cgroup configuration: openat("), "{failure:?}");
+}
