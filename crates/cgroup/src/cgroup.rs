@@ -1,4 +1,4 @@
-//! A container's cgroup that exists: freeze, kill, count, remove. Used by the addon and by the guard.
+//! A container's cgroup that exists: count, read, remove. Used by the addon and by the guard.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,13 +12,14 @@ use crate::{Error, Result, files};
 /// The directories of one container, one per hierarchy. Directories that are gone are no error anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {
-    directories: Vec<PathBuf>,
+    pub(crate) directories: Vec<PathBuf>,
     /// Parents that were made for it, deepest first; removed again when they are empty.
     parents: Vec<PathBuf>,
-    unified: Option<PathBuf>,
+    pub(crate) unified: Option<PathBuf>,
 }
 
 impl Cgroup {
+    #[cfg(feature = "resources")]
     pub(crate) fn new(directories: Vec<PathBuf>, parents: Vec<PathBuf>, unified: Option<PathBuf>) -> Self {
         Self { directories, parents, unified }
     }
@@ -52,83 +53,57 @@ impl Cgroup {
             .map_or(Ok(()), |directory| files::write(directory, "cgroup.procs", &pid.to_string()))
     }
 
-    /// Kills of the out-of-memory killer in this cgroup so far.
+    /// Kills of the out-of-memory killer in this cgroup and below it so far.
     pub fn oom_kill_count(&self) -> u64 {
         let count = |directory: &PathBuf| {
-            files::keyed(directory, "memory.events", "oom_kill")
-                .or_else(|| files::keyed(directory, "memory.oom_control", "oom_kill"))
+            // Version 2 counts what happened below, too; version 1 each cgroup for itself.
+            files::keyed(directory, "memory.events", "oom_kill").or_else(|| {
+                let own = files::keyed(directory, "memory.oom_control", "oom_kill")?;
+                let all = tree(directory);
+                let below = all.iter().filter(|child| *child != directory);
+                Some(
+                    own + below
+                        .filter_map(|d| files::keyed(d, "memory.oom_control", "oom_kill"))
+                        .sum::<u64>(),
+                )
+            })
         };
         self.directories.iter().find_map(count).unwrap_or(0)
     }
 
-    pub fn is_frozen(&self) -> bool {
-        self.directories.iter().any(|directory| {
-            files::keyed(directory, "cgroup.events", "frozen") == Some(1)
-                || files::read(directory, "freezer.state")
-                    .is_ok_and(|state| matches!(state.trim(), "FROZEN" | "FREEZING"))
-        })
-    }
-
-    /// Every process in it and in cgroups below it.
+    /// Every process in it and in cgroups below it, in every hierarchy.
     pub fn processes(&self) -> Result<Vec<i32>> {
-        let Some(directory) = self.directories.iter().find(|directory| directory.exists()) else {
-            return Ok(Vec::new());
-        };
         let mut pids = Vec::new();
-        for child in tree(directory) {
-            let text = files::read(&child, "cgroup.procs").unwrap_or_default();
+        for directory in self.directories.iter().flat_map(|directory| tree(directory)) {
+            let text = match files::read(&directory, "cgroup.procs") {
+                Ok(text) => text,
+                // Gone meanwhile, or a threaded cgroup, whose processes are listed above it.
+                Err(error) if error.is_gone() => continue,
+                Err(error) => return Err(error),
+            };
             pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
         }
+        pids.sort_unstable();
+        pids.dedup();
         Ok(pids)
     }
 
-    /// Kills every process at once: by `cgroup.kill` (version 2, Linux 5.14; a hybrid host has it too), else frozen so
-    /// that nothing can fork away meanwhile.
-    pub fn kill_all(&self) -> Result<()> {
-        if self.directories.iter().any(|directory| files::write(directory, "cgroup.kill", "1").is_ok()) {
-            return self.thaw_v1();
-        }
-        let freezer = self.directories.iter().find(|directory| directory.join("freezer.state").exists());
-        if let Some(freezer) = freezer {
-            let _ = files::write(freezer, "freezer.state", "FROZEN");
-        }
-        for pid in self.processes()? {
-            if let Ok(process) = caisson_sys::pidfd::open(pid) {
-                let _ = caisson_sys::pidfd::send_signal(&process, 9);
-            }
-        }
-        self.thaw_v1()
-    }
-
-    /// A killed process of a frozen version 1 cgroup dies only when it is thawed; nested ones too.
-    fn thaw_v1(&self) -> Result<()> {
-        for directory in self.directories.iter().filter(|directory| directory.join("freezer.state").exists())
-        {
-            for child in tree(directory) {
-                if files::read(&child, "freezer.state").is_ok_and(|state| state.trim() != "THAWED") {
-                    files::write(&child, "freezer.state", "THAWED")?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes every directory, children first. A cgroup whose last process is just leaving is busy for a moment.
+    /// Removes every directory, children first; what cannot be removed does not keep the others. A cgroup whose last
+    /// process is just leaving is busy for a moment.
     pub fn remove(&self) -> Result<()> {
-        for directory in &self.directories {
-            remove_tree(directory)?;
-        }
+        let results: Vec<_> = self.directories.iter().map(|directory| remove_tree(directory)).collect();
         for parent in &self.parents {
             let _ = fs::remove_dir(parent); // somebody else may have moved in: then it stays
         }
-        Ok(())
+        results.into_iter().collect()
     }
 }
 
-/// The directory and all below it, deepest first.
-fn tree(directory: &Path) -> Vec<PathBuf> {
-    let children = fs::read_dir(directory).into_iter().flatten().flatten();
+/// The directory and all below it, deepest first; empty where it does not exist.
+pub(crate) fn tree(directory: &Path) -> Vec<PathBuf> {
+    let Ok(children) = fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<_> = children
+        .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .flat_map(|entry| tree(&entry.path()))
         .collect();

@@ -20,12 +20,11 @@ impl Placement {
         let mut made = Made::default();
         let made_all = self.places.iter().try_for_each(|place| self.make(place, &mut made));
         let result = made_all.and_then(|()| resources::apply(&self.places, wanted, self.rootless));
-        let cgroup = Cgroup::new(made.directories, made.parents, unified);
         if let Err(error) = result {
-            let _ = cgroup.remove();
+            let _ = Cgroup::new(made.directories, made.parents, None).remove();
             return Err(error);
         }
-        Ok(cgroup)
+        Ok(Cgroup::new(self.directories(), made.parents, unified))
     }
 
     fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
@@ -36,10 +35,7 @@ impl Placement {
         }
         match fs::create_dir(directory) {
             Ok(()) => made.directories.push(directory.clone()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                refuse_used(directory)?;
-                made.directories.push(directory.clone());
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_used(directory)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_parents(place, made)?;
                 fs::create_dir(directory).map_err(|e| Error::io("cannot make", directory, &e))?;
@@ -56,6 +52,7 @@ impl Placement {
 
 #[derive(Default)]
 struct Made {
+    /// Without those that were there before.
     directories: Vec<PathBuf>,
     /// Deepest first.
     parents: Vec<PathBuf>,
@@ -79,9 +76,9 @@ fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
     Ok(())
 }
 
-/// COMPAT(runc): its sentences; CVE-free reasons: limits would hit strangers, and a frozen cgroup would never start.
+/// COMPAT(runc): its sentences. The limits would hit strangers, and what joins a frozen cgroup never starts.
 fn refuse_used(directory: &Path) -> Result<()> {
-    let count = files::read(directory, "cgroup.procs").unwrap_or_default().lines().count();
+    let count = files::read(directory, "cgroup.procs")?.lines().count();
     if count > 0 {
         return Err(Error::new(format!(
             "container's cgroup is not empty: {count} process(es) found in {}",
@@ -112,6 +109,12 @@ fn inherit_cpuset(place: &Place) -> Result<()> {
 /// Version 2: every level above the container hands its controllers down, all at once or one by one (one that cannot be
 /// enabled must not keep the others away; whoever asks for its limits gets the error there).
 fn enable_controllers(place: &Place) -> Result<()> {
+    // The usual case: everything there is has been handed down to the container's parent before.
+    let parent = place.directory.parent().unwrap_or(&place.mount_point);
+    let enabled = files::read(parent, "cgroup.subtree_control")?;
+    if place.controllers.iter().all(|c| enabled.split_ascii_whitespace().any(|name| name == c)) {
+        return Ok(());
+    }
     let mut levels: Vec<_> =
         place.directory.ancestors().skip(1).take_while(|d| d.starts_with(&place.mount_point)).collect();
     levels.reverse();

@@ -50,22 +50,35 @@ pub(crate) fn apply(places: &[Place], wanted: &[LinuxDeviceCgroup], version_2: b
     }
 }
 
-/// Deny all, the configuration's rules, the devices every container has; nothing before the last rule about everything matters.
+/// Deny all, the configuration's rules, the devices every container has; nothing before the last rule about everything
+/// matters, and neither does a rule about no access.
 fn complete(wanted: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>> {
-    let deny_all =
-        Rule { allow: false, kind: 'a', major: None, minor: None, read: true, write: true, mknod: true };
-    let mut rules = vec![deny_all];
+    let mut rules = vec![Rule { read: true, write: true, mknod: true, ..Rule::none(false, 'a', None, None) }];
     for rule in wanted {
-        rules.push(parse(rule)?);
+        add(&mut rules, parse(rule)?);
     }
     for (kind, major, minor, access) in ALWAYS {
-        rules.push(with_access(
-            Rule { allow: true, kind, major, minor, read: false, write: false, mknod: false },
-            access,
-        )?);
+        add(&mut rules, with_access(Rule::none(true, kind, major, minor), access)?);
     }
     let last_total = rules.iter().rposition(Rule::is_total).unwrap_or(0);
     Ok(rules.split_off(last_total))
+}
+
+/// Rules in a row with the same verdict and the same devices are one: opening for reading and writing is a single
+/// request, and one rule has to allow it.
+fn add(rules: &mut Vec<Rule>, new: Rule) {
+    if !(new.read || new.write || new.mknod) {
+        return;
+    }
+    let same_verdict = rules.iter_mut().rev().take_while(|rule| rule.allow == new.allow && !rule.is_total());
+    match same_verdict.into_iter().find(|rule| rule.is_about_the_devices_of(&new)) {
+        Some(rule) if !new.is_total() => {
+            rule.read |= new.read;
+            rule.write |= new.write;
+            rule.mknod |= new.mknod;
+        }
+        _ => rules.push(new),
+    }
 }
 
 fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
@@ -84,7 +97,7 @@ fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
             .map_err(|_| Error::new(format!("linux.resources.devices: {value} is no device number"))),
     };
     let (major, minor) = (number(rule.major())?, number(rule.minor())?);
-    let base = Rule { allow: rule.allow(), kind, major, minor, read: false, write: false, mknod: false };
+    let base = Rule::none(rule.allow(), kind, major, minor);
     // A rule about everything is about every access too, as in devices.allow.
     let access = rule.access().as_deref().unwrap_or(if kind == 'a' { "rwm" } else { "" });
     with_access(base, access)
@@ -107,6 +120,30 @@ fn with_access(mut rule: Rule, access: &str) -> Result<Rule> {
 }
 
 impl Rule {
+    /// About no access yet.
+    fn none(allow: bool, kind: char, major: Option<u32>, minor: Option<u32>) -> Self {
+        Self { allow, kind, major, minor, read: false, write: false, mknod: false }
+    }
+
+    fn is_about_the_devices_of(&self, other: &Self) -> bool {
+        (self.kind, self.major, self.minor) == (other.kind, other.major, other.minor)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let either = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
+        let kinds = self.kind == other.kind || self.kind == 'a' || other.kind == 'a';
+        let access = (self.read && other.read) || (self.write && other.write) || (self.mknod && other.mknod);
+        kinds && access && either(self.major, other.major) && either(self.minor, other.minor)
+    }
+
+    /// Whether `other` is about nothing that this rule is not about.
+    fn covers_devices_of(&self, other: &Self) -> bool {
+        let covers = |a: Option<u32>, b: Option<u32>| a.is_none() || a == b;
+        (self.kind == 'a' || self.kind == other.kind)
+            && covers(self.major, other.major)
+            && covers(self.minor, other.minor)
+    }
+
     fn is_total(&self) -> bool {
         self.kind == 'a'
             && self.major.is_none()
@@ -114,6 +151,12 @@ impl Rule {
             && self.read
             && self.write
             && self.mknod
+    }
+
+    /// `a` with numbers does not exist in version 1: the kernel would take it for everything.
+    fn by_kind(&self) -> Vec<Self> {
+        let kinds: &[char] = if self.kind == 'a' { &['b', 'c'] } else { &[self.kind] };
+        kinds.iter().map(|kind| Self { kind: *kind, ..*self }).collect()
     }
 
     /// As devices.allow and devices.deny take it.
@@ -128,16 +171,55 @@ impl Rule {
     }
 }
 
-fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
-    for rule in rules {
-        // `a` with numbers does not exist in version 1: the kernel would take it for everything.
-        let kinds: &[char] = if rule.kind == 'a' && !rule.is_total() { &['b', 'c'] } else { &[rule.kind] };
-        for kind in kinds {
-            let rule = if rule.is_total() { *rule } else { Rule { kind: *kind, ..*rule } };
-            files::write(directory, if rule.allow { "devices.allow" } else { "devices.deny" }, &rule.text())?;
+/// Version 1 has a verdict for everything and a set of exceptions, not a list. The kernel takes an exception back only
+/// where the numbers are the same, and is silent otherwise, so what the list comes to is worked out here.
+fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
+    let Some((first, rest)) = rules.split_first() else { return Ok(Vec::new()) };
+    let mut set: Vec<Rule> = Vec::new();
+    for rule in rest.iter().flat_map(Rule::by_kind) {
+        if rule.allow != first.allow {
+            match set.iter_mut().find(|old| old.is_about_the_devices_of(&rule)) {
+                Some(old) => {
+                    *old = Rule {
+                        read: old.read || rule.read,
+                        write: old.write || rule.write,
+                        mknod: old.mknod || rule.mknod,
+                        ..*old
+                    };
+                }
+                None => set.push(rule),
+            }
+            continue;
         }
+        for old in set.iter_mut().filter(|old| rule.overlaps(old)) {
+            if !rule.covers_devices_of(old) {
+                return Err(Error::new(format!(
+                    "linux.resources.devices: {:?} takes back a part of {:?}, which cgroup version 1 cannot express",
+                    rule.text(),
+                    old.text()
+                ))
+                .hint("list the devices one by one, or use a host with cgroup version 2"));
+            }
+            old.read &= !rule.read;
+            old.write &= !rule.write;
+            old.mknod &= !rule.mknod;
+        }
+        set.retain(|old| old.read || old.write || old.mknod);
     }
-    Ok(())
+    Ok(set)
+}
+
+fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
+    let Some(first) = rules.first() else { return Ok(()) };
+    let exceptions = exceptions(rules)?;
+    let (verdict, other) =
+        if first.allow { ("devices.allow", "devices.deny") } else { ("devices.deny", "devices.allow") };
+    files::write(directory, verdict, &first.text())?;
+    if exceptions.is_empty() {
+        return Ok(());
+    }
+    let file = files::Writer::open(directory, other)?; // one rule per write, one open for all
+    exceptions.iter().try_for_each(|rule| file.write(&rule.text()))
 }
 
 /// Version 2: the rules become a program; a list that ends in "allow all" needs none.
@@ -170,30 +252,4 @@ fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use oci_spec::runtime::LinuxDeviceCgroupBuilder;
-
-    #[test]
-    fn nothing_asked_for_is_not_everything() {
-        let rules = complete(&[]).unwrap();
-        assert!(!rules[0].allow && rules[0].is_total());
-        assert_eq!(rules.len(), 12);
-        assert_eq!(rules[1].text(), "c *:* m");
-        assert_eq!(rules[3].text(), "c 1:3 rwm");
-    }
-
-    #[test]
-    fn the_last_rule_about_everything_replaces_what_came_before() {
-        let allow_all = LinuxDeviceCgroupBuilder::default().allow(true).access("rwm").build().unwrap();
-        let rules = complete(std::slice::from_ref(&allow_all)).unwrap();
-        assert!(rules.iter().all(|rule| rule.allow));
-        assert_eq!(rules[0].text(), "a");
-    }
-
-    #[test]
-    fn unknown_access_is_refused() {
-        let odd = LinuxDeviceCgroupBuilder::default().allow(true).access("rx").build().unwrap();
-        assert!(complete(&[odd]).unwrap_err().to_string().contains("'x'"));
-    }
-}
+mod tests;

@@ -37,8 +37,17 @@ impl Error {
     }
 
     /// The caller lacks a right, as opposed to having asked for something wrong.
+    #[cfg(feature = "resources")]
     pub(crate) fn is_denied(&self) -> bool {
         self.errno.is_some_and(is_denial)
+    }
+
+    /// What was to be read is not there any more (or, in a threaded cgroup, not readable there).
+    pub(crate) fn is_gone(&self) -> bool {
+        use rustix::io::Errno;
+        self.errno.is_some_and(|errno| {
+            matches!(Errno::from_raw_os_error(errno), Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP)
+        })
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -1,27 +1,74 @@
-//! Reading and writing the small files of a cgroup. One write(2) each: the kernel takes a value whole or not at all.
+//! Reading and writing the small files of a cgroup: open, one read or write, close. The kernel takes a value whole or
+//! not at all.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::{Error, Result};
 
+/// An open file of a cgroup, for a series of values.
+pub(crate) struct Writer {
+    path: PathBuf,
+    fd: OwnedFd,
+}
+
+impl Writer {
+    #[cfg(feature = "resources")]
+    pub(crate) fn open(directory: &Path, file: &str) -> Result<Self> {
+        let path = directory.join(file);
+        match open(&path, OFlags::WRONLY) {
+            Ok(fd) => Ok(Self { path, fd }),
+            Err(error) => Err(Error::io("cannot open", &path, &error.into())),
+        }
+    }
+
+    pub(crate) fn write(&self, value: &str) -> Result<()> {
+        rustix::io::retry_on_intr(|| rustix::io::write(&self.fd, value.as_bytes()))
+            .map(drop)
+            .map_err(|e| Error::io(&format!("cannot write {value:?} to"), &self.path, &e.into()))
+    }
+}
+
 pub(crate) fn write(directory: &Path, file: &str, value: &str) -> Result<()> {
     let path = directory.join(file);
-    OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .and_then(|mut f| f.write_all(value.as_bytes()))
-        .map_err(|e| Error::io(&format!("cannot write {value:?} to"), &path, &e))
+    match open(&path, OFlags::WRONLY) {
+        Ok(fd) => Writer { path, fd }.write(value),
+        Err(error) => {
+            let failure = Error::io(&format!("cannot write {value:?} to"), &path, &error.into());
+            Err(match error {
+                Errno::NOENT if directory.exists() => {
+                    failure.hint("this cgroup has no such file: its controller is not enabled or not delegated here, or the kernel is too old for this limit")
+                }
+                _ => failure,
+            })
+        }
+    }
 }
 
 pub(crate) fn read(directory: &Path, file: &str) -> Result<String> {
     let path = directory.join(file);
-    let mut text = String::new();
-    File::open(&path)
-        .and_then(|mut f| f.read_to_string(&mut text))
-        .map_err(|e| Error::io("cannot read", &path, &e))?;
-    Ok(text)
+    read_at(&path).map_err(|e| Error::io("cannot read", &path, &e.into()))
+}
+
+fn read_at(path: &Path) -> rustix::io::Result<String> {
+    let fd = open(path, OFlags::RDONLY)?;
+    let mut bytes = Vec::new();
+    let mut chunk = [0u8; 4096];
+    loop {
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut chunk))?;
+        bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        // A file of the kernel's ends where it gives less than asked for; only cgroup.procs gets long.
+        if count == 0 || (count < 2048 && bytes.ends_with(b"\n")) {
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+}
+
+fn open(path: &Path, access: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, access | OFlags::CLOEXEC, Mode::empty()))
 }
 
 /// The value of `key` in a file of `key value` lines; `None` where file or key is missing.

@@ -120,8 +120,7 @@ fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
     let data = if named { format!("none,{}", names.join(",")) } else { names.join(",") };
     let path = own.iter().find(|(key, _)| same_names(key, &names)).map_or("/", |(_, path)| path.as_str());
     // Seen from inside a container the mount shows a subtree only.
-    let own_path = if root == "/" { path } else { path.strip_prefix(root.as_str()).unwrap_or("/") };
-    let own_path = if own_path.is_empty() { "/" } else { own_path };
+    let own_path = if root == "/" { path } else { below(path, &root) };
     let mount_point = PathBuf::from(&target);
     Some(Hierarchy {
         directory_name: mount_point.file_name()?.to_str()?.to_owned(),
@@ -131,6 +130,11 @@ fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
         unified,
         own_path: own_path.to_owned(),
     })
+}
+
+/// `/a/b` below `/a` is `/b`; what is not below it cannot be seen through this mount.
+fn below<'a>(path: &'a str, root: &str) -> &'a str {
+    path.strip_prefix(root).filter(|rest| rest.starts_with('/')).unwrap_or("/")
 }
 
 fn same_names(key: &str, names: &[&str]) -> bool {
@@ -192,5 +196,6 @@ mod tests {
             "0::/docker/x/inner\n",
         );
         assert_eq!(host.hierarchies[0].own_path, "/inner");
+        assert_eq!([below("/docker/x", "/docker/x"), below("/docker/xy", "/docker/x")], ["/", "/"]);
     }
 }

@@ -9,6 +9,7 @@ mod create;
 mod devices;
 mod error;
 mod files;
+mod freeze;
 mod host;
 mod placement;
 #[cfg(feature = "resources")]

@@ -43,6 +43,10 @@ impl Host {
         if Path::new(path).components().any(|part| part == Component::ParentDir) {
             return Err(Error::new(format!("cgroupsPath {path:?} must not contain \"..\"")));
         }
+        // The caller's own cgroup, or the root: its limits would hit everybody in it, and deleting would remove it.
+        if !Path::new(path).components().any(|part| matches!(part, Component::Normal(_))) {
+            return Err(Error::new(format!("cgroupsPath {path:?} names no cgroup of the container's own")));
+        }
         let places = self.hierarchies.iter().map(|hierarchy| {
             let base = match (path.starts_with('/'), self.mode) {
                 (true, _) => Path::new("/"),
@@ -132,8 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn no_way_up() {
-        let request = Request { id: "web", cgroups_path: Some("/a/../../b"), rootless: false };
-        assert!(host(Mode::V1, "/").place(&request).unwrap_err().to_string().contains(".."));
+    fn no_way_up_and_not_where_others_are() {
+        for path in ["/a/../../b", "..", "/", ".", "//", "./"] {
+            let request = Request { id: "web", cgroups_path: Some(path), rootless: false };
+            let refusal = host(Mode::V1, "/own").place(&request).unwrap_err().to_string();
+            assert!(refusal.starts_with(&format!("cgroupsPath {path:?}")), "{refusal}");
+        }
     }
 }

@@ -25,7 +25,11 @@ fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> R
     if let Some(memory) = limits.memory() {
         let place = controller(places, "memory", "linux.resources.memory", memory_is_set(memory))?;
         if let Some(place) = place {
-            if version_2 { memory_v2(&place.directory, memory)? } else { memory_v1(&place.directory, memory)? }
+            if version_2 {
+                memory_v2(&place.directory, memory)?
+            } else {
+                memory_v1(&place.directory, memory)?
+            }
         }
     }
     if let Some(cpu) = limits.cpu() {

@@ -1,0 +1,124 @@
+//! Stopping, continuing and killing all processes of a cgroup.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::tree;
+use crate::{Cgroup, Error, Result, files};
+
+/// How long freezing may take: a process in uninterruptible sleep does not freeze.
+const FREEZING: Duration = Duration::from_secs(2);
+
+impl Cgroup {
+    /// Whether its processes are stopped, or about to be.
+    pub fn is_frozen(&self) -> bool {
+        self.directories.iter().any(|directory| {
+            files::keyed(directory, "cgroup.events", "frozen") == Some(1)
+                || files::read(directory, "freezer.state")
+                    .is_ok_and(|state| matches!(state.trim(), "FROZEN" | "FREEZING"))
+        })
+    }
+
+    /// Stops every process, and returns when they have stopped. By the freezer controller where there is one (other
+    /// runtimes look there), else by `cgroup.freeze`.
+    ///
+    /// # Errors
+    /// Nothing to freeze with, or a process does not stop within two seconds: then all of them run on.
+    pub fn freeze(&self) -> Result<()> {
+        let Some((directory, version_1)) = self.freezer() else {
+            return Err(Error::new("cannot freeze: neither the freezer controller nor cgroup.freeze is available")
+                .hint("mount the freezer hierarchy, or use a kernel with cgroup version 2 and cgroup.freeze (Linux 5.2)"));
+        };
+        let deadline = Instant::now() + FREEZING;
+        let mut pause = Duration::from_micros(100);
+        loop {
+            // Written again each time: a version 1 cgroup can stay in FREEZING when a process forks meanwhile.
+            let frozen = if version_1 {
+                files::write(directory, "freezer.state", "FROZEN")?;
+                files::read(directory, "freezer.state")?.trim() == "FROZEN"
+            } else {
+                files::write(directory, "cgroup.freeze", "1")?;
+                files::keyed(directory, "cgroup.events", "frozen") == Some(1)
+            };
+            if frozen {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                self.thaw()?;
+                return Err(Error::new(format!(
+                    "cannot freeze {}: a process does not stop",
+                    directory.display()
+                ))
+                .hint("it is in uninterruptible sleep, often on a network file system; try again later"));
+            }
+            sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    /// Lets every process run again, those of nested cgroups too.
+    pub fn thaw(&self) -> Result<()> {
+        for directory in &self.directories {
+            let version_1 = match files::read(directory, "freezer.state") {
+                Ok(_) => true,
+                Err(_) if files::read(directory, "cgroup.freeze").is_ok() => false,
+                Err(_) => continue,
+            };
+            let (file, running) =
+                if version_1 { ("freezer.state", "THAWED") } else { ("cgroup.freeze", "0") };
+            for child in tree(directory) {
+                if files::read(&child, file).is_ok_and(|state| state.trim() != running) {
+                    files::write(&child, file, running)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills every process at once: by `cgroup.kill` (version 2, Linux 5.14; a hybrid host has it too), else frozen so
+    /// that nothing can fork away meanwhile. What sits in another hierarchy only is found and killed as well. Returns
+    /// before they are gone.
+    pub fn kill_all(&self) -> Result<()> {
+        if !self.kill_by_kernel() {
+            let _ = self.freeze(); // without it a forking process is chased below
+        }
+        let killed = self.kill_listed();
+        // A killed process of a frozen version 1 cgroup dies only when it is thawed.
+        killed.and(self.thaw())
+    }
+
+    fn kill_by_kernel(&self) -> bool {
+        let known = self.unified.iter();
+        known.chain(&self.directories).any(|directory| files::write(directory, "cgroup.kill", "1").is_ok())
+    }
+
+    /// Until the lists name nobody new.
+    fn kill_listed(&self) -> Result<()> {
+        let mut signalled = HashSet::new();
+        for _ in 0..100 {
+            let new = self.processes()?.into_iter().filter(|pid| !signalled.contains(pid));
+            let open: Vec<_> =
+                new.filter_map(|pid| Some((pid, caisson_sys::pidfd::open(pid).ok()?))).collect();
+            if open.is_empty() {
+                return Ok(());
+            }
+            // SECURITY: a number that was read may be a stranger's by now; what is still listed once it is open is not.
+            let listed = self.processes()?;
+            for (pid, process) in open.iter().filter(|(pid, _)| listed.contains(pid)) {
+                signalled.insert(*pid);
+                let _ = caisson_sys::pidfd::send_signal(process, 9);
+            }
+        }
+        Err(Error::new("its processes multiply faster than they can be killed")
+            .hint("set linux.resources.pids.limit"))
+    }
+
+    /// The directory to freeze by, and whether that is version 1.
+    fn freezer(&self) -> Option<(&PathBuf, bool)> {
+        let has = |file: &'static str| move |directory: &&PathBuf| directory.join(file).exists();
+        let version_1 = self.directories.iter().find(has("freezer.state")).map(|d| (d, true));
+        version_1.or_else(|| self.directories.iter().find(has("cgroup.freeze")).map(|d| (d, false)))
+    }
+}

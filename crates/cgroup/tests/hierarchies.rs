@@ -1,0 +1,289 @@
+//! Against the kernel's own cgroups, below `/caisson-test-PID` in every hierarchy. Needs root; on a host with pure
+//! version 2 run it in `scripts/cgroup2-vm`.
+
+#![allow(clippy::print_stdout)] // the reason of a skipped test
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use caisson_cgroup::{Cgroup, Host, Mode, Placement, Request};
+use oci_spec::runtime::LinuxResources;
+
+/// A subtree of its own per test, removed when it goes out of scope; `None` where cgroups cannot be made.
+struct Subtree {
+    host: Host,
+    path: String,
+}
+
+impl Subtree {
+    fn new(test: &str) -> Option<Self> {
+        let host = Host::detect().unwrap();
+        let path = format!("/caisson-test-{}-{test}", std::process::id());
+        let subtree = Self { host, path };
+        if subtree.host.mode == Mode::None {
+            println!("SKIPPED: no cgroup file system is mounted");
+            return None;
+        }
+        if !subtree.place("x").is_permitted() {
+            println!("SKIPPED: needs the right to make cgroups (root)");
+            return None;
+        }
+        Some(subtree)
+    }
+
+    fn place(&self, name: &str) -> Placement {
+        let path = format!("{}/{name}", self.path);
+        self.host.place(&Request { id: name, cgroups_path: Some(&path), rootless: false }).unwrap()
+    }
+
+    fn create(&self, name: &str, resources: &str) -> Result<Cgroup, caisson_cgroup::Error> {
+        let resources: LinuxResources = serde_json::from_str(resources).unwrap();
+        self.place(name).create(Some(&resources))
+    }
+
+    /// The file of the container in whichever hierarchy has it.
+    fn file(&self, name: &str, file: &str) -> Option<String> {
+        let read = |directory: &PathBuf| fs::read_to_string(directory.join(file)).ok();
+        self.place(name).directories().iter().find_map(read).map(|text| text.trim().to_owned())
+    }
+
+    fn version_2(&self) -> bool {
+        self.host.mode == Mode::V2
+    }
+
+    fn nothing_is_left(&self) -> bool {
+        self.host.hierarchies.iter().all(|h| !h.mount_point.join(self.path.trim_start_matches('/')).exists())
+    }
+}
+
+impl Drop for Subtree {
+    fn drop(&mut self) {
+        let directories: Vec<_> = self
+            .host
+            .hierarchies
+            .iter()
+            .map(|h| h.mount_point.join(self.path.trim_start_matches('/')).display().to_string())
+            .collect();
+        let cgroup = Cgroup::open(self.host.mode.name(), &directories);
+        cgroup.kill_all().unwrap();
+        cgroup.remove().unwrap();
+    }
+}
+
+/// A process inside, and one below it in a nested cgroup if asked for.
+fn inhabit(directories: &[PathBuf], script: &str) -> Child {
+    let joins: String =
+        directories.iter().map(|d| format!("echo $$ > {}/cgroup.procs || exit 9; ", d.display())).collect();
+    Command::new("/bin/sh").args(["-c", &format!("{joins} {script}")]).spawn().unwrap()
+}
+
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("never happened: {what}");
+}
+
+#[test]
+fn made_in_every_hierarchy_and_removed_with_its_parents() {
+    let Some(subtree) = Subtree::new("made") else { return };
+    let cgroup = subtree.create("deep/er", "{}").unwrap();
+    assert_eq!(cgroup.directories().len(), subtree.host.hierarchies.len());
+    assert!(cgroup.directories().iter().all(|directory| directory.is_dir()));
+    cgroup.remove().unwrap();
+    assert!(subtree.nothing_is_left());
+    cgroup.remove().unwrap();
+}
+
+#[test]
+fn limits_are_what_the_kernel_says() {
+    let Some(subtree) = Subtree::new("limits") else { return };
+    let resources = r#"{
+        "memory": {"limit": 67108864, "reservation": 33554432, "swap": 100663296},
+        "cpu": {"shares": 512, "quota": 20000, "period": 50000, "cpus": "0", "mems": "0"},
+        "pids": {"limit": 17}
+    }"#;
+    subtree.create("c", resources).unwrap();
+    let expected: &[(&str, &str)] = if subtree.version_2() {
+        &[
+            ("memory.max", "67108864"),
+            ("memory.low", "33554432"),
+            ("memory.swap.max", "33554432"),
+            ("cpu.weight", "59"),
+            ("cpu.max", "20000 50000"),
+            ("cpuset.cpus", "0"),
+            ("cpuset.mems", "0"),
+            ("pids.max", "17"),
+        ]
+    } else {
+        &[
+            ("memory.limit_in_bytes", "67108864"),
+            ("memory.soft_limit_in_bytes", "33554432"),
+            ("memory.memsw.limit_in_bytes", "100663296"),
+            ("cpu.shares", "512"),
+            ("cpu.cfs_quota_us", "20000"),
+            ("cpu.cfs_period_us", "50000"),
+            ("cpuset.cpus", "0"),
+            ("cpuset.mems", "0"),
+            ("pids.max", "17"),
+        ]
+    };
+    for (file, value) in expected {
+        assert_eq!(subtree.file("c", file).as_deref(), Some(*value), "{file}");
+    }
+}
+
+#[test]
+fn zero_minus_one_and_absent_differ() {
+    let Some(subtree) = Subtree::new("zero") else { return };
+    subtree.create("zero", r#"{"pids": {"limit": 0}, "memory": {"limit": 0}, "cpu": {"quota": 0}}"#).unwrap();
+    subtree
+        .create("unlimited", r#"{"pids": {"limit": -1}, "memory": {"limit": -1}, "cpu": {"quota": -1}}"#)
+        .unwrap();
+    subtree.create("absent", "{}").unwrap();
+    let pids: Vec<_> =
+        ["zero", "unlimited", "absent"].map(|name| subtree.file(name, "pids.max").unwrap()).into();
+    assert_eq!(pids, ["0", "max", "max"]);
+    let file = if subtree.version_2() { "memory.max" } else { "memory.limit_in_bytes" };
+    assert_eq!(subtree.file("zero", file), subtree.file("absent", file));
+    assert_eq!(subtree.file("unlimited", file), subtree.file("absent", file));
+}
+
+#[test]
+fn a_failure_leaves_nothing_and_names_file_value_and_errno() {
+    let Some(subtree) = Subtree::new("undone") else { return };
+    let error = subtree.create("c", r#"{"cpu": {"cpus": "9999"}}"#).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("\"9999\"") && message.contains("cpuset.cpus"), "{message}");
+    assert!(error.errno().is_some());
+    assert!(subtree.nothing_is_left());
+}
+
+#[test]
+fn a_failure_keeps_what_was_there_before() {
+    let Some(subtree) = Subtree::new("kept") else { return };
+    let before = &subtree.place("c").directories()[0];
+    fs::create_dir_all(before).unwrap();
+    subtree.create("c", r#"{"cpu": {"cpus": "9999"}}"#).unwrap_err();
+    assert!(before.is_dir());
+    assert!(subtree.place("c").directories().iter().filter(|d| *d != before).all(|d| !d.exists()));
+}
+
+#[test]
+fn a_cgroup_with_processes_is_refused_and_left_alone() {
+    let Some(subtree) = Subtree::new("full") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    let mut child = inhabit(cgroup.directories(), "exec sleep 1000");
+    until("the process is inside", || !cgroup.processes().unwrap().is_empty());
+    until("everywhere", || {
+        cgroup.directories().iter().all(|d| !fs::read_to_string(d.join("cgroup.procs")).unwrap().is_empty())
+    });
+    let error = subtree.create("c", "{}").unwrap_err().to_string();
+    assert!(error.contains("container's cgroup is not empty: 1 process(es) found"), "{error}");
+    assert!(cgroup.directories().iter().all(|directory| directory.is_dir()));
+    cgroup.kill_all().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_frozen_cgroup_is_refused() {
+    let Some(subtree) = Subtree::new("frozen") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    if let Err(error) = cgroup.freeze() {
+        return println!("SKIPPED: {error}");
+    }
+    let error = subtree.create("c", "{}").unwrap_err().to_string();
+    assert!(error.contains("container's cgroup unexpectedly frozen"), "{error}");
+    cgroup.thaw().unwrap();
+    assert!(!cgroup.is_frozen());
+}
+
+#[test]
+fn frozen_and_nested_processes_are_killed() {
+    let Some(subtree) = Subtree::new("kill") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    let nested: Vec<_> = cgroup.directories().iter().map(|directory| directory.join("nested")).collect();
+    let mut child = {
+        for directory in &nested {
+            fs::create_dir(directory).unwrap();
+            inherit_cpuset(directory);
+        }
+        inhabit(&nested, "sleep 1000 & sleep 1000 & wait")
+    };
+    until("three processes", || cgroup.processes().unwrap().len() == 3);
+    let inner = Cgroup::open("", &nested.iter().map(|d| d.display().to_string()).collect::<Vec<_>>());
+    if inner.freeze().is_ok() {
+        assert!(inner.is_frozen());
+    }
+    cgroup.kill_all().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+    until("all gone", || cgroup.processes().unwrap().is_empty());
+    cgroup.remove().unwrap();
+    assert!(nested.iter().all(|directory| !directory.exists()));
+}
+
+#[test]
+fn a_process_in_one_hierarchy_only_is_killed_too() {
+    let Some(subtree) = Subtree::new("astray") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    for directory in cgroup.directories() {
+        let mut child = inhabit(std::slice::from_ref(directory), "exec sleep 1000");
+        until("inside", || !fs::read_to_string(directory.join("cgroup.procs")).unwrap().is_empty());
+        cgroup.kill_all().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+    }
+}
+
+fn inherit_cpuset(directory: &Path) {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let parent = directory.parent().unwrap().join(file);
+        if let (Ok(text), false) = (fs::read_to_string(parent), directory.join("cgroup.type").exists()) {
+            fs::write(directory.join(file), text.trim()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_out_of_memory_kill_is_counted() {
+    let Some(subtree) = Subtree::new("oom") else { return };
+    let cgroup = subtree.create("c", r#"{"memory": {"limit": 8388608, "swap": 8388608}}"#).unwrap();
+    assert_eq!(cgroup.oom_kill_count(), 0);
+    let status = inhabit(cgroup.directories(), "exec tail /dev/zero").wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    assert!(cgroup.oom_kill_count() > 0);
+}
+
+#[test]
+fn only_the_devices_of_the_list_can_be_used() {
+    let Some(subtree) = Subtree::new("devices") else { return };
+    let try_it =
+        |cgroup: &Cgroup, command: &str| inhabit(cgroup.directories(), command).wait().unwrap().success();
+    let read_kmsg = "exec 2>/dev/null; head -c 0 /dev/kmsg";
+    let write_kmsg = "exec 2>/dev/null; : > /dev/kmsg";
+    let both = "exec 2>/dev/null; : <> /dev/kmsg";
+    let none = subtree.create("none", r#"{"devices": [{"allow": false, "access": "rwm"}]}"#).unwrap();
+    assert!(try_it(&none, ": </dev/null && : >/dev/zero && head -c 1 /dev/urandom >/dev/null"));
+    if !fs::exists("/dev/kmsg").unwrap() || !Path::new("/dev/kmsg").metadata().is_ok_and(|m| !m.is_file()) {
+        return println!("SKIPPED: /dev/kmsg is not here to be refused");
+    }
+    assert!(!try_it(&none, read_kmsg));
+    let empty = subtree.create("empty", "{}").unwrap();
+    assert!(!try_it(&empty, read_kmsg));
+    let rules = r#"{"devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]}"#;
+    let reading = subtree.create("reading", rules).unwrap();
+    assert!(try_it(&reading, read_kmsg));
+    assert!(!try_it(&reading, write_kmsg));
+    assert!(!try_it(&reading, both));
+    let rules = r#"{"devices": [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "w"}]}"#;
+    assert!(try_it(&subtree.create("both", rules).unwrap(), both));
+    let rules = r#"{"devices": [{"allow": true, "access": "rwm"}]}"#;
+    assert!(try_it(&subtree.create("all", rules).unwrap(), both));
+    let rules = r#"{"devices": [{"allow": true, "access": "rwm"}, {"allow": false, "type": "c", "major": 1, "minor": 11, "access": "w"}]}"#;
+    let all_but = subtree.create("all-but", rules).unwrap();
+    assert!(try_it(&all_but, read_kmsg));
+    assert!(!try_it(&all_but, write_kmsg));
+}
