@@ -16,6 +16,18 @@ export declare class Engine {
   close(): void
 }
 
+/** One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it. */
+export declare class LayerJob {
+  constructor()
+  /** Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind. */
+  stop(): void
+  progress(): LayerProgress
+  unpack(request: UnpackRequest): Promise<UnpackOutcome>
+  packHost(request: PackHostRequest): Promise<PackHostOutcome>
+  /** Removes a directory with all it holds; links are not followed. The failure, if any. */
+  remove(path: string): Promise<NativeError | null>
+}
+
 /** `creating`, `created`, `running`, `paused` or `stopped`. */
 export declare function containerStatus(root: string, id: string): string | NativeError
 
@@ -49,6 +61,24 @@ export interface DestroyRequest {
 
 /** The features document of the runtime specification, as JSON: what this build can do. */
 export declare function features(): string
+
+export interface LayerBlob {
+  path: string
+  digest?: string
+  size?: number
+  diffId?: string
+  /** `none`, `gzip` or `zstd`, as the media type says. */
+  compression?: string
+}
+
+export interface LayerProgress {
+  /** Compressed bytes. */
+  read: number
+  entries: number
+}
+
+/** Looks `spec` (the `User` of an image) up in the passwd and group files below `root`, links kept inside. */
+export declare function lookUpUser(root: string, spec: string): UserLookup
 
 /** The answer of `create` and `proceed`. */
 export interface NativeCreated {
@@ -94,11 +124,67 @@ export interface NativeIssue {
   message: string
 }
 
+export interface PackHostOutcome {
+  failure?: NativeError
+  digest: string
+  size: number
+  diffId: string
+  files: Array<string>
+}
+
+export interface PackHostRequest {
+  programs: Array<string>
+  search: Array<string>
+  output: string
+  mtime: number
+}
+
 /** What `create` would do, as JSON; nothing is done. */
 export declare function planContainer(request: CreateRequest): string | NativeError
 
 /** Signals the first process, or (`all`) every process of the container. `true` when the signal was sent. */
 export declare function signalContainer(root: string, id: string, signal: number, all: boolean): boolean | NativeError
+
+export interface SkippedEntry {
+  path: string
+  what: string
+  detail: string
+}
+
+/** What was done; `failure` alone where it was not. */
+export interface UnpackOutcome {
+  failure?: NativeError
+  entries: number
+  bytes: number
+  compressed: number
+  diffIds: Array<string>
+  skipped: Array<SkippedEntry>
+  skippedCount: number
+  warnings: Array<string>
+}
+
+export interface UnpackRequest {
+  layers: Array<LayerBlob>
+  target: string
+  maxBytes?: number
+  maxEntries?: number
+  maxDepth?: number
+  maxHeaderBytes?: number
+  maxRatio?: number
+  /** `error`, `skip` or `placeholder`, each. */
+  devices: string
+  owners: string
+  xattrs: string
+  rootless: boolean
+}
+
+export interface UserLookup {
+  failure?: NativeError
+  uid: number
+  gid: number
+  additionalGids: Array<number>
+  home?: string
+}
 
 /** Version of the native core; the package checks that it is its own. */
 export declare function version(): string

@@ -5,4 +5,5 @@ mod engine;
 mod event;
 mod failure;
 mod host;
+mod layer;
 mod request;

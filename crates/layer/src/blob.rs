@@ -81,7 +81,9 @@ pub fn read<T>(
     // A damaged blob often fails first as bad tar: the digest is the better answer.
     match (consumed, produced) {
         (Err(error), Ok(_)) => Err(error),
-        (Err(error), Err(cause)) => Err(if matches!(error.kind, Kind::Broken) || is_mismatch(&cause) { cause } else { error }),
+        (Err(error), Err(cause)) => {
+            Err(if matches!(error.kind, Kind::Broken) || is_mismatch(&cause) { cause } else { error })
+        }
         (Ok(_), Err(error)) => Err(error),
         (Ok(value), Ok((compressed, decompressed, warning))) => {
             let diff_id = diff_id?;
@@ -115,13 +117,18 @@ fn open(blob: &Blob) -> Result<File> {
         .open(&blob.path)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
-                Error::new(Kind::BlobNotFound, format!("blob {} is missing at {}", name(blob), shown())).on(shown())
+                Error::new(Kind::BlobNotFound, format!("blob {} is missing at {}", name(blob), shown()))
+                    .on(shown())
             }
             _ => io_error("open", &blob.path, &error),
         })?;
     let status = file.metadata().map_err(|error| io_error("fstat", &blob.path, &error))?;
     if !status.is_file() {
-        return Err(Error::new(Kind::Image, format!("blob {} at {} is not a regular file", name(blob), shown())).on(shown()));
+        return Err(Error::new(
+            Kind::Image,
+            format!("blob {} at {} is not a regular file", name(blob), shown()),
+        )
+        .on(shown()));
     }
     match blob.size {
         Some(size) if size != status.size() => Err(size_mismatch(blob, status.size())),
@@ -131,8 +138,11 @@ fn open(blob: &Blob) -> Result<File> {
 
 fn size_mismatch(blob: &Blob, found: u64) -> Error {
     let expected = blob.size.unwrap_or(0);
-    Error::new(Kind::SizeMismatch, format!("blob {} has {found} bytes, its descriptor says {expected}", name(blob)))
-        .on(blob.path.to_string_lossy())
+    Error::new(
+        Kind::SizeMismatch,
+        format!("blob {} has {found} bytes, its descriptor says {expected}", name(blob)),
+    )
+    .on(blob.path.to_string_lossy())
 }
 
 /// A failed call of the standard library on `path`.
@@ -160,7 +170,8 @@ fn produce(
     let mut trouble: Option<Error> = None;
     loop {
         stop.check()?;
-        let count = read_full(&mut file, &mut buffer).map_err(|error| io_error("read", &blob.path, &error))?;
+        let count =
+            read_full(&mut file, &mut buffer).map_err(|error| io_error("read", &blob.path, &error))?;
         if count == 0 {
             break;
         }

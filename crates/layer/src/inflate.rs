@@ -88,7 +88,9 @@ impl Inflate {
     /// The last chunk. A stream that stops in its middle is an error.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Arc<Chunk>) -> Result<()>) -> Result<()> {
         match &self.codec {
-            Codec::Gzip(Gzip::Member(_)) => return Err(Error::invalid("the gzip stream of the layer is cut short")),
+            Codec::Gzip(Gzip::Member(_)) => {
+                return Err(Error::invalid("the gzip stream of the layer is cut short"));
+            }
             Codec::Zstd { inside_frame: true, .. } => {
                 return Err(Error::invalid("the zstd stream of the layer is cut short"));
             }
@@ -124,7 +126,11 @@ impl Inflate {
                 *input = &input[read..];
                 match hint {
                     Ok(hint) => *inside_frame = hint != 0,
-                    Err(error) => return Err(Error::invalid(format!("the zstd stream of the layer is damaged: {error}"))),
+                    Err(error) => {
+                        return Err(Error::invalid(format!(
+                            "the zstd stream of the layer is damaged: {error}"
+                        )));
+                    }
                 }
                 Ok(false)
             }
@@ -137,9 +143,9 @@ impl Gzip {
         match self {
             Gzip::Member(stream) => {
                 let before = stream.total_in();
-                let status = stream
-                    .decompress_vec(input, out, FlushDecompress::None)
-                    .map_err(|error| Error::invalid(format!("the gzip stream of the layer is damaged: {error}")))?;
+                let status = stream.decompress_vec(input, out, FlushDecompress::None).map_err(|error| {
+                    Error::invalid(format!("the gzip stream of the layer is damaged: {error}"))
+                })?;
                 let read = usize::try_from(stream.total_in() - before).unwrap_or(input.len());
                 *input = &input[read..];
                 if status == Status::StreamEnd {

@@ -9,7 +9,7 @@ pub mod blob;
 mod chunk;
 pub mod error;
 pub mod hash;
-//HOST pub mod host;
+pub mod host;
 pub mod inflate;
 pub mod limits;
 pub mod passwd;

@@ -43,13 +43,20 @@ pub fn look_up(root: BorrowedFd<'_>, spec: &str) -> Result<User> {
         None => match id(2)? {
             Some(uid) => uid,
             None => {
-                return Err(Error::new(Kind::Image, format!("user {user_part:?} is not in the image's /etc/passwd"))
-                    .hint("choose another user in the options, for example a numeric one"));
+                return Err(Error::new(
+                    Kind::Image,
+                    format!("user {user_part:?} is not in the image's /etc/passwd"),
+                )
+                .hint("choose another user in the options, for example a numeric one"));
             }
         },
     };
     let name = line.as_ref().and_then(|line| line.first()).copied();
-    let home = line.as_ref().and_then(|line| line.get(5)).filter(|home| !home.is_empty()).map(|home| (*home).to_owned());
+    let home = line
+        .as_ref()
+        .and_then(|line| line.get(5))
+        .filter(|home| !home.is_empty())
+        .map(|home| (*home).to_owned());
     let own_gid = id(3)?.unwrap_or(0);
     let groups = read(root, "etc/group")?;
     if let Some(group) = group_part {
@@ -57,8 +64,11 @@ pub fn look_up(root: BorrowedFd<'_>, spec: &str) -> Result<User> {
             Some(gid) => gid,
             None => {
                 let line = groups.lines().map(fields).find(|line| line.first() == Some(&group));
-                let gid = line.as_ref().and_then(|line| line.get(2)).map_or(Ok(None), |field| number(field))?;
-                gid.ok_or_else(|| Error::new(Kind::Image, format!("group {group:?} is not in the image's /etc/group")))?
+                let gid =
+                    line.as_ref().and_then(|line| line.get(2)).map_or(Ok(None), |field| number(field))?;
+                gid.ok_or_else(|| {
+                    Error::new(Kind::Image, format!("group {group:?} is not in the image's /etc/group"))
+                })?
             }
         };
         // An explicit group takes the supplementary ones away.
@@ -66,7 +76,8 @@ pub fn look_up(root: BorrowedFd<'_>, spec: &str) -> Result<User> {
     }
     let mut additional = BTreeSet::new();
     for line in groups.lines().map(fields) {
-        let is_member = line.get(3).is_some_and(|members| members.split(',').any(|member| Some(member) == name));
+        let is_member =
+            line.get(3).is_some_and(|members| members.split(',').any(|member| Some(member) == name));
         if let (true, Some(field)) = (is_member, line.get(2))
             && let Some(gid) = number(field)?
         {
@@ -125,7 +136,8 @@ mod tests {
             "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv:/bin/sh\n77:x:5:5::/:/x\nbig:x:4294967296:0::/:/x\n",
         )
         .unwrap();
-        std::fs::write(path.join("etc/group"), "root:x:0:\nweb:x:44:\nlog:x:9:web,root\nadm:x:4:web\n").unwrap();
+        std::fs::write(path.join("etc/group"), "root:x:0:\nweb:x:44:\nlog:x:9:web,root\nadm:x:4:web\n")
+            .unwrap();
         let fd = rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
         (path, fd)
     }
@@ -133,7 +145,8 @@ mod tests {
     #[test]
     fn the_six_forms_are_looked_up() {
         let (path, fd) = root("forms");
-        let user = |spec: &str| look_up(fd.as_fd(), spec).map(|user| (user.uid, user.gid, user.additional_gids));
+        let user =
+            |spec: &str| look_up(fd.as_fd(), spec).map(|user| (user.uid, user.gid, user.additional_gids));
         assert_eq!(user("").unwrap(), (0, 0, vec![9]));
         assert_eq!(user("web").unwrap(), (33, 44, vec![4, 9]));
         assert_eq!(user("33").unwrap(), (33, 44, vec![4, 9]));

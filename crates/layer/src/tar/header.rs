@@ -91,7 +91,8 @@ impl<'b> Header<'b> {
         }
         let part = |start, name| {
             let number = self.number(start, 8, name)?;
-            u32::try_from(number).map_err(|_| Error::invalid(format!("a tar header has the device number {number}")))
+            u32::try_from(number)
+                .map_err(|_| Error::invalid(format!("a tar header has the device number {number}")))
         };
         Ok((part(329, "devmajor")?, part(337, "devminor")?))
     }

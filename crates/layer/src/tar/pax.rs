@@ -21,7 +21,8 @@ impl Pax {
     /// Adds the records of one header body. Later records win; an empty value takes an earlier one back.
     pub fn parse(&mut self, mut body: &[u8]) -> Result<()> {
         while !body.is_empty() {
-            let (key, value, rest) = record(body).ok_or_else(|| Error::invalid("a PAX header is malformed"))?;
+            let (key, value, rest) =
+                record(body).ok_or_else(|| Error::invalid("a PAX header is malformed"))?;
             self.set(key, value)?;
             body = rest;
         }

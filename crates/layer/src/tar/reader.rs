@@ -188,7 +188,9 @@ impl<'s> Reader<'s> {
             mode: header.mode()?,
             uid: owner(pax.uid.map_or_else(|| header.uid(), Ok)?, "uid")?,
             gid: owner(pax.gid.map_or_else(|| header.gid(), Ok)?, "gid")?,
-            mtime: pax.mtime.map_or_else(|| header.mtime().map(|seconds| Time { seconds, nanoseconds: 0 }), Ok)?,
+            mtime: pax
+                .mtime
+                .map_or_else(|| header.mtime().map(|seconds| Time { seconds, nanoseconds: 0 }), Ok)?,
             stored,
             size,
             map,

@@ -1,8 +1,8 @@
 //! Files with holes: GNU's old header form and the PAX forms 0.0, 0.1 and 1.0.
 
+use super::BLOCK;
 use super::header::Header;
 use super::pax::decimal;
-use super::BLOCK;
 use crate::{Error, Limits, Result};
 
 /// Offsets and lengths of the data, in order.
@@ -137,7 +137,8 @@ pub fn body_map(limits: &Limits, mut next_block: impl FnMut() -> Result<[u8; BLO
             numbers.push(decimal(&line).ok_or_else(|| Error::invalid("a sparse map is malformed"))?);
             line.clear();
             // The first number counts the pairs that follow.
-            let wanted = numbers.first().and_then(|count| count.checked_mul(2)).and_then(|count| count.checked_add(1));
+            let wanted =
+                numbers.first().and_then(|count| count.checked_mul(2)).and_then(|count| count.checked_add(1));
             if wanted == Some(numbers.len() as u64) {
                 return Ok((pairs(&numbers[1..]), taken));
             }

@@ -82,7 +82,10 @@ impl<W: Write> Writer<W> {
         if size > 0 {
             let copied = io::copy(&mut io::Read::take(body, size), &mut self.out)?;
             if copied != size {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file shrank while it was packed"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "a file shrank while it was packed",
+                ));
             }
             self.pad(size)?;
         }

@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::attributes::{
-    Carrier, change_mode_of_handle, change_owner, clear_xattrs, set_xattrs, timestamps,
-};
+use super::attributes::{Carrier, change_mode_of_handle, change_owner, clear_xattrs, set_xattrs, timestamps};
 use super::policy::{Fallback, Policy, Report};
 use super::tree::{Directory, Tree, components};
 use super::whiteout::{self, Marker};
@@ -68,7 +66,11 @@ impl<'r> Applier<'r> {
         for entry in std::mem::take(&mut self.links) {
             if !self.hard_link(&entry)? {
                 let EntryKind::HardLink(target) = &entry.kind else { continue };
-                let message = format!("{}: its hard link target {:?} is missing", display(&entry.path), display(target));
+                let message = format!(
+                    "{}: its hard link target {:?} is missing",
+                    display(&entry.path),
+                    display(target)
+                );
                 return Err(Error::invalid(message).on(display(&entry.path)));
             }
         }
@@ -112,7 +114,8 @@ impl<'r> Applier<'r> {
     /// SECURITY: the root may only ever be a directory (CVE-2021-29136).
     fn root(&mut self, entry: &Entry) -> Result<()> {
         if entry.kind != EntryKind::Directory {
-            return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory").on(display(&entry.path)));
+            return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory")
+                .on(display(&entry.path)));
         }
         let root = self.tree.root();
         self.directory_attributes(root, Vec::new(), entry, true)
@@ -135,12 +138,19 @@ impl<'r> Applier<'r> {
         create().map_err(|errno| creation_error(call, entry, errno))
     }
 
-    fn file(&mut self, parent: &Directory, name: &[u8], entry: &Entry, reader: &mut Reader<'_>) -> Result<()> {
+    fn file(
+        &mut self,
+        parent: &Directory,
+        name: &[u8],
+        entry: &Entry,
+        reader: &mut Reader<'_>,
+    ) -> Result<()> {
         self.report.bytes = self.report.bytes.saturating_add(entry.size);
         Limits::check("bytes", self.report.bytes, self.limits.bytes)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
-        let file = self.replace(parent, name, entry, "openat", || rustix::fs::openat(&parent.fd, name, flags, mode))?;
+        let file = self
+            .replace(parent, name, entry, "openat", || rustix::fs::openat(&parent.fd, name, flags, mode))?;
         self.write(&file, entry, reader)?;
         change_owner(file.as_fd(), Carrier::Open, entry, &self.policy, &mut self.report)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))
@@ -174,7 +184,8 @@ impl<'r> Applier<'r> {
             }
             Ok(())
         })?;
-        rustix::fs::ftruncate(file, entry.size).map_err(|errno| Error::system("ftruncate", &entry.path, errno))
+        rustix::fs::ftruncate(file, entry.size)
+            .map_err(|errno| Error::system("ftruncate", &entry.path, errno))
     }
 
     fn directory(&mut self, parent: &Directory, name: &[u8], parts: &[&[u8]], entry: &Entry) -> Result<()> {
@@ -193,7 +204,13 @@ impl<'r> Applier<'r> {
         self.directory_attributes(directory.as_fd(), parts.join(&b'/'), entry, merged)
     }
 
-    fn directory_attributes(&mut self, fd: BorrowedFd<'_>, path: Vec<u8>, entry: &Entry, merged: bool) -> Result<()> {
+    fn directory_attributes(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        path: Vec<u8>,
+        entry: &Entry,
+        merged: bool,
+    ) -> Result<()> {
         if merged {
             clear_xattrs(fd, &entry.path)?;
         }
@@ -221,13 +238,18 @@ impl<'r> Applier<'r> {
     /// Devices and FIFOs.
     fn special(&mut self, parent: &Directory, name: &[u8], entry: &Entry) -> Result<()> {
         let (kind, what, (major, minor)) = match entry.kind {
-            EntryKind::CharDevice(major, minor) => (FileType::CharacterDevice, "character device", (major, minor)),
+            EntryKind::CharDevice(major, minor) => {
+                (FileType::CharacterDevice, "character device", (major, minor))
+            }
             EntryKind::BlockDevice(major, minor) => (FileType::BlockDevice, "block device", (major, minor)),
             _ => (FileType::Fifo, "FIFO", (0, 0)),
         };
         // The kernel has 12 bits for the major and 20 for the minor number; more would be cut.
         if major >= 1 << 12 || minor >= 1 << 20 {
-            return Err(Error::invalid(format!("{}: device {major}:{minor} is out of range", display(&entry.path))));
+            return Err(Error::invalid(format!(
+                "{}: device {major}:{minor} is out of range",
+                display(&entry.path)
+            )));
         }
         let mode = Mode::from_raw_mode(0o600);
         let device = rustix::fs::makedev(major, minor);
@@ -245,7 +267,9 @@ impl<'r> Applier<'r> {
         };
         match made {
             Ok(()) => {}
-            Err(Errno::PERM) if is_device => return self.without_device(parent, name, entry, what, major, minor),
+            Err(Errno::PERM) if is_device => {
+                return self.without_device(parent, name, entry, what, major, minor);
+            }
             Err(errno) => return Err(creation_error("mknodat", entry, errno)),
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -254,9 +278,13 @@ impl<'r> Applier<'r> {
         change_owner(node.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
         let status = rustix::fs::fstat(&node).map_err(|errno| Error::system("fstat", &entry.path, errno))?;
         if FileType::from_raw_mode(status.st_mode) != kind {
-            return Err(Error::new(Kind::Unsafe, format!("{} was replaced while it was made", display(&entry.path))));
+            return Err(Error::new(
+                Kind::Unsafe,
+                format!("{} was replaced while it was made", display(&entry.path)),
+            ));
         }
-        change_mode_of_handle(node.as_fd(), entry.mode).map_err(|errno| Error::system("chmod", &entry.path, errno))?;
+        change_mode_of_handle(node.as_fd(), entry.mode)
+            .map_err(|errno| Error::system("chmod", &entry.path, errno))?;
         set_xattrs(node.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
         rustix::fs::utimensat(&parent.fd, name, &timestamps(entry.mtime), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| Error::system("utimensat", &entry.path, errno))
@@ -282,9 +310,12 @@ impl<'r> Applier<'r> {
                 Ok(())
             }
             Fallback::Placeholder => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let flags =
+                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let mode = Mode::empty();
-                self.replace(parent, name, entry, "openat", || rustix::fs::openat(&parent.fd, name, flags, mode))?;
+                self.replace(parent, name, entry, "openat", || {
+                    rustix::fs::openat(&parent.fd, name, flags, mode)
+                })?;
                 self.report.skip(&entry.path, "device", format!("{shown} is an empty file"));
                 Ok(())
             }
@@ -297,7 +328,9 @@ impl<'r> Applier<'r> {
         let limits = self.limits;
         let (from, to) = (components(target, &limits)?, components(&entry.path, &limits)?);
         let shown = display(&entry.path);
-        let (Some((from_name, from_parents)), Some((to_name, to_parents))) = (from.split_last(), to.split_last()) else {
+        let (Some((from_name, from_parents)), Some((to_name, to_parents))) =
+            (from.split_last(), to.split_last())
+        else {
             let message = format!("{shown}: a hard link must not name the root directory");
             return Err(Error::new(Kind::Unsafe, message).on(shown));
         };
@@ -345,8 +378,10 @@ impl<'r> Applier<'r> {
             if rustix::fs::fstat(&directory).map_err(|errno| system("fstat", errno))?.st_ino != inode {
                 continue;
             }
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(|errno| system("fchmod", errno))?;
-            rustix::fs::futimens(&directory, &timestamps(mtime)).map_err(|errno| system("futimens", errno))?;
+            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))
+                .map_err(|errno| system("fchmod", errno))?;
+            rustix::fs::futimens(&directory, &timestamps(mtime))
+                .map_err(|errno| system("futimens", errno))?;
         }
         Ok(self.report)
     }

@@ -39,7 +39,13 @@ pub enum Carrier {
 }
 
 /// `fchownat(fd, "", …, AT_EMPTY_PATH)`, or the policy where that is not allowed.
-pub fn change_owner(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy: &Policy, report: &mut Report) -> Result<()> {
+pub fn change_owner(
+    fd: BorrowedFd<'_>,
+    carrier: Carrier,
+    entry: &Entry,
+    policy: &Policy,
+    report: &mut Report,
+) -> Result<()> {
     if !policy.rootless {
         let ids = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));
         match rustix::fs::chownat(fd, "", ids.0, ids.1, AtFlags::EMPTY_PATH) {
@@ -48,7 +54,9 @@ pub fn change_owner(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy:
             Err(Errno::PERM | Errno::INVAL) if policy.owners != Fallback::Error => {}
             Err(errno) => {
                 let error = Error::system("fchownat", &entry.path, errno);
-                return Err(error.hint("an ordinary user cannot give files away; use the option rootless, or owners: 'skip'"));
+                return Err(error.hint(
+                    "an ordinary user cannot give files away; use the option rootless, or owners: 'skip'",
+                ));
             }
         }
     }
@@ -96,10 +104,19 @@ fn is_foreign(name: &[u8]) -> bool {
         || name.starts_with(b"user.overlay.")
 }
 
-pub fn set_xattrs(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy: &Policy, report: &mut Report) -> Result<()> {
+pub fn set_xattrs(
+    fd: BorrowedFd<'_>,
+    carrier: Carrier,
+    entry: &Entry,
+    policy: &Policy,
+    report: &mut Report,
+) -> Result<()> {
     for (name, value) in &entry.xattrs {
         if name.is_empty() || name.contains(&0) {
-            return Err(Error::invalid(format!("{}: an extended attribute has no valid name", display(&entry.path))));
+            return Err(Error::invalid(format!(
+                "{}: an extended attribute has no valid name",
+                display(&entry.path)
+            )));
         }
         if is_foreign(name) {
             report.skip(&entry.path, "xattr", format!("{} is not restored", display(name)));
@@ -107,7 +124,9 @@ pub fn set_xattrs(fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry, policy: &
         }
         let result = match carrier {
             Carrier::Open => rustix::fs::fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()),
-            Carrier::Handle => rustix::fs::setxattr(of_handle(fd), name.as_slice(), value, XattrFlags::empty()),
+            Carrier::Handle => {
+                rustix::fs::setxattr(of_handle(fd), name.as_slice(), value, XattrFlags::empty())
+            }
         };
         match result {
             Ok(()) => {}

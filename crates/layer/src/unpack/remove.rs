@@ -42,7 +42,8 @@ fn remove_level(parent: BorrowedFd<'_>, name: &[u8], depth: usize, move_up: &mut
     for child in children(directory.as_fd(), name)? {
         remove_level(directory.as_fd(), &child, depth + 1, move_up)?;
     }
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).map_err(|errno| Error::system("rmdir", name, errno))
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+        .map_err(|errno| Error::system("rmdir", name, errno))
 }
 
 /// Opens a directory of ours for reading and writing names, whatever mode an image gave it.
@@ -52,9 +53,11 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
     if !rustix::process::geteuid().is_root() {
         let handle = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
             .map_err(|errno| system("openat", errno))?;
-        super::attributes::change_mode_of_handle(handle.as_fd(), 0o700).map_err(|errno| system("chmod", errno))?;
+        super::attributes::change_mode_of_handle(handle.as_fd(), 0o700)
+            .map_err(|errno| system("chmod", errno))?;
     }
-    rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty()).map_err(|errno| system("openat", errno))
+    rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty())
+        .map_err(|errno| system("openat", errno))
 }
 
 /// The names in a directory, without `.` and `..`.

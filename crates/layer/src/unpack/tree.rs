@@ -155,7 +155,8 @@ impl<'r> Tree<'r> {
                         names.clear();
                         here = self.open(b"").map_err(|errno| system("openat2", errno))?;
                     }
-                    let parts = target.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+                    let parts =
+                        target.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
                     rest.extend(parts.rev().map(<[u8]>::to_vec));
                     Limits::check("components in a path", rest.len() as u64, PATH_MAX as u64)?;
                     continue;
@@ -264,7 +265,13 @@ impl<'r> Tree<'r> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let path = if path.is_empty() { b"." } else { path };
         loop {
-            match rustix::fs::openat2(self.root, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            match rustix::fs::openat2(
+                self.root,
+                path,
+                flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+                resolve,
+            ) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 other => return other,
             }
@@ -274,7 +281,8 @@ impl<'r> Tree<'r> {
 
 fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|errno| Error::system("openat", name, errno))
+    rustix::fs::openat(parent, name, flags, Mode::empty())
+        .map_err(|errno| Error::system("openat", name, errno))
 }
 
 fn inode(directory: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {

@@ -21,7 +21,8 @@ pub fn marker<'n>(path: &[&'n [u8]], shown: &[u8]) -> Result<Marker<'n>> {
     if parents.iter().any(|part| part.starts_with(b".wh..wh.")) {
         return Ok(Marker::Ignore);
     }
-    let refused = |what: &str| Err(Error::new(Kind::Unsafe, format!("{}: {what}", display(shown))).on(display(shown)));
+    let refused =
+        |what: &str| Err(Error::new(Kind::Unsafe, format!("{}: {what}", display(shown))).on(display(shown)));
     if parents.iter().any(|part| part.starts_with(PREFIX)) {
         return refused("a directory must not have the name of a whiteout");
     }

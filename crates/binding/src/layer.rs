@@ -1,0 +1,293 @@
+//! Layers for JavaScript: one native thread per operation, a promise for its end, a `LayerJob` to stop it and to look on.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use caisson_layer::blob::Blob;
+use caisson_layer::inflate::Compression;
+use caisson_layer::unpack::{self, Fallback, Policy};
+use caisson_layer::{Error, Kind, Limits, Stop, host, passwd};
+use napi::bindgen_prelude::{Env, Object, ToNapiValue};
+use napi_derive::napi;
+
+use crate::failure::NativeError;
+
+impl From<Error> for NativeError {
+    fn from(error: Error) -> Self {
+        Self {
+            errno: error.errno_name(),
+            code: error.kind.code().to_owned(),
+            message: error.message,
+            phase: Some("unpack".to_owned()),
+            syscall: error.call.map(str::to_owned),
+            path: error.path,
+            hint: error.hint.map(str::to_owned),
+            issues: None,
+        }
+    }
+}
+
+#[napi(object)]
+pub struct LayerBlob {
+    pub path: String,
+    pub digest: Option<String>,
+    pub size: Option<f64>,
+    pub diff_id: Option<String>,
+    /// `none`, `gzip` or `zstd`, as the media type says.
+    pub compression: Option<String>,
+}
+
+#[napi(object)]
+pub struct UnpackRequest {
+    pub layers: Vec<LayerBlob>,
+    pub target: String,
+    pub max_bytes: Option<f64>,
+    pub max_entries: Option<f64>,
+    pub max_depth: Option<f64>,
+    pub max_header_bytes: Option<f64>,
+    pub max_ratio: Option<f64>,
+    /// `error`, `skip` or `placeholder`, each.
+    pub devices: String,
+    pub owners: String,
+    pub xattrs: String,
+    pub rootless: bool,
+}
+
+#[napi(object)]
+pub struct SkippedEntry {
+    pub path: String,
+    pub what: String,
+    pub detail: String,
+}
+
+/// What was done; `failure` alone where it was not.
+#[napi(object)]
+pub struct UnpackOutcome {
+    pub failure: Option<NativeError>,
+    pub entries: f64,
+    pub bytes: f64,
+    pub compressed: f64,
+    pub diff_ids: Vec<String>,
+    pub skipped: Vec<SkippedEntry>,
+    pub skipped_count: f64,
+    pub warnings: Vec<String>,
+}
+
+#[napi(object)]
+pub struct PackHostRequest {
+    pub programs: Vec<String>,
+    pub search: Vec<String>,
+    pub output: String,
+    pub mtime: f64,
+}
+
+#[napi(object)]
+pub struct PackHostOutcome {
+    pub failure: Option<NativeError>,
+    pub digest: String,
+    pub size: f64,
+    pub diff_id: String,
+    pub files: Vec<String>,
+}
+
+#[napi(object)]
+pub struct UserLookup {
+    pub failure: Option<NativeError>,
+    pub uid: u32,
+    pub gid: u32,
+    pub additional_gids: Vec<u32>,
+    pub home: Option<String>,
+}
+
+#[napi(object)]
+pub struct LayerProgress {
+    /// Compressed bytes.
+    pub read: f64,
+    pub entries: f64,
+}
+
+/// One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it.
+#[napi]
+pub struct LayerJob {
+    stop: Stop,
+}
+
+#[napi]
+impl LayerJob {
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "a constructor of JavaScript")]
+    pub fn new() -> Self {
+        Self { stop: Stop::default() }
+    }
+
+    /// Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind.
+    #[napi(catch_unwind)]
+    pub fn stop(&self) {
+        self.stop.stop();
+    }
+
+    #[napi(catch_unwind)]
+    pub fn progress(&self) -> LayerProgress {
+        let (read, entries) = self.stop.progress();
+        LayerProgress { read: read as f64, entries: entries as f64 }
+    }
+
+    #[napi(ts_return_type = "Promise<UnpackOutcome>", catch_unwind)]
+    pub fn unpack<'env>(&self, env: &'env Env, request: UnpackRequest) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let report = unpack_request(request).and_then(|request| unpack::unpack(&request, &stop));
+            unpack_outcome(report)
+        })
+    }
+
+    #[napi(ts_return_type = "Promise<PackHostOutcome>", catch_unwind)]
+    pub fn pack_host<'env>(&self, env: &'env Env, request: PackHostRequest) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let request = host::Request {
+                programs: request.programs,
+                search: request.search.into_iter().map(PathBuf::from).collect(),
+                output: PathBuf::from(request.output),
+                mtime: request.mtime as i64,
+            };
+            match host::pack(&request, &stop) {
+                Ok(packed) => PackHostOutcome {
+                    failure: None,
+                    digest: packed.digest,
+                    size: packed.size as f64,
+                    diff_id: packed.diff_id,
+                    files: packed.files,
+                },
+                Err(error) => PackHostOutcome {
+                    failure: Some(error.into()),
+                    digest: String::new(),
+                    size: 0.0,
+                    diff_id: String::new(),
+                    files: Vec::new(),
+                },
+            }
+        })
+    }
+
+    /// Removes a directory with all it holds; links are not followed. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn remove<'env>(&self, env: &'env Env, path: String) -> napi::Result<Object<'env>> {
+        on_thread(env, move || unpack::remove_directory(Path::new(&path)).err().map(NativeError::from))
+    }
+}
+
+/// Looks `spec` (the `User` of an image) up in the passwd and group files below `root`, links kept inside.
+#[napi(catch_unwind)]
+pub fn look_up_user(root: String, spec: String) -> UserLookup {
+    match open_root(&root).and_then(|root| passwd::look_up(root.as_fd(), &spec)) {
+        Ok(user) => UserLookup {
+            failure: None,
+            uid: user.uid,
+            gid: user.gid,
+            additional_gids: user.additional_gids,
+            home: user.home,
+        },
+        Err(error) => UserLookup {
+            failure: Some(error.into()),
+            uid: 0,
+            gid: 0,
+            additional_gids: Vec::new(),
+            home: None,
+        },
+    }
+}
+
+fn open_root(path: &str) -> Result<std::fs::File, Error> {
+    std::fs::File::open(path).map_err(|error| {
+        let errno = error.raw_os_error().map_or("unknown error".to_owned(), caisson_sys::errno_name);
+        Error::new(Kind::System, format!("open({path:?}): {errno}")).on(path)
+    })
+}
+
+/// Runs `work` on a thread of its own and resolves the promise with what it returns.
+fn on_thread<'env, T>(env: &'env Env, work: impl FnOnce() -> T + Send + 'static) -> napi::Result<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+{
+    let (deferred, promise) = env.create_deferred()?;
+    let spawned = std::thread::Builder::new().name("caisson-layer".to_owned()).spawn(move || {
+        let value = work();
+        deferred.resolve(move |_| Ok(value));
+    });
+    spawned.map_err(|error| napi::Error::from_reason(format!("no thread for the layer: {error}")))?;
+    Ok(promise)
+}
+
+fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
+    let default = Limits::default();
+    let limit = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
+    let layers = request.layers.into_iter().map(|layer| {
+        let compression = layer.compression.as_deref().map(|name| match name {
+            "gzip" => Ok(Compression::Gzip),
+            "zstd" => Ok(Compression::Zstd),
+            "none" => Ok(Compression::None),
+            other => Err(Error::new(Kind::Option, format!("compression {other:?} is unknown"))),
+        });
+        Ok(Blob {
+            path: PathBuf::from(layer.path),
+            digest: layer.digest,
+            size: layer.size.map(|size| size as u64),
+            diff_id: layer.diff_id,
+            compression: compression.transpose()?,
+        })
+    });
+    Ok(unpack::Request {
+        layers: layers.collect::<Result<_, Error>>()?,
+        target: PathBuf::from(request.target),
+        limits: Limits {
+            bytes: limit(request.max_bytes, default.bytes),
+            entries: limit(request.max_entries, default.entries),
+            depth: limit(request.max_depth, default.depth as u64) as usize,
+            header_bytes: limit(request.max_header_bytes, default.header_bytes),
+            ratio: limit(request.max_ratio, default.ratio),
+        },
+        policy: Policy {
+            devices: fallback(&request.devices)?,
+            owners: fallback(&request.owners)?,
+            xattrs: fallback(&request.xattrs)?,
+            rootless: request.rootless,
+        },
+    })
+}
+
+fn fallback(name: &str) -> Result<Fallback, Error> {
+    match name {
+        "error" => Ok(Fallback::Error),
+        "skip" => Ok(Fallback::Skip),
+        "placeholder" => Ok(Fallback::Placeholder),
+        other => Err(Error::new(
+            Kind::Option,
+            format!("policy {other:?} is unknown; use error, skip or placeholder"),
+        )),
+    }
+}
+
+fn unpack_outcome(report: Result<unpack::Report, Error>) -> UnpackOutcome {
+    let (report, failure) = match report {
+        Ok(report) => (report, None),
+        Err(error) => (unpack::Report::default(), Some(error.into())),
+    };
+    let skipped = report.skipped.into_iter();
+    UnpackOutcome {
+        failure,
+        entries: report.entries as f64,
+        bytes: report.bytes as f64,
+        compressed: report.compressed as f64,
+        diff_ids: report.diff_ids,
+        skipped: skipped
+            .map(|skipped| SkippedEntry {
+                path: skipped.path,
+                what: skipped.what.to_owned(),
+                detail: skipped.detail,
+            })
+            .collect(),
+        skipped_count: report.skipped_count as f64,
+        warnings: report.warnings,
+    }
+}

@@ -1,0 +1,102 @@
+/** The configuration that `runc spec` writes: what a container gets where nobody says otherwise. */
+import type { RuntimeSpec } from '../spec/index.ts'
+
+export interface DefaultSpecOptions {
+  /** For an ordinary user: one id mapped, the host's network and /sys, no limits. */
+  rootless?: boolean
+}
+
+const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
+
+/** A fresh copy, its keys in runc's order: `caisson spec` prints it as it is. */
+export function defaultSpec({ rootless = false }: DefaultSpecOptions = {}): RuntimeSpec {
+  const namespaces = rootless
+    ? ['pid', 'ipc', 'uts', 'mount', 'user', 'cgroup']
+    : ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup']
+  const spec = {
+    ociVersion: '1.2.0',
+    process: {
+      terminal: true,
+      user: { uid: 0, gid: 0 },
+      args: ['sh'],
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'],
+      cwd: '/',
+      // SECURITY: nothing inheritable and nothing ambient: an unprivileged program must not gain by exec what the
+      // container was given (CVE-2022-24769).
+      capabilities: {
+        bounding: [...CAPABILITIES],
+        effective: [...CAPABILITIES],
+        permitted: [...CAPABILITIES],
+      },
+      rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1024, soft: 1024 }],
+      noNewPrivileges: true,
+    },
+    root: { path: 'rootfs', readonly: true },
+    hostname: 'caisson',
+    mounts: mounts(rootless),
+    linux: {
+      ...(rootless
+        ? {
+            uidMappings: [{ containerID: 0, hostID: process.geteuid?.() ?? 0, size: 1 }],
+            gidMappings: [{ containerID: 0, hostID: process.getegid?.() ?? 0, size: 1 }],
+          }
+        : { resources: { devices: [{ allow: false, access: 'rwm' }] } }),
+      namespaces: namespaces.map((type) => ({ type })),
+      maskedPaths: [
+        '/proc/acpi',
+        '/proc/asound',
+        '/proc/kcore',
+        '/proc/keys',
+        '/proc/latency_stats',
+        '/proc/timer_list',
+        '/proc/timer_stats',
+        '/proc/sched_debug',
+        '/sys/firmware',
+        '/proc/scsi',
+      ],
+      readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+    },
+  }
+  return spec as RuntimeSpec
+}
+
+function mounts(rootless: boolean): object[] {
+  const devpts = ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620']
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc' },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: rootless ? devpts : [...devpts, 'gid=5'], // group 5 is not mapped where one id is
+    },
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
+    },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    rootless
+      ? // A new sysfs needs a network namespace of one's own.
+        {
+          destination: '/sys',
+          type: 'none',
+          source: '/sys',
+          options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'],
+        }
+      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+    },
+  ]
+}

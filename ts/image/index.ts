@@ -1,0 +1,10 @@
+/** Images: open, verify, unpack, make from the host. */
+export { defaultSpec, type DefaultSpecOptions } from './default-spec.ts'
+export type { FromHostOptions } from './from-host.ts'
+export { Image, type OpenImageOptions } from './image.ts'
+export { Layout } from './layout.ts'
+export type { ImageLimits } from './limits.ts'
+export type { Platform } from './platform.ts'
+export { parseReference, type ImageReference } from './reference.ts'
+export type { RuntimeConfigOptions } from './runtime-config.ts'
+export type { SkippedEntry, UnpackOptions, UnpackPolicy, UnpackProgress, UnpackResult } from './unpack.ts'

@@ -1,0 +1,213 @@
+/** An OCI image layout on disk: `oci-layout`, `index.json`, `blobs/ALGORITHM/ENCODED`. */
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import type { Descriptor, ImageIndex } from '../spec/index.ts'
+import { parseIndex } from './document.ts'
+import { MAX_DOCUMENT_BYTES } from './limits.ts'
+import { MEDIA_TYPE } from './media-type.ts'
+
+const VERSION = '1.0.0'
+export const REF_NAME = 'org.opencontainers.image.ref.name'
+
+/**
+ * A layout directory. Nothing is cached: other processes may add images at any time.
+ *
+ * @example
+ * ```ts
+ * const layout = await Layout.open('./images')
+ * for (const { annotations } of (await layout.index()).manifests) console.log(annotations)
+ * ```
+ */
+export class Layout {
+  /** Absolute. */
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  /** Throws `ERR_IMAGE_NOT_FOUND` where there is no layout, `ERR_INVALID_IMAGE` for one of another version. */
+  static async open(path: string): Promise<Layout> {
+    const absolute = resolve(path)
+    const file = join(absolute, 'oci-layout')
+    const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
+      throw new CaissonError(
+        'ERR_IMAGE_NOT_FOUND',
+        `${absolute} is not an OCI layout: it has no oci-layout file`,
+        {
+          path: absolute,
+          phase: 'resolve',
+          cause,
+        },
+      )
+    })
+    if (layoutVersion(text) !== VERSION) {
+      throw new CaissonError('ERR_INVALID_IMAGE', `${file}: imageLayoutVersion must be ${VERSION}`, {
+        path: file,
+        phase: 'resolve',
+      })
+    }
+    return new Layout(absolute)
+  }
+
+  /** Makes an empty layout, or opens the one that is there. */
+  static async create(path: string): Promise<Layout> {
+    const absolute = resolve(path)
+    await mkdir(join(absolute, 'blobs', 'sha256'), { recursive: true })
+    const layout = new Layout(absolute)
+    if (!(await exists(join(absolute, 'index.json')))) {
+      await layout.replaceIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
+    }
+    if (await exists(join(absolute, 'oci-layout'))) return Layout.open(absolute)
+    // Last, as it is what makes the directory a layout.
+    await replaceFile(join(absolute, 'oci-layout'), `${JSON.stringify({ imageLayoutVersion: VERSION })}\n`)
+    return layout
+  }
+
+  /** The top index. Throws `ERR_INVALID_IMAGE`. */
+  async index(): Promise<ImageIndex> {
+    const file = join(this.path, 'index.json')
+    const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause
+      throw new CaissonError('ERR_INVALID_IMAGE', `${this.path} has no index.json`, { path: file, cause })
+    })
+    return parseIndex(text, file)
+  }
+
+  /** Where a blob is, whether there or not. The digest was checked by whoever parsed it. */
+  blobPath(digest: string): string {
+    const [algorithm, encoded, ...rest] = digest.split(':')
+    // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
+    if (
+      !algorithm ||
+      !encoded ||
+      rest.length > 0 ||
+      !/^[a-z0-9]+$/.test(algorithm) ||
+      !/^[a-f0-9]+$/.test(encoded)
+    ) {
+      throw new CaissonError('ERR_INVALID_IMAGE', `${JSON.stringify(digest)} is not a digest`)
+    }
+    return join(this.path, 'blobs', algorithm, encoded)
+  }
+
+  /** A document, its size and digest verified. */
+  async readBlob({ digest, size }: Descriptor): Promise<string> {
+    const path = this.blobPath(digest)
+    if (size > MAX_DOCUMENT_BYTES) {
+      throw new CaissonError(
+        'ERR_LIMIT_EXCEEDED',
+        `document ${digest} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`,
+        {
+          path,
+        },
+      )
+    }
+    const bytes = await readLimited(path, size).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause
+      throw new CaissonError('ERR_BLOB_NOT_FOUND', `blob ${digest} is missing at ${path}`, { path, cause })
+    })
+    if (bytes.length !== size) {
+      const found = bytes.length > size ? `more than ${size}` : bytes.length
+      throw new CaissonError(
+        'ERR_SIZE_MISMATCH',
+        `blob ${digest} has ${found} bytes, its descriptor says ${size}`,
+        {
+          path,
+        },
+      )
+    }
+    const algorithm = digest.slice(0, digest.indexOf(':'))
+    const found = `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`
+    if (found !== digest) {
+      throw new CaissonError('ERR_DIGEST_MISMATCH', `blob ${digest} has the digest ${found}`, { path })
+    }
+    return bytes.toString('utf8')
+  }
+
+  /** Stores a document under its digest and describes it. */
+  async writeBlob(text: string, mediaType: string): Promise<Descriptor> {
+    const bytes = Buffer.from(text)
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+    const path = this.blobPath(digest)
+    if (!(await exists(path))) await replaceFile(path, bytes)
+    return { mediaType, digest, size: bytes.length }
+  }
+
+  /** A name for a blob in the making, in the directory where it will stay. */
+  temporaryBlobPath(): string {
+    const directory = join(this.path, 'blobs', 'sha256')
+    mkdirSync(directory, { recursive: true })
+    return join(directory, `.caisson-${randomUUID()}`)
+  }
+
+  /** Gives `tag` to an image, taking it from any other. */
+  async tag(descriptor: Descriptor, tag: string): Promise<void> {
+    const index = await this.index()
+    const others = index.manifests.filter(({ annotations }) => annotations?.[REF_NAME] !== tag)
+    const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
+    await this.replaceIndex({ ...index, manifests: [...others, entry] })
+  }
+
+  private async replaceIndex(index: ImageIndex): Promise<void> {
+    await replaceFile(join(this.path, 'index.json'), `${JSON.stringify(index, null, 2)}\n`)
+  }
+}
+
+function layoutVersion(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
+  } catch {
+    return undefined // no JSON is no version either
+  }
+}
+
+async function readDocument(path: string): Promise<string> {
+  const { size } = await stat(path)
+  if (size > MAX_DOCUMENT_BYTES) {
+    throw new CaissonError(
+      'ERR_LIMIT_EXCEEDED',
+      `${path} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`,
+      { path },
+    )
+  }
+  return readFile(path, 'utf8')
+}
+
+/** At most one byte more than `size`, so that a longer file shows. */
+async function readLimited(path: string, size: number): Promise<Buffer> {
+  const file = await open(path, 'r')
+  try {
+    const buffer = Buffer.alloc(size + 1)
+    let filled = 0
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, filled)
+      filled += bytesRead
+      if (bytesRead === 0 || filled === buffer.length) return buffer.subarray(0, filled)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Old or new, never half: written beside and renamed. */
+async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = join(dirname(path), `.caisson-${randomUUID()}`)
+  try {
+    await writeFile(temporary, content, { flag: 'wx', flush: true } as { flag: string })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}

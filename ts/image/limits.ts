@@ -1,0 +1,21 @@
+/** How much an image may ask for. Generous for real images, small against a bomb. */
+
+/** Every limit has a default; exceeding one is `ERR_LIMIT_EXCEEDED`. */
+export interface ImageLimits {
+  /** Bytes of files in all layers, holes included; 64 GiB. */
+  bytes?: number
+  /** Archive entries in all layers; 4,000,000. */
+  entries?: number
+  /** Components of one path; 512. */
+  depth?: number
+  /** Bytes of the extended headers of one entry; 1 MiB. */
+  headerBytes?: number
+  /** Decompressed per compressed bytes of a layer, after its first 64 MiB; 500. */
+  ratio?: number
+}
+
+/** Bytes of one JSON document (registries take 4 MiB). */
+export const MAX_DOCUMENT_BYTES: number = 4 << 20
+/** How deep indexes may be nested, and how many may be read for one image. */
+export const MAX_INDEX_DEPTH = 4
+export const MAX_INDEXES = 64

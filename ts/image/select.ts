@@ -1,0 +1,122 @@
+/** From a name to one manifest: tags, nested indexes, platforms. */
+import { CaissonError } from '../errors.ts'
+import type { Descriptor } from '../spec/index.ts'
+import { parseIndex } from './document.ts'
+import { REF_NAME, type Layout } from './layout.ts'
+import { MAX_INDEX_DEPTH, MAX_INDEXES } from './limits.ts'
+import { isIndexType, isManifestType } from './media-type.ts'
+import { formatPlatform, platformRank, type Platform } from './platform.ts'
+
+export interface Wanted {
+  tag?: string | undefined
+  digest?: string | undefined
+  platform: Platform
+}
+
+/** The descriptor of the manifest that fits best. Throws `ERR_IMAGE_NOT_FOUND`. */
+export async function selectManifest(layout: Layout, wanted: Wanted): Promise<Descriptor> {
+  const { manifests } = await layout.index()
+  const entries = manifests.filter(
+    ({ annotations, digest }) =>
+      (wanted.tag === undefined || annotations?.[REF_NAME] === wanted.tag) &&
+      (wanted.digest === undefined || digest === wanted.digest),
+  )
+  if (entries.length === 0 && wanted.digest === undefined) throw notFound(layout, wanted, manifests)
+  if (wanted.tag === undefined && wanted.digest === undefined) refuseChoice(layout, entries)
+  // A digest may name an image inside a nested index.
+  const search = new Search(layout, entries.length > 0 ? undefined : wanted.digest)
+  await search.visit(entries.length > 0 ? entries : manifests, 0)
+  const best = search.found
+    .map((descriptor) => ({ descriptor, rank: rank(descriptor, wanted) }))
+    .filter((candidate) => candidate.rank > 0)
+    .reduce<{ descriptor: Descriptor; rank: number } | undefined>(
+      (best, candidate) => (best && best.rank >= candidate.rank ? best : candidate), // the first wins a tie
+      undefined,
+    )
+  if (best) return best.descriptor
+  if (search.found.length === 0) throw notFound(layout, wanted, manifests)
+  const offered = search.found
+    .map(({ platform }) => (platform ? formatPlatform(platform) : 'unknown'))
+    .join(', ')
+  throw new CaissonError(
+    'ERR_IMAGE_NOT_FOUND',
+    `${describe(layout, wanted)} has no image for ${formatPlatform(wanted.platform)}; it has ${offered}`,
+    { path: layout.path, phase: 'resolve', hint: 'choose one with the option platform' },
+  )
+}
+
+class Search {
+  readonly found: Descriptor[] = []
+  readonly #layout: Layout
+  readonly #digest: string | undefined
+  readonly #visited = new Set<string>()
+
+  constructor(layout: Layout, digest: string | undefined) {
+    this.#layout = layout
+    this.#digest = digest
+  }
+
+  /** Collects manifests in order; attestations of BuildKit are no images. */
+  async visit(entries: readonly Descriptor[], depth: number): Promise<void> {
+    for (const entry of entries) {
+      if (isManifestType(entry.mediaType)) {
+        if (!isAttestation(entry) && (this.#digest ?? entry.digest) === entry.digest) this.found.push(entry)
+      } else if (isIndexType(entry.mediaType) && !this.#visited.has(entry.digest)) {
+        this.#visited.add(entry.digest)
+        if (depth >= MAX_INDEX_DEPTH || this.#visited.size > MAX_INDEXES) {
+          throw new CaissonError(
+            'ERR_LIMIT_EXCEEDED',
+            `${this.#layout.path}: its indexes are nested too deep`,
+            {
+              path: this.#layout.path,
+            },
+          )
+        }
+        const text = await this.#layout.readBlob(entry)
+        const { manifests } = parseIndex(text, `index ${entry.digest}`, entry.mediaType)
+        await this.visit(manifests, depth + 1)
+      }
+    }
+  }
+}
+
+function isAttestation({ annotations, platform }: Descriptor): boolean {
+  return (
+    annotations?.['vnd.docker.reference.type'] === 'attestation-manifest' ||
+    (platform?.os === 'unknown' && platform.architecture === 'unknown')
+  )
+}
+
+/** An entry without a platform is taken when nothing else fits; its configuration is looked at later. */
+function rank({ platform, digest }: Descriptor, wanted: Wanted): number {
+  if (digest === wanted.digest) return Number.MAX_SAFE_INTEGER // asked for by name
+  return platform ? platformRank(platform, wanted.platform) : 0.5
+}
+
+/** Without a name, a layout with one image is clear enough, one with several tags is not. */
+function refuseChoice(layout: Layout, entries: readonly Descriptor[]): void {
+  const tags = new Set(entries.map(({ annotations }) => annotations?.[REF_NAME]))
+  if (tags.size <= 1) return
+  throw new CaissonError(
+    'ERR_IMAGE_NOT_FOUND',
+    `${layout.path} has several images (${list(entries)}): say which, as in oci:${layout.path}:TAG`,
+    { path: layout.path, phase: 'resolve' },
+  )
+}
+
+function notFound(layout: Layout, wanted: Wanted, manifests: readonly Descriptor[]): CaissonError {
+  const known = manifests.length === 0 ? 'it is empty' : `it has ${list(manifests)}`
+  return new CaissonError('ERR_IMAGE_NOT_FOUND', `${describe(layout, wanted)} does not exist; ${known}`, {
+    path: layout.path,
+    phase: 'resolve',
+  })
+}
+
+function describe(layout: Layout, { tag, digest }: Wanted): string {
+  return `image oci:${layout.path}${digest === undefined ? '' : `@${digest}`}${tag === undefined ? '' : `:${tag}`}`
+}
+
+function list(manifests: readonly Descriptor[]): string {
+  const names = manifests.map(({ annotations, digest }) => annotations?.[REF_NAME] ?? digest)
+  return [...new Set(names)].slice(0, 20).join(', ')
+}

@@ -1,0 +1,153 @@
+/** Unpacking: verified layers to a directory, and a bundle around it. */
+import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import {
+  lookUpUser,
+  removeTree,
+  unpackLayers,
+  type LayerBlob,
+  type LayerProgress,
+  type SkippedEntry,
+} from '../native/layer.ts'
+import type { ImageConfig } from '../spec/index.ts'
+import type { ImageLimits } from './limits.ts'
+import { toRuntimeConfig, type RuntimeConfigOptions } from './runtime-config.ts'
+
+/** What to do where the process lacks the right: fail, leave it out, or leave a trace. */
+export type UnpackPolicy = 'error' | 'skip' | 'placeholder'
+
+export interface UnpackOptions {
+  /** Unpack as an ordinary user would: every file belongs to the caller. Default: true unless root. */
+  rootless?: boolean | undefined
+  /** Device nodes. `placeholder` is an empty file of mode 0. Default: `error` as root, `skip` rootless. */
+  devices?: UnpackPolicy | undefined
+  /** Owners. `placeholder` records them in `user.rootlesscontainers`. Default: `error` as root, `skip` rootless. */
+  owners?: UnpackPolicy | undefined
+  /** Extended attributes that cannot be set. Default: `skip`. */
+  xattrs?: 'error' | 'skip' | undefined
+  limits?: ImageLimits | undefined
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: UnpackProgress) => void) | undefined
+}
+
+export interface UnpackProgress extends LayerProgress {
+  /** Compressed bytes of all layers. */
+  total: number
+}
+
+export type { SkippedEntry } from '../native/layer.ts'
+
+/** What was done, and what could not be done as the image asks. */
+export interface UnpackResult {
+  /** Absolute path of the root file system. */
+  rootfs: string
+  /** Archive entries applied. */
+  entries: number
+  /** Bytes of all files, holes included. */
+  bytes: number
+  /** Bytes read from blobs. */
+  compressed: number
+  /** The first thousand things that were changed or left out. */
+  skipped: SkippedEntry[]
+  /** How many there were. */
+  skippedCount: number
+  warnings: string[]
+}
+
+/** Unpacks to `directory`, which must not exist or be empty. It appears complete or not at all. */
+export async function unpackRootfs(
+  layers: LayerBlob[],
+  directory: string,
+  options: UnpackOptions,
+): Promise<UnpackResult> {
+  const rootfs = resolve(directory)
+  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const fallback = rootless ? 'skip' : 'error'
+  const { bytes, entries, depth, headerBytes, ratio } = checkedLimits(options.limits ?? {})
+  const { onProgress } = options
+  const total = layers.reduce((sum, { size }) => sum + (size ?? 0), 0)
+  const outcome = await unpackLayers(
+    {
+      layers,
+      target: rootfs,
+      rootless,
+      devices: options.devices ?? fallback,
+      owners: options.owners ?? fallback,
+      xattrs: options.xattrs ?? 'skip',
+      ...(bytes === undefined ? {} : { maxBytes: bytes }),
+      ...(entries === undefined ? {} : { maxEntries: entries }),
+      ...(depth === undefined ? {} : { maxDepth: depth }),
+      ...(headerBytes === undefined ? {} : { maxHeaderBytes: headerBytes }),
+      ...(ratio === undefined ? {} : { maxRatio: ratio }),
+    },
+    {
+      signal: options.signal,
+      onProgress: onProgress && ((progress) => onProgress({ ...progress, total })),
+    },
+  )
+  return {
+    rootfs,
+    entries: outcome.entries,
+    bytes: outcome.bytes,
+    compressed: outcome.compressed,
+    skipped: outcome.skipped,
+    skippedCount: outcome.skippedCount,
+    warnings: outcome.warnings,
+  }
+}
+
+/** Makes `directory` a bundle: `rootfs` and `config.json`. What was made is removed again on failure. */
+export async function unpackBundle(
+  layers: LayerBlob[],
+  config: ImageConfig,
+  directory: string,
+  options: UnpackOptions & RuntimeConfigOptions,
+): Promise<UnpackResult> {
+  const bundle = resolve(directory)
+  // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
+  const isNew = (await mkdir(bundle, { recursive: true, mode: 0o700 })) !== undefined
+  if (!isNew) await refuseContent(bundle)
+  const rootfs = join(bundle, 'rootfs')
+  let unpacked = false
+  try {
+    const result = await unpackRootfs(layers, rootfs, options)
+    unpacked = true
+    const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+    const spec = toRuntimeConfig(config, { ...options, rootless }, (user) => lookUpUser(rootfs, user))
+    await writeFile(join(bundle, 'config.json'), `${JSON.stringify(spec, null, 2)}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+    })
+    return result
+  } catch (error) {
+    if (unpacked) await removeTree(rootfs)
+    if (isNew) await rmdir(bundle).catch(() => undefined) // somebody put a file there: not ours to remove
+    throw error
+  }
+}
+
+async function refuseContent(bundle: string): Promise<void> {
+  if (!(await stat(bundle)).isDirectory() || (await readdir(bundle)).length > 0) {
+    throw new CaissonError('ERR_EXISTS', `${bundle} exists and is not an empty directory`, {
+      path: bundle,
+      phase: 'unpack',
+      hint: 'remove it first, or unpack to another place',
+    })
+  }
+}
+
+function checkedLimits(limits: ImageLimits): ImageLimits {
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+      throw new CaissonError(
+        'ERR_INVALID_OPTION',
+        `limits.${name} must be a positive whole number, not ${value}`,
+        {
+          phase: 'validate',
+        },
+      )
+    }
+  }
+  return limits
+}

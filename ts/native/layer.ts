@@ -1,0 +1,85 @@
+/** Layers: coarse native operations, each on a native thread of its own; an AbortSignal stops them. */
+import type { CaissonError } from '../errors.ts'
+import { addon } from './addon.ts'
+import type { LayerJob, PackHostOutcome, PackHostRequest, UnpackOutcome, UnpackRequest } from './binding.d.ts'
+import { errorFrom } from './failure.ts'
+
+export type { LayerBlob, PackHostRequest, SkippedEntry, UnpackRequest } from './binding.d.ts'
+
+/** Where an operation stands. */
+export interface LayerProgress {
+  /** Compressed bytes read so far. */
+  read: number
+  /** Archive entries applied so far. */
+  entries: number
+}
+
+/** How to watch and stop an operation. */
+export interface LayerOperation {
+  signal?: AbortSignal | undefined
+  /** Called about ten times a second while the operation runs, and once at its end. */
+  onProgress?: ((progress: LayerProgress) => void) | undefined
+}
+
+export interface UserIds {
+  uid: number
+  gid: number
+  additionalGids: number[]
+  /** Home directory in the image's passwd file, where it has one. */
+  home: string | undefined
+}
+
+const PROGRESS_INTERVAL = 100 // milliseconds
+
+/** Verifies and unpacks layers into `request.target`, or leaves nothing behind. */
+export async function unpackLayers(
+  request: UnpackRequest,
+  operation: LayerOperation = {},
+): Promise<Omit<UnpackOutcome, 'failure'>> {
+  return perform(operation, (job) => job.unpack(request))
+}
+
+/** Packs programs of this host and the libraries they need into one gzip layer at `request.output`. */
+export async function packHostLayer(
+  request: PackHostRequest,
+  operation: LayerOperation = {},
+): Promise<Omit<PackHostOutcome, 'failure'>> {
+  return perform(operation, (job) => job.packHost(request))
+}
+
+/** Removes a directory with all it holds, however deep; links are not followed. */
+export async function removeTree(path: string): Promise<void> {
+  const failure = await new (addon().LayerJob)().remove(path)
+  if (failure) throw errorFrom(failure)
+}
+
+/** Who `spec` (the `User` of an image) is below `root`; links stay inside. Throws `ERR_INVALID_IMAGE`. */
+export function lookUpUser(root: string, spec: string): UserIds {
+  const { failure, uid, gid, additionalGids, home } = addon().lookUpUser(root, spec)
+  if (failure) throw errorFrom(failure)
+  return { uid, gid, additionalGids, home }
+}
+
+async function perform<T extends { failure?: Parameters<typeof errorFrom>[0] }>(
+  { signal, onProgress }: LayerOperation,
+  start: (job: LayerJob) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const job = new (addon().LayerJob)()
+  const stop = (): void => job.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  const timer = onProgress && setInterval(() => onProgress(job.progress()), PROGRESS_INTERVAL)
+  try {
+    const outcome = await start(job)
+    if (!outcome.failure) {
+      onProgress?.(job.progress())
+      return outcome
+    }
+    // The signal's own reason, as everywhere in Node.
+    if (outcome.failure.code === 'ERR_ABORTED') signal?.throwIfAborted()
+    throw errorFrom(outcome.failure) satisfies CaissonError
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', stop)
+  }
+}
