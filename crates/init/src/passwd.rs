@@ -15,7 +15,7 @@ pub fn home(root: BorrowedFd<'_>, uid: u32) -> String {
 
 /// SECURITY: the image may have put anything there: only a regular file is opened, and it is read to a limit.
 fn read(root: BorrowedFd<'_>) -> Option<String> {
-    let found = resolve::open_in_root(root, "/etc/passwd", O_PATH).ok()?;
+    let found = resolve::find_in_root(root, "/etc/passwd", O_PATH).ok()??;
     if file::status(found.as_fd()).ok()?.kind != Kind::RegularFile {
         return None;
     }

@@ -19,30 +19,32 @@ const MAX_RETRIES: usize = 128;
 /// Longest path the kernel takes, and with it the bound of our own walk.
 const PATH_MAX: usize = libc::PATH_MAX as usize;
 
-fn openat2(
+fn open_flags(flags: i32) -> OFlags {
+    let flags = OFlags::from_bits_retain(flags as u32) | OFlags::CLOEXEC;
+    // O_NOCTTY is EINVAL beside O_PATH, unlike with open(2).
+    if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NOCTTY }
+}
+
+fn raw_openat2(
     dir: BorrowedFd<'_>,
     path: &str,
-    flags: i32,
+    flags: OFlags,
     resolve: ResolveFlags,
-    retries: usize,
-) -> Result<OwnedFd> {
-    let mut oflags = OFlags::from_bits_retain(flags as u32) | OFlags::CLOEXEC;
-    if !oflags.contains(OFlags::PATH) {
-        oflags |= OFlags::NOCTTY; // EINVAL beside O_PATH, unlike with open(2)
-    }
+) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat2(dir, path, flags, Mode::empty(), resolve)
+}
+
+fn openat2(dir: BorrowedFd<'_>, path: &str, flags: i32, resolve: ResolveFlags) -> Result<OwnedFd> {
+    let flags = open_flags(flags);
     let mut attempt = 0;
     loop {
-        match rustix::fs::openat2(dir, path, oflags, Mode::empty(), resolve) {
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if attempt < retries => attempt += 1,
+        match raw_openat2(dir, path, flags, resolve) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if attempt < MAX_RETRIES => attempt += 1,
             other => {
                 return other
                     .or_error("openat2", || {
-                        format!(
-                            "{}, {path:?}, {{flags={:#o}, resolve={:#x}}}",
-                            describe(dir),
-                            oflags.bits(),
-                            resolve.bits()
-                        )
+                        let (flags, resolve) = (flags.bits(), resolve.bits());
+                        format!("{}, {path:?}, {{flags={flags:#o}, resolve={resolve:#x}}}", describe(dir))
                     })
                     .map_err(|error| error.on(path));
             }
@@ -53,13 +55,23 @@ fn openat2(
 /// Opens `path` below `root`: links are followed, but as if `root` were `/`, and never a magic link of procfs.
 /// `flags` are O_*; O_CLOEXEC is added, and O_NOCTTY where it matters. Linux 5.6.
 pub fn open_in_root(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<OwnedFd> {
-    openat2(root, nonempty(path), flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS, MAX_RETRIES)
+    openat2(root, nonempty(path), flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+}
+
+/// The same for a path that may be missing: `None` for ENOENT and ENOTDIR.
+pub fn find_in_root(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<Option<OwnedFd>> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    match raw_openat2(root, nonempty(path), open_flags(flags), resolve) {
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
+        Err(_) => open_in_root(root, path, flags).map(Some), // again, for the error or for a rename that got in the way
+        Ok(fd) => Ok(Some(fd)),
+    }
 }
 
 /// The same, but any link on the way is ELOOP.
 pub fn open_in_root_plain(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-    openat2(root, nonempty(path), flags, resolve, MAX_RETRIES)
+    openat2(root, nonempty(path), flags, resolve)
 }
 
 /// Opens `path` below `dir` without any link, mount point or `..` that leaves it: for files of a procfs that we trust.
@@ -69,7 +81,7 @@ pub fn open_beneath(dir: BorrowedFd<'_>, path: &str, flags: i32) -> Result<Owned
         | ResolveFlags::NO_XDEV
         | ResolveFlags::NO_MAGICLINKS
         | ResolveFlags::NO_SYMLINKS;
-    openat2(dir, path, flags, resolve, MAX_RETRIES)
+    openat2(dir, path, flags, resolve)
 }
 
 fn nonempty(path: &str) -> &str {
@@ -78,28 +90,70 @@ fn nonempty(path: &str) -> &str {
 
 /// Opens the directory `path` below `root` (O_PATH), making what is missing with `mode`.
 pub fn make_directories(root: BorrowedFd<'_>, path: &str, mode: u32) -> Result<OwnedFd> {
-    match open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY) {
-        Err(error) if error.errno() == libc::ENOENT => Walk::new(root, path)?.run(Leaf::Directory, mode),
-        other => other,
+    match find_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY)? {
+        Some(found) => Ok(found),
+        None => make(root, path, Leaf::Directory, mode),
     }
 }
 
 /// Opens whatever is at `path` below `root` (O_PATH), or makes an empty file there, with the directories above it (0755).
 pub fn make_file(root: BorrowedFd<'_>, path: &str, mode: u32) -> Result<OwnedFd> {
-    match open_in_root(root, path, libc::O_PATH) {
-        Err(error) if error.errno() == libc::ENOENT => Walk::new(root, path)?.run(Leaf::File, mode),
-        other => other,
+    match find_in_root(root, path, libc::O_PATH)? {
+        Some(found) => Ok(found),
+        None => make(root, path, Leaf::File, mode),
     }
+}
+
+/// Makes what is missing. Most often that is only the last name.
+fn make(root: BorrowedFd<'_>, path: &str, leaf: Leaf, mode: u32) -> Result<OwnedFd> {
+    if let Some((parent, name)) = split(path)
+        && let Some(parent) = find_in_root(root, parent, libc::O_PATH | libc::O_DIRECTORY)?
+    {
+        let made = open_or_make(parent.as_fd(), name, leaf, mode)?;
+        let kind = file::status(made.as_fd())?.kind;
+        if kind == Kind::Directory || leaf == Leaf::File && kind != Kind::Symlink {
+            return Ok(made);
+        }
+    }
+    Walk::new(root, path)?.run(leaf, mode)
+}
+
+/// Parent and last name, where that is a plain name.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let trimmed = path.trim_end_matches('/');
+    let (parent, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
+    if matches!(name, "" | "." | "..") { None } else { Some((nonempty(parent), name)) }
+}
+
+fn open_or_make(dir: BorrowedFd<'_>, name: &str, leaf: Leaf, mode: u32) -> Result<OwnedFd> {
+    for _ in 0..MAX_RETRIES {
+        let made = match leaf {
+            Leaf::File => {
+                let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+                file::open_at(dir, name, flags, mode).map(drop)
+            }
+            Leaf::Directory => file::make_directory(dir, name, mode),
+        };
+        match made {
+            Err(error) if error.errno() != libc::EEXIST => return Err(error),
+            _ => {}
+        }
+        match file::open_at(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0) {
+            // Somebody took it away again.
+            Err(error) if error.errno() == libc::ENOENT => {}
+            other => return other,
+        }
+    }
+    Err(Error::new("openat", format!("{}, {name:?}", describe(dir)), libc::EAGAIN).on(name))
 }
 
 /// The directory of `path` below `root` (made with 0755 where missing) and the last name, which is not looked at.
 pub fn make_parent<'p>(root: BorrowedFd<'_>, path: &'p str) -> Result<(OwnedFd, &'p str)> {
-    let trimmed = path.trim_end_matches('/');
-    let (parent, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
-    if matches!(name, "" | "." | "..") {
-        return Err(Error::new("openat2", format!("{}, {path:?}", describe(root)), libc::EINVAL).on(path));
-    }
-    Ok((make_directories(root, nonempty(parent), 0o755)?, name))
+    let Some((parent, name)) = split(path) else {
+        let arguments = format!("{}, {path:?}", describe(root));
+        return Err(Error::new("openat2", arguments, libc::EINVAL).on(path));
+    };
+    Ok((make_directories(root, parent, 0o755)?, name))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,40 +199,28 @@ impl<'r> Walk<'r> {
                 self.reopen()?;
                 continue;
             }
-            let as_file = leaf == Leaf::File && self.rest.is_empty();
-            let found = self.open_or_make(&name, as_file, mode)?;
+            let leaf = if self.rest.is_empty() { leaf } else { Leaf::Directory };
+            let found = self.step(&name, leaf, mode)?;
             match file::status(found.as_fd())?.kind {
                 Kind::Symlink => self.follow(found.as_fd())?,
                 Kind::Directory => {
                     self.here = found;
                     self.names.push(name);
                 }
-                _ if as_file => return Ok(found),
+                _ if leaf == Leaf::File => return Ok(found),
                 _ => return Err(self.failure(libc::ENOTDIR)),
             }
         }
         Ok(self.here)
     }
 
-    fn open_or_make(&self, name: &str, as_file: bool, mode: u32) -> Result<OwnedFd> {
-        for _ in 0..MAX_RETRIES {
-            match file::open_at(self.here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW, 0) {
-                Err(error) if error.errno() == libc::ENOENT => {}
-                other => return other,
+    fn step(&self, name: &str, leaf: Leaf, mode: u32) -> Result<OwnedFd> {
+        match file::open_at(self.here.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW, 0) {
+            Err(error) if error.errno() == libc::ENOENT => {
+                open_or_make(self.here.as_fd(), name, leaf, mode).map_err(|error| error.on(&self.path))
             }
-            let made = if as_file {
-                let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
-                file::open_at(self.here.as_fd(), name, flags, mode).map(drop)
-            } else {
-                file::make_directory(self.here.as_fd(), name, mode)
-            };
-            match made {
-                // Somebody else made it, or a link appeared: look again.
-                Err(error) if error.errno() != libc::EEXIST => return Err(error.on(&self.path)),
-                _ => {}
-            }
+            other => other,
         }
-        Err(self.failure(libc::EAGAIN))
     }
 
     fn follow(&mut self, link: BorrowedFd<'_>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Device nodes, and links in `/dev`.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_plan::{Device, DeviceKind};
 use caisson_sys::file::{self, Kind, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, Status};
@@ -10,13 +10,40 @@ use super::Setup;
 use super::place::{self, Path, Spot};
 use crate::failure::{Problem, Result};
 
-pub fn make(setup: &Setup<'_>, device: &Device) -> Result<()> {
-    let (parent, name) = resolve::make_parent(setup.root()?, &device.inside)?;
-    if device.bind {
-        bind_node(setup, device, parent.as_fd(), name)
-    } else {
-        make_node(device, parent.as_fd(), name)
+/// The directory of the last device or link: most often the next one is in it too. Forgotten by every operation that may
+/// change what a path means.
+#[derive(Debug, Default)]
+pub struct LastDirectory {
+    path: String,
+    fd: Option<OwnedFd>,
+}
+
+impl LastDirectory {
+    /// The directory of `path`, made where it is missing, and the last name.
+    fn of<'s, 'p>(&'s mut self, root: BorrowedFd<'_>, path: &'p str) -> Result<(BorrowedFd<'s>, &'p str)> {
+        let known = path.rsplit_once('/').filter(|(directory, name)| {
+            self.fd.is_some() && *directory == self.path && !matches!(*name, "" | "." | "..")
+        });
+        let name = match known {
+            Some((_, name)) => name,
+            None => {
+                let (fd, name) = resolve::make_parent(root, path)?;
+                path.strip_suffix(name).unwrap_or_default().trim_end_matches('/').clone_into(&mut self.path);
+                self.fd = Some(fd);
+                name
+            }
+        };
+        match &self.fd {
+            Some(fd) => Ok((fd.as_fd(), name)),
+            None => Err(Problem::refused("ERR_SYSCALL", "no directory").on(path)),
+        }
     }
+}
+
+pub fn make(setup: &Setup<'_>, device: &Device) -> Result<()> {
+    let mut last = setup.last_directory.borrow_mut();
+    let (parent, name) = last.of(setup.root()?, &device.inside)?;
+    if device.bind { bind_node(setup, device, parent, name) } else { make_node(device, parent, name) }
 }
 
 fn kind(device: &Device) -> Kind {
@@ -83,7 +110,7 @@ fn bind_node(setup: &Setup<'_>, device: &Device, parent: BorrowedFd<'_>, name: &
 }
 
 /// An empty file to bind a node on; whatever has the name already will do, but a link is not followed.
-pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<std::os::fd::OwnedFd> {
+pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     match file::open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666) {
         Err(error) if error.errno() == errno::EEXIST => {}
         other => drop(other?),
@@ -99,17 +126,18 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<std::os::fd::Ow
 
 /// A link; what the image has there goes.
 pub fn link(setup: &Setup<'_>, inside: &str, target: &str) -> Result<()> {
-    let (parent, name) = resolve::make_parent(setup.root()?, inside)?;
-    match file::make_symlink(target, parent.as_fd(), name) {
+    let mut last = setup.last_directory.borrow_mut();
+    let (parent, name) = last.of(setup.root()?, inside)?;
+    match file::make_symlink(target, parent, name) {
         Err(error) if error.errno() == errno::EEXIST => {}
         other => return Ok(other?),
     }
-    if file::read_link(parent.as_fd(), name).is_ok_and(|there| there == target) {
+    if file::read_link(parent, name).is_ok_and(|there| there == target) {
         return Ok(());
     }
-    match file::remove(parent.as_fd(), name, false) {
-        Err(error) if error.errno() == errno::EISDIR => file::remove(parent.as_fd(), name, true)?,
+    match file::remove(parent, name, false) {
+        Err(error) if error.errno() == errno::EISDIR => file::remove(parent, name, true)?,
         other => other?,
     }
-    Ok(file::make_symlink(target, parent.as_fd(), name)?)
+    Ok(file::make_symlink(target, parent, name)?)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_sys::file::{self, Kind, O_NOFOLLOW, O_PATH};
 use caisson_sys::mount::flag;
-use caisson_sys::{errno, resolve};
+use caisson_sys::resolve;
 
 use super::Setup;
 use super::filesystem::Filesystem;
@@ -48,10 +48,7 @@ pub fn make_readonly(setup: &Setup<'_>, inside: &str) -> Result<()> {
 }
 
 fn find(setup: &Setup<'_>, inside: &str) -> Result<Option<OwnedFd>> {
-    match resolve::open_in_root(setup.root()?, inside, O_PATH) {
-        Err(error) if matches!(error.errno(), errno::ENOENT | errno::ENOTDIR) => Ok(None),
-        other => Ok(Some(other?)),
-    }
+    Ok(resolve::find_in_root(setup.root()?, inside, O_PATH)?)
 }
 
 /// SECURITY: CVE-2025-31133: a `/dev/null` that an image or another container swapped for something else would be bound,

@@ -37,6 +37,7 @@ pub struct Setup<'p> {
     /// The container's root, from [`Operation::OpenRoot`] on.
     root: Option<OwnedFd>,
     masks: mask::Masks,
+    last_directory: RefCell<device::LastDirectory>,
     /// Mounts that become read-only when nothing is made below them any more.
     late_readonly: RefCell<Vec<OwnedFd>>,
     /// The newer mount calls are missing here.
@@ -62,6 +63,7 @@ impl<'p> Setup<'p> {
             sources,
             root: None,
             masks,
+            last_directory: RefCell::default(),
             late_readonly: RefCell::default(),
             classic: Cell::new(false),
             console: None,
@@ -71,6 +73,9 @@ impl<'p> Setup<'p> {
 
     pub fn run(&mut self) -> Result<()> {
         for operation in &self.plan.setup {
+            if !matches!(operation, Operation::Device(_) | Operation::Symlink { .. }) {
+                self.last_directory.take();
+            }
             self.execute(operation).map_err(|problem| problem.about(&subject::of(operation)))?;
             if matches!(operation, Operation::PivotRoot { .. }) {
                 self.write_before_readonly()?;

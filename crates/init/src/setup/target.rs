@@ -56,25 +56,30 @@ pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_pr
 fn find(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool) -> Result<Target> {
     let root = setup.root()?;
     let flags = if shape == Shape::Directory { O_PATH | O_DIRECTORY } else { O_PATH };
-    let open = if plain { resolve::open_in_root_plain } else { resolve::open_in_root };
-    match open(root, inside, flags) {
-        Ok(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
-            Err(Problem::refused("ERR_SYSCALL", "the source is a file, the mount point a directory")
-                .on(inside))
+    let found =
+        if plain { find_plain(setup, inside, flags)? } else { resolve::find_in_root(root, inside, flags)? };
+    match found {
+        Some(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
+            let reason = "the source is a file, the mount point a directory";
+            Err(Problem::refused("ERR_SYSCALL", reason).on(inside))
         }
-        Ok(fd) => Ok(Target { fd, existed: true }),
-        Err(error) if error.errno() == errno::ENOENT => {
-            let fd = match shape {
-                Shape::Directory => resolve::make_directories(root, inside, 0o755)?,
-                Shape::File => resolve::make_file(root, inside, 0o755)?,
-            };
+        Some(fd) => Ok(Target { fd, existed: true }),
+        None => {
+            let make = if shape == Shape::Directory { resolve::make_directories } else { resolve::make_file };
+            let fd = make(root, inside, 0o755).map_err(|error| error.on(inside))?;
             Ok(Target { fd, existed: false })
         }
-        // SECURITY: CVE-2023-27561, CVE-2025-54867: an image with a link at /proc or /sys.
-        Err(error) if plain && matches!(error.errno(), errno::ELOOP | errno::ENOTDIR) => {
-            Err(Problem::from(error)
-                .message(format!("{inside:?} must be mounted on ordinary directory"))
-                .on(inside))
+    }
+}
+
+/// SECURITY: CVE-2023-27561, CVE-2025-54867: an image with a link at `/proc` or `/sys`.
+fn find_plain(setup: &Setup<'_>, inside: &str, flags: i32) -> Result<Option<OwnedFd>> {
+    match resolve::open_in_root_plain(setup.root()?, inside, flags) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(error) if error.errno() == errno::ENOENT => Ok(None),
+        Err(error) if matches!(error.errno(), errno::ELOOP | errno::ENOTDIR) => {
+            let reason = format!("{inside:?} must be mounted on ordinary directory");
+            Err(Problem::from(error).message(reason).on(inside))
         }
         Err(error) => Err(error.on(inside).into()),
     }
