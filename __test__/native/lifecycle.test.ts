@@ -1,10 +1,20 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
 import { makeBundle } from './bundle.ts'
-import { create, exitOf, failureOf, remains, requestFor, runToEnd, textOf, until } from './container.ts'
+import {
+  create,
+  exitOf,
+  failureOf,
+  isAlive,
+  remains,
+  requestFor,
+  runToEnd,
+  textOf,
+  until,
+} from './container.ts'
 
 const engine = new Engine()
 const status = (root: string, id: string): unknown => addon().containerStatus(root, id)
@@ -148,6 +158,86 @@ test('many containers at once', async (t) => {
     requests.flatMap((request) => remains(made.root, request.id)),
     [],
   )
+})
+
+test('a container with runtime hooks stops for them, and goes on when told', async (t) => {
+  const made = makeBundle(t, ['sh', '-c', 'exit 6'])
+  made.config['hooks'] = { createRuntime: [{ path: '/bin/true' }] }
+  made.save()
+  const request = requestFor(made)
+  const waiting = await create(t, engine, request)
+  t.true(waiting.hooks)
+  t.is(status(made.root, request.id), 'creating')
+  t.is(waiting.stdout, undefined, 'the pipes come with the second answer')
+  const created = await engine.proceed(request.id, waiting.handle)
+  t.false(created.hooks)
+  t.is(created.pid, waiting.pid)
+  t.is(status(made.root, request.id), 'created')
+  await engine.start(made.root, request.id)
+  t.is((await exitOf(engine, created.handle)).exitCode, 6)
+})
+
+test('a container that dies while its hooks run says so when it is told to go on', async (t) => {
+  const made = makeBundle(t)
+  made.config['hooks'] = { prestart: [{ path: '/bin/true' }] }
+  made.save()
+  const request = requestFor(made)
+  const waiting = await create(t, engine, request)
+  process.kill(waiting.pid, 'SIGKILL')
+  await until(() => remains(made.root, request.id).length === 0)
+  const error = await failureOf(t, engine.proceed(request.id, waiting.handle))
+  t.regex(error.message, /^container init was killed by signal 9/)
+})
+
+test('a released container runs on, and is collected when it ends', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  const request = requestFor(made, { stdio: [-1, -1, -1] })
+  const created = await create(t, engine, request)
+  await engine.start(made.root, request.id)
+  engine.release(created.handle)
+  t.true(isAlive(created.pid))
+  addon().signalContainer(made.root, request.id, 9, false)
+  await until(() => !existsSync(`/proc/${String(created.pid)}`)) // no zombie stays
+  t.is(status(made.root, request.id), 'stopped')
+  await engine.destroy({ root: made.root, id: request.id, force: false })
+  t.deepEqual(remains(made.root, request.id), [])
+})
+
+test('two who destroy at once: one does it, the other is told that it is gone', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  const request = requestFor(made, { stdio: [-1, -1, -1] })
+  await create(t, engine, request)
+  const other = new Engine()
+  const target = { root: made.root, id: request.id, force: true }
+  const results = await Promise.allSettled([engine.destroy(target), other.destroy(target)])
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  )
+  t.true(failures.length <= 1)
+  for (const failure of failures) t.like(failure, { code: 'ERR_NOT_FOUND' })
+  t.deepEqual(remains(made.root, request.id), [])
+})
+
+test('a frozen container is paused, and SIGKILL and destroy end it all the same', async (t) => {
+  const made = makeBundle(t, ['sleep', '1000'])
+  for (const end of ['kill', 'destroy']) {
+    const request = requestFor(made, { stdio: [-1, -1, -1] })
+    const created = await create(t, engine, request)
+    await engine.start(made.root, request.id)
+    const freezer = remains(made.root, request.id).find((path) => existsSync(join(path, 'freezer.state')))
+    const unified = remains(made.root, request.id).find((path) => existsSync(join(path, 'cgroup.freeze')))
+    if (freezer) writeFileSync(join(freezer, 'freezer.state'), 'FROZEN')
+    else if (unified) writeFileSync(join(unified, 'cgroup.freeze'), '1')
+    else {
+      t.log('SKIPPED: no freezer here')
+      t.pass()
+      return
+    }
+    await until(() => status(made.root, request.id) === 'paused')
+    if (end === 'kill') t.is(addon().signalContainer(made.root, request.id, 9, false), true)
+    else await engine.destroy({ root: made.root, id: request.id, force: true })
+    t.is((await exitOf(engine, created.handle)).signal, 9)
+  }
 })
 
 test('a plan is a dry run', (t) => {

@@ -26,6 +26,8 @@ pub struct Container {
     /// The request that waits for the next stage.
     pub token: Option<Token>,
     pub attached: bool,
+    /// Nobody wants to hear of it any more.
+    pub released: bool,
     pub streams: [Option<OwnedFd>; 3],
     pub console: Option<OwnedFd>,
     pub console_socket: Option<String>,
@@ -54,10 +56,8 @@ impl Container {
     /// Ends every process of it, at once.
     pub fn kill(&self) {
         if let Some(cgroup) = &self.cgroup {
-            // A container without a pid namespace has processes that survive its first one.
-            if !self.state.pid_namespace {
-                let _ = cgroup.kill_all();
-            }
+            // Without a pid namespace processes survive the first one; a frozen process dies only when it is thawed.
+            let _ = cgroup.kill_all();
         }
         let _ = pidfd::send_signal(&*self.pidfd, 9);
     }

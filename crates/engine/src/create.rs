@@ -55,6 +55,7 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
         stage: Stage::Setup,
         token: Some(token),
         attached: request.attached,
+        released: false,
         streams,
         console: None,
         console_socket: request.console_socket.clone(),
@@ -82,7 +83,10 @@ pub(crate) fn proceed(shared: &Arc<Shared>, token: Token, handle: Handle) {
             container.token = Some(token);
             container.control.as_ref().map_or(Ok(()), prepare::send_proceed)
         }
-        _ => Err(Failure::new("ERR_INVALID_STATE", "hook", "the container does not wait for hooks")),
+        Some(_) => Err(Failure::new("ERR_INVALID_STATE", "hook", "the container does not wait for hooks")),
+        None => Err(registry.failed_at_hooks.remove(&handle).unwrap_or_else(|| {
+            Failure::new("ERR_INVALID_STATE", "hook", "the container was deleted while its hooks ran")
+        })),
     };
     drop(registry);
     if let Err(failure) = outcome {

@@ -8,6 +8,20 @@ use crate::failure::Failure;
 pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32) -> Failure {
     let failure = Failure::syscall("spawn", "cannot create the container's first process", error);
     let errno = rustix::io::Errno::from_raw_os_error(error.errno());
+    match (error.call(), errno) {
+        ("memfd_create", rustix::io::Errno::ACCESS) => {
+            return failure.hint(
+                "this host forbids executable memory files, which the helper runs from: sysctl -w vm.memfd_noexec=1",
+            );
+        }
+        ("open", rustix::io::Errno::NOENT)
+            if error.path().is_some_and(|path| path.ends_with("caisson-init")) =>
+        {
+            return Failure { code: "ERR_HELPER_MISSING".into(), ..failure }
+                .hint("reinstall the platform package, or in a checkout run: npm run build");
+        }
+        _ => {}
+    }
     if !error.call().starts_with("clone")
         || !matches!(errno, rustix::io::Errno::PERM | rustix::io::Errno::NOSPC | rustix::io::Errno::ACCESS)
     {

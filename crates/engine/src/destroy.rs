@@ -26,6 +26,8 @@ pub(crate) fn destroy(shared: &Arc<Shared>, token: Token, request: &DestroyReque
 
 fn try_destroy(shared: &Shared, request: &DestroyRequest) -> Result<()> {
     let directory = StateDirectory::open(&request.root, &request.id)?;
+    // One at a time, also among processes: a second one must not kill what got the same id in between.
+    let _lock = directory.lock(&request.id)?;
     let own = take_own(shared, &request.root, &request.id, request.force)?;
     if let Some(container) = own {
         return remove_own(shared, container);

@@ -74,6 +74,8 @@ pub(crate) struct Registry {
     pub containers: HashMap<Handle, Container>,
     pub starts: HashMap<u64, StartConnection>,
     pub watched: HashMap<Handle, Watched>,
+    /// Why containers ended while runtime hooks ran for them: the answer of their `proceed`.
+    pub failed_at_hooks: HashMap<Handle, Failure>,
     /// Requests that have no answer yet.
     pub pending: usize,
 }
@@ -188,13 +190,13 @@ impl Engine {
         token
     }
 
-    /// Forgets a container without touching it. A detached one runs on; its exit is no longer reported.
+    /// Forgets a container without touching it: its exit is no longer reported, but it is still our child and collected.
     pub fn release(&self, handle: Handle) {
         let mut registry = self.shared.registry();
-        if let Some(container) = registry.containers.remove(&handle) {
-            let _ = self.shared.poller.remove(&*container.pidfd);
-            if let Some(control) = &container.control {
-                let _ = self.shared.poller.remove(control);
+        if let Some(container) = registry.containers.get_mut(&handle) {
+            container.released = true;
+            if container.stage == Stage::Ended {
+                registry.containers.remove(&handle);
             }
         }
         if let Some(watched) = registry.watched.remove(&handle) {

@@ -8,6 +8,7 @@ use caisson_plan::protocol::{self, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{descriptor, pidfd, poll, socket};
 
+use crate::denied;
 use crate::failure::{Failure, Result};
 use crate::program::Program;
 
@@ -43,7 +44,7 @@ impl Guard {
                     cgroup: None,
                 })
             })
-            .map_err(failed)?;
+            .map_err(|e| denied::clone_failure(&e, false, 0))?;
         Ok(Self { socket: ours, process: spawned.pidfd })
     }
 

@@ -178,6 +178,10 @@ fn exited(shared: &Arc<Shared>, handle: Handle) {
     };
     let _ = shared.poller.remove(&*container.pidfd);
     let stage = std::mem::replace(&mut container.stage, Stage::Ended);
+    if container.released && stage == Stage::Created {
+        containers.remove(&handle);
+        return;
+    }
     let oom_killed = exit.is_some_and(|exit| container.oom_killed(exit));
     if stage == Stage::Created {
         drop(registry);
@@ -186,6 +190,9 @@ fn exited(shared: &Arc<Shared>, handle: Handle) {
         return;
     }
     drop(registry);
+    if stage == Stage::Hooks {
+        shared.registry().failed_at_hooks.insert(handle, died(exit, oom_killed));
+    }
     if stage != Stage::Ended {
         shared.post(Job::Abandon(handle, Box::new(died(exit, oom_killed))), shared);
     }

@@ -33,8 +33,8 @@ pub(crate) fn start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) {
 fn try_start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
     let socket = socket::connect(&directory.fd, START_SOCKET).map_err(|_| not_created(root, id))?;
-    let bytes =
-        protocol::encode(&StartRequest::Start).map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
+    let bytes = protocol::encode(&StartRequest::Start)
+        .map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
     socket::send(&socket, &bytes, &[])
         .map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
     let serial = shared.next_serial();

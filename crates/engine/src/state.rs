@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use caisson_sys::lock;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
@@ -114,6 +115,17 @@ impl StateDirectory {
             .open(&path)
             .map_err(|e| Failure::io("prepare", "cannot open the state directory", &path, &e))?;
         Ok(Self { path, fd: fd.into() })
+    }
+
+    /// Held until the result is dropped. `ERR_NOT_FOUND` when the directory was removed meanwhile.
+    pub fn lock(&self, id: &str) -> Result<OwnedFd> {
+        let copy = self.fd.try_clone().map_err(|e| Failure::io("delete", "cannot lock", &self.path, &e))?;
+        let lock =
+            lock::exclusive(copy).map_err(|e| Failure::syscall("delete", "cannot lock the state", &e))?;
+        match rustix::fs::fstat(&lock) {
+            Ok(status) if status.st_nlink > 0 => Ok(lock),
+            _ => Err(not_found(id)),
+        }
     }
 
     pub fn write_config(&self, bytes: &[u8]) -> Result<()> {

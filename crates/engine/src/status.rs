@@ -92,8 +92,9 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
     // COMPAT(runc): engines read this sentence as "it is gone already".
     let gone = || Failure::new("ERR_INVALID_STATE", "kill", "container not running");
     let process = process(&state)?.ok_or_else(gone)?;
-    if number == 9 && !state.pid_namespace {
-        // Nobody else ends the other processes of a container that shares its pid namespace.
+    if number == 9 && (!state.pid_namespace || cgroup.is_frozen()) {
+        // Nobody else ends the other processes of a container that shares its pid namespace; and what is frozen dies
+        // only when it is thawed.
         let _ = cgroup.kill_all();
     }
     match pidfd::send_signal(&process, number) {
