@@ -27,6 +27,8 @@ export interface LifetimeOptions {
 export interface CreateOptions extends LifetimeOptions, SpecOptions {
   /** Directory with config.json. */
   bundle?: string | undefined
+  /** Configuration file in place of config.json of the bundle. */
+  config?: string | undefined
   /** Directory that becomes `/`; the rest is runc's default configuration. */
   rootfs?: string | undefined
   /** `'oci:dir[:tag]'` or an opened image; unpacked into a private directory that is removed with the container. */

@@ -54,14 +54,14 @@ export async function createContainer(
   return container
 }
 
-function sourceOf({ bundle, rootfs, image }: CreateOptions): Source {
+function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
   const given = [bundle, rootfs, image].filter((source) => source !== undefined)
   if (given.length !== 1) {
     throw new SpecError('ERR_INVALID_OPTION', 'options', [
       { path: '', message: 'exactly one of bundle, rootfs and image says what the container is made from' },
     ])
   }
-  if (bundle !== undefined) return { bundle }
+  if (bundle !== undefined) return { bundle, config }
   return rootfs === undefined ? image! : { rootfs }
 }
 

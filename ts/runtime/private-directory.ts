@@ -1,6 +1,5 @@
 /** Directories that live as long as one container: unpacked images, generated bundles. */
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { chmod, lstat, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive, thisProcess } from './owner.ts'
@@ -11,26 +10,6 @@ const NAME = /^caisson-run-(\d+)-(\d+)-/
 export function makePrivateDirectory(): string {
   const { pid, startTime } = thisProcess()
   return mkdtempSync(join(tmpdir(), `caisson-run-${pid}-${startTime}-`))
-}
-
-/** Removes a tree without following symbolic links, also where its directories deny their owner. */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EACCES' && code !== 'EPERM') throw error
-    await openUp(path)
-    await rm(path, { recursive: true, force: true })
-  }
-}
-
-async function openUp(directory: string): Promise<void> {
-  if (!(await lstat(directory)).isDirectory()) return
-  await chmod(directory, 0o700)
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openUp(join(directory, entry.name))
-  }
 }
 
 /** Removes what processes that were killed have left. */

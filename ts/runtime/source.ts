@@ -3,16 +3,18 @@ import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
+import { removeTree } from '../native/layer.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
-import { defaultSpec } from './default-spec.ts'
-import { makePrivateDirectory, removeTree } from './private-directory.ts'
+import { defaultSpec } from '../image/default-spec.ts'
+import { makePrivateDirectory } from './private-directory.ts'
 import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
  * reference (`'oci:dir[:tag]'`) or opened, which is unpacked into a private directory for this container.
  */
-export type Source = { bundle: string } | { rootfs: string } | Image | (string & {})
+export type Source =
+  { bundle: string; config?: string | undefined } | { rootfs: string } | Image | (string & {})
 
 export interface Resolved {
   /** Absolute. */
@@ -32,16 +34,16 @@ export async function resolveSource(
   signal?: AbortSignal,
 ): Promise<Resolved> {
   if (typeof source === 'object' && source !== null && 'bundle' in source)
-    return fromBundle(source.bundle, options)
+    return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
     return fromRootfs(source.rootfs, options)
   return fromImage(source, options, signal)
 }
 
-async function fromBundle(path: string, options: SpecOptions): Promise<Resolved> {
+async function fromBundle(path: string, options: SpecOptions, config?: string): Promise<Resolved> {
   const bundle = resolve(path)
-  if (!changesSpec(options)) return { bundle, config: undefined, dispose: nothing }
-  const file = join(bundle, 'config.json')
+  if (config === undefined && !changesSpec(options)) return { bundle, config: undefined, dispose: nothing }
+  const file = config === undefined ? join(bundle, 'config.json') : resolve(config)
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -57,6 +59,7 @@ async function fromBundle(path: string, options: SpecOptions): Promise<Resolved>
       cause,
     })
   }
+  if (!changesSpec(options)) return { bundle, config: text, dispose: nothing }
   // Loaded on first use: a configuration that nobody changes is read by the native side alone.
   const { formatRuntimeSpec, parseRuntimeSpec } = await import('../spec/index.ts')
   return {

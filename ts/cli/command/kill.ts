@@ -1,0 +1,31 @@
+import { CaissonError } from '../../index.ts'
+import { on, type Command } from '../command.ts'
+
+export const kill: Command = {
+  name: 'kill',
+  usage: "kill sends the specified signal (default: SIGTERM) to the container's init process",
+  argsUsage: '<container-id> [signal]',
+  description: 'The signal is a name with or without SIG, or a number.',
+  flags: [
+    {
+      name: 'all',
+      aliases: ['a'],
+      type: 'switch',
+      usage: 'send the signal to all processes inside the container',
+    },
+  ],
+  min: 1,
+  max: 2,
+  run: async ({ context, flags, args }) => {
+    const container = await context.runtime.get(args[0]!)
+    const all = on(flags, 'all')
+    try {
+      await container.kill(args[1] ?? 'SIGTERM', { all })
+    } catch (error) {
+      // COMPAT(runc): with --all there is nothing wrong about nobody being left.
+      const gone = error instanceof CaissonError && error.code === 'ERR_INVALID_STATE'
+      if (!all || !gone) throw error
+    }
+    return 0
+  },
+}

@@ -1,0 +1,64 @@
+import { constants } from 'node:os'
+import type { ContainerExit } from '../../index.ts'
+import { engine } from '../../native/engine.ts'
+import type { Container } from '../../runtime/container.ts'
+import { signalNumber } from '../../runtime/signal.ts'
+import { on, type Command } from '../command.ts'
+import { containerFromFlags } from '../container-from-flags.ts'
+import { createFlags } from '../create-flags.ts'
+
+/** Not ours to hand on: the kernel's own, or about this process. */
+const KEPT = new Set(['SIGKILL', 'SIGSTOP', 'SIGCHLD', 'SIGPIPE', 'SIGURG', 'SIGWINCH', 'SIGPROF', 'SIGSEGV'])
+const FAULTS = new Set(['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGSYS', 'SIGSTKFLT'])
+
+export const run: Command = {
+  name: 'run',
+  usage: 'create and run a container',
+  argsUsage: '<container-id>',
+  description: `Makes a container, begins its program, waits for its end and removes the container. The exit status is
+the program's, or 128 and the signal's number.`,
+  flags: [
+    ...createFlags,
+    { name: 'detach', aliases: ['d'], type: 'switch', usage: "detach from the container's process" },
+    { name: 'keep', type: 'switch', usage: 'do not delete the container after it exits' },
+  ],
+  min: 1,
+  max: 1,
+  failurePrefix: true,
+  run: async (invocation) => {
+    const detached = on(invocation.flags, 'detach')
+    // A container that is to be kept must not go with this process.
+    const keep = on(invocation.flags, 'keep')
+    const { container } = await containerFromFlags(invocation, detached)
+    const stopForwarding = detached ? () => {} : forwardSignals(container)
+    try {
+      const terminal = container.takeConsole()
+      await container.start()
+      if (detached) return 0
+      if (terminal !== undefined) await engine().proxyTerminal(container.id, terminal, container.handle)
+      const exit = await container.wait()
+      if (!keep) await container.delete({ force: true })
+      return statusOf(exit)
+    } catch (error) {
+      await container[Symbol.asyncDispose]()
+      throw error
+    } finally {
+      stopForwarding()
+    }
+  },
+}
+
+function forwardSignals(container: Container): () => void {
+  const forward = (name: NodeJS.Signals): void => void container.kill(name).catch(() => {}) // it has just ended
+  const names = Object.keys(constants.signals).filter(
+    (name) => !KEPT.has(name) && !FAULTS.has(name),
+  ) as NodeJS.Signals[]
+  for (const name of names) process.on(name, forward)
+  return () => {
+    for (const name of names) process.off(name, forward)
+  }
+}
+
+function statusOf({ exitCode, signal }: ContainerExit): number {
+  return exitCode ?? (signal === null ? 255 : 128 + signalNumber(signal))
+}

@@ -1,0 +1,85 @@
+/** `create`, and `run` in its first half: a container from the flags. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Container } from '../runtime/container.ts'
+import { CaissonError } from '../errors.ts'
+import { number, on, text, type Invocation } from './command.ts'
+
+export interface Outcome {
+  container: Container
+  /** The configuration asks for a terminal. */
+  terminal: boolean
+}
+
+/** `detached`: the container outlives this process. The pid file is there when this returns. */
+export async function containerFromFlags(
+  { context, flags, args }: Invocation,
+  detached: boolean,
+): Promise<Outcome> {
+  const bundle = resolve(text(flags, 'bundle') ?? '.')
+  const config = text(flags, 'config')
+  const consoleSocket = text(flags, 'console-socket')
+  const terminal = wantsTerminal(config === undefined ? join(bundle, 'config.json') : resolve(config))
+  checkTerminal(terminal, detached, consoleSocket)
+  const container = await context.runtime.create(args[0]!, {
+    bundle,
+    config,
+    stdio: 'inherit',
+    detached,
+    consoleSocket,
+    pivot: !on(flags, 'no-pivot'),
+    newKeyring: !on(flags, 'no-new-keyring'),
+    preserveFds: number(flags, 'preserve-fds'),
+  })
+  const pidFile = text(flags, 'pid-file')
+  try {
+    if (pidFile !== undefined) writePidFile(resolve(pidFile), container.pid)
+  } catch (error) {
+    await container.delete({ force: true })
+    throw error
+  }
+  return { container, terminal }
+}
+
+/** What cannot be read or is no JSON is reported by the native side, which is the authority. */
+function wantsTerminal(path: string): boolean {
+  try {
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { process?: { terminal?: unknown } }
+    return config.process?.terminal === true
+  } catch {
+    return false
+  }
+}
+
+/** COMPAT(runc): its sentences. */
+function checkTerminal(terminal: boolean, detached: boolean, consoleSocket: string | undefined): void {
+  const refuse = (message: string): never => {
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
+  if (detached && terminal && consoleSocket === undefined) {
+    refuse('cannot allocate tty if runc will detach without setting console socket')
+  }
+  if ((!detached || !terminal) && consoleSocket !== undefined) {
+    refuse('cannot use console socket if runc will not detach or allocate tty')
+  }
+}
+
+/** By rename: whoever sees the file sees all of it. */
+function writePidFile(path: string, pid: number): void {
+  const fresh = join(dirname(path), `.${basename(path)}`)
+  try {
+    writeFileSync(fresh, String(pid), { mode: 0o644 })
+    renameSync(fresh, path)
+  } catch (cause) {
+    rmSync(fresh, { force: true })
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'no such file or directory' : String(code)
+    throw new CaissonError('ERR_SYSCALL', `cannot write the pid file ${path}: ${reason}`, {
+      phase: 'prepare',
+      syscall,
+      errno: code,
+      path,
+      cause,
+    })
+  }
+}

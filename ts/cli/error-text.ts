@@ -1,0 +1,29 @@
+/** Error codes to the sentences of runc that engines search for. The one place where the two meet. */
+import { CaissonError, type ErrorCode } from '../errors.ts'
+
+const sentences: Partial<Record<ErrorCode, (error: CaissonError) => string>> = {
+  ERR_NOT_FOUND: () => 'container does not exist',
+  ERR_EXISTS: () => 'container with given ID already exists',
+  ERR_INVALID_ID: () => 'invalid container ID format',
+  ERR_EXEC_NOT_FOUND: starting,
+  ERR_EXEC_DENIED: starting,
+  ERR_HOOK: starting,
+  ERR_CGROUP_UNAVAILABLE: (error) => `unable to apply cgroup configuration: ${error.message}`,
+}
+
+const duringInit = new Set<string | undefined>(['setup'])
+
+/** One line for the log. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof CaissonError)) return error instanceof Error ? error.message : String(error)
+  return (sentences[error.code] ?? general)(error)
+}
+
+function starting({ message }: CaissonError): string {
+  return `unable to start container process: ${message}`
+}
+
+function general(error: CaissonError): string {
+  if (!duringInit.has(error.phase)) return error.message
+  return `unable to start container process: error during container init: ${error.message}`
+}

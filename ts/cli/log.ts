@@ -1,0 +1,53 @@
+/** The log of the command: logrus' two formats, on stderr or in a file (COMPAT(runc): engines read the last line). */
+import { appendFileSync } from 'node:fs'
+import { printError } from './output.ts'
+
+export type Level = 'debug' | 'info' | 'warning' | 'error'
+
+export interface LogOptions {
+  file: string | undefined
+  format: 'text' | 'json'
+  debug: boolean
+}
+
+export class Log {
+  readonly #options: LogOptions
+
+  constructor(options: LogOptions) {
+    this.#options = options
+  }
+
+  debug(message: string): void {
+    if (this.#options.debug) this.#write('debug', message)
+  }
+
+  warning(message: string): void {
+    this.#write('warning', message)
+  }
+
+  /** Goes to the log, and where that is a file also to stderr as it is. */
+  error(message: string): void {
+    this.#write('error', message)
+    if (this.#options.file !== undefined) printError(`${message}\n`)
+  }
+
+  #write(level: Level, message: string): void {
+    const { file, format } = this.#options
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+    const line =
+      format === 'json'
+        ? JSON.stringify({ level, msg: message, time })
+        : `time="${time}" level=${level} msg=${quote(message)}`
+    if (file === undefined) return printError(`${line}\n`)
+    try {
+      appendFileSync(file, `${line}\n`, { mode: 0o644 })
+    } catch (error) {
+      printError(`${line}\n(cannot write to the log ${file}: ${(error as Error).message})\n`)
+    }
+  }
+}
+
+/** logrus leaves a value without quotes where it has only letters, digits and -._/@^+. */
+function quote(text: string): string {
+  return /^[\w\-./@^+]+$/.test(text) ? text : JSON.stringify(text)
+}
