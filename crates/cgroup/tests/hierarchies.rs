@@ -138,6 +138,112 @@ fn limits_are_what_the_kernel_says() {
 }
 
 #[test]
+fn a_limit_without_its_controller_is_refused() {
+    let Some(subtree) = Subtree::new("missing") else { return };
+    let limits = [
+        ("hugetlb", r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]}"#),
+        ("rdma", r#"{"rdma": {"mlx5_1": {"hcaHandles": 3}}}"#),
+        ("net_cls", r#"{"network": {"classID": 1048577}}"#),
+        ("pids", r#"{"pids": {"limit": 5}}"#),
+    ];
+    let has = |controller: &str| subtree.host.hierarchies.iter().any(|h| h.has(controller));
+    for (controller, limits) in limits {
+        let result = subtree.create("c", limits);
+        if has(controller) {
+            // Without such a device the kernel refuses the value itself.
+            let accepted = result.as_ref().map_or_else(|e| e.to_string().contains("rdma.max"), |_| true);
+            assert!(accepted, "{controller}: {result:?}");
+        } else {
+            let message = result.unwrap_err().to_string();
+            let known = message.contains(&format!("{controller:?} is not available"))
+                || message.contains("does not exist in cgroup version 2");
+            assert!(known, "{message}");
+        }
+    }
+}
+
+#[test]
+fn huge_pages_are_limited_on_reservation_and_fault() {
+    let Some(subtree) = Subtree::new("huge") else { return };
+    if !subtree.host.hierarchies.iter().any(|h| h.has("hugetlb")) {
+        return println!("SKIPPED: the hugetlb controller is not mounted here");
+    }
+    subtree.create("c", r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]}"#).unwrap();
+    let suffix = if subtree.version_2() { "max" } else { "limit_in_bytes" };
+    for part in ["", "rsvd."] {
+        assert_eq!(subtree.file("c", &format!("hugetlb.2MB.{part}{suffix}")).as_deref(), Some("4194304"));
+    }
+    for size in ["3MB", "../2MB", ""] {
+        let resources = format!(r#"{{"hugepageLimits": [{{"pageSize": "{size}", "limit": 0}}]}}"#);
+        let error = subtree.create("d", &resources).unwrap_err().to_string();
+        assert!(error.starts_with("linux.resources.hugepageLimits: "), "{error}");
+    }
+}
+
+#[test]
+fn disks_are_throttled() {
+    let Some(subtree) = Subtree::new("disk") else { return };
+    let partitions = fs::read_to_string("/proc/partitions").unwrap();
+    let whole = partitions.lines().skip(2).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // Partitions have no queue of their own.
+    let Some(disk) = whole.into_iter().find(|fields| Path::new("/sys/block").join(fields[3]).exists()) else {
+        return println!("SKIPPED: there is no disk to throttle");
+    };
+    let device = format!(r#"[{{"major": {}, "minor": {}, "rate": 1048576}}]"#, disk[0], disk[1]);
+    subtree.create("c", &format!(r#"{{"blockIO": {{"throttleReadBpsDevice": {device}}}}}"#)).unwrap();
+    let (file, value) = if subtree.version_2() {
+        ("io.max", format!("{}:{} rbps=1048576 wbps=max riops=max wiops=max", disk[0], disk[1]))
+    } else {
+        ("blkio.throttle.read_bps_device", format!("{}:{} 1048576", disk[0], disk[1]))
+    };
+    assert_eq!(subtree.file("c", file), Some(value));
+}
+
+#[test]
+fn what_version_2_lacks_is_refused() {
+    let Some(subtree) = Subtree::new("lacks") else { return };
+    if !subtree.version_2() {
+        return println!("SKIPPED: only for cgroup version 2 (scripts/cgroup2-vm)");
+    }
+    let refused = [
+        r#"{"memory": {"swappiness": 10}}"#,
+        r#"{"memory": {"disableOOMKiller": true}}"#,
+        r#"{"cpu": {"realtimeRuntime": 1000}}"#,
+        r#"{"blockIO": {"leafWeight": 100}}"#,
+        r#"{"network": {"classID": 1}}"#,
+    ];
+    for resources in refused {
+        let error = subtree.create("c", resources).unwrap_err().to_string();
+        assert!(error.contains("cgroup version 2"), "{error}");
+        assert!(!subtree.place("c").directories()[0].exists());
+    }
+}
+
+#[test]
+fn unified_names_files_of_version_2() {
+    let Some(subtree) = Subtree::new("unified") else { return };
+    let resources = r#"{"memory": {"limit": 67108864}, "unified": {"memory.high": "33554432", "memory.max": "50331648"}}"#;
+    let result = subtree.create("c", resources);
+    if !subtree.version_2() {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("cgroup version 2 alone"), "{error}");
+        return;
+    }
+    result.unwrap();
+    assert_eq!(subtree.file("c", "memory.high").as_deref(), Some("33554432"));
+    assert_eq!(subtree.file("c", "memory.max").as_deref(), Some("50331648"));
+    for (file, reason) in [
+        ("../x/memory.max", "no file of a cgroup"),
+        ("memory", "no file of a cgroup"),
+        ("nonsense.max", "not available"),
+        ("memory.nonsense", "cannot write"),
+    ] {
+        let error = subtree.create("d", &format!(r#"{{"unified": {{{file:?}: "1"}}}}"#)).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[test]
 fn zero_minus_one_and_absent_differ() {
     let Some(subtree) = Subtree::new("zero") else { return };
     subtree.create("zero", r#"{"pids": {"limit": 0}, "memory": {"limit": 0}, "cpu": {"quota": 0}}"#).unwrap();
