@@ -74,7 +74,11 @@ fn read(bytes: &[u8]) -> Option<Elf> {
     for index in 0..count {
         let at = table.checked_add(index * entry_size)?;
         let (offset, address, size) = if image.wide { (8, 16, 32) } else { (4, 8, 16) };
-        let segment = (image.word(at + offset)?, image.word(at + address)?, image.word(at + size)?);
+        let segment = (
+                image.word(at.saturating_add(offset))?,
+                image.word(at.saturating_add(address))?,
+                image.word(at.saturating_add(size))?,
+            );
         match image.number(at, 4)? {
             PT_LOAD => loads.push(segment),
             PT_DYNAMIC => dynamic = Some(segment),
@@ -88,7 +92,7 @@ fn read(bytes: &[u8]) -> Option<Elf> {
     let (mut strings, mut needed, mut rpath, mut runpath) = (None, Vec::new(), None, None);
     for index in 0..(size / (2 * width)).min(MAX_DYNAMIC) {
         let at = start.checked_add(index * 2 * width)?;
-        let value = image.word(at + width)?;
+        let value = image.word(at.saturating_add(width))?;
         match image.word(at)? {
             0 => break,
             DT_NEEDED => needed.push(value),

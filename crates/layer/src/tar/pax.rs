@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn attributes_of_libarchive_are_decoded() {
-        let pax = parsed(b"34 LIBARCHIVE.xattr.user.a%3Db=aGk\n").unwrap();
+        let pax = parsed(b"35 LIBARCHIVE.xattr.user.a%3Db=aGk\n").unwrap();
         assert_eq!(pax.xattrs, [(b"user.a=b".to_vec(), b"hi".to_vec())]);
     }
 }
