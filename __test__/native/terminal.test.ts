@@ -11,6 +11,13 @@ import { nodeArguments } from './elsewhere.ts'
 
 const engine = new Engine()
 
+/** The test, or the test skipped where a program that it needs is missing. */
+function needs(program: string): typeof test | typeof test.skip {
+  if (existsSync(program)) return test
+  console.log(`# SKIP: ${program} is missing`)
+  return test.skip
+}
+
 function withTerminal(made: Bundle): void {
   Object.assign(made.config.process, { terminal: true, consoleSize: { width: 91, height: 33 } })
   made.save()
@@ -32,12 +39,7 @@ test('a terminal: its master is ours, its size is the one asked for', async (t) 
   t.regex(text, /^33 91\r?\n/)
 })
 
-test('a console socket gets the master', async (t) => {
-  if (!existsSync('/usr/bin/python3')) {
-    t.log('SKIPPED: python3 receives the descriptor here, and is missing')
-    t.pass()
-    return
-  }
+needs('/usr/bin/python3')('a console socket gets the master', async (t) => {
   const made = makeBundle(t, ['sh', '-c', 'echo on the terminal'])
   withTerminal(made)
   const path = join(made.bundle, '..', 'console.sock')
@@ -76,12 +78,7 @@ test('a console socket without a terminal is refused', async (t) => {
   t.is((await failureOf(t, engine.create(request))).code, 'ERR_INVALID_OPTION')
 })
 
-test('the command carries its own terminal to the container and back', async (t) => {
-  if (!existsSync('/usr/bin/script')) {
-    t.log('SKIPPED: script (bsdutils) is missing')
-    t.pass()
-    return
-  }
+needs('/usr/bin/script')('the command carries its own terminal to the container and back', async (t) => {
   const made = makeBundle(t, ['sh', '-c', 'read -r line; echo "got $line"; stty -a | head -1; exit 5'])
   Object.assign(made.config.process, { terminal: true })
   made.save()

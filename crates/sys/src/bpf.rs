@@ -2,6 +2,7 @@
 //! [bpf(2)](https://man7.org/linux/man-pages/man2/bpf.2.html), BPF_PROG_TYPE_CGROUP_DEVICE.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Result};
 
@@ -40,12 +41,38 @@ pub fn attach_device_program(cgroup: impl AsFd, rules: &[DeviceRule]) -> Result<
     const BPF_PROG_ATTACH: i64 = 8;
     const BPF_CGROUP_DEVICE: u32 = 6;
     const BPF_F_ALLOW_MULTI: u32 = 2;
-    let program = load(&generate(rules))?;
+    let program = loaded(rules)?;
     let mut attribute = Attribute::default();
     attribute.0[0] = u64::from(cgroup.as_fd().as_raw_fd().cast_unsigned())
         | u64::from(program.as_raw_fd().cast_unsigned()) << 32;
     attribute.0[1] = u64::from(BPF_CGROUP_DEVICE) | u64::from(BPF_F_ALLOW_MULTI) << 32;
     bpf(BPF_PROG_ATTACH, &mut attribute, "BPF_PROG_ATTACH, BPF_CGROUP_DEVICE").map(drop)
+}
+
+/// Programs of the rule lists used last, newest last: verifying and compiling one takes the kernel a millisecond, and
+/// most containers of a process have the same list. One program can be attached to any number of cgroups.
+static LOADED: Mutex<Vec<(Vec<DeviceRule>, Arc<OwnedFd>)>> = Mutex::new(Vec::new());
+
+/// Each is a descriptor that stays open.
+const KEPT: usize = 4;
+
+fn loaded(rules: &[DeviceRule]) -> Result<Arc<OwnedFd>> {
+    let mut kept = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = match kept.iter().position(|(list, _)| list == rules) {
+        Some(index) => kept.remove(index),
+        None => (rules.to_vec(), Arc::new(load(&generate(rules))?)),
+    };
+    if kept.len() >= KEPT {
+        kept.remove(0);
+    }
+    let program = Arc::clone(&entry.1);
+    kept.push(entry);
+    Ok(program)
+}
+
+/// Closes the programs kept for the next container; attached ones stay in force.
+pub fn forget_device_programs() {
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 fn load(instructions: &[Instruction]) -> Result<OwnedFd> {
@@ -56,10 +83,12 @@ fn load(instructions: &[Instruction]) -> Result<OwnedFd> {
     attribute.0[0] = BPF_PROG_TYPE_CGROUP_DEVICE | (instructions.len() as u64) << 32;
     attribute.0[1] = instructions.as_ptr() as u64;
     attribute.0[2] = license.as_ptr() as u64;
-    let fd = match bpf(BPF_PROG_LOAD, &mut attribute, "BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE") {
-        // Before 5.11 programs count against RLIMIT_MEMLOCK.
-        Err(error) if error.errno() == libc::EPERM && raise_memlock() => {
-            bpf(BPF_PROG_LOAD, &mut attribute, "BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE")?
+    let arguments = "BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE";
+    let fd = match bpf(BPF_PROG_LOAD, &mut attribute, arguments) {
+        // Before Linux 5.11 programs count against RLIMIT_MEMLOCK.
+        Err(error) if error.errno() == libc::EPERM => {
+            let _unlimited = LockedMemory::unlimited().ok_or(error)?;
+            bpf(BPF_PROG_LOAD, &mut attribute, arguments)?
         }
         other => other?,
     };
@@ -67,10 +96,27 @@ fn load(instructions: &[Instruction]) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-fn raise_memlock() -> bool {
-    let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: a plain structure that outlives the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &unlimited) == 0 }
+/// RLIMIT_MEMLOCK lifted for a moment: it is the whole process's, and containers inherit it.
+struct LockedMemory(libc::rlimit);
+
+impl LockedMemory {
+    fn unlimited() -> Option<Self> {
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: plain structures that outlive the calls.
+        let lifted = unsafe {
+            libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut before) == 0
+                && libc::setrlimit(libc::RLIMIT_MEMLOCK, &unlimited) == 0
+        };
+        lifted.then_some(Self(before))
+    }
+}
+
+impl Drop for LockedMemory {
+    fn drop(&mut self) {
+        // SAFETY: a plain structure that outlives the call. Lowering a limit cannot fail.
+        unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &self.0) };
+    }
 }
 
 /// union bpf_attr, at a size no kernel goes beyond, and zeroed: kernels 6.17 to 7.1 write past a short one.
@@ -167,6 +213,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stdout)] // a skipped test says why
     fn the_kernel_accepts_the_program() {
         let rules: Vec<_> = (0..12)
             .map(|n| DeviceRule {

@@ -105,6 +105,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
+    #[allow(clippy::zombie_processes)] // collected by the call that is tested
     fn a_child_is_signalled_and_reaped() {
         let child = Command::new("sleep").arg("30").stdin(Stdio::null()).spawn().unwrap();
         let fd = open(child.id() as i32).unwrap();

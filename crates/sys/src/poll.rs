@@ -156,6 +156,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stdout)] // a skipped test says why
     fn a_pidfd_hangs_up_when_its_process_is_collected() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pidfd = crate::pidfd::open(child.id() as i32).unwrap();

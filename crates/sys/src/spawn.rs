@@ -479,6 +479,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stdout)] // a skipped test says why
     fn a_pid_namespace_makes_the_program_pid_1() {
         let program = std::fs::File::open("/bin/sh").unwrap();
         match run(
