@@ -21,3 +21,10 @@ pub use host::{Hierarchy, Host, Mode};
 pub use placement::{Place, Placement, Request};
 #[cfg(feature = "resources")]
 pub use resources::wants_limits;
+
+/// Closes the device programs (version 2) that are kept open for the next container with the same rules: at most four
+/// descriptors per process. For when there will be no next one.
+#[cfg(feature = "resources")]
+pub fn forget_device_programs() {
+    caisson_sys::bpf::forget_device_programs();
+}

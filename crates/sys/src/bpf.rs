@@ -214,6 +214,25 @@ mod tests {
 
     #[test]
     #[allow(clippy::print_stdout)] // a skipped test says why
+    fn the_same_list_is_loaded_once() {
+        let list = |major| {
+            [DeviceRule { allow: true, kind: None, major: Some(major), minor: None, access: ALL_ACCESS }]
+        };
+        let first = match loaded(&list(1)) {
+            Ok(program) => program,
+            Err(error) => return println!("SKIPPED: loading BPF programs is not allowed here: {error}"),
+        };
+        assert!(Arc::ptr_eq(&first, &loaded(&list(1)).unwrap()));
+        for major in 2..10 {
+            loaded(&list(major)).unwrap();
+        }
+        assert!(!Arc::ptr_eq(&first, &loaded(&list(1)).unwrap()));
+        forget_device_programs();
+        assert!(LOADED.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout)] // a skipped test says why
     fn the_kernel_accepts_the_program() {
         let rules: Vec<_> = (0..12)
             .map(|n| DeviceRule {
