@@ -75,10 +75,10 @@ fn read(bytes: &[u8]) -> Option<Elf> {
         let at = table.checked_add(index * entry_size)?;
         let (offset, address, size) = if image.wide { (8, 16, 32) } else { (4, 8, 16) };
         let segment = (
-                image.word(at.saturating_add(offset))?,
-                image.word(at.saturating_add(address))?,
-                image.word(at.saturating_add(size))?,
-            );
+            image.word(at.saturating_add(offset))?,
+            image.word(at.saturating_add(address))?,
+            image.word(at.saturating_add(size))?,
+        );
         match image.number(at, 4)? {
             PT_LOAD => loads.push(segment),
             PT_DYNAMIC => dynamic = Some(segment),
