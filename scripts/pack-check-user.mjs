@@ -4,13 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Image, run } from 'caisson'
-import { digestBytes } from 'caisson/digest'
 import { parseRuntimeSpec } from 'caisson/spec'
 
-assert.equal(
-  digestBytes(new TextEncoder().encode('')),
-  'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-)
 assert.equal(typeof parseRuntimeSpec, 'function')
 const folder = mkdtempSync(join(tmpdir(), 'caisson-user-'))
 try {
