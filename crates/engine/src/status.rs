@@ -92,12 +92,13 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
     // COMPAT(runc): engines read this sentence as "it is gone already".
     let gone = || Failure::new("ERR_INVALID_STATE", "kill", "container not running");
     let process = process(&state)?.ok_or_else(gone)?;
-    if number == 9 && (!state.pid_namespace || cgroup.is_frozen()) {
-        // Nobody else ends the other processes of a container that shares its pid namespace; and what is frozen dies
-        // only when it is thawed.
-        let _ = cgroup.kill_all();
-    }
+    // Nobody else ends the other processes of a container that shares its pid namespace; and what is frozen dies only
+    // when it is thawed.
+    let by_cgroup = number == 9 && (!state.pid_namespace || cgroup.is_frozen());
+    let killed = by_cgroup && cgroup.kill_all().is_ok();
     match pidfd::send_signal(&process, number) {
+        // Of that, and collected already.
+        Err(error) if killed && error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Ok(()),
         Err(error) if error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Err(gone()),
         Err(error) => Err(Failure::syscall("kill", "cannot signal the container", &error)),
         Ok(()) => Ok(()),
