@@ -5,11 +5,12 @@ use std::sync::{Arc, PoisonError};
 use caisson_sys::pidfd;
 
 use crate::container::{Container, Stage};
-use crate::engine::{Job, Key, Shared};
+use crate::engine::{Key, Shared};
 use crate::failure::{Failure, Result};
 use crate::guard::Guard;
 use crate::prepare::{self, Begun};
 use crate::request::{CreateRequest, Handle, Token};
+use crate::threads::Job;
 
 pub(crate) fn create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) {
     if let Err(failure) = try_create(shared, token, request) {

@@ -1,19 +1,18 @@
-//! The engine's threads: they begin with the first request and end about a second after the last container, by
-//! themselves. Jobs run on the spawner, in order; waiting is the reactor's.
+//! The engine's face and what its threads share.
 
 use std::collections::HashMap;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
 
 use caisson_sys::poll::{Poller, Waker};
 use caisson_sys::{descriptor, process};
 
 use crate::container::{Container, Stage};
+use crate::destroy;
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
 use crate::guard::Guard;
@@ -21,38 +20,11 @@ use crate::program::Program;
 use crate::proxy::{self, Streams};
 use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
 use crate::start::StartConnection;
+use crate::threads::{Job, no_thread};
 use crate::watch::Watched;
-use crate::{create, destroy, reactor, start, watch};
-
-/// How long idle threads (and the guard) stay for the next start.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Key of the waker in the epoll set; no handle reaches it.
 pub(crate) const WAKER: u64 = u64::MAX;
-
-pub(crate) enum Job {
-    Create(Token, Box<CreateRequest>),
-    Proceed(Token, Handle),
-    Start(Token, PathBuf, String),
-    Destroy(Token, DestroyRequest),
-    Watch(Token, PathBuf, String),
-    /// A create that failed after the clone: everything of it is undone, then the failure is the answer.
-    Abandon(Handle, Box<Failure>),
-}
-
-impl Job {
-    /// The request that waits for it.
-    fn token(&self) -> Option<Token> {
-        match self {
-            Self::Create(token, _)
-            | Self::Proceed(token, _)
-            | Self::Start(token, ..)
-            | Self::Destroy(token, _)
-            | Self::Watch(token, ..) => Some(*token),
-            Self::Abandon(..) => None,
-        }
-    }
-}
 
 /// Everything the threads share.
 pub(crate) struct Shared {
@@ -64,9 +36,9 @@ pub(crate) struct Shared {
     pub registry: Mutex<Registry>,
     pub guard: Mutex<Option<Guard>>,
     /// The environment is gone: nobody hears events any more, and only living containers are a reason to go on.
-    closed: AtomicBool,
+    pub closed: AtomicBool,
     serial: AtomicU64,
-    jobs: Mutex<Option<Sender<Job>>>,
+    pub jobs: Mutex<Option<Sender<Job>>>,
 }
 
 #[derive(Default)]
@@ -81,7 +53,7 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    fn is_idle(&self, closed: bool) -> bool {
+    pub fn is_idle(&self, closed: bool) -> bool {
         let over = |container: &Container| closed && container.stage == Stage::Ended;
         self.pending == 0
             && self.starts.is_empty()
@@ -262,88 +234,6 @@ impl Shared {
             .add(fd, key.encode())
             .map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
     }
-
-    /// Hands a job to the spawner, starting the threads where none run.
-    pub fn post(&self, job: Job, this: &Arc<Self>) {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = match jobs.as_ref() {
-            None => job,
-            Some(sender) => match sender.send(job) {
-                Ok(()) => return,
-                Err(unsent) => unsent.0, // the spawner has died of a panic: a new one takes over
-            },
-        };
-        let token = job.token();
-        let (sender, receiver) = channel();
-        // A receiver that was just made cannot be gone.
-        let _ = sender.send(job);
-        match Self::start_threads(this, receiver) {
-            Ok(()) => *jobs = Some(sender),
-            Err(error) => {
-                drop(jobs);
-                if let Some(token) = token {
-                    self.reply(token, Err(no_thread(&error)));
-                }
-            }
-        }
-    }
-
-    fn start_threads(this: &Arc<Self>, jobs: Receiver<Job>) -> std::io::Result<()> {
-        let running = Arc::new(AtomicBool::new(true));
-        let (spawner, waiter, runs) = (Arc::clone(this), Arc::clone(this), Arc::clone(&running));
-        let waiter = thread::Builder::new()
-            .name("caisson-reactor".into())
-            .spawn(move || reactor::run(&waiter, &runs))?;
-        let runs = Arc::clone(&running);
-        let spawned = thread::Builder::new()
-            .name("caisson-spawner".into())
-            .spawn(move || spawner.serve(&jobs, &runs, waiter));
-        if spawned.is_err() {
-            running.store(false, Ordering::Release);
-            this.waker.wake();
-        }
-        spawned.map(drop)
-    }
-
-    /// The spawner thread. Attached containers are killed by the kernel when it ends (PDEATHSIG), so it outlives them.
-    fn serve(self: &Arc<Self>, jobs: &Receiver<Job>, running: &AtomicBool, reactor: JoinHandle<()>) {
-        loop {
-            match jobs.recv_timeout(LINGER) {
-                Ok(job) => self.run(job),
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    let mut sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !self.registry().is_idle(self.closed.load(Ordering::Acquire)) {
-                        continue;
-                    }
-                    // Under the lock nobody can send a job: what comes next waits for it and starts new threads, which
-                    // therefore never meet the old reactor or the old guard.
-                    running.store(false, Ordering::Release);
-                    self.waker.wake();
-                    let _ = reactor.join();
-                    *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    *sender = None;
-                    return;
-                }
-            }
-        }
-    }
-
-    fn run(self: &Arc<Self>, job: Job) {
-        match job {
-            Job::Create(token, request) => create::create(self, token, &request),
-            Job::Proceed(token, handle) => create::proceed(self, token, handle),
-            Job::Start(token, root, id) => start::start(self, token, &root, &id),
-            Job::Destroy(token, request) => destroy::destroy(self, token, &request),
-            Job::Watch(token, root, id) => watch::watch(self, token, &root, &id),
-            Job::Abandon(handle, failure) => destroy::abandon(self, handle, *failure),
-        }
-    }
-}
-
-fn no_thread(error: &std::io::Error) -> Failure {
-    Failure::new("ERR_SYSCALL", "prepare", format!("cannot start a thread: {error}"))
-        .hint("a limit on processes (ulimit -u, pids.max of the cgroup) is reached")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod request;
 mod start;
 mod state;
 mod status;
+mod threads;
 mod watch;
 
 pub use engine::Engine;

@@ -8,10 +8,11 @@ use caisson_sys::pidfd::{self, Exit};
 use caisson_sys::socket::{self, Message};
 
 use crate::container::{Container, Stage};
-use crate::engine::{Job, Key, Registry, Shared, WAKER};
+use crate::engine::{Key, Registry, Shared, WAKER};
 use crate::failure::{Failure, Result};
 use crate::request::{Created, Event, Handle, Reply, Token};
 use crate::state::Phase;
+use crate::threads::Job;
 use crate::{idmap, prepare, start, watch};
 
 pub(crate) fn run(shared: &Arc<Shared>, running: &AtomicBool) {
