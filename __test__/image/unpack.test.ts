@@ -95,7 +95,7 @@ const zstd = (bytes: Buffer): Buffer | undefined => {
 test('zstd of several frames, skippable ones too, decodes to its end', async (t) => {
   const archive = tar([f('a'), f('b')])
   const frames = [zstd(archive.subarray(0, 700)), zstd(archive.subarray(700))]
-  if (!frames[0] || !frames[1]) return t.pass('skipped: zstd is not installed')
+  if (!frames[0] || !frames[1]) return void t.pass('skipped: zstd is not installed')
   const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
   const blob = Buffer.concat([frames[0], skippable, frames[1], skippable])
   const { read } = await unpack(t, [
