@@ -93,12 +93,12 @@ impl Placement {
     }
 
     /// The files the helper writes `0` to. In the version 2 hierarchy the container is born (CLONE_INTO_CGROUP).
+    ///
+    /// `tasks`, not `cgroup.procs`: the helper has one thread, so both move it whole, but a thread that moves itself
+    /// needs no lock on everybody's threads. The first one to take that lock waits for an RCU grace period, some ten
+    /// milliseconds (docs/internal/cgroup.md).
     pub fn procs_files(&self) -> Vec<PathBuf> {
-        self.places
-            .iter()
-            .filter(|place| !place.unified)
-            .map(|place| place.directory.join("cgroup.procs"))
-            .collect()
+        self.places.iter().filter(|place| !place.unified).map(|place| place.directory.join("tasks")).collect()
     }
 }
 
@@ -133,6 +133,14 @@ mod tests {
         assert_eq!(directory(Mode::V1, "/", Some("")), "/sys/fs/cgroup/memory/web");
         assert_eq!(directory(Mode::V2, "/user.slice/app", None), "/sys/fs/cgroup/memory/user.slice/web");
         assert_eq!(directory(Mode::V2, "/", None), "/sys/fs/cgroup/memory/web");
+    }
+
+    #[test]
+    fn only_version_1_is_joined_by_writing() {
+        let request = Request { id: "web", cgroups_path: None, rootless: false };
+        let files = |mode| host(mode, "/").place(&request).unwrap().procs_files();
+        assert_eq!(files(Mode::V1), [Path::new("/sys/fs/cgroup/memory/web/tasks")]);
+        assert!(files(Mode::V2).is_empty());
     }
 
     #[test]

@@ -354,6 +354,26 @@ fn inherit_cpuset(directory: &Path) {
 }
 
 #[test]
+fn a_process_of_one_thread_joins_as_a_whole() {
+    let Some(subtree) = Subtree::new("join") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    let files = subtree.place("c").procs_files();
+    if files.is_empty() {
+        return println!("SKIPPED: nothing is joined by writing on cgroup version 2");
+    }
+    let joins: String = files.iter().map(|file| format!("echo 0 > {} || exit 9; ", file.display())).collect();
+    let mut child =
+        Command::new("/bin/sh").args(["-c", &format!("{joins} exec sleep 1000")]).spawn().unwrap();
+    let pid = format!("{}\n", child.id());
+    for file in &files {
+        let procs = file.with_file_name("cgroup.procs");
+        until("the process is inside", || fs::read_to_string(&procs).unwrap() == pid);
+    }
+    cgroup.kill_all().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn an_out_of_memory_kill_is_counted() {
     let Some(subtree) = Subtree::new("oom") else { return };
     let cgroup = subtree.create("c", r#"{"memory": {"limit": 8388608, "swap": 8388608}}"#).unwrap();
