@@ -1,7 +1,6 @@
 //! Starts, watches and ends containers for one Node environment: a spawner thread, a reactor thread, a guard process,
 //! the state directory. Knows nothing of Node; the binding converts. docs/internal/process-model.md tells who does what.
 #![forbid(unsafe_code)]
-#![allow(clippy::result_large_err)] // a failure is rare and ends the operation; its size is of no matter
 
 mod cgroups;
 mod clock;
