@@ -330,3 +330,20 @@ test('an occupied target is refused and stays as it is', async (t) => {
   await t.throwsAsync(image.unpackRootfs(join(base, 'rootfs')), { code: 'ERR_EXISTS' } as never)
   t.deepEqual(readdirSync(join(base, 'rootfs')), ['a'])
 })
+
+test('a bundle that cannot be made leaves nothing, not even the directories above it', async (t) => {
+  const base = scratch(t)
+  writeLayout(join(base, 'images'), [tar([f('a')])], {
+    config: { config: { Cmd: ['x'], User: 'nobody-here' } },
+  })
+  const image = await Image.open(`oci:${base}/images:test`)
+  await t.throwsAsync(image.unpack(join(base, 'new/deep/bundle')), { code: 'ERR_INVALID_IMAGE' } as never)
+  await t.throwsAsync(image.unpack(join(base, 'new/bundle'), { args: [] }), {
+    code: 'ERR_INVALID_OPTION',
+  } as never)
+  t.deepEqual(readdirSync(base), ['images'])
+  mkdirSync(join(base, 'bundle'))
+  await image.unpack(join(base, 'bundle'), { user: '12:34' })
+  t.deepEqual(readdirSync(join(base, 'bundle')).sort(), ['config.json', 'rootfs'])
+  await t.throwsAsync(image.unpack(join(base, 'bundle')), { code: 'ERR_EXISTS' } as never)
+})

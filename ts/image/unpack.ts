@@ -1,6 +1,6 @@
 /** Unpacking: verified layers to a directory, and a bundle around it. */
-import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import {
   lookUpUser,
@@ -12,7 +12,7 @@ import {
 } from '../native/layer.ts'
 import type { ImageConfig } from '../spec/index.ts'
 import type { ImageLimits } from './limits.ts'
-import { toRuntimeConfig, type RuntimeConfigOptions } from './runtime-config.ts'
+import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
 
 /** What to do where the process lacks the right: fail, leave it out, or leave a trace. */
 export type UnpackPolicy = 'error' | 'skip' | 'placeholder'
@@ -105,25 +105,38 @@ export async function unpackBundle(
   options: UnpackOptions & RuntimeConfigOptions,
 ): Promise<UnpackResult> {
   const bundle = resolve(directory)
+  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const convert = (lookUp: (user: string) => ResolvedUser): object =>
+    toRuntimeConfig(config, { ...options, rootless }, lookUp)
+  convert(() => ({ uid: 0, gid: 0, additionalGids: [] })) // all but the user can be refused before anything is made
   // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
-  const isNew = (await mkdir(bundle, { recursive: true, mode: 0o700 })) !== undefined
-  if (!isNew) await refuseContent(bundle)
+  const first = await mkdir(bundle, { recursive: true, mode: 0o700 })
+  if (first === undefined) await refuseContent(bundle)
   const rootfs = join(bundle, 'rootfs')
+  const configFile = join(bundle, 'config.json')
   let unpacked = false
   try {
     const result = await unpackRootfs(layers, rootfs, options)
     unpacked = true
-    const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
-    const spec = toRuntimeConfig(config, { ...options, rootless }, (user) => lookUpUser(rootfs, user))
-    await writeFile(join(bundle, 'config.json'), `${JSON.stringify(spec, null, 2)}\n`, {
-      flag: 'wx',
-      mode: 0o600,
-    })
+    const spec = convert((user) => lookUpUser(rootfs, user))
+    await writeFile(configFile, `${JSON.stringify(spec, null, 2)}\n`, { flag: 'wx', mode: 0o600 })
     return result
   } catch (error) {
-    if (unpacked) await removeTree(rootfs)
-    if (isNew) await rmdir(bundle).catch(() => undefined) // somebody put a file there: not ours to remove
+    if (unpacked) {
+      await removeTree(rootfs)
+      await rm(configFile, { force: true })
+    }
+    if (first !== undefined) await removeMade(bundle, first)
     throw error
+  }
+}
+
+/** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */
+async function removeMade(directory: string, first: string): Promise<void> {
+  try {
+    for (let path = directory; path.startsWith(first); path = dirname(path)) await rmdir(path)
+  } catch {
+    // somebody put something there: not ours to remove
   }
 }
 
