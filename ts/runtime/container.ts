@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { addon } from '../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
@@ -49,6 +50,7 @@ export class Container {
   readonly #settings: RuntimeSettings
   readonly #ownership: Ownership | undefined
   readonly #streams: Streams
+  readonly #passedOn: Promise<void>[] = []
   readonly #exit: Promise<ContainerExit> | undefined
   #pid: number
 
@@ -220,8 +222,20 @@ export class Container {
   /** Streams of the caller's that stand on no descriptor get their bytes through pipes. */
   #connect([stdin, stdout, stderr]: Ownership['connect']): void {
     if (stdin && this.stdin) (stdin as Readable).pipe(this.stdin)
-    if (stdout) this.stdout?.pipe(stdout as Writable, { end: false })
-    if (stderr) this.stderr?.pipe(stderr as Writable, { end: false })
+    const outputs = [
+      [this.stdout, stdout],
+      [this.stderr, stderr],
+    ] as const
+    for (const [from, to] of outputs) {
+      if (!from || !to) continue
+      from.pipe(to as Writable, { end: false })
+      this.#passedOn.push(finished(from, { writable: false }).catch(() => {})) // an error of it ends the output
+    }
+  }
+
+  /** Resolves when everything the program wrote has reached the caller's own streams. @internal */
+  async outputPassedOn(): Promise<void> {
+    await Promise.all(this.#passedOn)
   }
 }
 

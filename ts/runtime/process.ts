@@ -194,6 +194,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     }
     this.stdin?.destroy()
     await Promise.all([this.stdout, this.stderr].map((stream) => stream && finished(stream).catch(() => {})))
+    await container.outputPassedOn()
     if (signal?.aborted) throw signal.reason
     const [stdout, stderr] = collectors.map((collector) => collector?.output(encoding) ?? nothing(encoding))
     const result: RunResult<Output> = {
