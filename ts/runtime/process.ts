@@ -92,7 +92,10 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const run = async (): Promise<RunResult<Output>> => {
       try {
         await this.#start(runtime, source, args)
-      } catch (error) {
+      } catch (cause) {
+        // An abort takes the container away under whatever step is at work: the reason is what the caller has to see.
+        const { signal } = this.#options
+        const error: unknown = signal?.aborted ? signal.reason : cause
         this.#closeStreams()
         settle.reject(error)
         throw error
