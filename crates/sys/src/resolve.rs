@@ -60,11 +60,16 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<Owne
 
 /// The same for a path that may be missing: `None` for ENOENT and ENOTDIR.
 pub fn find_in_root(root: BorrowedFd<'_>, path: &str, flags: i32) -> Result<Option<OwnedFd>> {
+    // The plain call first: most often nothing is missing, and an error with its words is not needed.
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     match raw_openat2(root, nonempty(path), open_flags(flags), resolve) {
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
-        Err(_) => open_in_root(root, path, flags).map(Some), // again, for the error or for a rename that got in the way
-        Ok(fd) => Ok(Some(fd)),
+        Ok(fd) => return Ok(Some(fd)),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
+        Err(_) => {}
+    }
+    match open_in_root(root, path, flags) {
+        Err(error) if matches!(error.errno(), libc::ENOENT | libc::ENOTDIR) => Ok(None),
+        other => other.map(Some),
     }
 }
 

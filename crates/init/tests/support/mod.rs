@@ -107,6 +107,10 @@ impl Helper {
     }
 
     pub fn spawn_with(bundle: &Bundle, plan: &Plan, preserved: &[OwnedFd]) -> Self {
+        Self::try_spawn(bundle, plan, preserved).unwrap()
+    }
+
+    pub fn try_spawn(bundle: &Bundle, plan: &Plan, preserved: &[OwnedFd]) -> caisson_sys::Result<Self> {
         let state: OwnedFd = File::open(bundle.top.join("state")).unwrap().into();
         let _ = fs::remove_file(bundle.top.join("state/start.sock")); // of an earlier run
         let listener = socket::listen(&state, "start.sock").unwrap();
@@ -133,9 +137,8 @@ impl Helper {
             descriptors: &descriptors,
             namespaces: plan.clone_flags,
             cgroup: None,
-        })
-        .unwrap();
-        Self {
+        })?;
+        Ok(Self {
             pid: spawned.pid,
             process: spawned.pidfd,
             control: Some(control),
@@ -143,7 +146,7 @@ impl Helper {
             output: output.into(),
             warnings: vec![],
             console: None,
-        }
+        })
     }
 
     /// The second clone, by which we learn that there is one to write maps for.
