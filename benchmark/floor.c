@@ -58,8 +58,11 @@ static void write_file(const char *path, const char *text) {
     close(fd);
 }
 
+static pid_t self;
+
 static void cgroup_path(char *out, size_t size, int index, const char *file) {
-    snprintf(out, size, "%s/caisson-floor%s%s", hierarchies[index], *file ? "/" : "", file);
+    // Named after this process: one that was interrupted is not in the way of the next.
+    snprintf(out, size, "%s/caisson-floor-%d%s%s", hierarchies[index], self, *file ? "/" : "", file);
 }
 
 static void make_cgroups(void) {
@@ -264,6 +267,7 @@ int main(int argc, char **argv) {
     if (argc != 3) { fprintf(stderr, "usage: floor ROOTFS STATE_ROOT\n"); return 2; }
     rootfs = argv[1];
     state_root = argv[2];
+    self = getpid();
     find_hierarchies();
     char line[16];
     while (fgets(line, sizeof line, stdin)) {

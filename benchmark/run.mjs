@@ -1,6 +1,7 @@
 // npm run bench [name …]: each benchmark runs the peers and ours in turn in one run and prints medians and ratios.
 // As root everything runs in a private mount namespace, so that crun, which insists on the v1 hugetlb hierarchy where
-// cgroups are hybrid, finds one without the host being touched.
+// cgroups are hybrid, finds one without the host being touched, and so that /run, where all keep their state, is a tmpfs
+// as on every distribution.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -21,9 +22,9 @@ if (unknown.length > 0) {
 if (process.getuid() === 0 && !process.env.CAISSON_BENCH_NAMESPACE) {
   const script = `
     if grep -q '^hugetlb' /proc/cgroups && [ -d /sys/fs/cgroup/memory ] && ! grep -q ' /sys/fs/cgroup/hugetlb ' /proc/mounts; then
-      mount -t tmpfs none /mnt && mkdir /mnt/hugetlb && mount -t cgroup -o hugetlb cgroup /mnt/hugetlb && # a first mount makes the hierarchy
-      mkdir -p /sys/fs/cgroup/hugetlb && mount --bind /mnt/hugetlb /sys/fs/cgroup/hugetlb
+      mkdir -p /sys/fs/cgroup/hugetlb && mount -t cgroup -o hugetlb cgroup /sys/fs/cgroup/hugetlb
     fi
+    mount -t tmpfs -o mode=0755 tmpfs /run
     exec "$@"`
   const { status } = spawnSync(
     'unshare',

@@ -1,6 +1,6 @@
 // The same container through each contender, all driven from this Node process.
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,9 +11,7 @@ const id = (name) => `bench-${name}-${process.pid}-${serial++}`
 
 /** create + start + wait + delete by the library. */
 export function caisson(bundle) {
-  const root = mkdtempSync(join(tmpdir(), 'caisson-bench-root-'))
-  process.on('exit', () => rmSync(root, { recursive: true, force: true }))
-  const runtime = new Runtime({ root })
+  const runtime = new Runtime({ onWarning: () => {} }) // runc's default asks for ambient capabilities nobody can have
   return async () => {
     const container = await runtime.create(id('caisson'), { bundle, stdio: 'ignore' })
     await container.start()
@@ -47,11 +45,10 @@ export function floor(bundle) {
     { stdio: 'inherit' },
   )
   if (status !== 0) throw new Error('floor.c does not compile')
-  const state = join(work, 'state')
-  mkdirSync(state)
+  const state = mkdtempSync(process.getuid() === 0 ? '/run/caisson-floor-' : join(work, 'state-'))
   const child = spawn(program, [join(bundle, 'rootfs'), state], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+  process.on('exit', () => [work, state].forEach((path) => rmSync(path, { recursive: true, force: true })))
   const start = async () => {
     child.stdin.write('\n')
     const { value, done } = await lines.next()

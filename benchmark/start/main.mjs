@@ -92,7 +92,7 @@ if (peers.includes('crun')) {
 }
 
 console.log('\nresident memory of our own processes per running container')
-const runtime = new Runtime()
+const runtime = new Runtime({ onWarning: () => {} })
 const sleepers = defaultBundle(['/bin/sleep', '60'])
 const count = 20
 const containers = []

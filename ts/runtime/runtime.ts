@@ -22,7 +22,7 @@ export interface RuntimeOptions {
   cgroupManager?: 'cgroupfs' | 'disabled' | undefined
   /** Whether to do without the rights of root. Decided from the user id by default. */
   rootless?: boolean | undefined
-  /** Gets what is worth saying but no failure. Default `process.emitWarning`. */
+  /** Gets what is worth saying but no failure. Default `process.emitWarning`, each message once. */
   onWarning?: ((message: string, containerId: string) => void) | undefined
 }
 
@@ -124,6 +124,12 @@ export class Runtime {
   }
 }
 
+const warned = new Set<string>()
+
+/** Says the same thing about one container only, as Node does with what is deprecated. */
 function emitWarning(message: string, containerId: string): void {
+  if (warned.has(message)) return
+  if (warned.size === 100) warned.clear() // messages may hold paths: no memory for ever
+  warned.add(message)
   process.emitWarning(`container ${containerId}: ${message}`, 'CaissonWarning')
 }
