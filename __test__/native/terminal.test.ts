@@ -33,9 +33,10 @@ test('a terminal: its master is ours, its size is the one asked for', async (t) 
   let text = ''
   terminal.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
   terminal.on('error', () => terminal.destroy()) // EIO: the last user is gone
+  const closed = new Promise((resolve) => terminal.on('close', resolve)) // `once` would reject for that EIO
   await engine.start(made.root, request.id)
   t.is((await exitOf(engine, created.handle)).exitCode, 4)
-  if (!terminal.destroyed) await once(terminal, 'close')
+  await closed
   t.regex(text, /^33 91\r?\n/)
 })
 
