@@ -48,7 +48,12 @@ const countLibtest = (line) => {
 
 await suite('TypeScript', 'npx', ['ava', '--tap', ...selection], countTap)
 if (selection.length === 0) {
-  await suite('Rust', 'cargo', ['test', '--workspace', '--quiet', '--no-fail-fast', '--', '--show-output'], countLibtest)
+  await suite(
+    'Rust',
+    'cargo',
+    ['test', '--workspace', '--quiet', '--no-fail-fast', '--', '--show-output'],
+    countLibtest,
+  )
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed === 0 ? 0 : 1
