@@ -1,7 +1,6 @@
 // npm run bench [name …]: each benchmark runs the peers and ours in turn in one run and prints medians and ratios.
-// As root everything runs in a private mount namespace, so that crun, which insists on the v1 hugetlb hierarchy where
-// cgroups are hybrid, finds one without the host being touched, and so that /run, where all keep their state, is a tmpfs
-// as on every distribution.
+// As root everything runs in a private mount namespace, so that crun finds the v1 hugetlb hierarchy it insists on and so
+// that /run, where all keep their state, is a tmpfs as on every distribution, without the host being touched.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -20,25 +19,15 @@ if (unknown.length > 0) {
 }
 
 if (process.getuid() === 0 && !process.env.CAISSON_BENCH_NAMESPACE) {
-  const script = `
-    if grep -q '^hugetlb' /proc/cgroups && [ -d /sys/fs/cgroup/memory ] && ! grep -q ' /sys/fs/cgroup/hugetlb ' /proc/mounts; then
-      mkdir -p /sys/fs/cgroup/hugetlb && mount -t cgroup -o hugetlb cgroup /sys/fs/cgroup/hugetlb
-    fi
-    mount -t tmpfs -o mode=0755 tmpfs /run
-    exec "$@"`
+  const withHugetlb = fileURLToPath(new URL('../scripts/with-hugetlb', import.meta.url))
+  const script = 'mount -t tmpfs -o mode=0755 tmpfs /run && exec "$@"'
   const { status } = spawnSync(
     'unshare',
-    [
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      script,
-      'sh',
+    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'].concat(
+      withHugetlb,
       process.execPath,
-      ...process.argv.slice(1),
-    ],
+      process.argv.slice(1),
+    ),
     { stdio: 'inherit', env: { ...process.env, CAISSON_BENCH_NAMESPACE: '1' } },
   )
   process.exit(status ?? 1)

@@ -170,12 +170,19 @@ export class Container {
     if (isNativeError(result)) throw errorFrom(result, this.id)
   }
 
-  /** Removes all that belongs to it. Rejects with `ERR_INVALID_STATE` while it runs, unless `force` kills it first. */
+  /**
+   * Removes all that belongs to it. Rejects with `ERR_INVALID_STATE` while it runs and with `ERR_NOT_FOUND` when it is
+   * gone already; `force` kills it first, and one that is gone is fine then.
+   */
   async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
     const { root, warn } = this.#settings
     const hooks = readHooks(join(root, this.id))
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
-    await engine().destroy({ root, id: this.id, force })
+    try {
+      await engine().destroy({ root, id: this.id, force })
+    } catch (error) {
+      if (!force || !(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
+    }
     exits.delete(join(root, this.id))
     engine().unhold(this)
     this.#streams.close()
@@ -194,11 +201,7 @@ export class Container {
 
   /** Kills and deletes it; fine when it is gone already. */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.delete({ force: true })
-    } catch (error) {
-      if (!(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
-    }
+    await this.delete({ force: true })
   }
 
   /** @internal The terminal's master, to be handed on as a descriptor; the caller owns it then. */

@@ -24,14 +24,12 @@ impl Hierarchies {
             let data = match (fstype, directory.as_str()) {
                 ("cgroup", "systemd") => "none,name=systemd".to_owned(),
                 ("cgroup", "pids" | "freezer") => directory.clone(),
-                ("cgroup2", "unified") => String::new(),
                 _ => continue,
             };
             let own = point.join(format!("caisson-view-{name}-{}", std::process::id()));
             fs::create_dir(&own).ok()?;
             found.push(CgroupHierarchy {
                 links: if directory == "pids" { vec!["tasks-of-pids".into()] } else { vec![] },
-                unified: fstype == "cgroup2",
                 host_directory: own.display().to_string(),
                 directory,
                 data,

@@ -79,7 +79,9 @@ fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: 
         let host_bind = if config.namespace("cgroup").is_some() { own } else { "/sys/fs/cgroup".to_owned() };
         return Operation::MountCgroupV2 { index, inside, flags, host_bind };
     }
-    let hierarchies = host.cgroup.hierarchies.iter().map(|hierarchy| CgroupHierarchy {
+    // COMPAT(runc): the unified hierarchy of a hybrid host places processes and has no controllers to show.
+    let shown = host.cgroup.hierarchies.iter().filter(|hierarchy| !hierarchy.unified);
+    let hierarchies = shown.map(|hierarchy| CgroupHierarchy {
         directory: hierarchy.directory_name.clone(),
         data: hierarchy.data.clone(),
         host_directory: hierarchy.directory.clone(),
@@ -88,7 +90,6 @@ fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: 
         } else {
             Vec::new()
         },
-        unified: hierarchy.unified,
     });
     Operation::MountCgroupV1 {
         index,

@@ -207,13 +207,12 @@ pub struct Mount {
 pub struct CgroupHierarchy {
     /// Directory name below the mount point, e.g. `cpu,cpuacct` or `systemd`.
     pub directory: String,
-    /// Mount data, e.g. `cpu,cpuacct` or `none,name=systemd`; empty for the hybrid `unified` hierarchy (cgroup2).
+    /// Mount data, e.g. `cpu,cpuacct` or `none,name=systemd`.
     pub data: String,
     /// The container's own cgroup directory on the host, bound where there is no cgroup namespace.
     pub host_directory: String,
     /// Extra names linked to `directory` (`cpu`, `cpuacct`).
     pub links: Vec<String>,
-    pub unified: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,8 +54,7 @@ fn mount_hierarchy(
     if !view.namespace {
         return bind(setup, &hierarchy.host_directory, spot, view.flags);
     }
-    let fstype = if hierarchy.unified { "cgroup2" } else { "cgroup" };
-    let filesystem = Filesystem { fstype, source: "cgroup", flags: view.flags, data: &hierarchy.data };
+    let filesystem = Filesystem { fstype: "cgroup", source: "cgroup", flags: view.flags, data: &hierarchy.data };
     place::filesystem(setup, &filesystem, spot).map(drop)
 }
 
