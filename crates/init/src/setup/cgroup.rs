@@ -54,7 +54,8 @@ fn mount_hierarchy(
     if !view.namespace {
         return bind(setup, &hierarchy.host_directory, spot, view.flags);
     }
-    let filesystem = Filesystem { fstype: "cgroup", source: "cgroup", flags: view.flags, data: &hierarchy.data };
+    let filesystem =
+        Filesystem { fstype: "cgroup", source: "cgroup", flags: view.flags, data: &hierarchy.data };
     place::filesystem(setup, &filesystem, spot).map(drop)
 }
 
