@@ -37,7 +37,7 @@ test('a terminal: its master is ours, its size is the one asked for', async (t) 
   await engine.start(made.root, request.id)
   t.is((await exitOf(engine, created.handle)).exitCode, 4)
   await closed
-  t.regex(text, /^33 91\r?\n/)
+  t.regex(text, /^33 91\r\n/)
 })
 
 needs('/usr/bin/python3')('a console socket gets the master', async (t) => {

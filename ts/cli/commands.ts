@@ -11,7 +11,6 @@ import { run } from './command/run.ts'
 import { spec } from './command/spec.ts'
 import { start } from './command/start.ts'
 import { state } from './command/state.ts'
-import { validate } from './command/validate.ts'
 
 export const commands: readonly Command[] = [
   create,
@@ -25,5 +24,4 @@ export const commands: readonly Command[] = [
   spec,
   start,
   state,
-  validate,
 ]

@@ -5,27 +5,28 @@ import type { Container } from '../runtime/container.ts'
 import { CaissonError } from '../errors.ts'
 import { number, on, text, type Invocation } from './command.ts'
 
-export interface Outcome {
-  container: Container
-  /** The configuration asks for a terminal. */
-  terminal: boolean
+export interface Purpose {
+  /** The command returns while the container runs. */
+  detached: boolean
+  /** The container does not end with this process. */
+  outlives: boolean
 }
 
-/** `detached`: the container outlives this process. The pid file is there when this returns. */
+/** The pid file is there when this returns. */
 export async function containerFromFlags(
   { context, flags, args }: Invocation,
-  detached: boolean,
-): Promise<Outcome> {
+  { detached, outlives }: Purpose,
+): Promise<Container> {
   const bundle = resolve(text(flags, 'bundle') ?? '.')
   const config = text(flags, 'config')
   const consoleSocket = text(flags, 'console-socket')
-  const terminal = wantsTerminal(config === undefined ? join(bundle, 'config.json') : resolve(config))
-  checkTerminal(terminal, detached, consoleSocket)
+  const configFile = config === undefined ? join(bundle, 'config.json') : resolve(config)
+  checkTerminal(wantsTerminal(configFile), detached, consoleSocket)
   const container = await context.runtime.create(args[0]!, {
     bundle,
     config,
     stdio: 'inherit',
-    detached,
+    detached: outlives,
     consoleSocket,
     pivot: !on(flags, 'no-pivot'),
     newKeyring: !on(flags, 'no-new-keyring'),
@@ -38,7 +39,7 @@ export async function containerFromFlags(
     await container.delete({ force: true })
     throw error
   }
-  return { container, terminal }
+  return container
 }
 
 /** What cannot be read or is no JSON is reported by the native side, which is the authority. */

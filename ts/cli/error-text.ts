@@ -3,8 +3,10 @@ import { CaissonError, type ErrorCode } from '../errors.ts'
 
 const sentences: Partial<Record<ErrorCode, (error: CaissonError) => string>> = {
   ERR_NOT_FOUND: () => 'container does not exist',
-  ERR_EXISTS: () => 'container with given ID already exists',
-  ERR_INVALID_ID: () => 'invalid container ID format',
+  ERR_EXISTS: (error) =>
+    error.containerId === undefined ? error.message : 'container with given ID already exists',
+  ERR_INVALID_ID: ({ containerId }) =>
+    containerId === '' ? 'container id cannot be empty' : 'invalid container ID format',
   ERR_EXEC_NOT_FOUND: starting,
   ERR_EXEC_DENIED: starting,
   ERR_HOOK: starting,
@@ -15,8 +17,14 @@ const duringInit = new Set<string | undefined>(['setup'])
 
 /** One line for the log. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof CaissonError)) return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof CaissonError)) return error instanceof Error ? plain(error) : String(error)
   return (sentences[error.code] ?? general)(error)
+}
+
+/** `open PATH: no such file or directory` of Node's `ENOENT: no such file or directory, open 'PATH'`. */
+function plain(error: NodeJS.ErrnoException): string {
+  const words = /^[A-Z0-9]+: ([^,]+),/.exec(error.message)?.[1]
+  return words && error.path ? `${error.syscall} ${error.path}: ${words}` : error.message
 }
 
 function starting({ message }: CaissonError): string {

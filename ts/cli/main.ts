@@ -48,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = commands.find(({ name }) => name === verb)
   if (!command) {
-    fallback.error(`No help topic for '${verb}'`) // COMPAT(runc): sentence and status
+    fallback.error(`No help topic for '${verb}'\n`) // COMPAT(runc): sentence and status
     return 3
   }
   return runCommand(program, command, flags, rest)

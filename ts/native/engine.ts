@@ -66,7 +66,10 @@ export class Engine {
     return handle ?? 0
   }
 
-  /** Carries bytes between a terminal and this process's own descriptors 0 and 1 until the program has ended. */
+  /**
+   * Carries bytes between a terminal and this process's own descriptors 0 and 1 until the program has ended. Called before
+   * the start, nothing the program says has had its line ends changed.
+   */
   async proxyTerminal(id: string, master: number, handle: number | undefined): Promise<void> {
     await this.#ask(id, this.#native.proxyTerminal(master, handle))
   }

@@ -7,6 +7,7 @@ import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
 import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
+import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
 import { readState } from './state-file.ts'
 import { stateOf, type ContainerState } from './state.ts'
@@ -31,6 +32,7 @@ export async function createContainer(
   const { signal } = options
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)
+  checkPreserved(options.preserveFds ?? 0)
   const resolved = await resolveSource(sourceOf(options), options, signal)
   let container: Container
   try {

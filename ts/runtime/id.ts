@@ -10,6 +10,7 @@ export function checkId(id: string): void {
     `invalid container ID format: ${JSON.stringify(String(id).slice(0, 64))}`,
     {
       phase: 'validate',
+      containerId: String(id),
       hint: 'letters, digits and _ + - . are allowed, 1 to 255 of them',
     },
   )

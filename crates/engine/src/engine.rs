@@ -1,7 +1,7 @@
 //! The engine's face and what its threads share.
 
 use std::collections::HashMap;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use caisson_sys::poll::{Poller, Waker};
-use caisson_sys::{descriptor, process};
+use caisson_sys::{descriptor, process, terminal};
 
 use crate::container::{Container, Stage};
 use crate::destroy;
@@ -141,6 +141,8 @@ impl Engine {
 
     /// Copies between the terminal whose master is `master` (duplicated, never closed) and descriptors 0 and 1 of this
     /// process, until nobody uses it any more or the container `handle` has ended. Answered by [`Reply::Done`].
+    /// When this returns, the terminal passes lines on as the program ends them: the end of a line is made by our own
+    /// terminal, where there is one.
     pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
         let token = self.tokens.fetch_add(1, Ordering::Relaxed);
         let mut registry = self.shared.registry();
@@ -149,11 +151,12 @@ impl Engine {
             handle.and_then(|handle| registry.containers.get(&handle)).map(|c| Arc::clone(&c.pidfd));
         drop(registry);
         let shared = Arc::clone(&self.shared);
+        let master = descriptor::duplicate(master)
+            .and_then(|master| terminal::clear_onlcr(master.as_fd()).map(|()| master))
+            .map_err(|e| Failure::syscall("start", "cannot proxy the terminal", &e));
         let work = move || {
             let streams = Streams { input: process::standard(0), output: process::standard(1) };
-            let result = descriptor::duplicate(master)
-                .map_err(|e| Failure::syscall("start", "cannot proxy the terminal", &e))
-                .and_then(|master| proxy::proxy(&master, process.as_deref(), &streams));
+            let result = master.and_then(|master| proxy::proxy(&master, process.as_deref(), &streams));
             shared.reply(token, result.map(|()| Reply::Done));
         };
         if let Err(error) = thread::Builder::new().name("caisson-terminal".into()).spawn(work) {

@@ -67,12 +67,16 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
             break; // nobody reads our output any more
         }
         if ready[3] && container.take().is_some() {
-            // What it wrote before its end is in the pty already. A process that left the container may still hold the pty.
-            while to_us.fill(master.as_fd())? && !to_us.is_empty() {
+            // What it wrote before its end is in the pty already, or read and not yet passed on. A process that left the
+            // container may still hold the pty, so its end is not waited for.
+            loop {
                 while !to_us.is_empty() {
                     let output = (streams.output, Interest { read: false, write: true });
                     poll::ready([output], None).map_err(failed)?;
                     to_us.drain(streams.output)?;
+                }
+                if !to_us.fill(master.as_fd())? || to_us.is_empty() {
+                    break;
                 }
             }
             break;
@@ -170,6 +174,20 @@ mod tests {
         let mut seen = Vec::new();
         std::fs::File::from(result).read_to_end(&mut seen).unwrap();
         assert_eq!(seen.len(), "question\n".len() + 20_000); // the echo, then the answer
+    }
+
+    #[test]
+    fn the_last_words_are_passed_on_when_the_container_has_ended_at_the_same_time() {
+        let (master, peer) = pty();
+        let ((input, _ours), (result, output), ended) =
+            (descriptor::pipe().unwrap(), descriptor::pipe().unwrap(), descriptor::pipe().unwrap().0);
+        std::fs::File::from(peer.try_clone().unwrap()).write_all(b"last words").unwrap();
+        proxy(&master, Some(&ended), &Streams { input: input.as_fd(), output: output.as_fd() }).unwrap();
+        drop(output);
+        let mut seen = String::new();
+        std::fs::File::from(result).read_to_string(&mut seen).unwrap();
+        assert_eq!(seen, "last words");
+        drop(peer); // held until here by somebody else
     }
 
     #[test]

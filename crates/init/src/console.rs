@@ -28,7 +28,6 @@ impl Console {
         let master = open_master(setup)?;
         let slave = terminal::open_peer(master.as_fd())?;
         verify(&slave)?;
-        terminal::clear_onlcr(slave.as_fd())?;
         if let Some((columns, rows)) = wanted.size {
             terminal::set_size(slave.as_fd(), columns, rows)?;
         }

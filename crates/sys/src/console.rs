@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::OFlags;
-use rustix::termios::{OptionalActions, Termios, Winsize};
+use rustix::termios::{OptionalActions, OutputModes, Termios, Winsize};
 
 use crate::Result;
 use crate::call::{OrError, describe};
@@ -34,6 +34,8 @@ impl<'fd> RawMode<'fd> {
         let Ok(before) = rustix::termios::tcgetattr(terminal) else { return Ok(None) };
         let mut raw = before.clone();
         raw.make_raw();
+        // COMPAT(runc): the end of a line is still made here, because the container's terminal leaves it as it is.
+        raw.output_modes.insert(OutputModes::OPOST);
         rustix::termios::tcsetattr(terminal, OptionalActions::Now, &raw)
             .or_error("ioctl", || format!("{}, TCSETS", describe(terminal)))?;
         Ok(Some(Self { terminal, before }))

@@ -13,7 +13,7 @@ point where the user's program would begin. "start" begins it.`,
   max: 1,
   failurePrefix: true,
   run: async (invocation) => {
-    await containerFromFlags(invocation, true)
+    await containerFromFlags(invocation, { detached: true, outlives: true })
     return 0
   },
 }

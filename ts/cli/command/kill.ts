@@ -20,7 +20,7 @@ export const kill: Command = {
     const container = await context.runtime.get(args[0]!)
     const all = on(flags, 'all')
     try {
-      await container.kill(args[1] ?? 'SIGTERM', { all })
+      await container.kill(args[1] || 'SIGTERM', { all }) // COMPAT(runc): an empty word is none
     } catch (error) {
       // COMPAT(runc): with --all there is nothing wrong about nobody being left.
       const gone = error instanceof CaissonError && error.code === 'ERR_INVALID_STATE'

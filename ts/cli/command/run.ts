@@ -27,15 +27,17 @@ the program's, or 128 and the signal's number.`,
   failurePrefix: true,
   run: async (invocation) => {
     const detached = on(invocation.flags, 'detach')
-    // A container that is to be kept must not go with this process.
     const keep = on(invocation.flags, 'keep')
-    const { container } = await containerFromFlags(invocation, detached)
+    const container = await containerFromFlags(invocation, { detached, outlives: detached || keep })
     const stopForwarding = detached ? () => {} : forwardSignals(container)
     try {
       const terminal = container.takeConsole()
+      const { id, handle } = container
+      const proxied = terminal === undefined ? undefined : engine().proxyTerminal(id, terminal, handle)
+      proxied?.catch(() => {}) // looked at below, after the start
       await container.start()
       if (detached) return 0
-      if (terminal !== undefined) await engine().proxyTerminal(container.id, terminal, container.handle)
+      await proxied
       const exit = await container.wait()
       if (!keep) await container.delete({ force: true })
       return statusOf(exit)

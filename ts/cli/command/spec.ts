@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { defaultSpec } from '../../image/default-spec.ts'
 import { on, text, type Command } from '../command.ts'
 import { UsageError } from '../usage-error.ts'
@@ -18,7 +18,9 @@ for an ordinary user: the own user and group id become root's inside.`,
   max: 0,
   run: async ({ flags }) => {
     const path = join(text(flags, 'bundle') ?? '', 'config.json')
-    // COMPAT(runc): its sentence, and a file without a newline at its end.
+    // COMPAT(runc): its sentences, and a file without a newline at its end.
+    if (!existsSync(dirname(path)))
+      throw new UsageError(`chdir ${dirname(path)}: no such file or directory`, false)
     if (existsSync(path)) throw new UsageError('File config.json exists. Remove it first', false)
     writeFileSync(path, JSON.stringify(defaultSpec({ rootless: on(flags, 'rootless') }), undefined, '\t'))
     return 0

@@ -1,0 +1,166 @@
+/**
+ * One talk with a command of runc's kind, written down so that two of them can be compared: what differs from run to run
+ * is replaced by words.
+ */
+import { spawn, type StdioOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
+import { defaultSpec } from '../../ts/image/default-spec.ts'
+import { formatRuntimeSpec, type RuntimeSpec } from '../../ts/spec/index.ts'
+import { needs } from '../fixtures/needs.ts'
+import { makeRootfs, scratch } from '../fixtures/rootfs.ts'
+
+export const COMMAND: string = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+export interface Said {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface HowToSay {
+  cwd?: string
+  /** Given on stdin, which is /dev/null otherwise. */
+  input?: string
+  env?: Record<string, string>
+  /** Descriptors 3 and up. */
+  more?: number[]
+}
+
+const folder = scratch('cli')
+let serial = 0
+
+export class Session {
+  readonly name: 'runc' | 'caisson'
+  readonly directory: string = join(folder, String(serial++).padStart(4, '0'))
+  readonly root: string = join(this.directory, 'state')
+  readonly bundle: string = join(this.directory, 'bundle')
+  readonly id: string = `cli-${process.pid}-${String(serial).padStart(4, '0')}`
+  readonly transcript: unknown[] = []
+  readonly #program: string[]
+
+  constructor(name: 'runc' | 'caisson') {
+    this.name = name
+    this.#program = name === 'runc' ? ['runc'] : [process.execPath, COMMAND]
+    mkdirSync(join(this.bundle, 'rootfs'), { recursive: true })
+    makeRootfs(join(this.bundle, 'rootfs'))
+  }
+
+  /** The words to say it from elsewhere. */
+  command(args: string[]): string[] {
+    return [...this.#program, ...args]
+  }
+
+  /** Writes config.json: the default, without a terminal, and what `edit` makes of it. */
+  configure(args: string[], edit: (spec: RuntimeSpec) => void = () => {}): void {
+    const spec = { ...defaultSpec(), ociVersion: '1.0.2' }
+    spec.process = { ...spec.process!, terminal: false, args }
+    edit(spec)
+    writeFileSync(join(this.bundle, 'config.json'), formatRuntimeSpec(spec))
+  }
+
+  /** Says it without `--root` and without writing it down. */
+  async exactly(args: string[], { cwd = this.bundle, input, env, more = [] }: HowToSay = {}): Promise<Said> {
+    const [program, ...words] = this.command(args)
+    // Files, because a container that outlives the command keeps a pipe open.
+    const outputs = ['stdout', 'stderr'].map((name) => openSync(join(this.directory, name), 'w+'))
+    const stdio: StdioOptions = [input === undefined ? 'ignore' : 'pipe', ...outputs, ...more]
+    const child = spawn(program!, words, { cwd, stdio, env: { ...process.env, ...env } })
+    child.stdin?.end(input)
+    const [status] = (await once(child, 'exit')) as [number | null]
+    const [stdout, stderr] = ['stdout', 'stderr'].map((name) =>
+      readFileSync(join(this.directory, name), 'utf8'),
+    )
+    for (const output of outputs) closeSync(output)
+    return { status, stdout: stdout!, stderr: stderr! }
+  }
+
+  /** Says it to this session's state root and writes down the answer. */
+  async say(args: string[], how?: HowToSay): Promise<Said> {
+    const said = await this.exactly(['--root', this.root, ...args], how)
+    this.transcript.push({ say: this.plain(args.join(' ')), ...this.plainly(said) })
+    return said
+  }
+
+  note(what: unknown): void {
+    this.transcript.push(what)
+  }
+
+  /** Waits until `state` says so. */
+  async until(status: string): Promise<void> {
+    for (let attempt = 0; attempt < 300; attempt++) {
+      const { stdout } = await this.exactly(['--root', this.root, 'state', this.id])
+      if (stdout.includes(`"status": "${status}"`)) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error(`${this.name}: ${this.id} did not become ${status}`)
+  }
+
+  plainly({ status, stdout, stderr }: Said): object {
+    return { status, stdout: this.plain(stdout), stderr: this.plain(stderr) }
+  }
+
+  plain(words: string): string {
+    return (
+      words
+        .replaceAll(this.id, 'ID')
+        .replaceAll(this.directory, 'DIR')
+        .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, 'TIME')
+        // runc states the version it was made with, and the owner in the list alone.
+        .replace(/("ociVersion": ?)"[^"]*"/g, '$1"1.x"')
+        .replace(/"owner": "[^"]*"/, '"owner": "OWNER"')
+        .replace(/("pid": ?)[1-9]\d*/g, '$1PID')
+        .replace(/^(ID +)\d\d+ /gm, '$1PID ')
+        .replace(/\b(runc|caisson)\b/g, 'COMMAND')
+        .replace(/ {2,}/g, '  ')
+    )
+  }
+
+  async end(): Promise<void> {
+    await this.exactly(['--root', this.root, 'delete', '--force', this.id])
+  }
+}
+
+export type Talk = (session: Session, t: ExecutionContext) => Promise<void>
+
+/** The same talk with runc and with us: every answer is the same. */
+export function sameAsRunc(title: string, talk: Talk): void {
+  needs(
+    'root',
+    'cgroup',
+    'busybox',
+    'runc',
+  )(title, async (t) => {
+    const transcripts: unknown[][] = []
+    for (const name of ['runc', 'caisson'] as const) {
+      const session = new Session(name)
+      try {
+        await talk(session, t)
+      } finally {
+        await session.end()
+      }
+      t.true(session.transcript.length > 0)
+      transcripts.push(session.transcript)
+    }
+    t.deepEqual(transcripts[1], transcripts[0])
+  })
+}
+
+/** A talk with us alone. */
+export function withUs(title: string, talk: Talk): void {
+  needs(
+    'root',
+    'cgroup',
+    'busybox',
+  )(title, async (t) => {
+    const session = new Session('caisson')
+    try {
+      await talk(session, t)
+    } finally {
+      await session.end()
+    }
+  })
+}

@@ -1,0 +1,27 @@
+/** Which descriptors of this process a container may inherit. */
+import { readlinkSync } from 'node:fs'
+import { SpecError } from '../errors.ts'
+
+/**
+ * Throws unless descriptors 3 to 2 + `count` were handed to this process. Node opens an event poll before anything else,
+ * so one of those where an inherited descriptor should be says that nobody gave it.
+ */
+export function checkPreserved(count: number): void {
+  if (!Number.isInteger(count) || count < 0) throw invalid(`${count} is no count`)
+  for (let descriptor = 3; descriptor < 3 + count; descriptor++) {
+    // SECURITY: Node's own descriptors would let the program watch and wake this process.
+    if (target(descriptor) === 'anon_inode:[eventpoll]' || target(descriptor) === undefined)
+      throw invalid(`descriptor ${descriptor} (of ${count}) was not handed to this process`)
+  }
+}
+
+function target(descriptor: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return undefined
+  }
+}
+
+const invalid = (message: string): SpecError =>
+  new SpecError('ERR_INVALID_OPTION', 'options', [{ path: 'preserveFds', message }])
