@@ -16,6 +16,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let split = namespaces::split(config, host);
     let mut warnings = Vec::new();
     labels(config, host, &mut warnings)?;
+    kernel_memory(config, &mut warnings);
     let user = split.user_namespace.as_ref();
     let process = process::process(config, options, host, user, &mut warnings)?;
     // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
@@ -115,6 +116,23 @@ fn labels(config: &Config, host: &Host, warnings: &mut Vec<String>) -> Result<()
         warnings.push(format!("{path} has no effect: {module} is not active"));
     }
     Ok(())
+}
+
+/// Limits that Linux took back in 5.16 and the specification calls NOT RECOMMENDED: a warning, as with runc.
+fn kernel_memory(config: &Config, warnings: &mut Vec<String>) {
+    let Some(memory) = config.resources().and_then(|resources| resources.memory().as_ref()) else { return };
+    for (name, value) in [("kernel", memory.kernel()), ("kernelTCP", memory.kernel_tcp())] {
+        if value.is_some_and(|value| value != 0) {
+            warnings.push(format!(
+                "linux.resources.memory.{name} has no effect: Linux counts kernel memory in the memory limit"
+            ));
+        }
+    }
+    if memory.use_hierarchy() == Some(false) {
+        warnings.push(
+            "linux.resources.memory.useHierarchy: false has no effect: Linux always counts children".into(),
+        );
+    }
 }
 
 /// Of the runtime's copy of the mount tree, before anything is mounted: nothing may flow back to the host.

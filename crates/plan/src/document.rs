@@ -162,4 +162,5 @@ pub struct Device {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Personality {
     pub domain: String,
+    pub flags: Option<Value>,
 }

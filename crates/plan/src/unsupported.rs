@@ -41,22 +41,8 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
             issues.add(format!("mounts[{index}]"), format!("an id-mapped mount {LATER}"));
         }
     }
-    if let Some(resources) = &linux.resources {
-        let block_io =
-            resources.block_io().as_ref().is_some_and(|io| *io != oci_spec::runtime::LinuxBlockIo::default());
-        let network = resources.network().as_ref().is_some_and(|n| {
-            n.class_id().is_some() || n.priorities().as_ref().is_some_and(|p| !p.is_empty())
-        });
-        let present = [
-            ("blockIO", block_io),
-            ("hugepageLimits", resources.hugepage_limits().as_ref().is_some_and(|list| !list.is_empty())),
-            ("network", network),
-            ("rdma", resources.rdma().as_ref().is_some_and(|map| !map.is_empty())),
-            ("unified", resources.unified().as_ref().is_some_and(|map| !map.is_empty())),
-        ];
-        for (name, _) in present.iter().filter(|(_, present)| *present) {
-            issues.add(format!("linux.resources.{name}"), LATER);
-        }
+    if linux.personality.as_ref().is_some_and(|personality| has_effect(personality.flags.as_ref())) {
+        issues.add("linux.personality.flags", "the specification names no flags yet");
     }
     issues.finish(true)
 }

@@ -1,0 +1,203 @@
+//! What is refused before anything happens: the place, and words that say what is allowed.
+
+mod support;
+
+use caisson_plan::Config;
+use serde_json::{Value, json};
+use support::{changed, default_config, parse, planned};
+
+fn refused(changes: &[(&str, Value)]) -> caisson_plan::SpecError {
+    match planned(&changed(changes)) {
+        Ok(_) => panic!("{changes:?} is accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn rules_that_types_cannot_express() {
+    let many: Vec<_> = (0..341).map(|id| json!({"containerID": id, "hostID": id, "size": 1})).collect();
+    let user = ("linux.namespaces[6]", json!({"type": "user"}));
+    let mapping = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
+    let cases: Vec<(&str, &str, Vec<(&str, Value)>)> = vec![
+        ("ociVersion", "2.0.0", vec![("ociVersion", json!("2.0.0"))]),
+        ("ociVersion", "SemVer", vec![("ociVersion", json!("latest"))]),
+        ("root", "required", vec![("root", Value::Null)]),
+        ("root.path", "empty", vec![("root.path", json!(""))]),
+        ("root.path", "NUL", vec![("root.path", json!("a\0b"))]),
+        ("process.args", "empty", vec![("process.args", json!([]))]),
+        ("process.args", "empty", vec![("process.args", Value::Null)]),
+        ("process.args[0]", "empty", vec![("process.args", json!([""]))]),
+        ("process.args[1]", "NUL", vec![("process.args", json!(["a", "b\0"]))]),
+        ("process.env[0]", "NUL", vec![("process.env", json!(["A=\0"]))]),
+        ("process.cwd", "absolute", vec![("process.cwd", json!("tmp"))]),
+        ("process.oomScoreAdj", "1000", vec![("process.oomScoreAdj", json!(1001))]),
+        ("process.user.umask", "decimal", vec![("process.user.umask", json!(755))]),
+        ("process.consoleSize", "65535", vec![("process.consoleSize", json!({"height": 70000, "width": 1}))]),
+        ("linux.namespaces[6]", "second", vec![("linux.namespaces[6]", json!({"type": "ipc"}))]),
+        ("linux.namespaces[0].type", "none of", vec![("linux.namespaces[0].type", json!("xyz"))]),
+        ("linux.namespaces[1].path", "absolute", vec![("linux.namespaces[1].path", json!("proc/1/ns/net"))]),
+        ("linux.namespaces", "mount", vec![("linux.namespaces[4]", json!({"type": "time"}))]),
+        ("hostname", "UTS namespace", vec![("linux.namespaces[3]", json!({"type": "time"}))]),
+        ("hostname", "64", vec![("hostname", json!("h".repeat(65)))]),
+        ("domainname", "64", vec![("domainname", json!("h".repeat(65)))]),
+        ("linux.uidMappings", "user", vec![("linux.uidMappings", mapping.clone())]),
+        ("linux", "together", vec![user.clone(), ("linux.uidMappings", mapping.clone())]),
+        (
+            "linux.uidMappings",
+            "340",
+            vec![user.clone(), ("linux.uidMappings", json!(many)), ("linux.gidMappings", mapping.clone())],
+        ),
+        (
+            "linux.uidMappings[0].size",
+            "0",
+            vec![
+                user.clone(),
+                ("linux.uidMappings", json!([{"containerID": 0, "hostID": 0, "size": 0}])),
+                ("linux.gidMappings", mapping.clone()),
+            ],
+        ),
+        (
+            "linux.gidMappings[0]",
+            "last id",
+            vec![
+                user.clone(),
+                ("linux.uidMappings", mapping.clone()),
+                ("linux.gidMappings", json!([{"containerID": 0, "hostID": 4_294_967_295u32, "size": 2}])),
+            ],
+        ),
+        (
+            "process.user.uid",
+            "not mapped",
+            vec![
+                user.clone(),
+                ("linux.uidMappings", mapping.clone()),
+                ("linux.gidMappings", mapping.clone()),
+                ("process.user.uid", json!(5)),
+            ],
+        ),
+        (
+            "process.user.additionalGids[0]",
+            "not mapped",
+            vec![
+                user,
+                ("linux.uidMappings", mapping.clone()),
+                ("linux.gidMappings", mapping),
+                ("process.user.additionalGids", json!([5])),
+            ],
+        ),
+        ("linux.timeOffsets", "time", vec![("linux.timeOffsets", json!({"boottime": {"secs": 1}}))]),
+        ("mounts[0].destination", "path", vec![("mounts[0].destination", json!(""))]),
+        ("mounts[0].destination", "root", vec![("mounts[0].destination", json!("/./"))]),
+        ("mounts[0].destination", "..", vec![("mounts[0].destination", json!("/a/../b"))]),
+        ("mounts[0].type", "bind", vec![("mounts[0].type", Value::Null)]),
+        ("mounts[0].source", "bind", vec![("mounts[0]", json!({"destination": "/x", "options": ["rbind"]}))]),
+        (
+            "mounts[0].options",
+            "bind",
+            vec![("mounts[0]", json!({"destination": "/x", "source": "/", "options": ["bind", "size=1"]}))],
+        ),
+        ("mounts[0].options", "tmpfs", vec![("mounts[0].options", json!(["tmpcopyup"]))]),
+        ("linux.devices[0].path", "absolute", vec![("linux.devices", json!([{"path": "x", "type": "p"}]))]),
+        ("linux.devices[0].path", "..", vec![("linux.devices", json!([{"path": "/dev/../x", "type": "p"}]))]),
+        (
+            "linux.devices[0].type",
+            "none of",
+            vec![("linux.devices", json!([{"path": "/dev/x", "type": "q"}]))],
+        ),
+        (
+            "linux.devices[0].major",
+            "number",
+            vec![("linux.devices", json!([{"path": "/dev/x", "type": "c", "minor": 1}]))],
+        ),
+        (
+            "linux.devices[0].minor",
+            "number",
+            vec![("linux.devices", json!([{"path": "/dev/x", "type": "b", "major": 1, "minor": -1}]))],
+        ),
+        (
+            "linux.devices[0].fileMode",
+            "decimal",
+            vec![("linux.devices", json!([{"path": "/dev/x", "type": "p", "fileMode": 666_666}]))],
+        ),
+        ("hooks.poststop[0].path", "absolute", vec![("hooks", json!({"poststop": [{"path": "true"}]}))]),
+        (
+            "hooks.prestart[0].timeout",
+            "above 0",
+            vec![("hooks", json!({"prestart": [{"path": "/h", "timeout": 0}]}))],
+        ),
+        ("annotations", "empty", vec![("annotations", json!({"": "x"}))]),
+        ("linux.rootfsPropagation", "none of", vec![("linux.rootfsPropagation", json!("public"))]),
+        ("linux.personality.domain", "none of", vec![("linux.personality", json!({"domain": "BSD"}))]),
+    ];
+    for (path, words, changes) in cases {
+        let error = refused(&changes);
+        assert!(!error.unsupported, "{path}: {error}");
+        let issue = error.issues.iter().find(|issue| issue.path == path);
+        let issue = issue.unwrap_or_else(|| panic!("{path} is not named: {error}"));
+        assert!(issue.message.contains(words), "{path}: {:?} without {words:?}", issue.message);
+    }
+}
+
+#[test]
+fn wrong_types_are_named_by_their_path() {
+    for (path, value) in [
+        ("ociVersion", json!(1)),
+        ("process.args", json!("sh")),
+        ("process.args[0]", json!(1)),
+        ("process.user.uid", json!(-1)),
+        ("process.user.uid", json!(4_294_967_296u64)),
+        ("process.user.gid", json!("0")),
+        ("mounts[3].options", json!("ro")),
+        ("mounts[3].destination", Value::Null),
+        ("linux.namespaces", json!({})),
+        ("linux.sysctl", json!({"a.b": 1})),
+        ("linux.resources.memory.limit", json!("64M")),
+        ("linux.resources.pids.limit", json!(1.5)),
+        ("hooks", json!({"prestart": {}})),
+        ("annotations", json!({"a": 1})),
+        ("root", json!("rootfs")),
+    ] {
+        let error = refused(&[(path, value)]);
+        assert!(error.issues.iter().all(|issue| issue.path.starts_with(path)), "{path}: {error}");
+        assert!(!error.issues[0].path.is_empty(), "{path}: {error}");
+    }
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let error = refused(&[
+        ("process.cwd", json!("x")),
+        ("process.args", json!([])),
+        ("mounts[0].destination", json!("")),
+        ("hostname", json!("h".repeat(100))),
+    ]);
+    assert_eq!(error.issues.len(), 4, "{error}");
+}
+
+#[test]
+fn text_that_is_no_configuration() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{",
+        "\"x\"",
+        "{}",
+        "{\"ociVersion\": \"1.3.0\"}",
+        "\u{feff}{}",
+        "{\"a\":1,\"a\":2}",
+    ] {
+        assert!(Config::parse(text.as_bytes()).is_err(), "{text:?}");
+    }
+    assert!(Config::parse(&[0xff, 0xfe]).is_err());
+    let deep = "[".repeat(100_000);
+    assert!(Config::parse(deep.as_bytes()).is_err());
+}
+
+#[test]
+fn versions_with_suffixes_and_newer_minors_are_taken() {
+    for version in ["1.0.0", "1.0.0-rc5", "1.0.2-dev", "1.3.0+dev", "1.99.0"] {
+        assert!(parse(&changed(&[("ociVersion", json!(version))])).is_ok(), "{version}");
+    }
+    assert!(parse(&default_config()).is_ok());
+}
