@@ -13,12 +13,15 @@ fn refused(changes: &[(&str, Value)]) -> caisson_plan::SpecError {
     }
 }
 
+/// The path that is named, words of the message, and what was changed.
+type Case = (&'static str, &'static str, Vec<(&'static str, Value)>);
+
 #[test]
 fn rules_that_types_cannot_express() {
     let many: Vec<_> = (0..341).map(|id| json!({"containerID": id, "hostID": id, "size": 1})).collect();
     let user = ("linux.namespaces[6]", json!({"type": "user"}));
     let mapping = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
-    let cases: Vec<(&str, &str, Vec<(&str, Value)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("ociVersion", "2.0.0", vec![("ociVersion", json!("2.0.0"))]),
         ("ociVersion", "SemVer", vec![("ociVersion", json!("latest"))]),
         ("root", "required", vec![("root", Value::Null)]),
