@@ -9,7 +9,6 @@ export type ErrorCode =
   | 'ERR_INVALID_STATE'
   | 'ERR_EXISTS'
   | 'ERR_NOT_FOUND'
-  | 'ERR_BUSY'
   | 'ERR_TIMEOUT'
   | 'ERR_HOOK'
   // documents and options
@@ -36,12 +35,6 @@ export type ErrorCode =
   | 'ERR_LAYER_UNSAFE'
   | 'ERR_LAYER_INVALID'
   | 'ERR_LIMIT_EXCEEDED'
-  // digests
-  | 'ERR_DIGEST_INVALID_FORMAT'
-  | 'ERR_DIGEST_INVALID_LENGTH'
-  | 'ERR_DIGEST_UNSUPPORTED'
-  | 'ERR_DIGEST_NOT_FOUND'
-  | 'ERR_DIGEST_AMBIGUOUS'
   // processes
   | 'ERR_EXIT'
   | 'ERR_SIGNAL'
