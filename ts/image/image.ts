@@ -1,15 +1,18 @@
 /** One image: a manifest, its configuration and its layers. */
+import type { Readable } from 'node:stream'
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
 import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
 import { parseConfig, parseManifest } from './document.ts'
 import { writeHostImage, type FromHostOptions } from './from-host.ts'
-import { Layout } from './layout.ts'
 import { isConfigType, layerCompression } from './media-type.ts'
 import { formatPlatform, hostPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
 import { parseReference } from './reference.ts'
 import type { RuntimeConfigOptions } from './runtime-config.ts'
 import { selectManifest } from './select.ts'
+import { openSource } from './source/open.ts'
+import { locateBlob, readBlob, readDocument } from './source/read.ts'
+import type { ImageSource } from './source/source.ts'
 import { unpackBundle, unpackRootfs, type UnpackOptions, type UnpackResult } from './unpack.ts'
 
 export interface OpenImageOptions {
@@ -27,19 +30,20 @@ export interface OpenImageOptions {
  * ```
  */
 export class Image {
-  readonly layout: Layout
+  /** Where it is read from. */
+  readonly source: ImageSource
   readonly descriptor: Readonly<Descriptor>
   readonly manifest: Readonly<ImageManifest>
   /** Undefined for artifacts, whose configuration is something else. */
   readonly config: Readonly<ImageConfig> | undefined
 
   private constructor(
-    layout: Layout,
+    source: ImageSource,
     descriptor: Descriptor,
     manifest: ImageManifest,
     config: ImageConfig | undefined,
   ) {
-    this.layout = layout
+    this.source = source
     this.descriptor = descriptor
     this.manifest = manifest
     this.config = config
@@ -50,35 +54,42 @@ export class Image {
    * `ERR_INVALID_IMAGE`, `ERR_SIZE_MISMATCH` and `ERR_DIGEST_MISMATCH`.
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
-    const { path, tag, digest } = parseReference(reference)
+    const parsed = parseReference(reference)
     const platform = wantedPlatform(options.platform)
-    const layout = await Layout.open(path)
-    const image = await Image.#read(layout, await selectManifest(layout, { tag, digest, platform }))
-    const { config, descriptor } = image
-    // An index that says nothing about platforms: the configuration does.
-    if (config && !descriptor.platform && digest === undefined && platformRank(config, platform) === 0) {
-      throw new CaissonError(
-        'ERR_IMAGE_NOT_FOUND',
-        `${reference} is an image for ${formatPlatform(config)}, not for ${formatPlatform(platform)}`,
-        { path: layout.path, phase: 'resolve', hint: 'choose it with the option platform' },
-      )
+    const source = await openSource(parsed)
+    try {
+      const { tag, digest } = parsed
+      const image = await Image.from(source, await selectManifest(source, { tag, digest, platform }))
+      const { config, descriptor } = image
+      // An index that says nothing about platforms: the configuration does.
+      if (config && !descriptor.platform && digest === undefined && platformRank(config, platform) === 0) {
+        throw new CaissonError(
+          'ERR_IMAGE_NOT_FOUND',
+          `${reference} is an image for ${formatPlatform(config)}, not for ${formatPlatform(platform)}`,
+          { path: source.path, phase: 'resolve', hint: 'choose it with the option platform' },
+        )
+      }
+      return image
+    } catch (error) {
+      await source.close()
+      throw error
     }
-    return image
   }
 
   /** Packs programs of this host, with the libraries they need, into a layout, and opens the result. */
   static async fromHost(options: FromHostOptions): Promise<Image> {
     const { layout, manifest } = await writeHostImage(options)
-    return Image.#read(layout, manifest)
+    return Image.from(layout, manifest)
   }
 
-  static async #read(layout: Layout, descriptor: Descriptor): Promise<Image> {
-    const text = await layout.readBlob(descriptor)
+  /** The image that `descriptor` names in `source`, which from then on belongs to the image. */
+  static async from(source: ImageSource, descriptor: Descriptor): Promise<Image> {
+    const text = await readDocument(source, descriptor)
     const manifest = parseManifest(text, `manifest ${descriptor.digest}`, descriptor.mediaType)
     const config = isConfigType(manifest.config.mediaType)
-      ? parseConfig(await layout.readBlob(manifest.config), `configuration ${manifest.config.digest}`)
+      ? parseConfig(await readDocument(source, manifest.config), `configuration ${manifest.config.digest}`)
       : undefined
-    return new Image(layout, descriptor, manifest, config)
+    return new Image(source, descriptor, manifest, config)
   }
 
   /** Digest of the manifest. */
@@ -91,12 +102,36 @@ export class Image {
    * must not exist or be empty; after a failure it is as before. Every blob and diffID is verified on the way.
    */
   async unpack(bundle: string, options: UnpackOptions & RuntimeConfigOptions = {}): Promise<UnpackResult> {
-    return unpackBundle(this.#layers(), this.#runnable(), bundle, options)
+    return unpackBundle(await this.#layers(), this.#runnable(), bundle, options)
   }
 
   /** The root file system alone. `directory` appears complete or not at all. */
   async unpackRootfs(directory: string, options: UnpackOptions = {}): Promise<UnpackResult> {
-    return unpackRootfs(this.#layers(), directory, options)
+    return unpackRootfs(await this.#layers(), directory, options)
+  }
+
+  /**
+   * The bytes of a blob, as they are stored: of a layer, or of whatever an artifact holds. Verified: the last piece comes
+   * only when size and digest were right, otherwise the stream fails.
+   */
+  blob(descriptor: Descriptor): Readable {
+    return readBlob(this.source, descriptor)
+  }
+
+  /** The blobs that the source lacks, which is allowed: another place may have them. Unpacking needs all of them. */
+  async missing(): Promise<Descriptor[]> {
+    const all = [this.manifest.config, ...this.manifest.layers]
+    const found = await Promise.all(all.map(({ digest, data }) => data ?? this.source.locate(digest)))
+    return all.filter((_, index) => found[index] === undefined)
+  }
+
+  /** Gives back what the source holds. An image of a layout directory holds nothing. */
+  async close(): Promise<void> {
+    await this.source.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   #runnable(): ImageConfig {
@@ -112,7 +147,7 @@ export class Image {
   }
 
   /** Layers with their diffIDs, bottom first. */
-  #layers(): LayerBlob[] {
+  async #layers(): Promise<LayerBlob[]> {
     const { diff_ids: diffIds } = this.#runnable().rootfs
     const { layers } = this.manifest
     if (layers.length !== diffIds.length) {
@@ -122,16 +157,18 @@ export class Image {
         { phase: 'unpack' },
       )
     }
-    return layers.map(({ mediaType, digest, size }, index) => {
-      const compression = layerCompression(mediaType)
-      if (compression === undefined) {
-        throw new CaissonError('ERR_UNSUPPORTED_IMAGE', `layer ${digest} is of the type ${mediaType}`, {
-          phase: 'unpack',
-        })
-      }
-      return { path: this.layout.blobPath(digest), digest, size, compression, diffId: diffIds[index]! }
-    })
+    return Promise.all(layers.map((layer, index) => layerBlob(this.source, layer, diffIds[index]!)))
   }
+}
+
+async function layerBlob(source: ImageSource, layer: Descriptor, diffId: string): Promise<LayerBlob> {
+  const compression = layerCompression(layer.mediaType)
+  if (compression === undefined) {
+    const message = `layer ${layer.digest} is of the type ${layer.mediaType}`
+    throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'unpack' })
+  }
+  const { path, offset, size } = await locateBlob(source, layer)
+  return { path, offset, size, digest: layer.digest, compression, diffId }
 }
 
 function wantedPlatform(platform: Platform | string | undefined): Platform {

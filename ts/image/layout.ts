@@ -1,13 +1,14 @@
 /** An OCI image layout on disk: `oci-layout`, `index.json`, `blobs/ALGORITHM/ENCODED`. */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
 import { parseIndex } from './document.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
+import type { FileRange, ImageSource } from './source/source.ts'
 
 const VERSION = '1.0.0'
 export const REF_NAME = 'org.opencontainers.image.ref.name'
@@ -21,7 +22,8 @@ export const REF_NAME = 'org.opencontainers.image.ref.name'
  * for (const { annotations } of (await layout.index()).manifests) console.log(annotations)
  * ```
  */
-export class Layout {
+export class Layout implements ImageSource {
+  readonly transport = 'oci'
   /** Absolute. */
   readonly path: string
 
@@ -94,38 +96,25 @@ export class Layout {
     return join(this.path, 'blobs', algorithm, encoded)
   }
 
-  /** A document, its size and digest verified. */
-  async readBlob({ digest, size }: Descriptor): Promise<string> {
+  /** Where a blob is, or undefined where the layout lacks it, which is allowed: another store may have it. */
+  async locate(digest: string): Promise<FileRange | undefined> {
     const path = this.blobPath(digest)
-    if (size > MAX_DOCUMENT_BYTES) {
-      throw new CaissonError(
-        'ERR_LIMIT_EXCEEDED',
-        `document ${digest} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`,
-        {
-          path,
-        },
-      )
-    }
-    const bytes = await readLimited(path, size).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'ENOENT') throw cause
-      throw new CaissonError('ERR_BLOB_NOT_FOUND', `blob ${digest} is missing at ${path}`, { path, cause })
+    const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
     })
-    if (bytes.length !== size) {
-      const found = bytes.length > size ? `more than ${size}` : bytes.length
-      throw new CaissonError(
-        'ERR_SIZE_MISMATCH',
-        `blob ${digest} has ${found} bytes, its descriptor says ${size}`,
-        {
-          path,
-        },
-      )
-    }
-    const algorithm = digest.slice(0, digest.indexOf(':'))
-    const found = `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`
-    if (found !== digest) {
-      throw new CaissonError('ERR_DIGEST_MISMATCH', `blob ${digest} has the digest ${found}`, { path })
-    }
-    return bytes.toString('utf8')
+    if (!status) return undefined
+    if (status.isFile()) return { path, offset: 0, size: status.size }
+    throw new CaissonError('ERR_INVALID_IMAGE', `blob ${digest} at ${path} is not a regular file`, { path })
+  }
+
+  /** Whether a blob is there; what is in it, only reading tells. */
+  async has(digest: string): Promise<boolean> {
+    return (await this.locate(digest)) !== undefined
+  }
+
+  /** A layout holds nothing open. */
+  close(): Promise<void> {
+    return Promise.resolve()
   }
 
   /** Stores a document under its digest and describes it. */
@@ -175,22 +164,6 @@ async function readDocument(path: string): Promise<string> {
     )
   }
   return readFile(path, 'utf8')
-}
-
-/** At most one byte more than `size`, so that a longer file shows. */
-async function readLimited(path: string, size: number): Promise<Buffer> {
-  const file = await open(path, 'r')
-  try {
-    const buffer = Buffer.alloc(size + 1)
-    let filled = 0
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, filled)
-      filled += bytesRead
-      if (bytesRead === 0 || filled === buffer.length) return buffer.subarray(0, filled)
-    }
-  } finally {
-    await file.close()
-  }
 }
 
 /** Old or new, never half: written beside and renamed. */

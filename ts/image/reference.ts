@@ -1,8 +1,11 @@
 /** Names of images on disk: `oci:DIRECTORY[:TAG|@DIGEST]`. */
 import { CaissonError } from '../errors.ts'
 
+/** How a place is read. */
+export type Transport = 'oci'
+
 export interface ImageReference {
-  transport: 'oci'
+  transport: Transport
   /** Path as it was written. */
   path: string
   tag?: string

@@ -2,10 +2,12 @@
 import { CaissonError } from '../errors.ts'
 import type { Descriptor } from '../spec/index.ts'
 import { parseIndex } from './document.ts'
-import { REF_NAME, type Layout } from './layout.ts'
+import { REF_NAME } from './layout.ts'
 import { MAX_INDEX_DEPTH, MAX_INDEXES } from './limits.ts'
 import { isIndexType, isManifestType } from './media-type.ts'
 import { formatPlatform, platformRank, type Platform } from './platform.ts'
+import { readDocument } from './source/read.ts'
+import { locationOf, type ImageSource } from './source/source.ts'
 
 export interface Wanted {
   tag?: string | undefined
@@ -14,17 +16,17 @@ export interface Wanted {
 }
 
 /** The descriptor of the manifest that fits best. Throws `ERR_IMAGE_NOT_FOUND`. */
-export async function selectManifest(layout: Layout, wanted: Wanted): Promise<Descriptor> {
-  const { manifests } = await layout.index()
+export async function selectManifest(source: ImageSource, wanted: Wanted): Promise<Descriptor> {
+  const { manifests } = await source.index()
   const entries = manifests.filter(
     ({ annotations, digest }) =>
       (wanted.tag === undefined || annotations?.[REF_NAME] === wanted.tag) &&
       (wanted.digest === undefined || digest === wanted.digest),
   )
-  if (entries.length === 0 && wanted.digest === undefined) throw notFound(layout, wanted, manifests)
-  if (wanted.tag === undefined && wanted.digest === undefined) refuseChoice(layout, entries)
+  if (entries.length === 0 && wanted.digest === undefined) throw notFound(source, wanted, manifests)
+  if (wanted.tag === undefined && wanted.digest === undefined) refuseChoice(source, entries)
   // A digest may name an image inside a nested index.
-  const search = new Search(layout, entries.length > 0 ? undefined : wanted.digest)
+  const search = new Search(source, entries.length > 0 ? undefined : wanted.digest)
   await search.visit(entries.length > 0 ? entries : manifests, 0)
   const best = search.found
     .map((descriptor) => ({ descriptor, rank: rank(descriptor, wanted) }))
@@ -34,25 +36,25 @@ export async function selectManifest(layout: Layout, wanted: Wanted): Promise<De
       undefined,
     )
   if (best) return best.descriptor
-  if (search.found.length === 0) throw notFound(layout, wanted, manifests)
+  if (search.found.length === 0) throw notFound(source, wanted, manifests)
   const offered = search.found
     .map(({ platform }) => (platform ? formatPlatform(platform) : 'unknown'))
     .join(', ')
   throw new CaissonError(
     'ERR_IMAGE_NOT_FOUND',
-    `${describe(layout, wanted)} has no image for ${formatPlatform(wanted.platform)}; it has ${offered}`,
-    { path: layout.path, phase: 'resolve', hint: 'choose one with the option platform' },
+    `${describe(source, wanted)} has no image for ${formatPlatform(wanted.platform)}; it has ${offered}`,
+    { path: source.path, phase: 'resolve', hint: 'choose one with the option platform' },
   )
 }
 
 class Search {
   readonly found: Descriptor[] = []
-  readonly #layout: Layout
+  readonly #source: ImageSource
   readonly #digest: string | undefined
   readonly #visited = new Set<string>()
 
-  constructor(layout: Layout, digest: string | undefined) {
-    this.#layout = layout
+  constructor(source: ImageSource, digest: string | undefined) {
+    this.#source = source
     this.#digest = digest
   }
 
@@ -66,13 +68,13 @@ class Search {
         if (depth >= MAX_INDEX_DEPTH || this.#visited.size > MAX_INDEXES) {
           throw new CaissonError(
             'ERR_LIMIT_EXCEEDED',
-            `${this.#layout.path}: its indexes are nested too deep`,
+            `${this.#source.path}: its indexes are nested too deep`,
             {
-              path: this.#layout.path,
+              path: this.#source.path,
             },
           )
         }
-        const text = await this.#layout.readBlob(entry)
+        const text = await readDocument(this.#source, entry)
         const { manifests } = parseIndex(text, `index ${entry.digest}`, entry.mediaType)
         await this.visit(manifests, depth + 1)
       }
@@ -94,26 +96,26 @@ function rank({ platform, digest }: Descriptor, wanted: Wanted): number {
 }
 
 /** Without a name, a layout with one image is clear enough, one with several tags is not. */
-function refuseChoice(layout: Layout, entries: readonly Descriptor[]): void {
+function refuseChoice(source: ImageSource, entries: readonly Descriptor[]): void {
   const tags = new Set(entries.map(({ annotations }) => annotations?.[REF_NAME]))
   if (tags.size <= 1) return
   throw new CaissonError(
     'ERR_IMAGE_NOT_FOUND',
-    `${layout.path} has several images (${list(entries)}): say which, as in oci:${layout.path}:TAG`,
-    { path: layout.path, phase: 'resolve' },
+    `${source.path} has several images (${list(entries)}): say which, as in ${locationOf(source)}:TAG`,
+    { path: source.path, phase: 'resolve' },
   )
 }
 
-function notFound(layout: Layout, wanted: Wanted, manifests: readonly Descriptor[]): CaissonError {
+function notFound(source: ImageSource, wanted: Wanted, manifests: readonly Descriptor[]): CaissonError {
   const known = manifests.length === 0 ? 'it is empty' : `it has ${list(manifests)}`
-  return new CaissonError('ERR_IMAGE_NOT_FOUND', `${describe(layout, wanted)} does not exist; ${known}`, {
-    path: layout.path,
+  return new CaissonError('ERR_IMAGE_NOT_FOUND', `${describe(source, wanted)} does not exist; ${known}`, {
+    path: source.path,
     phase: 'resolve',
   })
 }
 
-function describe(layout: Layout, { tag, digest }: Wanted): string {
-  return `image oci:${layout.path}${digest === undefined ? '' : `@${digest}`}${tag === undefined ? '' : `:${tag}`}`
+function describe(source: ImageSource, { tag, digest }: Wanted): string {
+  return `image ${locationOf(source)}${digest === undefined ? '' : `@${digest}`}${tag === undefined ? '' : `:${tag}`}`
 }
 
 function list(manifests: readonly Descriptor[]): string {

@@ -64,6 +64,8 @@ export declare function features(): string
 
 export interface LayerBlob {
   path: string
+  /** Where in the file it begins; 0 where nothing is said. */
+  offset?: number
   digest?: string
   size?: number
   diffId?: string

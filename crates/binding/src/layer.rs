@@ -30,6 +30,8 @@ impl From<Error> for NativeError {
 #[napi(object)]
 pub struct LayerBlob {
     pub path: String,
+    /// Where in the file it begins; 0 where nothing is said.
+    pub offset: Option<f64>,
     pub digest: Option<String>,
     pub size: Option<f64>,
     pub diff_id: Option<String>,
@@ -231,6 +233,7 @@ fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
         });
         Ok(Blob {
             path: PathBuf::from(layer.path),
+            offset: layer.offset.map_or(0, |offset| offset as u64),
             digest: layer.digest,
             size: layer.size.map(|size| size as u64),
             diff_id: layer.diff_id,

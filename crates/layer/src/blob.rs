@@ -4,7 +4,7 @@
 //! shared, not copied, and bounded channels keep memory at a few of them whatever the size of the layer.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +23,11 @@ const CHANNEL_DEPTH: usize = 6;
 #[derive(Debug, Clone)]
 pub struct Blob {
     pub path: PathBuf,
+    /// Where in the file it begins: an archive is read in place.
+    pub offset: u64,
     /// Of the file as it is; `None` for a file that stands for itself.
     pub digest: Option<String>,
+    /// `None`: up to the end of the file.
     pub size: Option<u64>,
     /// Of the decompressed stream.
     pub diff_id: Option<String>,
@@ -108,10 +111,10 @@ fn is_mismatch(error: &Error) -> bool {
     matches!(error.kind, Kind::DigestMismatch | Kind::SizeMismatch)
 }
 
-/// Opens a regular file. Its size is known from `fstat`: a wrong one is refused before anything is read.
+/// Opens a regular file where the blob begins. One that is too short is refused before anything is read.
 fn open(blob: &Blob) -> Result<File> {
     let shown = || blob.path.to_string_lossy().into_owned();
-    let file = std::fs::OpenOptions::new()
+    let mut file = std::fs::OpenOptions::new()
         .read(true)
         .custom_flags((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits() as i32)
         .open(&blob.path)
@@ -130,9 +133,14 @@ fn open(blob: &Blob) -> Result<File> {
         )
         .on(shown()));
     }
+    // A blob that begins at 0 without being the whole file stands at the head of an archive; `size` ends it.
+    let available = status.size().saturating_sub(blob.offset);
     match blob.size {
-        Some(size) if size != status.size() => Err(size_mismatch(blob, status.size())),
-        _ => Ok(file),
+        Some(size) if size > available => Err(size_mismatch(blob, available)),
+        _ => {
+            let seek = file.seek(SeekFrom::Start(blob.offset));
+            seek.map(|_| file).map_err(|error| io_error("lseek", &blob.path, &error))
+        }
     }
 }
 
@@ -155,7 +163,7 @@ pub(crate) fn io_error(call: &'static str, path: &Path, error: &std::io::Error) 
 type Produced = (u64, u64, Option<String>);
 
 fn produce(
-    mut file: File,
+    file: File,
     blob: &Blob,
     limits: &Limits,
     stop: &Stop,
@@ -163,6 +171,7 @@ fn produce(
     abandoned: &AtomicBool,
 ) -> Result<Produced> {
     let mut hasher = blob.digest.as_deref().map(Hasher::for_digest).transpose()?;
+    let mut file = file.take(blob.size.unwrap_or(u64::MAX));
     let mut buffer = vec![0; CHUNK_SIZE];
     let pool = Arc::new(Pool::default());
     let (mut compressed, mut warning) = (0, None);
@@ -178,9 +187,6 @@ fn produce(
         let bytes = &buffer[..count];
         compressed += count as u64;
         stop.count_read(count as u64);
-        if blob.size.is_some_and(|size| compressed > size) {
-            return Err(size_mismatch(blob, compressed)); // it grew while we read it
-        }
         if let Some(hasher) = &mut hasher {
             hasher.update(bytes);
         }
@@ -229,7 +235,7 @@ fn produce(
     Ok((compressed, decompressed, warning))
 }
 
-fn read_full(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+fn read_full(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut count = 0;
     while count < buffer.len() {
         match file.read(&mut buffer[count..]) {
