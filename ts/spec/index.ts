@@ -1,3 +1,4 @@
-export * from './image-spec.ts'
+export * from './docker/index.ts'
+export * from './image/index.ts'
 export { formatRuntimeSpec, parseRuntimeSpec } from './parse.ts'
-export type * from './runtime-spec.ts'
+export type * from './runtime/index.ts'

@@ -1,6 +1,6 @@
 /** Text to documents. The native core has the last word on a configuration that is to be executed. */
 import { formatObject, parseObject } from './json.ts'
-import type { RuntimeSpec } from './runtime-spec.ts'
+import type { RuntimeSpec } from './runtime/index.ts'
 
 /**
  * config.json as an object; 64-bit numbers are not rounded. The rules of the specification are checked, all of them and

@@ -1,0 +1,3 @@
+export type * from './archive.ts'
+export type * from './config.ts'
+export type * from './manifest.ts'

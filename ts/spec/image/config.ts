@@ -1,0 +1,60 @@
+/** Image configurations of the OCI image specification 1.1 (config.md): the image, not the container. */
+
+/** config.md, "Properties". Unknown properties are kept. */
+export interface ImageConfig {
+  /** RFC 3339. */
+  created?: string
+  author?: string
+  /** GOARCH. */
+  architecture: string
+  /** GOOS. */
+  os: string
+  /** Of the CPU (image-index.md, "Platform Variants"). */
+  variant?: string
+  'os.version'?: string
+  'os.features'?: string[] | null
+  /** Defaults of a container. */
+  config?: ImageExecution | null
+  /** The layers by the digests of their uncompressed archives ("Layer DiffID"), the base first. */
+  rootfs: { type: 'layers'; diff_ids: string[] }
+  /** What made the layers, the oldest first. */
+  history?: ImageHistory[] | null
+  [property: string]: unknown
+}
+
+/** config.md, "Properties", `config`. Docker's own properties are in `DockerContainerConfig`. */
+export interface ImageExecution {
+  /** user, uid, user:group, uid:gid, uid:group or user:gid. */
+  User?: string | null
+  /** Keys `80`, `80/tcp`, `53/udp`. */
+  ExposedPorts?: Record<string, object> | null
+  /** `NAME=value`. */
+  Env?: string[] | null
+  /** Program and first arguments. */
+  Entrypoint?: string[] | null
+  /** Arguments after those of `Entrypoint`, or program and arguments without one. */
+  Cmd?: string[] | null
+  /** Keys are paths inside. */
+  Volumes?: Record<string, object> | null
+  /** Absolute path inside; `/` where it is left out or empty. */
+  WorkingDir?: string | null
+  Labels?: Record<string, string> | null
+  /** `SIGTERM`, `SIGRTMIN+3`. */
+  StopSignal?: string | null
+  /** Windows: `Cmd` is one escaped command line. Deprecated. */
+  ArgsEscaped?: boolean | null
+  [property: string]: unknown
+}
+
+/** config.md, "Properties", `history`. */
+export interface ImageHistory {
+  /** RFC 3339. */
+  created?: string
+  author?: string
+  /** Command that made the layer. */
+  created_by?: string
+  comment?: string
+  /** Whether there is no layer to this entry. */
+  empty_layer?: boolean
+  [property: string]: unknown
+}

@@ -1,0 +1,37 @@
+/** Content descriptors of the OCI image specification 1.1 (descriptor.md). Names are the specification's. */
+
+/** descriptor.md, "Properties". Unknown properties are kept. */
+export interface Descriptor {
+  /** `type/subtype` of RFC 6838, without parameters. */
+  mediaType: string
+  /** `sha256:…` ("Digests"). */
+  digest: string
+  /** Bytes of the content as it is stored. */
+  size: number
+  /** Absolute URIs that serve the content. */
+  urls?: string[] | null
+  /** "annotations.md"; keys by reverse domain. */
+  annotations?: Record<string, string> | null
+  /** The content itself, base64 with padding. */
+  data?: string
+  /** Type of the artifact where the descriptor points to one. */
+  artifactType?: string
+  /** What an image is for (image-index.md, "Image Index Property Descriptions"). */
+  platform?: Platform
+  [property: string]: unknown
+}
+
+/** image-index.md, `platform`; words of Go (`amd64`, `linux`). */
+export interface Platform {
+  /** GOARCH. */
+  architecture: string
+  /** GOOS. */
+  os: string
+  /** Of the CPU, e.g. `v8` ("Platform Variants"). */
+  variant?: string
+  /** Windows: the build, e.g. `10.0.14393.1066`. */
+  'os.version'?: string
+  /** Windows: `win32k`. */
+  'os.features'?: string[] | null
+  [property: string]: unknown
+}

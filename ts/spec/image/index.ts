@@ -1,0 +1,6 @@
+export { ANNOTATION, LABEL_SCHEMA, type AnnotationKey } from './annotations.ts'
+export type * from './config.ts'
+export type * from './descriptor.ts'
+export type * from './image-index.ts'
+export type * from './layout.ts'
+export type * from './manifest.ts'

@@ -1,0 +1,7 @@
+/** The header of an image layout (image-layout.md). */
+
+/** The file `oci-layout` (image-layout.md, "oci-layout file"). */
+export interface LayoutHeader {
+  imageLayoutVersion: '1.0.0'
+  [property: string]: unknown
+}

@@ -1,0 +1,20 @@
+/** Image manifests of the OCI image specification 1.1 (manifest.md): images, and artifacts of any kind. */
+import type { Descriptor } from './descriptor.ts'
+
+/** manifest.md, "Image Manifest Property Descriptions". Unknown properties are kept. */
+export interface ImageManifest {
+  schemaVersion: 2
+  /** `application/vnd.oci.image.manifest.v1+json`; should be there. */
+  mediaType?: string
+  /** Required where `config` is the empty descriptor. */
+  artifactType?: string
+  /** The configuration of an image, or anything for an artifact. */
+  config: Descriptor
+  /** The base layer first; at least one. */
+  layers: Descriptor[]
+  /** What this manifest is about: the other end of "referrers". */
+  subject?: Descriptor
+  /** annotations.md. */
+  annotations?: Record<string, string> | null
+  [property: string]: unknown
+}
