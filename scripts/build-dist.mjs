@@ -10,6 +10,7 @@ await build({
   absWorkingDir: root,
   entryPoints: {
     index: 'ts/index.ts',
+    digest: 'ts/digest/index.ts',
     spec: 'ts/spec/index.ts',
     cli: 'ts/cli/main.ts',
   },

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Image, run } from 'caisson'
+import { digestString, isDigest } from 'caisson/digest'
 import { parseRuntimeSpec } from 'caisson/spec'
 
 assert.equal(typeof parseRuntimeSpec, 'function')
+assert.ok(isDigest(digestString('packed')))
 const folder = mkdtempSync(join(tmpdir(), 'caisson-user-'))
 try {
   const layout = join(folder, 'layout')

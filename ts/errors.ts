@@ -35,6 +35,11 @@ export type ErrorCode =
   | 'ERR_LAYER_UNSAFE'
   | 'ERR_LAYER_INVALID'
   | 'ERR_LIMIT_EXCEEDED'
+  // digests
+  | 'ERR_INVALID_DIGEST'
+  | 'ERR_UNSUPPORTED_DIGEST'
+  | 'ERR_DIGEST_NOT_FOUND'
+  | 'ERR_DIGEST_AMBIGUOUS'
   // processes
   | 'ERR_EXIT'
   | 'ERR_SIGNAL'

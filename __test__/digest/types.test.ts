@@ -1,0 +1,52 @@
+/** The types say what the values are; `npm run check` and the compiler hold them. */
+import test from 'ava'
+import { expectTypeOf } from 'expect-type'
+import {
+  algorithmOf,
+  createDigester,
+  digestBytes,
+  digestFromEncoded,
+  digestString,
+  isDigest,
+  parseDigest,
+  safeParseDigest,
+  type Digest,
+  type DigestError,
+  type DigestErrorKind,
+  type DigestsOf,
+} from '../../ts/digest/index.ts'
+
+const TEXT = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+test('a digest is a string that was checked', (t) => {
+  const digest = parseDigest(TEXT)
+  expectTypeOf(digest).toExtend<string>()
+  expectTypeOf(digest).toExtend<`${string}:${string}`>()
+  expectTypeOf<string>().not.toExtend<Digest>()
+  expectTypeOf<`sha256:${string}`>().not.toExtend<Digest>()
+  expectTypeOf<Digest<'sha512'>>().not.toExtend<Digest<'sha256'>>()
+  expectTypeOf<Digest<'sha512'>>().toExtend<Digest>()
+  expectTypeOf(parseDigest(TEXT as string)).toEqualTypeOf<Digest>()
+  t.is(typeof digest, 'string')
+})
+
+test('the algorithm is part of the type where it is known', (t) => {
+  expectTypeOf(digestString('')).toEqualTypeOf<Digest<'sha256'>>()
+  expectTypeOf(digestBytes(new Uint8Array(), 'sha512')).toEqualTypeOf<Digest<'sha512'>>()
+  expectTypeOf(digestBytes(new Uint8Array(), 'sha512' as string)).toEqualTypeOf<Digest>()
+  expectTypeOf(createDigester('sha384').digest()).toEqualTypeOf<Digest<'sha384'>>()
+  expectTypeOf(digestFromEncoded('sha256', TEXT.slice(7))).toEqualTypeOf<Digest<'sha256'>>()
+  expectTypeOf(algorithmOf(digestString('', 'sha512'))).toEqualTypeOf<'sha512'>()
+  expectTypeOf<DigestsOf<['sha256', 'sha512']>>().toEqualTypeOf<[Digest<'sha256'>, Digest<'sha512'>]>()
+  t.is(algorithmOf(digestString('', 'sha512')), 'sha512')
+})
+
+test('guards and results narrow', (t) => {
+  const value: unknown = TEXT
+  if (isDigest(value)) expectTypeOf(value).toEqualTypeOf<Digest>()
+  const result = safeParseDigest(value)
+  if (result.success) expectTypeOf(result.data).toEqualTypeOf<Digest>()
+  else expectTypeOf(result.error).toEqualTypeOf<DigestError>()
+  expectTypeOf<DigestError['kind']>().toEqualTypeOf<DigestErrorKind>()
+  t.true(result.success)
+})

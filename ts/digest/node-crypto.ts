@@ -1,0 +1,13 @@
+/** Node's crypto module, loaded on first use: it would be most of the time that importing this package takes. */
+type Crypto = typeof import('node:crypto')
+
+let loaded: Crypto | undefined
+
+export function nodeCrypto(): Crypto {
+  return (loaded ??= process.getBuiltinModule('node:crypto'))
+}
+
+/** `crypto.hash`, one call without an object; undefined in Node before 20.12 and 21.7. */
+export function oneShotHash(): Crypto['hash'] | undefined {
+  return nodeCrypto().hash as Crypto['hash'] | undefined
+}

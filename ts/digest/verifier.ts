@@ -1,0 +1,50 @@
+/** Whether bytes are those of a digest. */
+import type { Bytes } from './bytes.ts'
+import { createDigester, type Digester } from './digester.ts'
+import type { Digest } from './grammar.ts'
+import { algorithmOf, parseDigest } from './parse.ts'
+
+/** Takes bytes, and says whether they are what the digest stands for. */
+export class Verifier {
+  readonly expected: Digest
+  readonly #digester: Digester
+
+  /** @internal use {@link createVerifier} */
+  constructor(expected: string) {
+    this.expected = parseDigest(expected)
+    this.#digester = createDigester(algorithmOf(this.expected))
+  }
+
+  /** Bytes taken so far. */
+  get size(): number {
+    return this.#digester.size
+  }
+
+  /** Takes bytes, or a text in UTF-8. */
+  update(data: string | Bytes): this {
+    this.#digester.update(data)
+    return this
+  }
+
+  /** The digest of what was taken so far. */
+  actual(): Digest {
+    return this.#digester.digest()
+  }
+
+  /** Whether everything taken so far, as a whole, has the expected digest. */
+  verified(): boolean {
+    return this.actual() === this.expected
+  }
+}
+
+/**
+ * A verifier of a digest. Throws {@link DigestError} where it is none.
+ *
+ * @example
+ * ```ts
+ * createVerifier(digest).update(manifest).verified() // true or false
+ * ```
+ */
+export function createVerifier(expected: string): Verifier {
+  return new Verifier(expected)
+}
