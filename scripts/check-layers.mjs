@@ -18,12 +18,13 @@ const typescript = {
 // Each crate with the workspace crates it may depend on.
 const crates = {
   sys: [],
-  layer: ['sys'],
+  digest: ['sys'],
+  layer: ['digest', 'sys'],
   cgroup: ['sys'],
   plan: [],
   engine: ['plan', 'cgroup', 'sys'],
   init: ['plan', 'cgroup', 'sys'],
-  binding: ['engine', 'plan', 'cgroup', 'layer', 'sys'],
+  binding: ['engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
 }
 
 const problems = []

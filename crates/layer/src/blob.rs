@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use caisson_digest::Hasher;
+
 use crate::chunk::{CHUNK_SIZE, Chunk, ChunkSource, Fan, Pool, Source};
-use crate::hash::Hasher;
 use crate::inflate::{Compression, Inflate};
 use crate::{Error, Kind, Limits, Result, Stop};
 

@@ -111,6 +111,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<caisson_digest::Error> for Error {
+    fn from(error: caisson_digest::Error) -> Self {
+        let kind = match error {
+            caisson_digest::Error::Unsupported(_) => Kind::Unsupported,
+            caisson_digest::Error::Invalid { .. } => Kind::Image,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 /// A path of the archive for people: bytes that are no UTF-8 are replaced.
 pub fn display(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()

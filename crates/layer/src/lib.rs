@@ -8,7 +8,6 @@
 pub mod blob;
 mod chunk;
 pub mod error;
-pub mod hash;
 pub mod host;
 pub mod inflate;
 pub mod limits;

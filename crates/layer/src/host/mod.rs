@@ -9,11 +9,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use caisson_digest::Hasher;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::blob::io_error;
-use crate::hash::Hasher;
 use crate::tar::write::Writer;
 use crate::tar::{Entry, EntryKind, Time};
 use crate::{Error, Kind, Result, Stop};
