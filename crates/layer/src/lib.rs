@@ -13,6 +13,7 @@ pub mod inflate;
 pub mod limits;
 pub mod passwd;
 pub mod stop;
+pub mod store;
 pub mod tar;
 pub mod unpack;
 
