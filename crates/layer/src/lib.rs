@@ -8,6 +8,7 @@
 pub mod blob;
 mod chunk;
 pub mod error;
+mod gzip;
 pub mod host;
 pub mod inflate;
 pub mod limits;
@@ -16,6 +17,7 @@ pub mod stop;
 pub mod store;
 pub mod tar;
 pub mod unpack;
+mod verify;
 
 pub use error::{Error, Kind, Result};
 pub use limits::Limits;
