@@ -21,6 +21,11 @@ const LAYER =
 
 export type LayerCompression = 'none' | 'gzip' | 'zstd'
 
+/** The media type of a layer. */
+export function layerType(compression: LayerCompression): string {
+  return `application/vnd.oci.image.layer.v1.tar${compression === 'none' ? '' : `+${compression}`}`
+}
+
 export function isIndexType(mediaType: string): boolean {
   return INDEXES.has(mediaType)
 }
@@ -37,4 +42,10 @@ export function isConfigType(mediaType: string): boolean {
 export function layerCompression(mediaType: string): LayerCompression | undefined {
   const match = LAYER.exec(mediaType)
   return match ? ((match[1] as LayerCompression | undefined) ?? 'none') : undefined
+}
+
+/** Whether bytes begin as gzip or zstd do. */
+export function isCompressed(bytes: Uint8Array): boolean {
+  const [a, b, c, d] = bytes
+  return (a === 0x1f && b === 0x8b) || (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd)
 }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +41,9 @@ pub struct Blob {
 /// What was seen while reading.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// Of the blob as it is stored: the expected one, or SHA-256 where none was.
+    pub digest: String,
+    pub compression: Compression,
     pub diff_id: String,
     pub compressed: u64,
     pub decompressed: u64,
@@ -60,8 +63,9 @@ pub fn read<T>(
     let abandoned = AtomicBool::new(false);
     let (to_verifier, verifier_end) = sync_channel(CHANNEL_DEPTH);
     let (to_consumer, consumer_end) = sync_channel(CHANNEL_DEPTH);
-    let stored = blob.digest.as_deref().map(Hasher::for_digest).transpose()?;
-    let content = blob.diff_id.as_deref().map_or_else(|| Ok(Hasher::sha256()), Hasher::for_digest)?;
+    let hasher =
+        |digest: &Option<String>| digest.as_deref().map_or_else(|| Ok(Hasher::sha256()), Hasher::for_digest);
+    let (stored, content) = (hasher(&blob.digest)?, hasher(&blob.diff_id)?);
 
     let (consumed, produced, verdict) = std::thread::scope(|scope| {
         let (failed, abandoned) = (&failed, &abandoned);
@@ -87,7 +91,7 @@ pub fn read<T>(
 
     // A damaged blob often fails first as bad gzip or bad tar: its digest is the better answer.
     if produced.whole {
-        check_stored(blob, produced.stored, verdict.stored)?;
+        check_stored(blob, produced.stored, &verdict.stored)?;
     }
     let value = match (consumed, produced.trouble) {
         (Err(Error { kind: Kind::Broken, .. }), Some(cause)) | (Ok(_), Some(cause)) => return Err(cause),
@@ -106,16 +110,17 @@ pub fn read<T>(
         )
         .on(blob.path.to_string_lossy()));
     }
-    let Produced { stored, decompressed, warning, .. } = produced;
-    Ok((value, Seen { diff_id, compressed: stored, decompressed, warning }))
+    let Produced { stored, decompressed, compression, warning, .. } = produced;
+    let digest = verdict.stored;
+    Ok((value, Seen { digest, compression, diff_id, compressed: stored, decompressed, warning }))
 }
 
-fn check_stored(blob: &Blob, size: u64, found: Option<String>) -> Result<()> {
+fn check_stored(blob: &Blob, size: u64, found: &str) -> Result<()> {
     if blob.size.is_some_and(|expected| size != expected) {
         return Err(size_mismatch(blob, size));
     }
-    match (&blob.digest, found) {
-        (Some(expected), Some(found)) if *expected != found => {
+    match &blob.digest {
+        Some(expected) if expected != found => {
             let message = format!("blob {expected} has the digest {found}");
             Err(Error::new(Kind::DigestMismatch, message).on(blob.path.to_string_lossy()))
         }
@@ -123,35 +128,35 @@ fn check_stored(blob: &Blob, size: u64, found: Option<String>) -> Result<()> {
     }
 }
 
+impl Blob {
+    /// A whole file that stands for itself: nothing is expected of it.
+    pub fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), offset: 0, digest: None, size: None, diff_id: None, compression: None }
+    }
+}
+
+/// Reads a blob to its end and says what it is.
+pub fn identify(blob: &Blob, limits: &Limits, stop: &Stop) -> Result<Seen> {
+    read(blob, limits, stop, |_| Ok(())).map(|((), seen)| seen)
+}
+
 /// For messages: the digest where there is one.
 fn name(blob: &Blob) -> String {
     blob.digest.clone().unwrap_or_else(|| blob.path.to_string_lossy().into_owned())
 }
 
-/// Opens a regular file where the blob begins. One that is too short is refused before anything is read.
+/// Opens a blob where it begins. A file that is too short is refused before anything is read.
 fn open(blob: &Blob) -> Result<File> {
-    let shown = || blob.path.to_string_lossy().into_owned();
-    let mut file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits() as i32)
-        .open(&blob.path)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::new(Kind::BlobNotFound, format!("blob {} is missing at {}", name(blob), shown()))
-                    .on(shown())
-            }
-            _ => io_error("open", &blob.path, &error),
-        })?;
+    let mut file = open_regular(&blob.path).map_err(|error| match (error.errno, &blob.digest) {
+        (Some(Errno::NOENT), Some(digest)) => {
+            let shown = blob.path.to_string_lossy().into_owned();
+            Error::new(Kind::BlobNotFound, format!("blob {digest} is missing at {shown}")).on(shown)
+        }
+        _ => error,
+    })?;
     let status = file.metadata().map_err(|error| io_error("fstat", &blob.path, &error))?;
-    if !status.is_file() {
-        return Err(Error::new(
-            Kind::Image,
-            format!("blob {} at {} is not a regular file", name(blob), shown()),
-        )
-        .on(shown()));
-    }
     // A blob that begins at 0 without being the whole file stands at the head of an archive; `size` ends it.
-    let available = status.size().saturating_sub(blob.offset);
+    let available = status.len().saturating_sub(blob.offset);
     match blob.size {
         Some(size) if size > available => Err(size_mismatch(blob, available)),
         _ => {
@@ -159,6 +164,21 @@ fn open(blob: &Blob) -> Result<File> {
             seek.map(|_| file).map_err(|error| io_error("lseek", &blob.path, &error))
         }
     }
+}
+
+/// A FIFO or a device would block, or worse.
+pub(crate) fn open_regular(path: &Path) -> Result<File> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits() as i32)
+        .open(path)
+        .map_err(|error| io_error("open", path, &error))?;
+    let status = file.metadata().map_err(|error| io_error("fstat", path, &error))?;
+    if status.is_file() {
+        return Ok(file);
+    }
+    let shown = path.to_string_lossy();
+    Err(Error::new(Kind::Image, format!("{shown} is not a regular file")).on(shown))
 }
 
 fn size_mismatch(blob: &Blob, found: u64) -> Error {
@@ -199,10 +219,10 @@ impl Outlets {
     }
 }
 
-#[derive(Default)]
 struct Produced {
     stored: u64,
     decompressed: u64,
+    compression: Compression,
     /// A word about a media type that does not fit.
     warning: Option<String>,
     /// Whether the blob was read to its end, whatever came of it.
@@ -218,7 +238,14 @@ fn produce(
     out: &Outlets,
     abandoned: &AtomicBool,
 ) -> Produced {
-    let mut produced = Produced::default();
+    let mut produced = Produced {
+        stored: 0,
+        decompressed: 0,
+        compression: Compression::None,
+        warning: None,
+        whole: false,
+        trouble: None,
+    };
     if let Err(error) = read_all(file, blob, limits, stop, out, abandoned, &mut produced) {
         produced.trouble.get_or_insert(error);
     }
@@ -250,6 +277,7 @@ fn read_all(
             Some(codec) => codec,
             None => {
                 let found = Compression::of(&chunk);
+                produced.compression = found;
                 produced.warning = blob.compression.filter(|said| *said != found).map(|said| {
                     format!("layer {} is {}, its media type says {}", name(blob), found.name(), said.name())
                 });

@@ -60,6 +60,20 @@ pub trait Source {
     fn fill(&mut self) -> Result<&[u8]>;
     /// Takes `count` of them.
     fn consume(&mut self, count: usize);
+    /// Passes over `count` bytes that nobody needs; fewer at the end.
+    fn skip(&mut self, count: u64) -> Result<u64> {
+        let mut left = count;
+        while left > 0 {
+            let at_hand = self.fill()?.len();
+            if at_hand == 0 {
+                break;
+            }
+            let taken = at_hand.min(usize::try_from(left).unwrap_or(at_hand));
+            self.consume(taken);
+            left -= taken as u64;
+        }
+        Ok(count - left)
+    }
 }
 
 impl Source for &[u8] {

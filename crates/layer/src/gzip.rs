@@ -57,19 +57,19 @@ impl Gzip {
         if let (State::Between, Some(byte)) = (self.state, input.first()) {
             self.state = if *byte == 0 { State::Padding } else { self.next_member() };
         }
-        match self.state {
-            State::Body => {
-                let before = self.stream.total_in();
-                let status =
-                    self.stream.decompress_vec(input, out, FlushDecompress::None).map_err(|error| {
-                        Error::invalid(format!("the gzip stream of the layer is damaged: {error}"))
-                    })?;
-                let read = usize::try_from(self.stream.total_in() - before).unwrap_or(input.len());
-                *input = &input[read..];
-                if status == Status::StreamEnd {
-                    self.state = State::Trailer(0, [0; 8]);
-                }
+        if let State::Body = self.state {
+            let before = self.stream.total_in();
+            let status = self.stream.decompress_vec(input, out, FlushDecompress::None).map_err(|error| {
+                Error::invalid(format!("the gzip stream of the layer is damaged: {error}"))
+            })?;
+            let read = usize::try_from(self.stream.total_in() - before).unwrap_or(input.len());
+            *input = &input[read..];
+            if status != Status::StreamEnd {
+                return Ok(None);
             }
+            self.state = State::Trailer(0, [0; 8]); // at once: the end alone may have been missing
+        }
+        match self.state {
             State::Padding => {
                 if input.iter().any(|byte| *byte != 0) {
                     return Err(Error::invalid("the gzip stream of the layer is followed by something else"));
@@ -93,7 +93,7 @@ impl Gzip {
                     return Ok(Some(Member { end: out.len(), crc, length }));
                 }
             }
-            State::Between => {}
+            State::Between | State::Body => {}
             _ => {
                 while !matches!(self.state, State::Body) {
                     let Some((byte, rest)) = input.split_first() else { break };

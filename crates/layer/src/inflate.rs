@@ -26,6 +26,15 @@ impl Compression {
         }
     }
 
+    /// The word for it in media types; `none` where they have none.
+    pub fn word(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Compression::None => "plain tar",

@@ -5,6 +5,7 @@
 //! because its digest will be checked later, and every resource has a limit.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod blob;
 mod chunk;
 pub mod error;

@@ -21,8 +21,8 @@ pub enum Work {
 }
 
 pub struct Verdict {
-    /// Digest of the blob, where it was asked for.
-    pub stored: Option<String>,
+    /// Digest of the blob.
+    pub stored: String,
     /// The diffID.
     pub content: String,
     /// The checksums of gzip members.
@@ -30,14 +30,14 @@ pub struct Verdict {
 }
 
 /// Takes everything from `work` until its sender is gone.
-pub fn verify(work: &Receiver<Work>, mut stored: Option<Hasher>, mut content: Hasher) -> Verdict {
+pub fn verify(work: &Receiver<Work>, mut stored: Hasher, mut content: Hasher) -> Verdict {
     let mut members = Members::default();
     // One digest of the same bytes is enough.
-    let alike = stored.as_ref().is_some_and(|stored| stored.algorithm() == content.algorithm());
+    let alike = stored.algorithm() == content.algorithm();
     let mut plain = false;
     while let Ok(work) = work.recv() {
         match work {
-            Work::Stored(chunk) => stored.iter_mut().for_each(|stored| stored.update(&chunk)),
+            Work::Stored(chunk) => stored.update(&chunk),
             Work::Content(chunk) => {
                 content.update(&chunk);
                 if let Some(ends) = &chunk.members {
@@ -48,13 +48,13 @@ pub fn verify(work: &Receiver<Work>, mut stored: Option<Hasher>, mut content: Ha
                 content.update(&chunk);
                 plain = true;
                 if !alike {
-                    stored.iter_mut().for_each(|stored| stored.update(&chunk));
+                    stored.update(&chunk);
                 }
             }
         }
     }
     let content = content.digest();
-    let stored = stored.map(|stored| if plain && alike { content.clone() } else { stored.digest() });
+    let stored = if plain && alike { content.clone() } else { stored.digest() };
     Verdict { stored, content, members: members.result }
 }
 
