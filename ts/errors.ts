@@ -124,7 +124,18 @@ Object.defineProperty(CaissonError.prototype, 'name', {
 export interface SpecIssue {
   /** JSON path, e.g. `linux.resources.memory.limit` or `mounts[3].options[1]`; empty for the document itself. */
   path: string
+  /** What was found and what is allowed, in one sentence without its subject. */
   message: string
+  /** How it was seen: in the JSON text, against the structure of the document, or by a rule beyond it. */
+  kind?: 'json' | 'structure' | 'rule'
+  /** What stands there, shortened; absent where nothing does. */
+  found?: string
+  /** What may stand there. */
+  allowed?: string
+  /** Where it is in the text, from 1; absent where the document was no text. */
+  line?: number
+  /** UTF-16 units, from 1. */
+  column?: number
 }
 
 /** A document or an option was refused before any side effect; `issues` lists every problem found. */

@@ -18,8 +18,6 @@ import { unpackBundle, unpackRootfs, type UnpackOptions, type UnpackResult } fro
 export interface OpenImageOptions {
   /** `'linux/arm64/v8'` or its parts. Default: this machine. */
   platform?: Platform | string | undefined
-  /** Ends the reading of an archive that must be unpacked or hashed first. */
-  signal?: AbortSignal | undefined
 }
 
 /**
@@ -52,18 +50,16 @@ export class Image {
   }
 
   /**
-   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:NAME[:TAG]|@DIGEST]` or
-   * `tar:FILE`, a root file system. Archives may be compressed with gzip or zstd; then a private copy is kept until the
-   * image is closed. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`,
-   * `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH` and, for damaged archives, `ERR_LAYER_INVALID`.
+   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`,
+   * `ERR_INVALID_IMAGE`, `ERR_SIZE_MISMATCH` and `ERR_DIGEST_MISMATCH`.
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
     const parsed = parseReference(reference)
     const platform = wantedPlatform(options.platform)
-    const source = await openSource(parsed, options.signal)
+    const source = await openSource(parsed)
     try {
-      const { tag, name, digest } = parsed
-      const image = await Image.from(source, await selectManifest(source, { tag, name, digest, platform }))
+      const { tag, digest } = parsed
+      const image = await Image.from(source, await selectManifest(source, { tag, digest, platform }))
       const { config, descriptor } = image
       // An index that says nothing about platforms: the configuration does.
       if (config && !descriptor.platform && digest === undefined && platformRank(config, platform) === 0) {
@@ -88,10 +84,13 @@ export class Image {
 
   /** The image that `descriptor` names in `source`, which from then on belongs to the image. */
   static async from(source: ImageSource, descriptor: Descriptor): Promise<Image> {
-    const text = await readDocument(source, descriptor)
-    const manifest = parseManifest(text, `manifest ${descriptor.digest}`, descriptor.mediaType)
+    const bytes = await readDocument(source, descriptor)
+    const manifest = await parseManifest(bytes, `manifest ${descriptor.digest}`, descriptor.mediaType)
     const config = isConfigType(manifest.config.mediaType)
-      ? parseConfig(await readDocument(source, manifest.config), `configuration ${manifest.config.digest}`)
+      ? await parseConfig(
+          await readDocument(source, manifest.config),
+          `configuration ${manifest.config.digest}`,
+        )
       : undefined
     return new Image(source, descriptor, manifest, config)
   }

@@ -5,19 +5,14 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
+import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
-import {
-  blobName,
-  INDEX_FILE,
-  LAYOUT_FILE,
-  LAYOUT_VERSION,
-  requireLayoutVersion,
-} from './source/layout-files.ts'
 import type { FileRange, ImageSource } from './source/source.ts'
 
-export const REF_NAME = 'org.opencontainers.image.ref.name'
+const VERSION = '1.0.0'
+export const REF_NAME: typeof ANNOTATION.refName = ANNOTATION.refName
 
 /**
  * A layout directory. Nothing is cached: other processes may add images at any time.
@@ -40,7 +35,7 @@ export class Layout implements ImageSource {
   /** Throws `ERR_IMAGE_NOT_FOUND` where there is no layout, `ERR_INVALID_IMAGE` for one of another version. */
   static async open(path: string): Promise<Layout> {
     const absolute = resolve(path)
-    const file = join(absolute, LAYOUT_FILE)
+    const file = join(absolute, 'oci-layout')
     const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
       throw new CaissonError(
@@ -53,7 +48,12 @@ export class Layout implements ImageSource {
         },
       )
     })
-    requireLayoutVersion(text, file)
+    if (layoutVersion(text) !== VERSION) {
+      throw new CaissonError('ERR_INVALID_IMAGE', `${file}: imageLayoutVersion must be ${VERSION}`, {
+        path: file,
+        phase: 'resolve',
+      })
+    }
     return new Layout(absolute)
   }
 
@@ -62,21 +62,18 @@ export class Layout implements ImageSource {
     const absolute = resolve(path)
     await mkdir(join(absolute, 'blobs', 'sha256'), { recursive: true })
     const layout = new Layout(absolute)
-    if (!(await exists(join(absolute, INDEX_FILE)))) {
+    if (!(await exists(join(absolute, 'index.json')))) {
       await layout.replaceIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
     }
-    if (await exists(join(absolute, LAYOUT_FILE))) return Layout.open(absolute)
+    if (await exists(join(absolute, 'oci-layout'))) return Layout.open(absolute)
     // Last, as it is what makes the directory a layout.
-    await replaceFile(
-      join(absolute, LAYOUT_FILE),
-      `${JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })}\n`,
-    )
+    await replaceFile(join(absolute, 'oci-layout'), `${JSON.stringify({ imageLayoutVersion: VERSION })}\n`)
     return layout
   }
 
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
   async index(): Promise<ImageIndex> {
-    const file = join(this.path, INDEX_FILE)
+    const file = join(this.path, 'index.json')
     const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT') throw cause
       throw new CaissonError('ERR_INVALID_IMAGE', `${this.path} has no index.json`, { path: file, cause })
@@ -84,9 +81,20 @@ export class Layout implements ImageSource {
     return parseIndex(text, file)
   }
 
-  /** Where a blob is, whether there or not. Throws `ERR_INVALID_IMAGE` for what is no digest. */
+  /** Where a blob is, whether there or not. The digest was checked by whoever parsed it. */
   blobPath(digest: string): string {
-    return join(this.path, blobName(digest))
+    const [algorithm, encoded, ...rest] = digest.split(':')
+    // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
+    if (
+      !algorithm ||
+      !encoded ||
+      rest.length > 0 ||
+      !/^[a-z0-9]+$/.test(algorithm) ||
+      !/^[a-f0-9]+$/.test(encoded)
+    ) {
+      throw new CaissonError('ERR_INVALID_IMAGE', `${JSON.stringify(digest)} is not a digest`)
+    }
+    return join(this.path, 'blobs', algorithm, encoded)
   }
 
   /** Where a blob is, or undefined where the layout lacks it, which is allowed: another store may have it. */
@@ -135,11 +143,19 @@ export class Layout implements ImageSource {
   }
 
   private async replaceIndex(index: ImageIndex): Promise<void> {
-    await replaceFile(join(this.path, INDEX_FILE), `${JSON.stringify(index, null, 2)}\n`)
+    await replaceFile(join(this.path, 'index.json'), `${JSON.stringify(index, null, 2)}\n`)
   }
 }
 
-async function readDocument(path: string): Promise<string> {
+function layoutVersion(bytes: Buffer): unknown {
+  try {
+    return (JSON.parse(bytes.toString('utf8')) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
+  } catch {
+    return undefined // no JSON is no version either
+  }
+}
+
+async function readDocument(path: string): Promise<Buffer> {
   const { size } = await stat(path)
   if (size > MAX_DOCUMENT_BYTES) {
     throw new CaissonError(
@@ -148,7 +164,7 @@ async function readDocument(path: string): Promise<string> {
       { path },
     )
   }
-  return readFile(path, 'utf8')
+  return readFile(path)
 }
 
 /** Old or new, never half: written beside and renamed. */

@@ -5,13 +5,14 @@ import { CaissonError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
 import { removeTree } from '../native/layer.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
+import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
 import { makePrivateDirectory } from './private-directory.ts'
 import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
- * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, which is unpacked into a private directory for this container.
+ * reference (`'oci:dir[:tag]'`) or opened, which is unpacked into a private directory for this container.
  */
 export type Source =
   { bundle: string; config?: string | undefined } | { rootfs: string } | Image | (string & {})
@@ -61,12 +62,9 @@ async function fromBundle(path: string, options: SpecOptions, config?: string): 
   }
   if (!changesSpec(options)) return { bundle, config: text, dispose: nothing }
   // Loaded on first use: a configuration that nobody changes is read by the native side alone.
-  const { formatRuntimeSpec, parseRuntimeSpec } = await import('../spec/index.ts')
-  return {
-    bundle,
-    config: formatRuntimeSpec(applyOptions(parseRuntimeSpec(text), options)),
-    dispose: nothing,
-  }
+  const { readObject } = await import('../spec/json/object.ts')
+  const spec = readObject(text, 'config.json') as RuntimeSpec
+  return { bundle, config: formatJson(applyOptions(spec, options)), dispose: nothing }
 }
 
 async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved> {
@@ -78,8 +76,7 @@ async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved>
       path: rootfs,
     })
   }
-  const { formatRuntimeSpec } = await import('../spec/index.ts')
-  return { bundle: rootfs, config: formatRuntimeSpec(applyOptions(spec, options)), dispose: nothing }
+  return { bundle: rootfs, config: formatJson(applyOptions(spec, options)), dispose: nothing }
 }
 
 async function fromImage(
@@ -89,8 +86,7 @@ async function fromImage(
 ): Promise<Resolved> {
   // Loaded on first use: most containers of a service come from bundles.
   const { Image } = await import('../image/index.ts')
-  const isOurs = typeof source === 'string'
-  const image = isOurs ? await Image.open(source, { signal }) : source
+  const image = typeof source === 'string' ? await Image.open(source) : source
   signal?.throwIfAborted()
   const directory = makePrivateDirectory()
   const bundle = join(directory, 'bundle')
@@ -105,8 +101,6 @@ async function fromImage(
   } catch (error) {
     await dispose()
     throw error
-  } finally {
-    if (isOurs) await image.close()
   }
 }
 

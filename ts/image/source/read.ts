@@ -12,10 +12,10 @@ const PIECE = 256 << 10
 const ALGORITHMS = new Set(['sha256', 'sha384', 'sha512'])
 
 /**
- * A JSON document as text; size and digest are verified. Content embedded in the descriptor (`data`) is taken where it
+ * The bytes of a JSON document; size and digest are verified. Content embedded in the descriptor (`data`) is taken where it
  * is there. Throws `ERR_BLOB_NOT_FOUND`, `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`.
  */
-export async function readDocument(source: ImageSource, descriptor: Descriptor): Promise<string> {
+export async function readDocument(source: ImageSource, descriptor: Descriptor): Promise<Buffer> {
   const { digest, size } = descriptor
   if (size > MAX_DOCUMENT_BYTES) {
     const message = `document ${digest} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`
@@ -23,7 +23,7 @@ export async function readDocument(source: ImageSource, descriptor: Descriptor):
   }
   const pieces: Buffer[] = []
   for await (const piece of content(source, descriptor)) pieces.push(piece)
-  return Buffer.concat(pieces).toString('utf8')
+  return Buffer.concat(pieces)
 }
 
 /**
@@ -75,13 +75,6 @@ async function* content(source: ImageSource, descriptor: Descriptor): AsyncGener
   }
   verify(range.path)
   if (held) yield held
-}
-
-/** The whole of a range. */
-export async function readRange(range: FileRange): Promise<Buffer> {
-  const all: Buffer[] = []
-  for await (const piece of pieces(range)) all.push(piece)
-  return Buffer.concat(all)
 }
 
 async function* pieces({ path, offset, size }: FileRange): AsyncGenerator<Buffer> {

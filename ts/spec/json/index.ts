@@ -1,0 +1,2 @@
+export { formatJson } from './format.ts'
+export { JsonNumber } from './number.ts'

@@ -1,0 +1,27 @@
+/** Numbers that a JavaScript number would change. */
+
+/** A number of a JSON text that is no whole number and that no JavaScript number writes as it stood: `1.0`, `1e400`. */
+export class JsonNumber {
+  /** As it stands in the text. */
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  /** `JSON.stringify` would have to round; `formatJson` writes the text. */
+  toJSON(): never {
+    throw new TypeError(`JSON.stringify cannot write ${this.text} as it stood; use formatJson`)
+  }
+}
+
+/** The value of a JSON number: a whole number beyond 2^53 becomes a `bigint`; nothing is ever rounded. */
+export function numberOf(text: string): number | bigint | JsonNumber {
+  const value = Number(text)
+  if (/^(?:0|-?[1-9]\d*)$/.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text)
+  return !Number.isInteger(value) && String(value) === text ? value : new JsonNumber(text)
+}

@@ -1,0 +1,17 @@
+/** What a lenient reader of config.json passes over, beside nulls: what the native core takes, and peers write. */
+
+const PLATFORMS: ReadonlySet<PropertyKey> = new Set(['solaris', 'windows', 'vm', 'zos', 'freebsd'])
+const PROPAGATIONS: ReadonlySet<unknown> = new Set(['', 'rprivate', 'rshared', 'rslave', 'runbindable'])
+
+export function toleratesConfig(keys: readonly PropertyKey[], found: unknown): boolean {
+  const [first, second, , last] = keys
+  // Sections for other platforms are passed through, whatever is in them.
+  if (first !== undefined && PLATFORMS.has(first)) return true
+  if (first !== 'linux') return false
+  if (second === 'rootfsPropagation') return PROPAGATIONS.has(found)
+  // COMPAT(runc): the type of the file may stand in the mode too, as stat(2) gives it.
+  return second === 'devices' && last === 'fileMode' && isFileMode(found)
+}
+
+const isFileMode = (value: unknown): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 0o177777

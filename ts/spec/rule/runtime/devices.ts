@@ -1,0 +1,67 @@
+/** `linux.devices` and `linux.netDevices`. */
+import { childPath } from '../../json/path.ts'
+import { each, type Report } from '../report.ts'
+import { namespace, type Config } from './platform.ts'
+
+export function devices(config: Config, report: Report): void {
+  const seen = new Map<string, number>()
+  for (const [index, device] of each(config.linux?.devices)) {
+    const at = `linux.devices[${index}]`
+    const { path, type, major, minor } = device
+    if (path !== undefined && path !== null) {
+      if (!path.startsWith('/')) report.wrong(`${at}.path`, path, 'an absolute path without ".."')
+      else if (path.split('/').includes('..'))
+        report.runnable(`${at}.path`, 'must be absolute and without ".."')
+    }
+    if (!type || type === 'p') continue
+    for (const [name, value] of [
+      ['major', major],
+      ['minor', minor],
+    ] as const) {
+      const fits = value !== undefined && value !== null && value >= 0 && value <= 0xffff_ffff
+      if (!fits && !report.isBroken(`${at}.${name}`)) {
+        report.wrong(
+          `${at}.${name}`,
+          value ?? undefined,
+          'a number from 0 to 4294967295, as the type is no FIFO',
+        )
+      }
+    }
+    const key = `${type} ${major}:${minor}`
+    const first = seen.get(key)
+    if (first !== undefined) report.warn(at, `is the same device as linux.devices[${first}]`)
+    else seen.set(key, index)
+  }
+}
+
+/** Without its end; the kernel keeps 16 bytes. */
+const LONGEST_INTERFACE = 15
+
+export function netDevices(config: Config, report: Report): void {
+  const list = Object.entries(config.linux?.netDevices ?? {})
+  if (list.length > 0 && !namespace(config, 'network') && !report.isBroken('linux.namespaces')) {
+    report.error('linux.netDevices', 'needs a "network" namespace')
+  }
+  const seen = new Set<string>()
+  for (const [outside, device] of list) {
+    const at = childPath('linux.netDevices', outside)
+    const inside = device?.name || outside
+    for (const [path, name] of [
+      [at, outside],
+      [`${at}.name`, inside],
+    ] as const) {
+      if (!isInterfaceName(name))
+        report.wrong(path, name, 'the name of an interface: 1 to 15 bytes without / or space')
+      if (inside === outside) break
+    }
+    if (seen.has(inside))
+      report.error(`${at}.name`, `a second interface ${JSON.stringify(inside)}`, { found: inside })
+    // A template such as `eth%d` takes the first free number.
+    if (!inside.includes('%')) seen.add(inside)
+  }
+}
+
+function isInterfaceName(name: string): boolean {
+  const bytes = Buffer.byteLength(name)
+  return bytes > 0 && bytes <= LONGEST_INTERFACE && name !== '.' && name !== '..' && !/[/\s:\0]/.test(name)
+}

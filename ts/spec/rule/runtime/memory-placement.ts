@@ -1,0 +1,43 @@
+/** `linux.intelRdt` and `linux.memoryPolicy`. */
+import { each, type Report } from '../report.ts'
+import type { Config } from './platform.ts'
+
+export function intelRdt(config: Config, report: Report): void {
+  const { closID, l3CacheSchema, schemata } = config.linux?.intelRdt ?? {}
+  if (closID && closID !== '/' && (/[/\n]/.test(closID) || closID === '.' || closID === '..')) {
+    report.wrong('linux.intelRdt.closID', closID, 'the name of a directory, or /')
+  }
+  if (l3CacheSchema?.includes('\n')) report.wrong('linux.intelRdt.l3CacheSchema', l3CacheSchema, 'one line')
+  for (const [index, line] of each(schemata)) {
+    if (line.includes('\n')) report.wrong(`linux.intelRdt.schemata[${index}]`, line, 'one line')
+  }
+}
+
+/** set_mempolicy(2). */
+export function memoryPolicy(config: Config, report: Report): void {
+  const policy = config.linux?.memoryPolicy
+  if (!policy) return
+  const { mode, nodes, flags } = policy
+  const at = 'linux.memoryPolicy'
+  if (!mode) {
+    if (!report.isBroken(`${at}.mode`)) report.wrong(`${at}.mode`, undefined, 'a mode such as MPOL_BIND')
+    return
+  }
+  const [none, some] = [
+    ['MPOL_DEFAULT', 'MPOL_LOCAL'],
+    ['MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED_MANY'],
+  ]
+  if (nodes && none?.includes(mode)) report.error(`${at}.nodes`, `${mode} takes none`, { found: nodes })
+  if (!nodes && some?.includes(mode) && !report.isBroken(`${at}.nodes`)) {
+    report.error(`${at}.nodes`, `${mode} needs at least one`)
+  }
+  const [balancing, fixed] = ['MPOL_F_NUMA_BALANCING', 'MPOL_F_STATIC_NODES']
+  for (const [index, flag] of each(flags)) {
+    const path = `${at}.flags[${index}]`
+    if (flag === balancing && mode !== 'MPOL_BIND')
+      report.error(path, `${flag} is for MPOL_BIND`, { found: flag })
+    if (flag === fixed && flags?.includes('MPOL_F_RELATIVE_NODES')) {
+      report.error(path, `${flag} excludes MPOL_F_RELATIVE_NODES`, { found: flag })
+    }
+  }
+}

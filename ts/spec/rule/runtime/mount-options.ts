@@ -1,0 +1,44 @@
+/** The mount options that are known: config.md, "Linux mount options", and what file systems take as data. */
+
+/** Those the specification lists, and `rnodev`, which its own example and every runtime has. */
+export const MOUNT_OPTIONS: ReadonlySet<string> = new Set(
+  `async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec
+  noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime
+  remount rexec ridmap rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate
+  rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid
+  symfollow sync tmpcopyup unbindable`.split(/\s+/),
+)
+
+/** Data of the file systems that containers usually have; of all others everything is taken for known. */
+const DATA = new Map<string, readonly string[]>(
+  Object.entries({
+    tmpfs: `size nr_blocks nr_inodes mode uid gid huge mpol inode32 inode64 noswap context fscontext defcontext
+      rootcontext quota usrquota grpquota casefold strict_encoding`,
+    ramfs: 'mode',
+    devpts: 'uid gid mode ptmxmode newinstance max context',
+    proc: 'hidepid gid subset pidns',
+    sysfs: '',
+    mqueue: 'uid gid',
+    cgroup2:
+      'nsdelegate favordynmods memory_localevents memory_recursiveprot memory_hugetlb_accounting pids_localevents',
+  }).map(([fileSystem, names]) => [fileSystem, names.split(/\s+/)]),
+)
+
+export function isBind(options: readonly (string | undefined)[]): boolean {
+  return options.includes('bind') || options.includes('rbind')
+}
+
+export function isIdMapOption(option: string): boolean {
+  return ['idmap', 'ridmap'].some((name) => option === name || option.startsWith(`${name}=`))
+}
+
+/** Whether the option goes to the file system. */
+export function isData(option: string): boolean {
+  return option !== '' && !MOUNT_OPTIONS.has(option) && !isIdMapOption(option)
+}
+
+/** Whether a file system that is known here does not know it. */
+export function isUnknownData(option: string, fileSystem: string): boolean {
+  const [name = ''] = option.split('=')
+  return DATA.get(fileSystem)?.includes(name) === false
+}

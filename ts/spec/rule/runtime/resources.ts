@@ -1,0 +1,106 @@
+/** `linux.resources`: what the values of one property say about another. */
+import { childPath } from '../../json/path.ts'
+import { each, type Report } from '../report.ts'
+import type { Config } from './platform.ts'
+
+const AT = 'linux.resources'
+const LIST = /^\s*\d+(?:-\d+)?(?:\s*,\s*\d+(?:-\d+)?)*\s*$/
+
+export function resources(config: Config, report: Report): void {
+  deviceRules(config, report)
+  memory(config, report)
+  cpu(config, report)
+  blockIo(config, report)
+  const pids = config.linux?.resources?.pids
+  if (pids && (pids.limit === undefined || pids.limit === null) && !report.isBroken(`${AT}.pids.limit`)) {
+    report.strictly(`${AT}.pids.limit`, undefined, 'a whole number, -1 for no limit')
+  }
+  const sizes = new Set<string>()
+  for (const [index, { pageSize }] of each(config.linux?.resources?.hugepageLimits)) {
+    if (pageSize && sizes.has(pageSize))
+      report.warn(`${AT}.hugepageLimits[${index}]`, `a second limit for ${pageSize}`)
+    if (pageSize) sizes.add(pageSize)
+  }
+  for (const [name, device] of Object.entries(config.linux?.resources?.rdma ?? {})) {
+    const at = childPath(`${AT}.rdma`, name)
+    if (device && isAbsent(device.hcaHandles) && isAbsent(device.hcaObjects) && !report.isBroken(at)) {
+      report.error(at, 'needs hcaHandles or hcaObjects')
+    }
+  }
+  for (const key of Object.keys(config.linux?.resources?.unified ?? {})) {
+    if (!key || key.includes('/')) {
+      report.error(childPath(`${AT}.unified`, key), 'must be the name of a file, without /', { found: key })
+    }
+  }
+}
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null
+
+function deviceRules(config: Config, report: Report): void {
+  for (const [index, { type, access }] of each(config.linux?.resources?.devices)) {
+    const at = `${AT}.devices[${index}]`
+    if (type && !['a', 'b', 'c'].includes(type)) report.wrong(`${at}.type`, type, 'one of a, b, c')
+    if (access && !/^[rwm]+$/.test(access)) report.wrong(`${at}.access`, access, 'letters of r, w, m')
+  }
+}
+
+function memory(config: Config, report: Report): void {
+  const { limit, swap, reservation, swappiness, kernel, kernelTCP } = config.linux?.resources?.memory ?? {}
+  const at = `${AT}.memory`
+  if (swappiness && swappiness > 100)
+    report.wrong(`${at}.swappiness`, swappiness, 'a whole number from 0 to 100')
+  if (limit && limit > 0 && swap && swap > 0 && swap < limit) {
+    report.wrong(`${at}.swap`, swap, `at least the limit ${limit}, as it counts memory and swap together`)
+  }
+  if (swap && swap > 0 && !limit && !report.isBroken(`${at}.limit`)) {
+    report.error(`${at}.swap`, 'needs a limit, as it counts memory and swap together')
+  }
+  if (limit && limit > 0 && reservation && reservation > limit) {
+    report.warn(`${at}.reservation`, `${reservation} is above the limit ${limit}: it has no effect`)
+  }
+  if (kernel || kernelTCP)
+    report.warn(at, 'kernel and kernelTCP are not recommended: Linux counts both in the limit')
+}
+
+function cpu(config: Config, report: Report): void {
+  const { quota, burst, idle, shares, cpus, mems } = config.linux?.resources?.cpu ?? {}
+  const at = `${AT}.cpu`
+  if (quota && quota > 0 && burst && burst > quota) {
+    report.wrong(`${at}.burst`, burst, `at most the quota ${quota}`)
+  }
+  if (idle && idle !== 1) report.strictly(`${at}.idle`, idle, '0 or 1')
+  if (idle === 1 && shares) report.warn(`${at}.shares`, 'has no effect beside idle')
+  for (const [name, list] of [
+    ['cpus', cpus],
+    ['mems', mems],
+  ] as const) {
+    if (list && !LIST.test(list)) report.strictly(`${at}.${name}`, list, 'a list such as 0-3,7')
+  }
+}
+
+function blockIo(config: Config, report: Report): void {
+  const blockIO = config.linux?.resources?.blockIO
+  if (!blockIO) return
+  for (const [index, { weight, leafWeight }] of each(blockIO.weightDevice)) {
+    const at = `${AT}.blockIO.weightDevice[${index}]`
+    if (isAbsent(weight) && isAbsent(leafWeight) && !report.isBroken(at)) {
+      report.error(at, 'needs weight or leafWeight')
+    }
+  }
+  for (const name of [
+    'throttleReadBpsDevice',
+    'throttleWriteBpsDevice',
+    'throttleReadIOPSDevice',
+    'throttleWriteIOPSDevice',
+  ] as const) {
+    for (const [index, { rate }] of each(blockIO[name])) {
+      const at = `${AT}.blockIO.${name}[${index}].rate`
+      if (isAbsent(rate) && !report.isBroken(at)) report.wrong(at, undefined, 'a rate per second')
+    }
+  }
+  for (const name of ['weight', 'leafWeight'] as const) {
+    const weight = blockIO[name]
+    if (weight && (weight < 10 || weight > 1000))
+      report.strictly(`${AT}.blockIO.${name}`, weight, 'from 10 to 1000')
+  }
+}

@@ -1,0 +1,26 @@
+/** Lenient reading of nulls: at an optional property of an object it says the same as nothing. */
+import type { Schema } from './leaf.ts'
+
+/** `value` without the nulls at optional properties; the same object where it has none. */
+export function withoutNulls(schema: Schema, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const { shape, item, section } = schema
+  if (section) return withoutNulls(section(), value)
+  if (item && Array.isArray(value)) {
+    const items = value.map((element) => withoutNulls(item, element))
+    return items.some((element, index) => element !== value[index]) ? items : value
+  }
+  if (!shape || Array.isArray(value)) return value
+  let copy: Record<string, unknown> | undefined
+  for (const [name, member] of Object.entries(shape)) {
+    if (!Object.hasOwn(value, name)) continue
+    const old = (value as Record<string, unknown>)[name]
+    const absent = old === null && member.optional === true
+    const changed = absent ? undefined : withoutNulls(member, old)
+    if (changed === old) continue
+    copy ??= { ...value }
+    if (absent) delete copy[name]
+    else copy[name] = changed
+  }
+  return copy ?? value
+}

@@ -1,0 +1,88 @@
+/** Structure of what a runtime tells: the state of a container, and what it can do. */
+import type {
+  CgroupFeatures,
+  LinuxFeatures,
+  RuntimeFeatures,
+  RuntimeState,
+  SeccompFeatures,
+} from '../runtime/index.ts'
+import {
+  listOfWords,
+  object,
+  optional,
+  optionalFlag,
+  optionalTextMap,
+  optionalTexts,
+  section,
+  text,
+  textsMatching,
+  whole,
+  type Schema,
+} from './leaf.ts'
+import { NAMESPACES } from './linux.ts'
+import { ACTIONS, ARCHITECTURES, OPERATORS, SECCOMP_FLAGS } from './seccomp.ts'
+
+export function runtimeState(): Schema<RuntimeState> {
+  return object<RuntimeState>({
+    ociVersion: text,
+    id: text,
+    // Which words there are is a matter of rule/state.ts: runtimes may have more.
+    status: text,
+    pid: optional(whole(0, Number.MAX_SAFE_INTEGER)),
+    bundle: text,
+    annotations: optionalTextMap,
+  })
+}
+
+export function runtimeFeatures(): Schema<RuntimeFeatures> {
+  return object<RuntimeFeatures>({
+    ociVersionMin: text,
+    ociVersionMax: text,
+    hooks: optionalTexts,
+    mountOptions: optionalTexts,
+    linux: section(linuxFeatures),
+    annotations: optionalTextMap,
+    potentiallyUnsafeConfigAnnotations: optionalTexts,
+  })
+}
+
+function linuxFeatures(): Schema<LinuxFeatures> {
+  const enabled = optional(object<{ enabled?: boolean }>({ enabled: optionalFlag }))
+  return object<LinuxFeatures>({
+    namespaces: optional(listOfWords(...NAMESPACES)),
+    capabilities: optional(textsMatching(/^CAP_[A-Z_]+$/, 'a name such as CAP_KILL')),
+    cgroup: section(() =>
+      object<CgroupFeatures>({
+        v1: optionalFlag,
+        v2: optionalFlag,
+        systemd: optionalFlag,
+        systemdUser: optionalFlag,
+        rdma: optionalFlag,
+      }),
+    ),
+    seccomp: section(() =>
+      object<SeccompFeatures>({
+        enabled: optionalFlag,
+        actions: optional(listOfWords(...ACTIONS)),
+        operators: optional(listOfWords(...OPERATORS)),
+        archs: optional(listOfWords(...ARCHITECTURES)),
+        knownFlags: optional(listOfWords(...SECCOMP_FLAGS)),
+        supportedFlags: optional(listOfWords(...SECCOMP_FLAGS)),
+      }),
+    ),
+    apparmor: enabled,
+    selinux: enabled,
+    intelRdt: optional(
+      object<NonNullable<LinuxFeatures['intelRdt']>>({
+        enabled: optionalFlag,
+        schemata: optionalFlag,
+        monitoring: optionalFlag,
+      }),
+    ),
+    memoryPolicy: optional(
+      object<NonNullable<LinuxFeatures['memoryPolicy']>>({ modes: optionalTexts, flags: optionalTexts }),
+    ),
+    mountExtensions: optional(object<NonNullable<LinuxFeatures['mountExtensions']>>({ idmap: enabled })),
+    netDevices: enabled,
+  })
+}

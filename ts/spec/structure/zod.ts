@@ -1,0 +1,66 @@
+/**
+ * Descriptions to zod schemas, in the style of `zod/mini`; nothing of zod leaves this folder. There is one schema for each
+ * object and list, made when a document first has it. Properties with a value of their own are looked at in a loop by the
+ * schema of their object: a schema for each of them tripled what the first document costs, and doubled every other.
+ */
+import * as z from 'zod/mini'
+import type { Schema } from './leaf.ts'
+
+type ZodSchema = z.ZodMiniType
+type Payload = z.core.ParsePayload
+
+/** Per call, as the global configuration is the application's: no code generation, which `eval`-less hosts refuse. */
+const PER_CALL = { jitless: true } as const
+const built = new WeakMap<Schema, ZodSchema>()
+
+/** Every difference, in zod's form. */
+export function problems(schema: Schema, value: unknown): readonly z.core.$ZodIssue[] {
+  const result = z.safeParse(zodOf(schema), value, PER_CALL)
+  return result.success ? [] : result.error.issues
+}
+
+function zodOf(schema: Schema): ZodSchema {
+  let zod = built.get(schema)
+  if (!zod) built.set(schema, (zod = build(schema)))
+  return zod
+}
+
+function build(schema: Schema): ZodSchema {
+  const { shape, item } = schema
+  if (item) return z.array(zodOf(item))
+  if (!shape) return checked(always, '', (payload) => look(payload, [], schema, payload.value))
+  const members = Object.entries(shape)
+  return checked(isObject, 'an object', (payload) => {
+    const object = payload.value as Record<string, unknown>
+    for (const [name, member] of members) {
+      const value = Object.hasOwn(object, name) ? object[name] : undefined
+      if (value !== undefined || !member.optional) look(payload, [name], member, value)
+    }
+  })
+}
+
+const always = (): boolean => true
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `z.custom(test).check(check)`, which would make the schema twice. */
+function checked(
+  test: (value: unknown) => boolean,
+  allowed: string,
+  check: (payload: Payload) => void,
+): ZodSchema {
+  const checks = [{ _zod: { check, def: { check: 'custom' }, onattach: [] } }]
+  return z.custom(test, { params: { allowed }, checks } as Parameters<typeof z.custom>[1])
+}
+
+/** A value of its own by its test, an object or a list by its schema. */
+function look(payload: Payload, path: PropertyKey[], schema: Schema, value: unknown): void {
+  const { test, allowed, inspect, section } = schema
+  if (!test) {
+    for (const issue of problems(section ? section() : schema, value)) {
+      payload.issues.push({ ...issue, path: [...path, ...issue.path], input: value } as z.core.$ZodRawIssue)
+    }
+  } else if (!test(value)) {
+    payload.issues.push({ code: 'custom', path, params: { allowed }, input: value } as z.core.$ZodRawIssue)
+  } else inspect?.(value as never, (inner, item, found) => look(payload, [...path, ...inner], item, found))
+}
