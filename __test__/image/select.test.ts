@@ -36,9 +36,20 @@ test('references are taken apart', (t) => {
   })
   const digest = sha256('')
   t.deepEqual(parseReference(`oci:d@${digest}`), { transport: 'oci', path: 'd', digest })
+  t.deepEqual(parseReference('oci-archive:i.tar:a'), { transport: 'oci-archive', path: 'i.tar', tag: 'a' })
+  const full = { transport: 'docker-archive', path: 's.tar', name: 'docker.io/library/box:latest' } as const
+  for (const name of ['box', 'box:latest', 'library/box', 'docker.io/box', 'index.docker.io/library/box'])
+    t.deepEqual(parseReference(`docker-archive:s.tar:${name}`), full, name)
+  t.is(parseReference('docker-archive:s.tar:localhost:5000/a/b:1').name, 'localhost:5000/a/b:1')
+  t.is(parseReference('docker-archive:s.tar:me/b').name, 'docker.io/me/b:latest')
+  t.deepEqual(parseReference('tar:a:b@c'), { transport: 'tar', path: 'a:b@c' })
   for (const bad of [
     '',
     'dir',
+    'tar:',
+    'docker-archive:s.tar:a b',
+    'docker-archive:s.tar:../x',
+    'constructor:x',
     'oci:',
     'oci::tag',
     'oci:d:',
@@ -80,19 +91,22 @@ test('an image is found by tag, by digest, and alone', async (t) => {
   t.is(await code(Image.open(`oci:${path}/nowhere`)), 'ERR_IMAGE_NOT_FOUND')
 })
 
-test('several tags ask for a choice', async (t) => {
+test('several images ask for a choice, several tags of one image do not', async (t) => {
   const path = scratch(t)
   writeLayout(path, [layer])
+  const [first] = (await (await Layout.open(path)).index()).manifests
+  writeLayout(path, [layer, layer])
   editIndex(path, (index) => {
-    index.manifests.push({
-      ...index.manifests[0],
-      annotations: { 'org.opencontainers.image.ref.name': 'two' },
-    })
+    index.manifests.push({ ...first, annotations: { 'org.opencontainers.image.ref.name': 'two' } })
   })
   const error = await t.throwsAsync<CaissonError>(Image.open(`oci:${path}`))
   t.is(error?.code, 'ERR_IMAGE_NOT_FOUND')
   t.regex(error?.message ?? '', /test, two/)
   t.is(await code(Image.open(`oci:${path}:two`)), 'opened')
+  editIndex(path, (index) => {
+    index.manifests[0] = { ...first, annotations: { 'org.opencontainers.image.ref.name': 'test' } }
+  })
+  t.is((await Image.open(`oci:${path}`)).digest, first!.digest)
 })
 
 test('an index inside an index is followed, attestations are passed over', async (t) => {

@@ -79,6 +79,16 @@ test('gzip of several members, with zeros after it, decodes to its end', async (
   t.is(read('a') + read('b'), 'ab')
 })
 
+test('a wrong checksum or length of a gzip member is an error, however right the digests', async (t) => {
+  const archive = tar([f('a'), f('b')])
+  for (const at of [8, 4]) {
+    const members = [gzipSync(archive.subarray(0, 700)), gzipSync(archive.subarray(700))]
+    members[0]![members[0]!.length - at]! ^= 1
+    const blob = Buffer.concat(members)
+    t.is(await refused(t, [{ tar: archive, blob }]), 'ERR_LAYER_INVALID')
+  }
+})
+
 test('plain layers are read, and padding after the end marker belongs to the diffID', async (t) => {
   const archive = Buffer.concat([tar([f('a')]), Buffer.alloc(9000)])
   const mediaType = 'application/vnd.oci.image.layer.v1.tar'

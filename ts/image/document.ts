@@ -2,7 +2,13 @@
  * The documents of an image as they are read here: leniently, as images exist that no strict reader would take. The
  * schemas are loaded with the first document, not with the package.
  */
-import type { DocumentInput, ImageConfig, ImageIndex, ImageManifest } from '../spec/index.ts'
+import type {
+  DockerArchiveManifest,
+  DocumentInput,
+  ImageConfig,
+  ImageIndex,
+  ImageManifest,
+} from '../spec/index.ts'
 
 const documents = (): Promise<typeof import('../spec/index.ts')> => import('../spec/index.ts')
 
@@ -25,4 +31,12 @@ export async function parseManifest(
 
 export async function parseConfig(input: DocumentInput, subject: string): Promise<ImageConfig> {
   return (await documents()).parseImageConfig(input, { subject })
+}
+
+/** manifest.json of `docker save`. */
+export async function parseArchiveManifest(
+  input: DocumentInput,
+  subject: string,
+): Promise<DockerArchiveManifest> {
+  return (await documents()).parseDockerArchiveManifest(input, { subject })
 }

@@ -18,6 +18,8 @@ import { unpackBundle, unpackRootfs, type UnpackOptions, type UnpackResult } fro
 export interface OpenImageOptions {
   /** `'linux/arm64/v8'` or its parts. Default: this machine. */
   platform?: Platform | string | undefined
+  /** Ends the reading of an archive that must be unpacked or hashed first. */
+  signal?: AbortSignal | undefined
 }
 
 /**
@@ -50,16 +52,18 @@ export class Image {
   }
 
   /**
-   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`,
-   * `ERR_INVALID_IMAGE`, `ERR_SIZE_MISMATCH` and `ERR_DIGEST_MISMATCH`.
+   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:NAME[:TAG]|@DIGEST]` or
+   * `tar:FILE`, a root file system. Archives may be compressed with gzip or zstd; then a private copy is kept until the
+   * image is closed. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`,
+   * `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH` and, for damaged archives, `ERR_LAYER_INVALID`.
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
     const parsed = parseReference(reference)
     const platform = wantedPlatform(options.platform)
-    const source = await openSource(parsed)
+    const source = await openSource(parsed, options.signal)
     try {
-      const { tag, digest } = parsed
-      const image = await Image.from(source, await selectManifest(source, { tag, digest, platform }))
+      const { tag, name, digest } = parsed
+      const image = await Image.from(source, await selectManifest(source, { tag, name, digest, platform }))
       const { config, descriptor } = image
       // An index that says nothing about platforms: the configuration does.
       if (config && !descriptor.platform && digest === undefined && platformRank(config, platform) === 0) {

@@ -9,9 +9,15 @@ import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
+import {
+  blobName,
+  INDEX_FILE,
+  LAYOUT_FILE,
+  LAYOUT_VERSION,
+  requireLayoutVersion,
+} from './source/layout-files.ts'
 import type { FileRange, ImageSource } from './source/source.ts'
 
-const VERSION = '1.0.0'
 export const REF_NAME: typeof ANNOTATION.refName = ANNOTATION.refName
 
 /**
@@ -35,7 +41,7 @@ export class Layout implements ImageSource {
   /** Throws `ERR_IMAGE_NOT_FOUND` where there is no layout, `ERR_INVALID_IMAGE` for one of another version. */
   static async open(path: string): Promise<Layout> {
     const absolute = resolve(path)
-    const file = join(absolute, 'oci-layout')
+    const file = join(absolute, LAYOUT_FILE)
     const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
       throw new CaissonError(
@@ -48,12 +54,7 @@ export class Layout implements ImageSource {
         },
       )
     })
-    if (layoutVersion(text) !== VERSION) {
-      throw new CaissonError('ERR_INVALID_IMAGE', `${file}: imageLayoutVersion must be ${VERSION}`, {
-        path: file,
-        phase: 'resolve',
-      })
-    }
+    requireLayoutVersion(text.toString('utf8'), file)
     return new Layout(absolute)
   }
 
@@ -62,18 +63,21 @@ export class Layout implements ImageSource {
     const absolute = resolve(path)
     await mkdir(join(absolute, 'blobs', 'sha256'), { recursive: true })
     const layout = new Layout(absolute)
-    if (!(await exists(join(absolute, 'index.json')))) {
+    if (!(await exists(join(absolute, INDEX_FILE)))) {
       await layout.replaceIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
     }
-    if (await exists(join(absolute, 'oci-layout'))) return Layout.open(absolute)
+    if (await exists(join(absolute, LAYOUT_FILE))) return Layout.open(absolute)
     // Last, as it is what makes the directory a layout.
-    await replaceFile(join(absolute, 'oci-layout'), `${JSON.stringify({ imageLayoutVersion: VERSION })}\n`)
+    await replaceFile(
+      join(absolute, LAYOUT_FILE),
+      `${JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })}\n`,
+    )
     return layout
   }
 
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
   async index(): Promise<ImageIndex> {
-    const file = join(this.path, 'index.json')
+    const file = join(this.path, INDEX_FILE)
     const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT') throw cause
       throw new CaissonError('ERR_INVALID_IMAGE', `${this.path} has no index.json`, { path: file, cause })
@@ -81,20 +85,9 @@ export class Layout implements ImageSource {
     return parseIndex(text, file)
   }
 
-  /** Where a blob is, whether there or not. The digest was checked by whoever parsed it. */
+  /** Where a blob is, whether there or not. Throws `ERR_INVALID_IMAGE` for what is no digest. */
   blobPath(digest: string): string {
-    const [algorithm, encoded, ...rest] = digest.split(':')
-    // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
-    if (
-      !algorithm ||
-      !encoded ||
-      rest.length > 0 ||
-      !/^[a-z0-9]+$/.test(algorithm) ||
-      !/^[a-f0-9]+$/.test(encoded)
-    ) {
-      throw new CaissonError('ERR_INVALID_IMAGE', `${JSON.stringify(digest)} is not a digest`)
-    }
-    return join(this.path, 'blobs', algorithm, encoded)
+    return join(this.path, blobName(digest))
   }
 
   /** Where a blob is, or undefined where the layout lacks it, which is allowed: another store may have it. */
@@ -143,15 +136,7 @@ export class Layout implements ImageSource {
   }
 
   private async replaceIndex(index: ImageIndex): Promise<void> {
-    await replaceFile(join(this.path, 'index.json'), `${JSON.stringify(index, null, 2)}\n`)
-  }
-}
-
-function layoutVersion(bytes: Buffer): unknown {
-  try {
-    return (JSON.parse(bytes.toString('utf8')) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
-  } catch {
-    return undefined // no JSON is no version either
+    await replaceFile(join(this.path, INDEX_FILE), `${JSON.stringify(index, null, 2)}\n`)
   }
 }
 

@@ -19,3 +19,5 @@ export const MAX_DOCUMENT_BYTES: number = 4 << 20
 /** How deep indexes may be nested, and how many may be read for one image. */
 export const MAX_INDEX_DEPTH = 4
 export const MAX_INDEXES = 64
+/** Entries of an archive that holds images; a root file system may have more. */
+export const MAX_ARCHIVE_ENTRIES = 100_000

@@ -1,2 +1,15 @@
-/** The media types of images: of the layer of documents, named here for the modules of this one. */
+/** The media types of images: of the layer of documents, and what is asked of them here. */
+import type { LayerCompression } from '../spec/media-type.ts'
+
 export * from '../spec/media-type.ts'
+
+/** The media type of a layer. */
+export function layerType(compression: LayerCompression): string {
+  return `application/vnd.oci.image.layer.v1.tar${compression === 'none' ? '' : `+${compression}`}`
+}
+
+/** Whether bytes begin as gzip or zstd do. */
+export function isCompressed(bytes: Uint8Array): boolean {
+  const [a, b, c, d] = bytes
+  return (a === 0x1f && b === 0x8b) || (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd)
+}

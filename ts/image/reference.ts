@@ -1,16 +1,27 @@
-/** Names of images on disk: `oci:DIRECTORY[:TAG|@DIGEST]`. */
+/** Names of images on disk: `TRANSPORT:PATH`, and which of several images there. */
 import { CaissonError } from '../errors.ts'
 import { isRefName } from '../spec/ref-name.ts'
+import { dockerName } from './docker-name.ts'
 
 /** How a place is read. */
-export type Transport = 'oci'
+export type Transport = 'oci' | 'oci-archive' | 'docker-archive' | 'tar'
 
 export interface ImageReference {
   transport: Transport
   /** Path as it was written. */
   path: string
+  /** Of `oci` and `oci-archive`: the `org.opencontainers.image.ref.name`. */
   tag?: string
+  /** Of `docker-archive`: the name in full, `docker.io/library/busybox:latest`. */
+  name?: string
   digest?: string
+}
+
+const FORMS: Record<Transport, string> = {
+  oci: 'oci:DIRECTORY[:TAG|@DIGEST]',
+  'oci-archive': 'oci-archive:FILE[:TAG|@DIGEST]',
+  'docker-archive': 'docker-archive:FILE[:NAME[:TAG]|@DIGEST]',
+  tar: 'tar:FILE',
 }
 
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/
@@ -30,28 +41,29 @@ export function isTag(text: string): boolean {
  */
 export function parseReference(text: string): ImageReference {
   const colon = text.indexOf(':')
-  const transport = colon < 0 ? '' : text.slice(0, colon)
-  if (transport !== 'oci') {
-    throw invalid(
-      text,
-      `its transport ${JSON.stringify(transport)} is not supported; write 'oci:DIRECTORY:TAG'`,
-    )
+  const transport = text.slice(0, Math.max(colon, 0)) as Transport
+  if (!Object.hasOwn(FORMS, transport)) {
+    const known = Object.values(FORMS).join(', ')
+    throw invalid(text, `its transport ${JSON.stringify(transport)} is not supported; write one of ${known}`)
   }
   const rest = text.slice(colon + 1)
   const at = rest.lastIndexOf('@')
-  if (at > 0 && DIGEST.test(rest.slice(at + 1))) {
-    return { transport, path: rest.slice(0, at), digest: rest.slice(at + 1) }
+  // A root file system is one image: whatever follows is its path.
+  const isWhole = transport === 'tar'
+  const digest = !isWhole && at > 0 && DIGEST.test(rest.slice(at + 1)) ? rest.slice(at + 1) : undefined
+  const separator = isWhole || digest !== undefined ? -1 : rest.indexOf(':')
+  const path = digest !== undefined ? rest.slice(0, at) : separator < 0 ? rest : rest.slice(0, separator)
+  if (path === '') throw invalid(text, `it names no path: write ${FORMS[transport]}`)
+  if (digest !== undefined) return { transport, path, digest }
+  if (separator < 0) return { transport, path }
+  const word = rest.slice(separator + 1)
+  if (transport === 'docker-archive') {
+    const name = dockerName(word)
+    if (name !== undefined) return { transport, path, name }
+    throw invalid(text, `${JSON.stringify(word)} is not a valid name`)
   }
-  const separator = rest.indexOf(':')
-  if (separator < 0) {
-    if (rest === '') throw invalid(text, 'it names no directory')
-    return { transport, path: rest }
-  }
-  const path = rest.slice(0, separator)
-  const tag = rest.slice(separator + 1)
-  if (path === '') throw invalid(text, 'it names no directory')
-  if (!isTag(tag)) throw invalid(text, `${JSON.stringify(tag)} is not a valid tag`)
-  return { transport, path, tag }
+  if (isTag(word)) return { transport, path, tag: word }
+  throw invalid(text, `${JSON.stringify(word)} is not a valid tag`)
 }
 
 function invalid(text: string, why: string): CaissonError {

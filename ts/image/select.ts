@@ -1,6 +1,7 @@
 /** From a name to one manifest: tags, nested indexes, platforms. */
 import { CaissonError } from '../errors.ts'
 import type { Descriptor } from '../spec/index.ts'
+import { dockerName, IMAGE_NAME } from './docker-name.ts'
 import { parseIndex } from './document.ts'
 import { REF_NAME } from './layout.ts'
 import { MAX_INDEX_DEPTH, MAX_INDEXES } from './limits.ts'
@@ -11,6 +12,8 @@ import { locationOf, type ImageSource } from './source/source.ts'
 
 export interface Wanted {
   tag?: string | undefined
+  /** In Docker's words, in full. */
+  name?: string | undefined
   digest?: string | undefined
   platform: Platform
 }
@@ -19,12 +22,14 @@ export interface Wanted {
 export async function selectManifest(source: ImageSource, wanted: Wanted): Promise<Descriptor> {
   const { manifests } = await source.index()
   const entries = manifests.filter(
-    ({ annotations, digest }) =>
-      (wanted.tag === undefined || annotations?.[REF_NAME] === wanted.tag) &&
-      (wanted.digest === undefined || digest === wanted.digest),
+    (entry) =>
+      (wanted.tag === undefined || entry.annotations?.[REF_NAME] === wanted.tag) &&
+      (wanted.name === undefined || fullName(entry) === wanted.name) &&
+      (wanted.digest === undefined || entry.digest === wanted.digest),
   )
   if (entries.length === 0 && wanted.digest === undefined) throw notFound(source, wanted, manifests)
-  if (wanted.tag === undefined && wanted.digest === undefined) refuseChoice(source, entries)
+  if (wanted.tag === undefined && wanted.name === undefined && wanted.digest === undefined)
+    refuseChoice(source, entries)
   // A digest may name an image inside a nested index.
   const search = new Search(source, entries.length > 0 ? undefined : wanted.digest)
   await search.visit(entries.length > 0 ? entries : manifests, 0)
@@ -95,30 +100,43 @@ function rank({ platform, digest }: Descriptor, wanted: Wanted): number {
   return platform ? platformRank(platform, wanted.platform) : 0.5
 }
 
-/** Without a name, a layout with one image is clear enough, one with several tags is not. */
+/** The name in Docker's words; of an entry that has only a tag, that tag as a name. */
+function fullName({ annotations }: Descriptor): string | undefined {
+  const name = annotations?.[IMAGE_NAME] ?? annotations?.[REF_NAME]
+  return name === undefined ? undefined : dockerName(name)
+}
+
+/** Without a name one image is clear enough, also under several tags, and several under one tag (for platforms). */
 function refuseChoice(source: ImageSource, entries: readonly Descriptor[]): void {
-  const tags = new Set(entries.map(({ annotations }) => annotations?.[REF_NAME]))
-  if (tags.size <= 1) return
+  const tags = new Set(entries.map((entry) => shownName(source, entry)))
+  const digests = new Set(entries.map(({ digest }) => digest))
+  if (tags.size <= 1 || digests.size <= 1) return
   throw new CaissonError(
     'ERR_IMAGE_NOT_FOUND',
-    `${source.path} has several images (${list(entries)}): say which, as in ${locationOf(source)}:TAG`,
+    `${source.path} has several images (${list(source, entries)}): say which, as in ${locationOf(source)}:TAG`,
     { path: source.path, phase: 'resolve' },
   )
 }
 
 function notFound(source: ImageSource, wanted: Wanted, manifests: readonly Descriptor[]): CaissonError {
-  const known = manifests.length === 0 ? 'it is empty' : `it has ${list(manifests)}`
+  const known = manifests.length === 0 ? 'it is empty' : `it has ${list(source, manifests)}`
   return new CaissonError('ERR_IMAGE_NOT_FOUND', `${describe(source, wanted)} does not exist; ${known}`, {
     path: source.path,
     phase: 'resolve',
   })
 }
 
-function describe(source: ImageSource, { tag, digest }: Wanted): string {
+function describe(source: ImageSource, { name, tag = name, digest }: Wanted): string {
   return `image ${locationOf(source)}${digest === undefined ? '' : `@${digest}`}${tag === undefined ? '' : `:${tag}`}`
 }
 
-function list(manifests: readonly Descriptor[]): string {
-  const names = manifests.map(({ annotations, digest }) => annotations?.[REF_NAME] ?? digest)
+function list(source: ImageSource, manifests: readonly Descriptor[]): string {
+  const names = manifests.map((entry) => shownName(source, entry) ?? entry.digest)
   return [...new Set(names)].slice(0, 20).join(', ')
+}
+
+/** As it is written in a reference. */
+function shownName({ transport }: ImageSource, { annotations }: Descriptor): string | undefined {
+  const [name, tag] = [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]]
+  return transport === 'docker-archive' ? (name ?? tag) : (tag ?? name)
 }

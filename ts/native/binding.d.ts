@@ -18,6 +18,12 @@ export declare class Engine {
 
 /** One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it. */
 export declare class LayerJob {
+  /** Lists the files and links of an archive, `max_entries` at most. */
+  listArchive(path: string, maxEntries: number): Promise<ArchiveListing>
+  /** Decompresses the file `from` into the file `to`. The failure, if any. */
+  unpackArchive(from: string, to: string): Promise<NativeError | null>
+  /** Reads a blob to its end: digest, diffID, compression. */
+  identify(range: BlobRange): Promise<BlobIdentity>
   constructor()
   /** Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind. */
   stop(): void
@@ -26,6 +32,41 @@ export declare class LayerJob {
   packHost(request: PackHostRequest): Promise<PackHostOutcome>
   /** Removes a directory with all it holds; links are not followed. The failure, if any. */
   remove(path: string): Promise<NativeError | null>
+}
+
+/** A file or link in an archive. */
+export interface ArchiveItem {
+  path: string
+  /** `file`, `symlink` or `hardlink`. */
+  kind: string
+  /** Of a file: where its bytes begin in the archive. */
+  offset: number
+  size: number
+  /** Of a link. */
+  target: string
+}
+
+export interface ArchiveListing {
+  failure?: NativeError
+  /** True where it must be unpacked first: there are no items then. */
+  compressed: boolean
+  items: Array<ArchiveItem>
+}
+
+/** What a range of a file is when taken for a blob. */
+export interface BlobIdentity {
+  failure?: NativeError
+  digest: string
+  size: number
+  diffId: string
+  /** `none`, `gzip` or `zstd`. */
+  compression: string
+}
+
+export interface BlobRange {
+  path: string
+  offset: number
+  size: number
 }
 
 /** `creating`, `created`, `running`, `paused` or `stopped`. */

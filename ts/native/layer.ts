@@ -60,7 +60,8 @@ export function lookUpUser(root: string, spec: string): UserIds {
   return { uid, gid, additionalGids, home }
 }
 
-async function perform<T extends { failure?: Parameters<typeof errorFrom>[0] }>(
+/** Starts a job, watches its signal, reports its progress, and throws what failed. */
+export async function perform<T extends { failure?: Parameters<typeof errorFrom>[0] }>(
   { signal, onProgress }: LayerOperation,
   start: (job: LayerJob) => Promise<T>,
 ): Promise<T> {

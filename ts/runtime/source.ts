@@ -12,7 +12,7 @@ import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
- * reference (`'oci:dir[:tag]'`) or opened, which is unpacked into a private directory for this container.
+ * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, which is unpacked into a private directory for this container.
  */
 export type Source =
   { bundle: string; config?: string | undefined } | { rootfs: string } | Image | (string & {})
@@ -86,7 +86,8 @@ async function fromImage(
 ): Promise<Resolved> {
   // Loaded on first use: most containers of a service come from bundles.
   const { Image } = await import('../image/index.ts')
-  const image = typeof source === 'string' ? await Image.open(source) : source
+  const isOurs = typeof source === 'string'
+  const image = isOurs ? await Image.open(source, { signal }) : source
   signal?.throwIfAborted()
   const directory = makePrivateDirectory()
   const bundle = join(directory, 'bundle')
@@ -101,6 +102,8 @@ async function fromImage(
   } catch (error) {
     await dispose()
     throw error
+  } finally {
+    if (isOurs) await image.close()
   }
 }
 

@@ -111,7 +111,7 @@ pub struct LayerProgress {
 /// One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it.
 #[napi]
 pub struct LayerJob {
-    stop: Stop,
+    pub(crate) stop: Stop,
 }
 
 #[napi]
@@ -208,7 +208,10 @@ fn open_root(path: &str) -> Result<std::fs::File, Error> {
 }
 
 /// Runs `work` on a thread of its own and resolves the promise with what it returns.
-fn on_thread<'env, T>(env: &'env Env, work: impl FnOnce() -> T + Send + 'static) -> napi::Result<Object<'env>>
+pub(crate) fn on_thread<'env, T>(
+    env: &'env Env,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> napi::Result<Object<'env>>
 where
     T: ToNapiValue + Send + 'static,
 {

@@ -1,15 +1,16 @@
-//! Buffers that go from the decompressor to the hasher and the unpacker at once and come back for re-use: at 1 MiB each,
+//! Buffers that go from the decompressor to the verifier and the unpacker at once and come back for re-use:
 //! fresh ones would cost a page fault every 4 KiB.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
+use crate::gzip::Member;
 use crate::{Error, Kind, Result};
 
 /// Small enough for the cache of the hash, large enough that hand-over costs nothing.
-pub const CHUNK_SIZE: usize = 1 << 20;
+pub const CHUNK_SIZE: usize = 256 << 10;
 
 #[derive(Default)]
 pub struct Pool(Mutex<Vec<Vec<u8>>>);
@@ -25,12 +26,14 @@ impl Pool {
 /// A full buffer; the last owner gives it back.
 pub struct Chunk {
     bytes: Vec<u8>,
+    /// Of gzip: the members that end in it, whose checksums count.
+    pub members: Option<Vec<Member>>,
     pool: Arc<Pool>,
 }
 
 impl Chunk {
-    pub fn new(bytes: Vec<u8>, pool: &Arc<Pool>) -> Arc<Self> {
-        Arc::new(Self { bytes, pool: Arc::clone(pool) })
+    pub fn new(bytes: Vec<u8>, members: Option<Vec<Member>>, pool: &Arc<Pool>) -> Arc<Self> {
+        Arc::new(Self { bytes, members, pool: Arc::clone(pool) })
     }
 }
 
@@ -57,6 +60,20 @@ pub trait Source {
     fn fill(&mut self) -> Result<&[u8]>;
     /// Takes `count` of them.
     fn consume(&mut self, count: usize);
+    /// Passes over `count` bytes that nobody needs; fewer at the end.
+    fn skip(&mut self, count: u64) -> Result<u64> {
+        let mut left = count;
+        while left > 0 {
+            let at_hand = self.fill()?.len();
+            if at_hand == 0 {
+                break;
+            }
+            let taken = at_hand.min(usize::try_from(left).unwrap_or(at_hand));
+            self.consume(taken);
+            left -= taken as u64;
+        }
+        Ok(count - left)
+    }
 }
 
 impl Source for &[u8] {
@@ -101,23 +118,5 @@ impl Source for ChunkSource<'_> {
 
     fn consume(&mut self, count: usize) {
         self.position += count;
-    }
-}
-
-/// Hands every chunk to the hasher and to the consumer.
-pub struct Fan {
-    pub hasher: SyncSender<Arc<Chunk>>,
-    pub consumer: SyncSender<Arc<Chunk>>,
-}
-
-impl Fan {
-    /// `Broken` when the consumer is gone: it knows why.
-    pub fn send(&self, chunk: Arc<Chunk>) -> Result<()> {
-        let hashed = self.hasher.send(Arc::clone(&chunk));
-        let consumed = self.consumer.send(chunk);
-        if hashed.is_ok() && consumed.is_ok() {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Broken, "the unpacker stopped"))
     }
 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
 use crate::chunk::{CHUNK_SIZE, Chunk, Pool};
+use crate::gzip::{Gzip, Member};
 use crate::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,15 @@ impl Compression {
         }
     }
 
+    /// The word for it in media types; `none` where they have none.
+    pub fn word(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Compression::None => "plain tar",
@@ -36,22 +45,18 @@ impl Compression {
 }
 
 enum Codec {
-    None,
-    Gzip(Gzip),
+    Gzip(Box<Gzip>),
     Zstd { decoder: Box<Decoder<'static>>, inside_frame: bool },
 }
 
-enum Gzip {
-    Member(Box<Decompress>),
-    /// After a member: another one, or zeros up to the end.
-    Between,
-    Padding,
-}
+/// Of one chunk: small members must not add up.
+const MAX_MEMBERS: usize = 1024;
 
 pub struct Inflate {
     codec: Codec,
     pool: Arc<Pool>,
     out: Vec<u8>,
+    members: Vec<Member>,
     /// Bytes of finished chunks.
     pub produced: u64,
 }
@@ -59,14 +64,14 @@ pub struct Inflate {
 impl Inflate {
     pub fn new(compression: Compression, pool: &Arc<Pool>) -> Result<Self> {
         let codec = match compression {
-            Compression::None => Codec::None,
-            Compression::Gzip => Codec::Gzip(Gzip::Member(Box::new(Decompress::new_gzip(15)))),
+            Compression::None => return Err(Error::invalid("the layer is not compressed")),
+            Compression::Gzip => Codec::Gzip(Box::new(Gzip::new())),
             Compression::Zstd => {
                 let decoder = Decoder::new().map_err(|error| Error::invalid(format!("zstd: {error}")))?;
                 Codec::Zstd { decoder: Box::new(decoder), inside_frame: true }
             }
         };
-        Ok(Self { codec, pool: Arc::clone(pool), out: pool.take(), produced: 0 })
+        Ok(Self { codec, pool: Arc::clone(pool), out: pool.take(), members: Vec::new(), produced: 0 })
     }
 
     /// Takes all of `input`; every full chunk goes to `emit`.
@@ -74,12 +79,12 @@ impl Inflate {
         loop {
             let before = self.out.len();
             let rest = input.len();
-            let progress = self.step(&mut input)?;
-            if self.out.len() == CHUNK_SIZE {
+            self.step(&mut input)?;
+            if self.out.len() == CHUNK_SIZE || self.members.len() == MAX_MEMBERS {
                 self.flush(emit)?;
             } else if input.is_empty() {
                 return Ok(());
-            } else if !progress && self.out.len() == before && input.len() == rest {
+            } else if self.out.len() == before && input.len() == rest {
                 return Err(Error::invalid("the compressed layer makes no progress"));
             }
         }
@@ -88,7 +93,7 @@ impl Inflate {
     /// The last chunk. A stream that stops in its middle is an error.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Arc<Chunk>) -> Result<()>) -> Result<()> {
         match &self.codec {
-            Codec::Gzip(Gzip::Member(_)) => {
+            Codec::Gzip(gzip) if !gzip.is_complete() => {
                 return Err(Error::invalid("the gzip stream of the layer is cut short"));
             }
             Codec::Zstd { inside_frame: true, .. } => {
@@ -96,25 +101,21 @@ impl Inflate {
             }
             _ => {}
         }
-        if self.out.is_empty() { Ok(()) } else { self.flush(emit) }
+        if self.out.is_empty() && self.members.is_empty() { Ok(()) } else { self.flush(emit) }
     }
 
     fn flush(&mut self, emit: &mut dyn FnMut(Arc<Chunk>) -> Result<()>) -> Result<()> {
         let full = std::mem::replace(&mut self.out, self.pool.take());
         self.produced += full.len() as u64;
-        emit(Chunk::new(full, &self.pool))
+        let members = std::mem::take(&mut self.members);
+        let is_gzip = matches!(self.codec, Codec::Gzip(_));
+        emit(Chunk::new(full, is_gzip.then_some(members), &self.pool))
     }
 
-    /// Decompresses once, into the room that is left in `out`; true where only the state changed.
-    fn step(&mut self, input: &mut &[u8]) -> Result<bool> {
+    /// Decompresses once, into the room that is left in `out`.
+    fn step(&mut self, input: &mut &[u8]) -> Result<()> {
         match &mut self.codec {
-            Codec::None => {
-                let count = input.len().min(CHUNK_SIZE - self.out.len());
-                self.out.extend_from_slice(&input[..count]);
-                *input = &input[count..];
-                Ok(false)
-            }
-            Codec::Gzip(state) => state.step(input, &mut self.out),
+            Codec::Gzip(gzip) => self.members.extend(gzip.step(input, &mut self.out)?),
             Codec::Zstd { decoder, inside_frame } => {
                 let length = self.out.len();
                 self.out.resize(CHUNK_SIZE, 0);
@@ -132,42 +133,8 @@ impl Inflate {
                         )));
                     }
                 }
-                Ok(false)
             }
         }
-    }
-}
-
-impl Gzip {
-    fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool> {
-        match self {
-            Gzip::Member(stream) => {
-                let before = stream.total_in();
-                let status = stream.decompress_vec(input, out, FlushDecompress::None).map_err(|error| {
-                    Error::invalid(format!("the gzip stream of the layer is damaged: {error}"))
-                })?;
-                let read = usize::try_from(stream.total_in() - before).unwrap_or(input.len());
-                *input = &input[read..];
-                if status == Status::StreamEnd {
-                    *self = Gzip::Between;
-                    return Ok(true);
-                }
-            }
-            Gzip::Between => {
-                match input.first() {
-                    None => {}
-                    Some(0) => *self = Gzip::Padding,
-                    Some(_) => *self = Gzip::Member(Box::new(Decompress::new_gzip(15))),
-                }
-                return Ok(true);
-            }
-            Gzip::Padding => {
-                if input.iter().any(|byte| *byte != 0) {
-                    return Err(Error::invalid("the gzip stream of the layer is followed by something else"));
-                }
-                *input = &[];
-            }
-        }
-        Ok(false)
+        Ok(())
     }
 }

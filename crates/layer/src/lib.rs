@@ -5,16 +5,20 @@
 //! because its digest will be checked later, and every resource has a limit.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod blob;
 mod chunk;
 pub mod error;
+mod gzip;
 pub mod host;
 pub mod inflate;
 pub mod limits;
 pub mod passwd;
 pub mod stop;
+pub mod store;
 pub mod tar;
 pub mod unpack;
+mod verify;
 
 pub use error::{Error, Kind, Result};
 pub use limits::Limits;

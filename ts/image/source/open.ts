@@ -1,9 +1,37 @@
 /** From a reference to the source that it names. */
 import { Layout } from '../layout.ts'
 import type { ImageReference } from '../reference.ts'
+import { Archive } from './archive.ts'
+import { openDockerArchive } from './docker-archive.ts'
+import { OciArchive } from './oci-archive.ts'
+import { RootfsArchive } from './rootfs-archive.ts'
 import type { ImageSource } from './source.ts'
 
 /** Opens what a reference names, as far as it names a place; which image there, is for others to choose. */
-export async function openSource({ path }: ImageReference): Promise<ImageSource> {
-  return Layout.open(path)
+export async function openSource(reference: ImageReference, signal?: AbortSignal): Promise<ImageSource> {
+  const { transport, path } = reference
+  switch (transport) {
+    case 'oci':
+      return Layout.open(path)
+    case 'tar':
+      return RootfsArchive.open(path, signal)
+    case 'oci-archive':
+      return within(path, signal, (archive) => OciArchive.open(archive))
+    case 'docker-archive':
+      return within(path, signal, (archive) => openDockerArchive(archive, signal))
+  }
+}
+
+async function within(
+  path: string,
+  signal: AbortSignal | undefined,
+  open: (archive: Archive) => Promise<ImageSource>,
+): Promise<ImageSource> {
+  const archive = await Archive.open(path, signal)
+  try {
+    return await open(archive)
+  } catch (error) {
+    await archive.close()
+    throw error
+  }
 }

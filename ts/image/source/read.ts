@@ -77,6 +77,13 @@ async function* content(source: ImageSource, descriptor: Descriptor): AsyncGener
   if (held) yield held
 }
 
+/** The whole of a range. */
+export async function readRange(range: FileRange): Promise<Buffer> {
+  const all: Buffer[] = []
+  for await (const piece of pieces(range)) all.push(piece)
+  return Buffer.concat(all)
+}
+
 async function* pieces({ path, offset, size }: FileRange): AsyncGenerator<Buffer> {
   const file = await open(path, 'r')
   try {

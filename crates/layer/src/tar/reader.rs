@@ -12,6 +12,8 @@ pub struct Reader<'s> {
     /// Bytes of the current body not yet read, and the padding after it.
     remaining: u64,
     padding: u64,
+    /// Bytes of the stream so far.
+    position: u64,
     done: bool,
 }
 
@@ -26,7 +28,7 @@ struct Pending {
 
 impl<'s> Reader<'s> {
     pub fn new(source: &'s mut dyn Source, limits: Limits) -> Self {
-        Self { source, limits, remaining: 0, padding: 0, done: false }
+        Self { source, limits, remaining: 0, padding: 0, position: 0, done: false }
     }
 
     /// The next entry, or `None` at the end marker or the end of the stream.
@@ -64,15 +66,23 @@ impl<'s> Reader<'s> {
             let count = bytes.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
             sink(&bytes[..count])?;
             self.source.consume(count);
+            self.position += count as u64;
             self.remaining -= count as u64;
         }
         Ok(())
     }
 
     fn skip_body(&mut self) -> Result<()> {
-        self.remaining += self.padding;
-        self.padding = 0;
-        self.body(&mut |_| Ok(()))
+        let count = self.remaining + self.padding;
+        (self.remaining, self.padding) = (0, 0);
+        let skipped = self.source.skip(count)?;
+        self.position += skipped;
+        if skipped == count { Ok(()) } else { Err(cut_short()) }
+    }
+
+    /// Where in the stream the body of the current entry begins, before any of it is read.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     fn set_body(&mut self, size: u64) -> Result<()> {
@@ -122,6 +132,7 @@ impl<'s> Reader<'s> {
             self.source.consume(count);
             filled += count;
         }
+        self.position += BLOCK as u64;
         Ok(Some(block))
     }
 

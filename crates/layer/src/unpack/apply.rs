@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::alone::{Claim, Unsettled};
 use super::attributes::{Carrier, change_mode_of_handle, change_owner, clear_xattrs, set_xattrs, timestamps};
 use super::policy::{Fallback, Policy, Report};
 use super::tree::{Directory, Tree, components};
@@ -26,13 +28,17 @@ pub struct Applier<'r> {
     directories: HashMap<u64, Deferred>,
     /// Hard links whose target has not come yet, of the layer at work.
     links: Vec<Entry>,
+    /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
+    claims: Option<Vec<Claim>>,
+    root_described: bool,
     pub report: Report,
 }
 
-struct Deferred {
-    path: Vec<u8>,
-    mode: u32,
-    mtime: Time,
+/// Mode and time of a directory, for the end.
+pub struct Deferred {
+    pub path: Vec<u8>,
+    pub mode: u32,
+    pub mtime: Time,
 }
 
 impl<'r> Applier<'r> {
@@ -47,8 +53,15 @@ impl<'r> Applier<'r> {
             layers: 0,
             directories: HashMap::from([(inode, root_attributes)]),
             links: Vec::new(),
+            claims: None,
+            root_described: false,
             report: Report::default(),
         })
+    }
+
+    /// For one layer by itself: what it says of layers below it is not applied but handed out by [`Self::unsettled`].
+    pub fn alone(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
+        Ok(Self { claims: Some(Vec::new()), ..Self::new(root, limits, policy, stop)? })
     }
 
     /// Applies one layer, up to its end marker.
@@ -65,6 +78,10 @@ impl<'r> Applier<'r> {
         }
         for entry in std::mem::take(&mut self.links) {
             if !self.hard_link(&entry)? {
+                if self.claims.is_some() {
+                    self.links.push(entry); // a layer below may have it
+                    continue;
+                }
                 let EntryKind::HardLink(target) = &entry.kind else { continue };
                 let message = format!(
                     "{}: its hard link target {:?} is missing",
@@ -82,7 +99,14 @@ impl<'r> Applier<'r> {
         let parts = components(&entry.path, &limits)?;
         match whiteout::marker(&parts, &entry.path)? {
             Marker::None => {}
-            marker => return whiteout::apply(&mut self.tree, &parts[..parts.len() - 1], &marker),
+            marker => {
+                let parents = &parts[..parts.len() - 1];
+                let Some(claims) = &mut self.claims else {
+                    return whiteout::apply(&mut self.tree, parents, &marker);
+                };
+                claims.extend(Claim::of(parents, &marker));
+                return Ok(());
+            }
         }
         let Some((name, parents)) = parts.split_last() else {
             return self.root(&entry);
@@ -97,7 +121,7 @@ impl<'r> Applier<'r> {
             }
             return Ok(());
         }
-        let parent = self.tree.make(parents)?;
+        let parent = self.parent(parents)?;
         match &entry.kind {
             EntryKind::File => self.file(&parent, name, &entry, reader)?,
             EntryKind::Directory => self.directory(&parent, name, &parts, &entry)?,
@@ -111,12 +135,26 @@ impl<'r> Applier<'r> {
         Ok(())
     }
 
+    /// The directory for a new entry. One that is made for it is not what had its inode number before.
+    fn parent(&mut self, path: &[&[u8]]) -> Result<Rc<Directory>> {
+        let known = self.tree.implied.len();
+        let parent = self.tree.make(path)?;
+        for path in &self.tree.implied[known..] {
+            let system = |call, errno| Error::system(call, path, errno);
+            let made = self.tree.open_entry(path, OFlags::PATH).map_err(|errno| system("openat2", errno))?;
+            let status = rustix::fs::fstat(&made).map_err(|errno| system("fstat", errno))?;
+            self.directories.remove(&status.st_ino);
+        }
+        Ok(parent)
+    }
+
     /// SECURITY: the root may only ever be a directory (CVE-2021-29136).
     fn root(&mut self, entry: &Entry) -> Result<()> {
         if entry.kind != EntryKind::Directory {
             return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory")
                 .on(display(&entry.path)));
         }
+        self.root_described = true;
         let root = self.tree.root();
         self.directory_attributes(root, Vec::new(), entry, true)
     }
@@ -133,6 +171,10 @@ impl<'r> Applier<'r> {
         match create() {
             Err(Errno::EXIST) => {}
             other => return other.map_err(|errno| creation_error(call, entry, errno)),
+        }
+        if let Some(claims) = &mut self.claims {
+            // What this layer had put there first hid what is below.
+            claims.extend(Claim::of_path(&components(&entry.path, &self.limits)?));
         }
         self.tree.remove(parent.fd.as_fd(), name)?;
         create().map_err(|errno| creation_error(call, entry, errno))
@@ -251,6 +293,16 @@ impl<'r> Applier<'r> {
                 display(&entry.path)
             )));
         }
+        // SECURITY: to overlayfs this is a whiteout, and an image says that with a name.
+        if self.claims.is_some() && kind == FileType::CharacterDevice && (major, minor) == (0, 0) {
+            self.tree.remove(parent.fd.as_fd(), name)?;
+            self.report.skip(
+                &entry.path,
+                "device",
+                "character device 0:0 means a whiteout on overlays".to_owned(),
+            );
+            return Ok(());
+        }
         let mode = Mode::from_raw_mode(0o600);
         let device = rustix::fs::makedev(major, minor);
         let is_device = kind != FileType::Fifo;
@@ -342,9 +394,12 @@ impl<'r> Applier<'r> {
             Err(errno) => return Err(Error::system("fstatat", target, errno)),
         };
         if FileType::from_raw_mode(status.st_mode) == FileType::Directory {
+            if self.claims.is_some() {
+                return Ok(false); // with the layers below it may be a link that was taken for a directory
+            }
             return Err(Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown));
         }
-        let parent = self.tree.make(to_parents)?;
+        let parent = self.parent(to_parents)?;
         let existing = rustix::fs::statat(&parent.fd, *to_name, AtFlags::SYMLINK_NOFOLLOW);
         if !existing.is_ok_and(|found| (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino)) {
             // Making the parent may have replaced what the target's path went through.
@@ -359,32 +414,52 @@ impl<'r> Applier<'r> {
 
     /// Modes and times of directories, deepest first.
     pub fn finish(mut self) -> Result<Report> {
-        let implied = std::mem::take(&mut self.tree.implied);
-        for path in implied {
-            let Ok(fd) = self.tree.open_entry(&path, OFlags::PATH | OFlags::DIRECTORY) else { continue };
-            let inode = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &path, errno))?.st_ino;
-            let deferred = Deferred { path, mode: 0o755, mtime: Time::default() };
-            self.directories.entry(inode).or_insert(deferred);
-        }
-        let mut directories: Vec<_> = self.directories.into_iter().collect();
-        directories.sort_by(|(_, a), (_, b)| b.path.cmp(&a.path));
-        for (inode, Deferred { path, mode, mtime }) in directories {
-            let system = |call, errno| Error::system(call, &path, errno);
-            let directory = match self.tree.open_entry(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
-                Ok(directory) => directory,
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue, // a later layer removed it
-                Err(errno) => return Err(system("openat2", errno)),
-            };
-            if rustix::fs::fstat(&directory).map_err(|errno| system("fstat", errno))?.st_ino != inode {
-                continue;
-            }
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))
-                .map_err(|errno| system("fchmod", errno))?;
-            rustix::fs::futimens(&directory, &timestamps(mtime))
-                .map_err(|errno| system("futimens", errno))?;
-        }
+        finish_directories(&mut self.tree, self.directories)?;
         Ok(self.report)
     }
+
+    /// What is left to do for a layer that was applied by itself.
+    pub fn unsettled(self) -> Unsettled {
+        let mut claims = self.claims.unwrap_or_default();
+        claims.extend(self.tree.replaced.iter().filter_map(|path| {
+            let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+            Claim::of_path(&parts)
+        }));
+        Unsettled {
+            claims,
+            implied: self.tree.implied,
+            directories: self.directories,
+            links: self.links,
+            root_described: self.root_described,
+            report: self.report,
+        }
+    }
+}
+
+/// Gives directories their modes and times, deepest first; those that came without an entry what is usual.
+pub fn finish_directories(tree: &mut Tree<'_>, mut directories: HashMap<u64, Deferred>) -> Result<()> {
+    for path in std::mem::take(&mut tree.implied) {
+        let Ok(fd) = tree.open_entry(&path, OFlags::PATH | OFlags::DIRECTORY) else { continue };
+        let inode = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &path, errno))?.st_ino;
+        let deferred = Deferred { path, mode: 0o755, mtime: Time::default() };
+        directories.entry(inode).or_insert(deferred);
+    }
+    let mut directories: Vec<_> = directories.into_iter().collect();
+    directories.sort_by(|(_, a), (_, b)| b.path.cmp(&a.path));
+    for (inode, Deferred { path, mode, mtime }) in directories {
+        let system = |call, errno| Error::system(call, &path, errno);
+        let directory = match tree.open_entry(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(directory) => directory,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue, // a later layer removed it
+            Err(errno) => return Err(system("openat2", errno)),
+        };
+        if rustix::fs::fstat(&directory).map_err(|errno| system("fstat", errno))?.st_ino != inode {
+            continue;
+        }
+        rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(|errno| system("fchmod", errno))?;
+        rustix::fs::futimens(&directory, &timestamps(mtime)).map_err(|errno| system("futimens", errno))?;
+    }
+    Ok(())
 }
 
 fn creation_error(call: &'static str, entry: &Entry, errno: Errno) -> Error {

@@ -5,10 +5,15 @@
 //! follow links, attributes through the descriptor just created (CVE-2019-18466, CVE-2021-32760, CVE-2025-47290 and their
 //! like). See docs/images.md.
 
+mod alone;
 mod apply;
 mod attributes;
+mod copy_up;
+mod flatten;
+mod merged;
 mod policy;
 mod remove;
+mod settle;
 mod staging;
 mod tree;
 mod whiteout;
@@ -19,7 +24,13 @@ use std::path::PathBuf;
 use crate::blob::{self, Blob};
 use crate::{Limits, Result, Stop};
 
+pub use alone::{Unsettled, unpack_alone};
+pub use flatten::flatten;
+pub use merged::Merged;
 pub use policy::{Fallback, Policy, Report, Skipped};
+pub(crate) use remove::children;
+pub use remove::remove_tree;
+pub use settle::settle;
 pub use staging::remove_directory;
 
 use apply::Applier;

@@ -30,6 +30,8 @@ pub struct Tree<'r> {
     placed: Option<HashSet<(u64, Vec<u8>)>>,
     /// Directories made for entries that came without one.
     pub implied: Vec<Vec<u8>>,
+    /// Those of them that took the place of something else.
+    pub replaced: Vec<Vec<u8>>,
 }
 
 /// `path` as plain components: `.` and empty ones dropped, `..` taken lexically and clamped at the root.
@@ -52,7 +54,7 @@ pub fn components<'p>(path: &'p [u8], limits: &Limits) -> Result<Vec<&'p [u8]>> 
 
 impl<'r> Tree<'r> {
     pub fn new(root: BorrowedFd<'r>) -> Self {
-        Self { root, cache: HashMap::new(), placed: None, implied: Vec::new() }
+        Self { root, cache: HashMap::new(), placed: None, implied: Vec::new(), replaced: Vec::new() }
     }
 
     pub fn root(&self) -> BorrowedFd<'r> {
@@ -165,6 +167,7 @@ impl<'r> Tree<'r> {
                 Some(_) => {
                     self.remove(here.as_fd(), &name)?;
                     self.make_implied(here.as_fd(), &names, &name)?;
+                    self.replaced.extend(self.implied.last().cloned());
                 }
                 None => self.make_implied(here.as_fd(), &names, &name)?,
             }

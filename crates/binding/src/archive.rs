@@ -1,0 +1,143 @@
+//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, and what a blob is.
+
+use std::path::{Path, PathBuf};
+
+use caisson_layer::archive::{self, ItemKind, Listing};
+use caisson_layer::blob::{self, Blob};
+use caisson_layer::{Limits, Result};
+use napi::bindgen_prelude::{Env, Object};
+use napi_derive::napi;
+
+use crate::failure::NativeError;
+use crate::layer::{LayerJob, on_thread};
+
+/// A file or link in an archive.
+#[napi(object)]
+pub struct ArchiveItem {
+    pub path: String,
+    /// `file`, `symlink` or `hardlink`.
+    pub kind: String,
+    /// Of a file: where its bytes begin in the archive.
+    pub offset: f64,
+    pub size: f64,
+    /// Of a link.
+    pub target: String,
+}
+
+#[napi(object)]
+pub struct ArchiveListing {
+    pub failure: Option<NativeError>,
+    /// True where it must be unpacked first: there are no items then.
+    pub compressed: bool,
+    pub items: Vec<ArchiveItem>,
+}
+
+/// What a range of a file is when taken for a blob.
+#[napi(object)]
+pub struct BlobIdentity {
+    pub failure: Option<NativeError>,
+    pub digest: String,
+    pub size: f64,
+    pub diff_id: String,
+    /// `none`, `gzip` or `zstd`.
+    pub compression: String,
+}
+
+#[napi(object)]
+pub struct BlobRange {
+    pub path: String,
+    pub offset: f64,
+    pub size: f64,
+}
+
+#[napi]
+impl LayerJob {
+    /// Lists the files and links of an archive, `max_entries` at most.
+    #[napi(ts_return_type = "Promise<ArchiveListing>", catch_unwind)]
+    pub fn list_archive<'env>(
+        &self,
+        env: &'env Env,
+        path: String,
+        max_entries: f64,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let limits = Limits { entries: max_entries as u64, ..Limits::default() };
+            listing(archive::list(Path::new(&path), &limits, &stop))
+        })
+    }
+
+    /// Decompresses the file `from` into the file `to`. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn unpack_archive<'env>(
+        &self,
+        env: &'env Env,
+        from: String,
+        to: String,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let unpacked = archive::unpack(Path::new(&from), Path::new(&to), &Limits::default(), &stop);
+            unpacked.err().map(NativeError::from)
+        })
+    }
+
+    /// Reads a blob to its end: digest, diffID, compression.
+    #[napi(ts_return_type = "Promise<BlobIdentity>", catch_unwind)]
+    pub fn identify<'env>(&self, env: &'env Env, range: BlobRange) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let blob = Blob {
+                offset: range.offset as u64,
+                size: Some(range.size as u64),
+                ..Blob::file(&PathBuf::from(range.path))
+            };
+            identity(blob::identify(&blob, &Limits::default(), &stop))
+        })
+    }
+}
+
+fn listing(listing: Result<Listing>) -> ArchiveListing {
+    let (failure, items) = match listing {
+        Err(error) => (Some(error.into()), Vec::new()),
+        Ok(Listing::Compressed(_)) => {
+            return ArchiveListing { failure: None, compressed: true, items: Vec::new() };
+        }
+        Ok(Listing::Items(items)) => (None, items),
+    };
+    let items = items.into_iter().map(|archive::Item { path, kind }| match kind {
+        ItemKind::File { offset, size } => ArchiveItem {
+            path,
+            kind: "file".to_owned(),
+            offset: offset as f64,
+            size: size as f64,
+            target: String::new(),
+        },
+        ItemKind::Symlink(target) => link(path, "symlink", target),
+        ItemKind::HardLink(target) => link(path, "hardlink", target),
+    });
+    ArchiveListing { failure, compressed: false, items: items.collect() }
+}
+
+fn link(path: String, kind: &str, target: String) -> ArchiveItem {
+    ArchiveItem { path, kind: kind.to_owned(), offset: 0.0, size: 0.0, target }
+}
+
+fn identity(seen: Result<blob::Seen>) -> BlobIdentity {
+    match seen {
+        Ok(seen) => BlobIdentity {
+            failure: None,
+            digest: seen.digest,
+            size: seen.compressed as f64,
+            diff_id: seen.diff_id,
+            compression: seen.compression.word().to_owned(),
+        },
+        Err(error) => BlobIdentity {
+            failure: Some(error.into()),
+            digest: String::new(),
+            size: 0.0,
+            diff_id: String::new(),
+            compression: String::new(),
+        },
+    }
+}

@@ -1,0 +1,102 @@
+//! A snapshot in the making: a directory of a random name, locked as long as somebody works on it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::lock::{Lock, LockMode};
+use super::{ChainId, DIRECTORY, RECORD, Record, Store, TREE};
+use crate::unpack::{children, remove_tree};
+use crate::{Error, Result};
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+pub struct Ingest {
+    parent: OwnedFd,
+    name: Vec<u8>,
+    directory: OwnedFd,
+    tree: OwnedFd,
+    published: bool,
+}
+
+impl Ingest {
+    pub fn create(store: &Store) -> Result<Self> {
+        let parent = open(&store.root, b"ingest")?;
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let clock = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
+            let name = format!("{}-{number}-{clock}", std::process::id()).into_bytes();
+            match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => continue,
+                Err(errno) => return Err(Error::system("mkdirat", &name, errno)),
+            }
+            // Somebody who sweeps may have been faster than our lock: then under another name.
+            let Ok(directory) = rustix::fs::openat(&parent, &name, DIRECTORY, Mode::empty()) else {
+                continue;
+            };
+            let Some(lock) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
+            let directory = lock.into_fd();
+            rustix::fs::mkdirat(&directory, TREE, Mode::from_raw_mode(0o700))
+                .map_err(|errno| Error::system("mkdirat", TREE.as_bytes(), errno))?;
+            let tree = open(&directory, TREE.as_bytes())?;
+            return Ok(Self { parent, name, directory, tree, published: false });
+        }
+    }
+
+    /// The directory for the layer.
+    pub fn tree(&self) -> BorrowedFd<'_> {
+        self.tree.as_fd()
+    }
+
+    pub fn write_record(&self, record: &Record) -> Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.directory, RECORD, flags, Mode::from_raw_mode(0o600))
+            .map_err(|errno| Error::system("openat", RECORD.as_bytes(), errno))?;
+        let text = record.to_json()?;
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let written = rustix::io::write(&file, rest)
+                .map_err(|errno| Error::system("write", RECORD.as_bytes(), errno))?;
+            rest = &rest[written..];
+        }
+        Ok(())
+    }
+
+    /// Gives it its name: from now on others use it.
+    pub fn publish(mut self, store: &Store, chain_id: &ChainId) -> Result<()> {
+        let snapshots = store.snapshots_of(chain_id)?;
+        rustix::fs::renameat(&self.parent, &self.name, &snapshots, chain_id.encoded.as_str())
+            .map_err(|errno| Error::system("renameat", chain_id.path().as_bytes(), errno))?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nobody to tell; what stays is swept by the next import.
+            let _ = remove_tree(self.parent.as_fd(), &self.name);
+        }
+    }
+}
+
+/// Removes what processes that died have left. Returns how many there were.
+pub fn sweep(store: &Store) -> Result<usize> {
+    let parent = open(&store.root, b"ingest")?;
+    let mut swept = 0;
+    for name in children(parent.as_fd(), b"ingest")? {
+        let Ok(directory) = open(&parent, &name) else { continue };
+        let Some(_lock) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
+        swept += usize::from(remove_tree(parent.as_fd(), &name).is_ok());
+    }
+    Ok(swept)
+}
+
+fn open(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
+    rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
+        .map_err(|errno| Error::system("openat", name, errno))
+}

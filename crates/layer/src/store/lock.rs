@@ -1,0 +1,77 @@
+//! flock(2) on files and directories: shared and exclusive, given back by the kernel when the holder dies.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{Error, Result, Stop};
+
+/// How long to sleep before looking again: the first and the longest.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(25);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    Shared,
+    Exclusive,
+}
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock(OwnedFd);
+
+impl Lock {
+    /// Waits for a lock on a file, made where it is missing. A file that was removed meanwhile is not the one that others
+    /// lock: then again.
+    pub fn file(path: &Path, mode: LockMode, stop: &Stop) -> Result<Self> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            let fd = rustix::fs::openat(CWD, path, flags, Mode::from_raw_mode(0o600))
+                .map_err(|errno| Error::system("open", path.as_os_str().as_encoded_bytes(), errno))?;
+            wait(&fd, mode, stop)?;
+            if is_linked(&fd) {
+                return Ok(Self(fd));
+            }
+        }
+    }
+
+    /// A lock on an open file or directory, if nobody is in the way and it was not removed.
+    pub fn try_on(fd: OwnedFd, mode: LockMode) -> Option<Self> {
+        (try_lock(&fd, mode).is_ok_and(|taken| taken) && is_linked(&fd)).then_some(Self(fd))
+    }
+
+    /// The descriptor that holds it.
+    pub fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+}
+
+fn is_linked(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|status| status.st_nlink > 0)
+}
+
+fn try_lock(fd: &OwnedFd, mode: LockMode) -> Result<bool> {
+    let operation = match mode {
+        LockMode::Shared => FlockOperation::NonBlockingLockShared,
+        LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    match rustix::fs::flock(fd, operation) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+        Err(errno) => Err(Error::system("flock", b"", errno)),
+    }
+}
+
+/// Looks again and again: a flock(2) that waits cannot be given up.
+fn wait(fd: &OwnedFd, mode: LockMode, stop: &Stop) -> Result<()> {
+    let mut pause = SHORTEST;
+    while !try_lock(fd, mode)? {
+        stop.check()?;
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST);
+    }
+    Ok(())
+}

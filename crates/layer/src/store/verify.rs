@@ -1,0 +1,44 @@
+//! Looking at what was published: whether a snapshot is still what it was.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::tree_digest::{Content, tree_digest};
+use super::{ChainId, RECORD, Record, Store};
+use crate::{Result, Stop};
+
+/// What `verify` says of one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Sound(Record),
+    /// There is none of that chainID.
+    Missing,
+    Damaged(String),
+}
+
+/// Compares a snapshot with what was recorded of it.
+pub fn verify(store: &Path, chain_id: &str, stop: &Stop) -> Result<Health> {
+    let store = Store::open(store)?;
+    let id = ChainId::parse(chain_id)?;
+    let Some(directory) = store.snapshot(&id)? else { return Ok(Health::Missing) };
+    let damaged = |what: &str| Ok(Health::Damaged(what.to_owned()));
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(&directory, RECORD, flags, Mode::empty()) else {
+        return damaged("snapshot.json is missing");
+    };
+    let mut text = vec![0u8; 64 << 10];
+    let length = rustix::io::read(&file, &mut text).unwrap_or(0);
+    let Some(record) = Record::parse(&text[..length]) else { return damaged("snapshot.json makes no sense") };
+    if record.chain_id != chain_id {
+        return damaged("snapshot.json is that of another snapshot");
+    }
+    let Ok(Some(tree)) = store.tree(&id) else { return damaged("its layer is missing") };
+    match tree_digest(tree.as_fd(), Content::Ignored, stop) {
+        Ok(found) if found == record.tree => Ok(Health::Sound(record)),
+        Ok(_) => damaged("its files are not as they were unpacked"),
+        Err(error) if error.kind == crate::Kind::Stopped => Err(error),
+        Err(error) => Ok(Health::Damaged(format!("it cannot be read: {error}"))),
+    }
+}

@@ -1,0 +1,66 @@
+//! One layer unpacked by itself, in the form that overlayfs mounts: a directory with what the layer brings. What it says
+//! of the layers below waits here until [`super::settle`] knows them.
+
+use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
+
+use super::apply::{Applier, Deferred};
+use super::policy::{Policy, Report};
+use super::whiteout::Marker;
+use crate::blob::{self, Blob};
+use crate::tar::Entry;
+use crate::{Limits, Result, Stop};
+
+/// A whiteout, by the path that the archive wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub parents: Vec<Vec<u8>>,
+    /// What is hidden there; `None`: everything.
+    pub name: Option<Vec<u8>>,
+}
+
+impl Claim {
+    pub fn of(parents: &[&[u8]], marker: &Marker<'_>) -> Option<Self> {
+        let name = match marker {
+            Marker::Hide(name) => Some(name.to_vec()),
+            Marker::Opaque => None,
+            Marker::None | Marker::Ignore => return None,
+        };
+        Some(Self { parents: parents.iter().map(|part| part.to_vec()).collect(), name })
+    }
+
+    /// Hides what a path names; `None` for the root.
+    pub fn of_path(path: &[&[u8]]) -> Option<Self> {
+        path.split_last().and_then(|(name, parents)| Self::of(parents, &Marker::Hide(name)))
+    }
+}
+
+/// What is left to do when the layers below are known.
+pub struct Unsettled {
+    pub claims: Vec<Claim>,
+    /// Directories made for entries that came without one.
+    pub implied: Vec<Vec<u8>>,
+    /// Modes and times, by inode.
+    pub directories: HashMap<u64, Deferred>,
+    /// Hard links whose target this layer lacks.
+    pub links: Vec<Entry>,
+    /// Whether the layer says what the root directory is like.
+    pub root_described: bool,
+    pub report: Report,
+}
+
+/// Verifies and unpacks one layer into the empty directory `root`; needs nothing of any other layer.
+pub fn unpack_alone(
+    blob: &Blob,
+    root: BorrowedFd<'_>,
+    limits: Limits,
+    policy: Policy,
+    stop: &Stop,
+) -> Result<Unsettled> {
+    let mut applier = Applier::alone(root, limits, policy, stop.clone())?;
+    let ((), seen) = blob::read(blob, &limits, stop, |source| applier.layer(source))?;
+    applier.report.diff_ids.push(seen.diff_id);
+    applier.report.compressed += seen.compressed;
+    applier.report.warnings.extend(seen.warning);
+    Ok(applier.unsettled())
+}

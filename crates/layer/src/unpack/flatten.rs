@@ -1,0 +1,97 @@
+//! A stack of layers as one plain tree, for where no overlay can be mounted: blocks are shared where the file system can
+//! (FICLONE), copied otherwise. Names of one file stay names of one file.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+
+use super::copy_up::{copy_directory_attributes, copy_up, status, times};
+use super::merged::{Found, Merged, MergedDirectory, Names};
+use super::staging::Staging;
+use crate::{Error, Result, Stop};
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Copies what `layers` show to `target`, which appears complete or not at all.
+pub fn flatten(layers: &Merged<'_>, target: &Path, stop: &Stop) -> Result<()> {
+    let staging = Staging::create(target)?;
+    let mut copier = Copier { root: staging.root().as_fd(), firsts: HashMap::new(), stop };
+    copier.directory(&layers.root()?, staging.root().as_fd(), &mut Vec::new())?;
+    staging.publish()
+}
+
+struct Copier<'r> {
+    root: BorrowedFd<'r>,
+    /// Where the first name of a file with several is, by device and inode.
+    firsts: HashMap<(u64, u64), Names>,
+    stop: &'r Stop,
+}
+
+impl Copier<'_> {
+    fn directory(&mut self, from: &MergedDirectory, to: BorrowedFd<'_>, path: &mut Names) -> Result<()> {
+        for name in from.names()? {
+            self.stop.check()?;
+            self.stop.count_entry();
+            match from.look(&name)? {
+                Found::Nothing => {}
+                Found::Directory(directory) => {
+                    rustix::fs::mkdirat(to, name.as_slice(), Mode::from_raw_mode(0o700))
+                        .map_err(|errno| Error::system("mkdirat", &name, errno))?;
+                    let made = open_in(to, &name)?;
+                    path.push(name);
+                    self.directory(&directory, made.as_fd(), path)?;
+                    path.pop();
+                }
+                Found::Other(parent, found) => {
+                    path.push(name);
+                    self.other(parent.as_fd(), &found, to, path)?;
+                    path.pop();
+                }
+            }
+        }
+        let top = status(from.top(), b".")?;
+        copy_directory_attributes(from.top(), &top, to)?;
+        rustix::fs::fchmod(to, Mode::from_raw_mode(top.st_mode & 0o7777))
+            .map_err(|errno| Error::system("fchmod", b".", errno))?;
+        rustix::fs::futimens(to, &times(&top)).map_err(|errno| Error::system("futimens", b".", errno))
+    }
+
+    fn other(
+        &mut self,
+        from: BorrowedFd<'_>,
+        found: &Stat,
+        to: BorrowedFd<'_>,
+        path: &[Vec<u8>],
+    ) -> Result<()> {
+        let Some(name) = path.last() else { return Ok(()) };
+        let key = (found.st_dev, found.st_ino);
+        if let Some(first) = self.firsts.get(&key) {
+            let (directory, first) = self.open_first(first)?;
+            return rustix::fs::linkat(&directory, first.as_slice(), to, name.as_slice(), AtFlags::empty())
+                .map_err(|errno| Error::system("linkat", name, errno));
+        }
+        copy_up(from, name, found, to)?;
+        if found.st_nlink > 1 {
+            self.firsts.insert(key, path.to_vec());
+        }
+        Ok(())
+    }
+
+    fn open_first(&self, path: &[Vec<u8>]) -> Result<(OwnedFd, Vec<u8>)> {
+        let mut here = open_in(self.root, b".")?;
+        let (last, parents) =
+            path.split_last().map_or((Vec::new(), &[][..]), |(last, parents)| (last.clone(), parents));
+        for name in parents {
+            here = open_in(here.as_fd(), name)?;
+        }
+        Ok((here, last))
+    }
+}
+
+fn open_in(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
+    rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
+        .map_err(|errno| Error::system("openat", name, errno))
+}

@@ -1,0 +1,362 @@
+//! The second half of unpacking a layer by itself, when the layers below it are known: what it says of them becomes what
+//! overlayfs understands.
+//!
+//! - Whiteouts become character devices 0:0. An opaque directory is written as one whiteout for every name that it hides:
+//!   so no extended attribute ever steers the mount, a mount with and without `userxattr` sees the same, and nothing of
+//!   the bookkeeping shows in the container. What hides nothing is not written.
+//! - A directory that came without an entry looks like the one below it. Where that one is a link, unpacking layer on
+//!   layer would have gone through the link, so what is in the directory moves to where the link leads.
+//! - A hard link to a file of a lower layer: the file is copied up first.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::alone::{Claim, Unsettled};
+use super::apply::{Deferred, finish_directories};
+use super::copy_up::{copy_directory_attributes, copy_up, status};
+use super::merged::{Found, Merged, MergedDirectory, Names, names};
+use super::policy::Report;
+use super::remove::{children, remove_tree};
+use super::tree::{Tree, components};
+use crate::error::display;
+use crate::tar::{Entry, EntryKind, Time};
+use crate::{Error, Kind, Limits, Result};
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Completes the layer in `root`, with `below` (the top one first) as the complete layers it stands on.
+pub fn settle(
+    root: BorrowedFd<'_>,
+    below: &[BorrowedFd<'_>],
+    unsettled: Unsettled,
+    limits: &Limits,
+) -> Result<Report> {
+    let all = [root].iter().chain(below).copied().collect();
+    let settler = Settler {
+        own: Merged::new(vec![root]),
+        below: Merged::new(below.to_vec()),
+        all: Merged::new(all),
+        root,
+        limits,
+        left: unsettled,
+    };
+    settler.settle()
+}
+
+struct Settler<'r, 'l> {
+    root: BorrowedFd<'r>,
+    /// This layer by itself, those below it, and all together.
+    own: Merged<'r>,
+    below: Merged<'r>,
+    all: Merged<'r>,
+    limits: &'l Limits,
+    left: Unsettled,
+}
+
+impl Settler<'_, '_> {
+    fn settle(mut self) -> Result<Report> {
+        if !self.below.is_empty() {
+            self.inherit_root()?;
+            self.inherit_implied()?;
+            self.apply_claims()?;
+        }
+        self.link_to_lower()?;
+        let mut tree = Tree::new(self.root);
+        tree.implied = self.left.implied;
+        finish_directories(&mut tree, self.left.directories)?;
+        Ok(self.left.report)
+    }
+
+    fn inherit_root(&mut self) -> Result<()> {
+        if self.left.root_described {
+            return Ok(());
+        }
+        let lower = self.below.root()?;
+        self.inherit(lower.top(), self.root, Vec::new())
+    }
+
+    /// The directory looks like the one below it.
+    fn inherit(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, path: Vec<u8>) -> Result<()> {
+        let lower = status(from, &path)?;
+        copy_directory_attributes(from, &lower, to)?;
+        let mtime = Time { seconds: lower.st_mtime, nanoseconds: lower.st_mtime_nsec as u32 };
+        let inode = status(to, &path)?.st_ino;
+        self.left.directories.insert(inode, Deferred { path, mode: lower.st_mode & 0o7777, mtime });
+        Ok(())
+    }
+
+    /// Whether a whiteout of this layer hides `path` in those below. By the names in the archive, which are the real ones
+    /// wherever an honest tool wrote it.
+    fn is_hidden(&self, path: &[Vec<u8>]) -> bool {
+        self.left.claims.iter().any(|Claim { parents, name }| {
+            path.len() > parents.len()
+                && path.starts_with(parents)
+                && name.as_ref().is_none_or(|name| *name == path[parents.len()])
+        })
+    }
+
+    fn inherit_implied(&mut self) -> Result<()> {
+        let mut pending: Vec<Names> = self.left.implied.iter().map(|path| names(path)).collect();
+        pending.sort();
+        pending.reverse(); // parents come off the end first
+        while let Some(path) = pending.pop() {
+            let Found::Directory(own) = self.own.look(&path)? else { continue };
+            let described = self.left.directories.contains_key(&status(own.top(), b".")?.st_ino);
+            if described || self.is_hidden(&path) {
+                continue;
+            }
+            match self.below.look(&path)? {
+                Found::Nothing => {}
+                Found::Directory(lower) => self.inherit(lower.top(), own.top(), path.join(&b'/'))?,
+                Found::Other(directory, found) => {
+                    if FileType::from_raw_mode(found.st_mode) == FileType::Symlink {
+                        drop(own);
+                        let real = self.follow(&path, &directory)?;
+                        for other in pending.iter_mut().filter(|other| other.starts_with(&path)) {
+                            other.splice(..path.len(), real.iter().cloned());
+                        }
+                        pending.sort_by(|a, b| b.cmp(a));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `path` is a link below and an implied directory here: what is in it moves to where the link leads. Returns that.
+    fn follow(&mut self, path: &[Vec<u8>], lower: &OwnedFd) -> Result<Names> {
+        let (Some(name), parents) = (path.last(), &path[..path.len() - 1]) else {
+            return Ok(path.to_vec());
+        };
+        let shown = display(&path.join(&b'/'));
+        let target = rustix::fs::readlinkat(lower, name.as_slice(), Vec::new())
+            .map_err(|errno| Error::system("readlinkat", name, errno))?
+            .into_bytes();
+        let base = if target.starts_with(b"/") { &[][..] } else { parents };
+        let real = self.all.resolve(base, &names(&target))?;
+        if real.starts_with(path) {
+            return Err(Error::new(Kind::Unsafe, format!("{shown}: too many links")).on(shown));
+        }
+        let into = self.ensure(&real)?;
+        let parent = self.open(parents)?;
+        let from = open_in(&parent, name)?;
+        move_children(&from, &into)?;
+        drop(from);
+        rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::REMOVEDIR)
+            .map_err(|errno| Error::system("rmdir", name, errno))?;
+        let (old, new) = (path.join(&b'/'), real.join(&b'/'));
+        for deferred in self.left.directories.values_mut() {
+            if let Some(rest) =
+                deferred.path.strip_prefix(old.as_slice()).filter(|rest| rest.starts_with(b"/"))
+            {
+                deferred.path = [new.as_slice(), rest].concat();
+            }
+        }
+        for implied in &mut self.left.implied {
+            if let Some(rest) = implied.strip_prefix(old.as_slice()).filter(|rest| rest.starts_with(b"/")) {
+                *implied = [new.as_slice(), rest].concat();
+            }
+        }
+        Ok(real)
+    }
+
+    /// A directory of this layer, by its real path.
+    fn open(&self, path: &[Vec<u8>]) -> Result<OwnedFd> {
+        let mut here = open_in(self.root, b".")?;
+        for name in path {
+            here = open_in(&here, name)?;
+        }
+        Ok(here)
+    }
+
+    /// The same, made where it is missing, looking like those below.
+    fn ensure(&mut self, path: &[Vec<u8>]) -> Result<OwnedFd> {
+        let mut here = open_in(self.root, b".")?;
+        for (index, name) in path.iter().enumerate() {
+            let kind = rustix::fs::statat(&here, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
+                .map(|status| FileType::from_raw_mode(status.st_mode));
+            if let Ok(FileType::Directory) = kind {
+                here = open_in(&here, name)?;
+                continue;
+            }
+            if kind.is_ok() {
+                remove_tree(here.as_fd(), name)?; // in the way, as unpacking layer on layer has it
+            }
+            rustix::fs::mkdirat(&here, name.as_slice(), Mode::from_raw_mode(0o700))
+                .map_err(|errno| Error::system("mkdirat", name, errno))?;
+            here = open_in(&here, name)?;
+            let path = &path[..=index];
+            match self.below.look(path)? {
+                Found::Directory(lower) => self.inherit(lower.top(), here.as_fd(), path.join(&b'/'))?,
+                Found::Nothing | Found::Other(..) => self.left.implied.push(path.join(&b'/')),
+            }
+        }
+        Ok(here)
+    }
+
+    /// Where a path leads that nothing is made for: around in a circle is nowhere.
+    fn find(&self, path: &[Vec<u8>]) -> Result<Option<Names>> {
+        match self.all.resolve(&[], path) {
+            Err(error) if error.kind == Kind::Unsafe => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn apply_claims(&mut self) -> Result<()> {
+        for Claim { parents, name } in self.left.claims.clone() {
+            if self.is_hidden(&parents) {
+                continue; // together with the directory
+            }
+            let Some(path) = self.find(&parents)? else { continue };
+            let Found::Directory(lower) = self.below.look(&path)? else { continue };
+            match name {
+                Some(name) => self.hide(&path, &lower, &name)?,
+                None => self.hide_children(&path, &lower)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hides `name` of the directory `path`; what this layer has there stays.
+    fn hide(&mut self, path: &[Vec<u8>], lower: &MergedDirectory, name: &[u8]) -> Result<()> {
+        let found = lower.look(name)?;
+        if matches!(found, Found::Nothing) {
+            return Ok(());
+        }
+        if self.covers(path)? {
+            return Ok(());
+        }
+        let mut inner = path.to_vec();
+        inner.push(name.to_vec());
+        let own = match self.own.look(path)? {
+            Found::Directory(directory) => directory.look(name)?,
+            Found::Nothing | Found::Other(..) => Found::Nothing,
+        };
+        match (own, found) {
+            (Found::Nothing, _) => {
+                let directory = self.ensure(path)?;
+                let whiteout = rustix::fs::makedev(0, 0);
+                let made =
+                    rustix::fs::mknodat(&directory, name, FileType::CharacterDevice, Mode::empty(), whiteout);
+                match made {
+                    Ok(()) | Err(Errno::EXIST) => Ok(()), // said twice
+                    Err(errno) => {
+                        Err(Error::system("mknodat", name, errno).hint("whiteouts need Linux 5.8, or root"))
+                    }
+                }
+            }
+            (Found::Directory(_), Found::Directory(lower)) => self.hide_children(&inner, &lower),
+            // A directory on a file does not merge, and anything else covers what is below by itself.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether something of this layer that is no directory stands where `path` goes through: nothing below is seen then.
+    fn covers(&self, path: &[Vec<u8>]) -> Result<bool> {
+        for end in 1..=path.len() {
+            match self.own.look(&path[..end])? {
+                Found::Directory(_) => {}
+                Found::Nothing => return Ok(false),
+                Found::Other(..) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn hide_children(&mut self, path: &[Vec<u8>], lower: &MergedDirectory) -> Result<()> {
+        for name in lower.names()? {
+            self.hide(path, lower, &name)?;
+        }
+        Ok(())
+    }
+
+    fn link_to_lower(&mut self) -> Result<()> {
+        for entry in std::mem::take(&mut self.left.links) {
+            self.link(&entry)?;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, entry: &Entry) -> Result<()> {
+        let EntryKind::HardLink(target) = &entry.kind else { return Ok(()) };
+        let shown = display(&entry.path);
+        let missing = || {
+            let message = format!("{shown}: its hard link target {:?} is missing", display(target));
+            Err(Error::invalid(message).on(shown.clone()))
+        };
+        let owned = |path| -> Result<Names> {
+            Ok(components(path, self.limits)?.into_iter().map(<[u8]>::to_vec).collect())
+        };
+        let (from, to) = (owned(target)?, owned(&entry.path)?);
+        let (Some((from_name, from_parents)), Some((to_name, to_parents))) =
+            (from.split_last(), to.split_last())
+        else {
+            return missing();
+        };
+        let Some(source) = self.find(from_parents)? else { return missing() };
+        let mut full = source.clone();
+        full.push(from_name.clone());
+        match self.own.look(&full)? {
+            Found::Other(..) => {}
+            Found::Directory(_) => {
+                return Err(
+                    Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown)
+                );
+            }
+            Found::Nothing if self.is_hidden(&full) => return missing(),
+            Found::Nothing => match self.below.look(&full)? {
+                Found::Nothing => return missing(),
+                Found::Directory(_) => {
+                    return Err(
+                        Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown)
+                    );
+                }
+                Found::Other(directory, found) => {
+                    let to = self.ensure(&source)?;
+                    copy_up(directory.as_fd(), from_name, &found, to.as_fd())?;
+                }
+            },
+        }
+        let destination = self.all.resolve(&[], to_parents)?;
+        let parent = self.ensure(&destination)?;
+        let from = self.open(&source)?;
+        if source == destination && from_name == to_name {
+            return Ok(());
+        }
+        match rustix::fs::linkat(&from, from_name.as_slice(), &parent, to_name.as_slice(), AtFlags::empty()) {
+            Err(Errno::EXIST) => {}
+            other => return other.map_err(|errno| Error::system("linkat", &entry.path, errno)),
+        }
+        remove_tree(parent.as_fd(), to_name)?;
+        rustix::fs::linkat(&from, from_name.as_slice(), &parent, to_name.as_slice(), AtFlags::empty())
+            .map_err(|errno| Error::system("linkat", &entry.path, errno))
+    }
+}
+
+fn open_in(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
+    rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
+        .map_err(|errno| Error::system("openat", name, errno))
+}
+
+/// Everything in `from` to `into`; directories on directories merge, anything else replaces.
+fn move_children(from: &OwnedFd, into: &OwnedFd) -> Result<()> {
+    for name in children(from.as_fd(), b".")? {
+        let is_directory = |directory: &OwnedFd| {
+            rustix::fs::statat(directory, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
+        };
+        if is_directory(from) && is_directory(into) {
+            move_children(&open_in(from, &name)?, &open_in(into, &name)?)?;
+            rustix::fs::unlinkat(from, name.as_slice(), AtFlags::REMOVEDIR)
+                .map_err(|errno| Error::system("rmdir", &name, errno))?;
+            continue;
+        }
+        remove_tree(into.as_fd(), &name)?;
+        rustix::fs::renameat(from, name.as_slice(), into, name.as_slice())
+            .map_err(|errno| Error::system("renameat", &name, errno))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+/** A tar archive as a folder of files: plain ones are read where they lie, compressed ones are unpacked once. */
+import { stat } from 'node:fs/promises'
+import { posix, resolve } from 'node:path'
+import { CaissonError } from '../../errors.ts'
+import { listArchive, unpackArchive, type ArchiveItem } from '../../native/archive.ts'
+import { MAX_ARCHIVE_ENTRIES, MAX_DOCUMENT_BYTES } from '../limits.ts'
+import { readRange } from './read.ts'
+import type { FileRange } from './source.ts'
+import { TemporaryFile } from './temporary-file.ts'
+
+const MAX_LINKS = 40
+
+export class Archive {
+  /** Absolute path of the archive itself. */
+  readonly path: string
+  readonly #items: ReadonlyMap<string, ArchiveItem>
+  readonly #unpacked: TemporaryFile | undefined
+
+  private constructor(path: string, items: readonly ArchiveItem[], unpacked: TemporaryFile | undefined) {
+    this.path = path
+    this.#items = new Map(items.map((item) => [item.path, item])) // the last of several wins, as when unpacked
+    this.#unpacked = unpacked
+  }
+
+  /** Throws `ERR_IMAGE_NOT_FOUND` where there is no file, `ERR_LAYER_INVALID` where it is no archive. */
+  static async open(path: string, signal?: AbortSignal): Promise<Archive> {
+    const absolute = resolve(path)
+    await requireFile(absolute)
+    const items = await listArchive(absolute, MAX_ARCHIVE_ENTRIES, { signal })
+    if (items) return new Archive(absolute, items, undefined)
+    const unpacked = await TemporaryFile.create()
+    try {
+      await unpackArchive(absolute, unpacked.path, { signal })
+      const inner = await listArchive(unpacked.path, MAX_ARCHIVE_ENTRIES, { signal })
+      if (inner) return new Archive(absolute, inner, unpacked)
+      throw new CaissonError('ERR_INVALID_IMAGE', `${absolute} is compressed twice`, { path: absolute })
+    } catch (error) {
+      unpacked.close()
+      throw error
+    }
+  }
+
+  /** The names of its files and links, in order. */
+  names(): string[] {
+    return [...this.#items.keys()]
+  }
+
+  /** Where a file is; links are followed inside the archive. Undefined where there is none. */
+  find(name: string): FileRange | undefined {
+    let path = normal(name)
+    for (let links = 0; links < MAX_LINKS && path !== undefined; links++) {
+      const item = this.#items.get(path)
+      if (!item) return undefined
+      const { kind, offset, size, target } = item
+      if (kind === 'file') return { path: this.#unpacked?.path ?? this.path, offset, size }
+      path = normal(kind === 'hardlink' ? target : posix.join(posix.dirname(path), target))
+    }
+    return undefined
+  }
+
+  /** A document in it, or undefined. */
+  async read(name: string): Promise<string | undefined> {
+    const range = this.find(name)
+    if (!range) return undefined
+    if (range.size > MAX_DOCUMENT_BYTES) {
+      const message = `${name} in ${this.path} has ${range.size} bytes, more than ${MAX_DOCUMENT_BYTES}`
+      throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: this.path })
+    }
+    return (await readRange(range)).toString('utf8')
+  }
+
+  close(): Promise<void> {
+    this.#unpacked?.close()
+    return Promise.resolve()
+  }
+}
+
+/** A path inside the archive, or undefined for one that leads out of it. */
+function normal(path: string): string | undefined {
+  const clean = posix.normalize(path).replace(/^\.\//, '')
+  return clean.startsWith('/') || clean === '..' || clean.startsWith('../') ? undefined : clean
+}
+
+/** The size of a regular file. Throws `ERR_IMAGE_NOT_FOUND` where there is none, `ERR_INVALID_IMAGE` for something else. */
+export async function requireFile(path: string): Promise<number> {
+  const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
+    throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${path} does not exist`, { path, phase: 'resolve', cause })
+  })
+  if (status.isFile()) return status.size
+  throw new CaissonError('ERR_INVALID_IMAGE', `${path} is not a regular file`, { path, phase: 'resolve' })
+}

@@ -1,0 +1,31 @@
+/** The files of an OCI image layout, wherever they are: image-spec, image-layout.md. */
+import { CaissonError } from '../../errors.ts'
+
+export const LAYOUT_FILE = 'oci-layout'
+export const INDEX_FILE = 'index.json'
+export const LAYOUT_VERSION = '1.0.0'
+
+/** `blobs/ALGORITHM/ENCODED`. Throws `ERR_INVALID_IMAGE` for what is no digest. */
+export function blobName(digest: string): string {
+  // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
+  const [, algorithm, encoded] = /^([a-z0-9]+):([a-f0-9]+)$/.exec(digest) ?? []
+  if (algorithm && encoded) return `blobs/${algorithm}/${encoded}`
+  throw new CaissonError('ERR_INVALID_IMAGE', `${JSON.stringify(digest)} is not a digest`)
+}
+
+/** Throws `ERR_INVALID_IMAGE` where the text of `oci-layout`, found at `file`, is not of the one version there is. */
+export function requireLayoutVersion(text: string, file: string): void {
+  if (versionOf(text) === LAYOUT_VERSION) return
+  throw new CaissonError('ERR_INVALID_IMAGE', `${file}: imageLayoutVersion must be ${LAYOUT_VERSION}`, {
+    path: file,
+    phase: 'resolve',
+  })
+}
+
+function versionOf(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
+  } catch {
+    return undefined // no JSON is no version either
+  }
+}
