@@ -37,6 +37,12 @@ static const char *rootfs, *state_root;
 static char hierarchies[16][256]; // mount points of the v1 hierarchies
 static int hierarchy_count, devices_index = -1, unified_index = -1;
 
+static int is_known(const char *target) {
+    for (int i = 0; i < hierarchy_count; i++)
+        if (!strcmp(hierarchies[i], target)) return 1;
+    return 0;
+}
+
 static void find_hierarchies(void) {
     FILE *file = fopen("/proc/self/mounts", "r");
     char source[256], target[256], type[64], options[1024];
@@ -44,6 +50,7 @@ static void find_hierarchies(void) {
     while (fscanf(file, "%255s %255s %63s %1023s %*d %*d", source, target, type, options) == 4) {
         if (hierarchy_count == LENGTH(hierarchies)) break;
         if (strcmp(type, "cgroup") && strcmp(type, "cgroup2")) continue;
+        if (is_known(target)) continue; // covered by a later mount on the same place
         if (!strcmp(type, "cgroup2")) unified_index = hierarchy_count;
         if (strstr(options, "devices")) devices_index = hierarchy_count;
         strcpy(hierarchies[hierarchy_count++], target);
