@@ -113,9 +113,7 @@ const own = readdirSync('/proc').filter((name) => {
   }
 })
 const rss = (pid) => Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0)
-const guards = own.filter((pid) =>
-  readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes('guard'),
-)
+const guards = own.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'caisson-guard')
 const others = own.filter((pid) => !guards.includes(pid))
 console.log(
   `${count} containers: ${others.length} processes of ours beside the programs, ${(others.reduce((sum, pid) => sum + rss(pid), 0) / count).toFixed(1)} KiB per container; guard ${guards.map((pid) => `${rss(pid)} KiB`).join(', ')}`,

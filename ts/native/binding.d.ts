@@ -128,6 +128,8 @@ export interface NativeCreated {
   handle: number
   /** Runtime hooks are to run now, then `proceed`. */
   hooks: boolean
+  /** There are poststart or poststop hooks. */
+  laterHooks: boolean
   pid: number
   /** Clock ticks since boot, as text. */
   startTime: string

@@ -9,7 +9,7 @@ import { errorFrom, isNativeError } from '../native/failure.ts'
 import { abortable } from './abort.ts'
 import type { Console } from './console.ts'
 import type { RuntimeSettings } from './create.ts'
-import { readHooks, runHooks } from './hooks.ts'
+import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import { containerState, type ContainerState } from './state.ts'
 import { Streams } from './streams.ts'
@@ -125,10 +125,16 @@ export class Container {
 
   async #start(root: string): Promise<void> {
     await engine().start(root, this.id)
-    const hooks = readHooks(join(root, this.id))
+    const hooks = this.#laterHooks()
     if (hooks.poststart?.length) {
       await runHooks('poststart', hooks, { ...containerState(root, this.id), status: 'running' })
     }
+  }
+
+  /** poststart and poststop hooks; whoever made the container knows when there are none. */
+  #laterHooks(): Hooks {
+    if (this.#ownership?.created.laterHooks === false) return {}
+    return readHooks(join(this.#settings.root, this.id))
   }
 
   /**
@@ -176,7 +182,7 @@ export class Container {
    */
   async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
     const { root, warn } = this.#settings
-    const hooks = readHooks(join(root, this.id))
+    const hooks = this.#laterHooks()
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
     try {
       await engine().destroy({ root, id: this.id, force })

@@ -13,6 +13,8 @@ pub struct NativeCreated {
     pub handle: i64,
     /// Runtime hooks are to run now, then `proceed`.
     pub hooks: bool,
+    /// There are poststart or poststop hooks.
+    pub later_hooks: bool,
     pub pid: i32,
     /// Clock ticks since boot, as text.
     pub start_time: String,
@@ -82,6 +84,7 @@ impl From<Created> for NativeCreated {
         Self {
             handle: created.handle.cast_signed(),
             hooks: created.hooks,
+            later_hooks: created.later_hooks,
             pid: created.pid,
             start_time: created.start_time.to_string(),
             stdin: number(created.stdin),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+#[cfg(feature = "resources")]
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -37,20 +38,6 @@ impl Cgroup {
 
     pub fn directories(&self) -> &[PathBuf] {
         &self.directories
-    }
-
-    /// The version 2 directory, for CLONE_INTO_CGROUP.
-    pub fn unified_fd(&self) -> Option<OwnedFd> {
-        let directory = self.unified.as_ref()?;
-        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-        rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
-    }
-
-    /// Moves a process into the version 2 directory, for kernels (or sandboxes) without CLONE_INTO_CGROUP.
-    pub fn join_unified(&self, pid: i32) -> Result<()> {
-        self.unified
-            .as_ref()
-            .map_or(Ok(()), |directory| files::write(directory, "cgroup.procs", &pid.to_string()))
     }
 
     /// Kills of the out-of-memory killer in this cgroup and below it so far.
@@ -97,6 +84,13 @@ impl Cgroup {
         }
         results.into_iter().collect()
     }
+}
+
+/// A handle of the directory for CLONE_INTO_CGROUP.
+#[cfg(feature = "resources")]
+pub(crate) fn handle(directory: &Path) -> Option<OwnedFd> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
 }
 
 /// The directory and all below it, deepest first; empty where it does not exist.

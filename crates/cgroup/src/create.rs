@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
@@ -16,15 +17,17 @@ impl Placement {
     /// An existing cgroup with processes, or a frozen one, is refused; so is a limit whose controller is missing. On any
     /// error everything made is removed again.
     pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
-        let unified = self.places.iter().find(|place| place.unified).map(|place| place.directory.clone());
-        let mut made = Made::default();
-        let made_all = self.places.iter().try_for_each(|place| self.make(place, &mut made));
-        let result = made_all.and_then(|()| resources::apply(&self.places, wanted, self.rootless));
-        if let Err(error) = result {
-            let _ = Cgroup::new(made.directories, made.parents, None).remove();
-            return Err(error);
+        self.begin()?.finish(wanted)
+    }
+
+    /// The first half of [`create`](Self::create): the version 2 directory, in which a process can be born, while
+    /// the rest is made. What was made goes with the value unless it is finished.
+    pub fn begin(&self) -> Result<Making<'_>> {
+        let mut making = Making { placement: self, made: Made::default() };
+        for place in self.places.iter().filter(|place| place.unified) {
+            self.make(place, &mut making.made)?;
         }
-        Ok(Cgroup::new(self.directories(), made.parents, unified))
+        Ok(making)
     }
 
     fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
@@ -47,6 +50,44 @@ impl Placement {
             inherit_cpuset(place)?;
         }
         Ok(())
+    }
+}
+
+/// A cgroup that is half made.
+#[must_use]
+pub struct Making<'p> {
+    placement: &'p Placement,
+    made: Made,
+}
+
+impl Making<'_> {
+    fn unified(&self) -> Option<PathBuf> {
+        self.placement.places.iter().find(|place| place.unified).map(|place| place.directory.clone())
+    }
+
+    /// The version 2 directory, for CLONE_INTO_CGROUP.
+    pub fn unified_fd(&self) -> Option<OwnedFd> {
+        crate::cgroup::handle(&self.unified()?)
+    }
+
+    /// The other directories, the limits, the device rules. After an error, what was made goes with the value: not
+    /// before whoever was born in it is gone.
+    pub fn finish(&mut self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
+        let placement = self.placement;
+        for place in placement.places.iter().filter(|place| !place.unified) {
+            placement.make(place, &mut self.made)?;
+        }
+        resources::apply(&placement.places, wanted, placement.rootless)?;
+        let unified = self.unified();
+        let parents = std::mem::take(&mut self.made).parents;
+        Ok(Cgroup::new(placement.directories(), parents, unified))
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        let Made { directories, parents } = std::mem::take(&mut self.made);
+        let _ = Cgroup::new(directories, parents, None).remove();
     }
 }
 

@@ -16,6 +16,8 @@ mod placement;
 mod resources;
 
 pub use cgroup::Cgroup;
+#[cfg(feature = "resources")]
+pub use create::Making;
 pub use error::{Error, Result};
 pub use host::{Hierarchy, Host, Mode};
 pub use placement::{Place, Placement, Request};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use caisson_cgroup::Cgroup;
 use caisson_sys::pidfd::{self, Exit};
 
+use crate::guard::Guard;
 use crate::request::{Handle, Token};
 use crate::state::{StateDirectory, StateFile};
 
@@ -20,8 +21,12 @@ pub struct Container {
     pub pid: i32,
     pub start_time: u64,
     pub pidfd: Arc<OwnedFd>,
+    /// Who has cloned it, and cleans up after it where it is attached.
+    pub guard: Arc<Guard>,
     /// Open until the helper execs or dies.
     pub control: Option<OwnedFd>,
+    /// A start that was asked for on the control socket.
+    pub starting: Option<Starting>,
     pub stage: Stage,
     /// The request that waits for the next stage.
     pub token: Option<Token>,
@@ -32,8 +37,18 @@ pub struct Container {
     pub console: Option<OwnedFd>,
     pub console_socket: Option<String>,
     pub warnings: Vec<String>,
+    /// There are poststart or poststop hooks.
+    pub later_hooks: bool,
     /// Maps that the parent writes after a second clone.
     pub user_namespace: Option<caisson_plan::UserNamespace>,
+}
+
+/// Who waits for a start.
+#[derive(Debug, Clone, Copy)]
+pub struct Starting {
+    pub token: Token,
+    /// The helper has taken the request: its end of file is success from now on.
+    pub taken: bool,
 }
 
 /// How far the helper has come.

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, PoisonError};
 
+use caisson_plan::protocol::Command;
 use caisson_sys::pidfd;
 
 use crate::container::{Container, Stage};
+use crate::decide;
 use crate::engine::{Key, Shared};
 use crate::failure::{Failure, Result};
-use crate::guard::Guard;
+use crate::guard::{Guard, Origin};
 use crate::prepare::{self, Begun};
 use crate::request::{CreateRequest, Handle, Token};
 use crate::threads::Job;
@@ -20,28 +22,13 @@ pub(crate) fn create(shared: &Arc<Shared>, token: Token, request: &CreateRequest
 
 fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Result<()> {
     let facts = shared.facts()?;
-    let decided = prepare::decide(request, facts)?;
+    let decided = decide::decide(request, facts)?;
     let handle = shared.next_serial();
-    let begun = prepare::begin(request, &decided, facts, &shared.program, |directory, cgroups| {
-        if request.attached {
-            with_guard(shared, |guard| guard.register(handle, directory, cgroups))
-        } else {
-            Ok(())
-        }
-    });
-    let Begun { directory, mut state, cgroup, spawned, control, streams } = match begun {
-        Ok(begun) => begun,
-        Err(failure) => {
-            forget(shared, handle);
-            return Err(failure);
-        }
-    };
-    if request.attached {
-        // Known to the guard by its cgroup already; a failure here costs only the second way of killing.
-        let _ = with_guard(shared, |guard| guard.started(handle, &spawned.pidfd));
-    }
-    let start_time = pidfd::state_and_start_time(spawned.pid).map_or(0, |(_, time)| time);
-    state.pid = Some(spawned.pid);
+    let guard = guard_for(shared, Origin::now(decided.placement.is_some()))?;
+    let Begun { directory, mut state, cgroup, born, control, streams } =
+        prepare::begin(request, &decided, facts, &guard, handle)?;
+    let start_time = pidfd::state_and_start_time(born.pid).map_or(0, |(_, time)| time);
+    state.pid = Some(born.pid);
     state.start_time = Some(start_time.to_string());
     let container = Container {
         handle,
@@ -49,10 +36,12 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
         directory,
         state,
         cgroup,
-        pid: spawned.pid,
+        pid: born.pid,
         start_time,
-        pidfd: Arc::new(spawned.pidfd),
+        pidfd: Arc::new(born.pidfd),
+        guard,
         control: Some(control),
+        starting: None,
         stage: Stage::Setup,
         token: Some(token),
         attached: request.attached,
@@ -61,6 +50,7 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
         console: None,
         console_socket: request.console_socket.clone(),
         warnings: decided.plan.warnings.clone(),
+        later_hooks: ["poststart", "poststop"].iter().any(|list| !decided.config.hooks(list).is_empty()),
         user_namespace: decided.plan.user_namespace.clone().filter(|_| !decided.plan.join.is_empty()),
     };
     let mut registry = shared.registry();
@@ -82,7 +72,7 @@ pub(crate) fn proceed(shared: &Arc<Shared>, token: Token, handle: Handle) {
         Some(container) if container.stage == Stage::Hooks => {
             container.stage = Stage::Setup;
             container.token = Some(token);
-            container.control.as_ref().map_or(Ok(()), prepare::send_proceed)
+            container.control.as_ref().map_or(Ok(()), |control| prepare::send(control, Command::Proceed))
         }
         Some(_) => Err(Failure::new("ERR_INVALID_STATE", "hook", "the container does not wait for hooks")),
         None => Err(registry.failed_at_hooks.remove(&handle).unwrap_or_else(|| {
@@ -95,18 +85,14 @@ pub(crate) fn proceed(shared: &Arc<Shared>, token: Token, handle: Handle) {
     }
 }
 
-/// Runs `call` with the guard, starting one where there is none or the last one died.
-fn with_guard(shared: &Shared, call: impl FnOnce(&Guard) -> Result<()>) -> Result<()> {
-    let mut slot = shared.guard.lock().unwrap_or_else(PoisonError::into_inner);
-    if !slot.as_ref().is_some_and(Guard::is_alive) {
-        *slot = Some(Guard::start(&shared.program)?);
+/// A living guard of that origin, started where there is none.
+fn guard_for(shared: &Shared, origin: Origin) -> Result<Arc<Guard>> {
+    let mut guards = shared.guards.lock().unwrap_or_else(PoisonError::into_inner);
+    guards.retain(|guard| guard.is_alive());
+    if let Some(guard) = guards.iter().find(|guard| guard.origin == origin) {
+        return Ok(Arc::clone(guard));
     }
-    slot.as_ref().map_or(Ok(()), call)
-}
-
-/// Tells the guard that a container is gone.
-pub(crate) fn forget(shared: &Shared, handle: Handle) {
-    if let Some(guard) = shared.guard.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-        guard.forget(handle);
-    }
+    let guard = Arc::new(Guard::start(&shared.program, origin)?);
+    guards.push(Arc::clone(&guard));
+    Ok(guard)
 }

@@ -9,7 +9,6 @@ use caisson_cgroup::Cgroup;
 use caisson_sys::{pidfd, poll};
 
 use crate::container::{Container, Stage};
-use crate::create::forget;
 use crate::engine::Shared;
 use crate::failure::{Failure, Result};
 use crate::request::{DestroyRequest, Event, Handle, Reply, Token};
@@ -88,16 +87,25 @@ fn take_own(shared: &Shared, root: &Path, id: &str, force: bool) -> Result<Optio
     }
     let mut taken = registry.containers.remove(&handle);
     drop(registry);
-    if let Some(token) = taken.as_mut().and_then(|container| container.token.take()) {
-        shared.reply(
-            token,
-            Err(Failure::new("ERR_INVALID_STATE", "setup", "the container was deleted while it was created")),
-        );
+    if let Some(container) = &mut taken {
+        answer_waiting(shared, container);
     }
     if let Some(container) = taken.as_ref().filter(|container| container.stage != Stage::Ended) {
         report_exit(shared, container);
     }
     Ok(taken)
+}
+
+/// Requests that wait for a container which is no more.
+fn answer_waiting(shared: &Shared, container: &mut Container) {
+    if let Some(token) = container.token.take() {
+        let message = "the container was deleted while it was created";
+        shared.reply(token, Err(Failure::new("ERR_INVALID_STATE", "setup", message)));
+    }
+    if let Some(starting) = container.starting.take() {
+        let message = "the container was deleted while it was started";
+        shared.reply(starting.token, Err(Failure::new("ERR_INVALID_STATE", "start", message)));
+    }
 }
 
 /// The reactor had not come to it yet: its exit is collected and reported here.
@@ -122,7 +130,9 @@ fn remove_own(shared: &Shared, container: Container) -> Result<()> {
         cgroup.remove().map_err(crate::cgroups::failure)?;
     }
     container.directory.remove()?;
-    forget(shared, container.handle);
+    if container.attached {
+        container.guard.forget(container.handle);
+    }
     Ok(())
 }
 
@@ -157,10 +167,11 @@ pub(crate) fn all_attached(shared: &Shared) {
             container.kill();
         }
     }
-    for container in containers {
+    for mut container in containers {
         if container.stage != Stage::Ended {
             let _ = pidfd::wait(&*container.pidfd, true);
         }
+        answer_waiting(shared, &mut container);
         let _ = remove_own(shared, container);
     }
 }

@@ -19,7 +19,7 @@ use crate::guard::Guard;
 use crate::program::Program;
 use crate::proxy::{self, Streams};
 use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
-use crate::start::StartConnection;
+use crate::start::{self, StartConnection};
 use crate::threads::{Job, no_thread};
 use crate::watch::Watched;
 
@@ -34,7 +34,8 @@ pub(crate) struct Shared {
     pub poller: Poller,
     pub waker: Waker,
     pub registry: Mutex<Registry>,
-    pub guard: Mutex<Option<Guard>>,
+    /// One, unless this process changes its ids, or has containers with and without cgroups of their own.
+    pub guards: Mutex<Vec<Arc<Guard>>>,
     /// The environment is gone: nobody hears events any more, and only living containers are a reason to go on.
     pub closed: AtomicBool,
     serial: AtomicU64,
@@ -106,7 +107,7 @@ impl Engine {
             poller: Poller::new().map_err(failed)?,
             waker: Waker::new().map_err(failed)?,
             registry: Mutex::default(),
-            guard: Mutex::default(),
+            guards: Mutex::default(),
             closed: AtomicBool::new(false),
             serial: AtomicU64::new(1),
             jobs: Mutex::default(),
@@ -127,7 +128,12 @@ impl Engine {
 
     /// Starts a created container, this engine's or another process's.
     pub fn start(&self, root: PathBuf, id: String) -> Token {
-        self.submit(|token| Job::Start(token, root, id))
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        self.shared.registry().pending += 1;
+        if !start::start_own(&self.shared, token, &root, &id) {
+            self.shared.post(Job::Start(token, root, id), &self.shared);
+        }
+        token
     }
 
     pub fn destroy(&self, request: DestroyRequest) -> Token {

@@ -1,28 +1,63 @@
-//! Our side of the guard: one helper process per engine that outlives Node by the moment it takes to clean up after it.
+//! Our side of the guard: a small process with one thread, by which all first processes of containers are cloned, and
+//! which outlives Node by the moment it takes to clean up after it.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::time::Duration;
 
-use caisson_plan::protocol::{self, GuardReply, GuardRequest, MAX_MESSAGE, fd};
+use caisson_plan::protocol::{self, Belongings, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
-use caisson_sys::{descriptor, pidfd, poll, socket};
+use caisson_sys::{Error, credentials, descriptor, pidfd, poll, socket};
 
 use crate::denied;
 use crate::failure::{Failure, Result};
 use crate::program::Program;
 
+/// What a container's first process has from the process that clones it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    user: u32,
+    group: u32,
+    /// A container with cgroups of its own. The others stay in the caller's, which the guard of these leaves.
+    placed: bool,
+}
+
+impl Origin {
+    /// Of this process as it is now: Node may have changed its ids.
+    pub fn now(placed: bool) -> Self {
+        Self { user: credentials::effective_uid(), group: credentials::effective_gid(), placed }
+    }
+}
+
 /// A running guard. Dropping it closes its socket: with nothing registered it exits.
 #[derive(Debug)]
 pub struct Guard {
+    pub origin: Origin,
     socket: OwnedFd,
     process: OwnedFd,
 }
 
+/// A first process to be cloned.
+pub struct Birth<'a> {
+    pub token: u64,
+    /// Those of numbers 0, 1, 2, … in their order.
+    pub descriptors: &'a [OwnedFd],
+    pub namespaces: u64,
+    pub maps_follow: bool,
+    /// The version 2 directory to be born in.
+    pub cgroup: Option<&'a OwnedFd>,
+    pub attached: Option<Belongings>,
+}
+
+#[derive(Debug)]
+pub struct Born {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+}
+
 impl Guard {
-    /// Starts a guard that watches this process.
-    pub fn start(program: &Program) -> Result<Self> {
-        let failed = |e: caisson_sys::Error| Failure::syscall("spawn", "cannot start the guard", &e);
+    /// Starts a guard that serves and watches this process.
+    pub fn start(program: &Program, origin: Origin) -> Result<Self> {
+        let failed = |e: Error| Failure::syscall("spawn", "cannot start the guard", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
         let node = pidfd::open(std::process::id().cast_signed()).map_err(failed)?;
         let null = descriptor::null().map_err(failed)?;
@@ -31,50 +66,55 @@ impl Guard {
             (null.as_fd(), 1),
             (null.as_fd(), 2),
             (theirs.as_fd(), fd::CONTROL),
-            (node.as_fd(), fd::PLAN), // the guard has no plan: Node's pidfd takes the place
+            (node.as_fd(), fd::CALLER),
         ];
         let spawned = program
             .start(|program| {
                 spawn(&Spawn {
                     program,
-                    arguments: &[c"caisson-init", c"guard"],
+                    arguments: &[c"caisson-init"],
                     environment: &[],
                     descriptors: &descriptors,
-                    namespaces: 0,
-                    cgroup: None,
                 })
             })
             .map_err(|e| denied::clone_failure(&e, false, 0))?;
-        Ok(Self { socket: ours, process: spawned.pidfd })
+        Ok(Self { origin, socket: ours, process: spawned.pidfd })
     }
 
-    /// Tells the guard of a container before it exists, and waits until it knows.
-    pub fn register(
-        &self,
-        token: u64,
-        state_directory: &Path,
-        cgroup_directories: Vec<String>,
-    ) -> Result<()> {
-        let state_directory = state_directory.display().to_string();
-        self.send(&GuardRequest::Register { token, state_directory, cgroup_directories }, &[])?;
-        // A guard answers within microseconds; a minute without an answer means that it is stopped, and waiting longer would not help.
+    /// Asks for a first process; [`born`](Self::born) has the answer.
+    pub fn ask(&self, birth: &Birth<'_>) -> Result<()> {
+        let request = GuardRequest::Spawn {
+            token: birth.token,
+            namespaces: birth.namespaces,
+            maps_follow: birth.maps_follow,
+            in_cgroup: birth.cgroup.is_some(),
+            attached: birth.attached.clone(),
+        };
+        let descriptors: Vec<_> = birth.descriptors.iter().chain(birth.cgroup).collect();
+        self.send(&request, &descriptors)
+    }
+
+    /// Waits for the answer to the last [`ask`](Self::ask). The inner error is the clone's.
+    pub fn born(&self, token: u64) -> Result<Result<Born, Error>> {
+        // A guard answers within a millisecond; a minute without an answer means that it is stopped, and waiting longer would not help.
         let [ready] = poll::readable([&self.socket], Some(Duration::from_secs(60))).map_err(|e| lost(&e))?;
         let message = if ready {
             socket::receive(&self.socket, MAX_MESSAGE, false).map_err(|e| lost(&e))?
         } else {
             None
         };
-        match message.map(|m| protocol::decode::<GuardReply>(&m.bytes)) {
-            Some(Ok(GuardReply::Registered { token: answered })) if answered == token => Ok(()),
-            _ => {
-                Err(Failure::new("ERR_SYSCALL", "spawn", "the guard process did not acknowledge a container"))
+        let silent = || Failure::new("ERR_SYSCALL", "spawn", "the guard process does not answer");
+        let message = message.ok_or_else(silent)?;
+        match protocol::decode(&message.bytes) {
+            Ok(GuardReply::Spawned { token: answered, pid }) if answered == token => {
+                let pidfd = message.descriptors.into_iter().next().ok_or_else(silent)?;
+                Ok(Ok(Born { pid, pidfd }))
             }
+            Ok(GuardReply::Refused { token: answered, arguments, errno }) if answered == token => {
+                Ok(Err(Error::new("clone3", arguments, errno)))
+            }
+            _ => Err(silent()),
         }
-    }
-
-    /// The container's first process exists.
-    pub fn started(&self, token: u64, pidfd: &OwnedFd) -> Result<()> {
-        self.send(&GuardRequest::Started { token }, &[pidfd])
     }
 
     /// The container is gone. A guard that is gone too has nothing to forget.
@@ -102,6 +142,6 @@ impl Drop for Guard {
     }
 }
 
-fn lost(error: &caisson_sys::Error) -> Failure {
+fn lost(error: &Error) -> Failure {
     Failure::syscall("spawn", "the guard process is lost", error)
 }

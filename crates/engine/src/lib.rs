@@ -6,6 +6,7 @@ mod cgroups;
 mod clock;
 mod container;
 mod create;
+mod decide;
 mod denied;
 mod destroy;
 mod engine;
@@ -24,9 +25,9 @@ mod status;
 mod threads;
 mod watch;
 
+pub use decide::decide;
 pub use engine::Engine;
 pub use facts::Facts;
 pub use failure::{Failure, Result};
-pub use prepare::decide;
 pub use request::{CreateRequest, Created, DestroyRequest, Event, Handle, Reply, Stdio, Token};
 pub use status::{Status, signal, status};

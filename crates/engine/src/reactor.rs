@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
+use caisson_plan::protocol::{self, Command, MAX_MESSAGE, Report};
 use caisson_sys::pidfd::{self, Exit};
 use caisson_sys::socket::{self, Message};
 
-use crate::container::{Container, Stage};
+use crate::container::{Container, Stage, Starting};
 use crate::engine::{Key, Registry, Shared, WAKER};
 use crate::failure::{Failure, Result};
 use crate::request::{Created, Event, Handle, Reply, Token};
@@ -36,6 +36,7 @@ pub(crate) fn run(shared: &Arc<Shared>, running: &AtomicBool) {
 enum Then {
     Nothing,
     Answer(Token, Box<Created>),
+    Started(Token, Result<Reply>),
     Abandon(Failure),
 }
 
@@ -50,6 +51,11 @@ fn report(shared: &Arc<Shared>, handle: Handle) -> bool {
         Ok(None) | Err(_) => {
             let _ = shared.poller.remove(control);
             container.control = None;
+            let started = start::own_ended(container);
+            drop(registry);
+            if let Some((token, result)) = started {
+                shared.reply(token, result);
+            }
             return false;
         }
         Ok(Some(message)) => message,
@@ -60,6 +66,10 @@ fn report(shared: &Arc<Shared>, handle: Handle) -> bool {
         Then::Nothing => true,
         Then::Answer(token, created) => {
             shared.reply(token, Ok(Reply::Created(*created)));
+            true
+        }
+        Then::Started(token, result) => {
+            shared.reply(token, result);
             true
         }
         Then::Abandon(failure) => {
@@ -108,6 +118,16 @@ fn handle_report(shared: &Arc<Shared>, container: &mut Container, message: Messa
             Ok(answer(container, false))
         }
         Report::Failed(failure) => Ok(Then::Abandon(failure.into())),
+        Report::Starting => {
+            if let Some(starting) = &mut container.starting {
+                starting.taken = true;
+            }
+            Ok(Then::Nothing)
+        }
+        Report::StartFailed(failure) => Ok(match container.starting.take() {
+            Some(Starting { token, .. }) => Then::Started(token, Err(failure.into())),
+            None => Then::Nothing,
+        }),
     }
 }
 
@@ -116,6 +136,7 @@ fn answer(container: &mut Container, hooks: bool) -> Then {
     let mut created = Created {
         handle: container.handle,
         hooks,
+        later_hooks: container.later_hooks,
         pid: container.pid,
         start_time: container.start_time,
         ..Created::default()
@@ -143,7 +164,7 @@ fn replace(shared: &Shared, container: &mut Container, pid: i32, fresh: std::os:
         let facts = shared.facts()?;
         idmap::write(pid, namespace, facts.euid, facts.egid)?;
         if let Some(control) = &container.control {
-            prepare::send_proceed(control)?;
+            prepare::send(control, Command::Proceed)?;
         }
     }
     Ok(())

@@ -47,6 +47,8 @@ pub struct Created {
     pub handle: Handle,
     /// `true`: runtime hooks are to run now, then `proceed`.
     pub hooks: bool,
+    /// There are poststart or poststop hooks.
+    pub later_hooks: bool,
     pub pid: i32,
     pub start_time: u64,
     pub stdin: Option<std::os::fd::OwnedFd>,

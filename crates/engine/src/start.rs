@@ -1,14 +1,17 @@
-//! start: a connection to the helper's socket, a request, and what follows from its end of file.
+//! start: a word on the control socket of a container of our own, or a connection to the helper's socket, and what
+//! follows from the end of file.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use caisson_plan::protocol::{self, MAX_MESSAGE, StartReply, StartRequest};
+use caisson_plan::protocol::{self, Command, MAX_MESSAGE, StartReply, StartRequest};
 use caisson_sys::socket;
 
+use crate::container::{Container, Stage, Starting};
 use crate::engine::{Key, Shared};
 use crate::failure::{Failure, Result};
+use crate::prepare;
 use crate::request::{Reply, Token};
 use crate::state::{START_SOCKET, StateDirectory};
 use crate::status::{Status, status};
@@ -22,6 +25,32 @@ pub struct StartConnection {
     socket: OwnedFd,
     /// The helper has taken the request: its end of file is success from now on.
     starting: bool,
+}
+
+/// Asks on the control socket, on the caller's own thread: it takes no longer than to hand the job to another. `false`
+/// where the container is not ours, or not waiting.
+pub(crate) fn start_own(shared: &Shared, token: Token, root: &Path, id: &str) -> bool {
+    let mut registry = shared.registry();
+    let container = registry.containers.values_mut().find(|c| c.state.id == id && c.root == root);
+    let Some(container) = container.filter(|c| c.stage == Stage::Created && c.starting.is_none()) else {
+        return false;
+    };
+    let Some(control) = &container.control else { return false };
+    if prepare::send(control, Command::Start).is_err() {
+        return false;
+    }
+    container.starting = Some(Starting { token, taken: false });
+    true
+}
+
+/// The control socket has ended while a start was under way: exec has happened, or the helper is gone.
+pub(crate) fn own_ended(container: &mut Container) -> Option<(Token, Result<Reply>)> {
+    let Starting { token, taken } = container.starting.take()?;
+    if !taken {
+        return Some((token, Err(not_created(&container.root, &container.state.id))));
+    }
+    container.directory.remove_start_socket();
+    Some((token, Ok(Reply::Done)))
 }
 
 pub(crate) fn start(shared: &Arc<Shared>, token: Token, root: &Path, id: &str) {

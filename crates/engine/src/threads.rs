@@ -99,7 +99,7 @@ impl Shared {
                     running.store(false, Ordering::Release);
                     self.waker.wake();
                     let _ = reactor.join();
-                    *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.guards.lock().unwrap_or_else(PoisonError::into_inner).clear();
                     *sender = None;
                     return;
                 }

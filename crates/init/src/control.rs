@@ -16,6 +16,7 @@ pub struct Control {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Word {
     Proceed,
+    Start,
     /// The caller is gone.
     End,
 }
@@ -44,9 +45,10 @@ impl Control {
     }
 
     /// The last thing that a failing helper says.
-    pub fn fail(&self, mut failure: Failure) {
+    pub fn fail(&self, failure: Failure, report: fn(Failure) -> Report) {
+        let mut failure = failure;
         shorten(&mut failure.message);
-        let _ = self.report(&Report::Failed(failure), None);
+        let _ = self.report(&report(failure), None);
     }
 
     /// Waits for the caller's word.
@@ -55,6 +57,7 @@ impl Control {
             None => Ok(Word::End),
             Some(message) => match decode(&message.bytes) {
                 Ok(Command::Proceed) => Ok(Word::Proceed),
+                Ok(Command::Start) => Ok(Word::Start),
                 Err(error) => Err(Problem::refused("ERR_SYSCALL", error.to_string())),
             },
         }

@@ -1,10 +1,10 @@
-//! Role `create`: from a plan in a memory file to the container's program.
+//! A container's first process, from a plan in a memory file to the program.
 
 use std::os::fd::OwnedFd;
 
 use caisson_plan::Plan;
 use caisson_plan::protocol::{Report, decode, fd};
-use caisson_sys::{credentials, descriptor, memfd, process, signal};
+use caisson_sys::{credentials, descriptor, memfd, process};
 
 use crate::control::Control;
 use crate::failure::{Problem, Result};
@@ -12,14 +12,14 @@ use crate::procfs::Procfs;
 use crate::setup::Setup;
 use crate::{namespaces, start};
 
-/// Runs the role; the exit status matters only to a caller who lost the control socket.
+/// The exit status matters only to a caller who lost the control socket.
 pub fn run() -> i32 {
-    let Ok(control) = descriptor::inherited(fd::CONTROL) else { return crate::USAGE };
+    let Ok(control) = descriptor::inherited(fd::CONTROL) else { return 1 };
     let control = Control::new(control);
     match create(&control) {
         Ok(started) => started,
         Err(problem) => {
-            control.fail(problem.into_failure());
+            control.fail(problem.into_failure(), Report::Failed);
             1
         }
     }
@@ -34,14 +34,11 @@ fn create(control: &Control) -> Result<i32> {
     setup.run()?;
     let program = setup.prepare_process()?;
     control.report(&Report::Created, None)?;
-    Ok(start::wait(&plan, control.socket(), listener, program))
+    Ok(start::wait(&plan, control, listener, program))
 }
 
 fn begin() -> Result<(Plan, OwnedFd)> {
     credentials::set_name(c"caisson-init")?;
-    signal::reset()?;
-    // SECURITY: CVE-2024-21626: nothing stays open in the program but what is handed over at the very end.
-    process::close_on_exec_from(fd::CONTROL)?;
     let bytes = memfd::read_all(&descriptor::inherited(fd::PLAN)?)?;
     let plan =
         decode(&bytes).map_err(|error| Problem::refused("ERR_SYSCALL", format!("the plan: {error}")))?;

@@ -1,31 +1,36 @@
-//! Role `guard`: one process per engine that outlives it by the moment it takes to kill and remove what was attached to
-//! it. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
+//! The guard: one process per engine, with one thread. It clones the first processes of containers, which a process
+//! with threads and a large heap could not do, and it outlives its caller by the moment it takes to kill and remove what
+//! was attached. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
 
 mod cleanup;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_plan::protocol::{GuardReply, GuardRequest, MAX_MESSAGE, decode, encode, fd};
+use caisson_plan::protocol::{Belongings, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd};
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH};
 use caisson_sys::poll::Poller;
-use caisson_sys::{Result, credentials, descriptor, process, signal, socket};
+use caisson_sys::sibling::{Clone, clone_sibling};
+use caisson_sys::{Error, Result, credentials, descriptor, errno, process, signal, socket};
+
+use crate::control::Control;
+use crate::create;
+use crate::failure::Problem;
 
 /// One attached container.
 #[derive(Debug)]
 struct Container {
-    state_directory: String,
-    cgroup_directories: Vec<String>,
+    belongings: Belongings,
     /// Its first process; `None` while it is being cloned.
     process: Option<OwnedFd>,
 }
 
 const CONTROL: u64 = 0;
-const NODE: u64 = 1;
+const CALLER: u64 = 1;
 
-/// Runs the role. The status matters to nobody: whoever would look at it is gone.
+/// Runs until the caller is gone. The status matters to nobody: whoever would look at it is gone too.
 pub fn run() -> i32 {
-    match watch() {
+    match serve() {
         Ok(containers) => {
             cleanup::all(&containers);
             0
@@ -35,13 +40,13 @@ pub fn run() -> i32 {
 }
 
 /// Returns when the caller is gone, with what it has left behind.
-fn watch() -> Result<BTreeMap<u64, Container>> {
+fn serve() -> Result<BTreeMap<u64, Container>> {
     let control = descriptor::inherited(fd::CONTROL)?;
-    let node = descriptor::inherited(fd::PLAN)?; // a guard has no plan, the caller's pidfd takes its place
+    let caller = descriptor::inherited(fd::CALLER)?;
     settle()?;
     let poller = Poller::new()?;
     poller.add(&control, CONTROL)?;
-    poller.add(&node, NODE)?;
+    poller.add(&caller, CALLER)?;
     let mut containers = BTreeMap::new();
     let mut moved_out = false;
     loop {
@@ -51,16 +56,48 @@ fn watch() -> Result<BTreeMap<u64, Container>> {
             let Some(message) = socket::receive(&control, MAX_MESSAGE, true)? else { return Ok(containers) };
             // What does not decode comes from another version of ourselves: nothing sensible can be done with it.
             let Ok(request) = decode(&message.bytes) else { continue };
-            if let Some(token) = note(&mut containers, request, message.descriptors) {
-                acknowledge(&control, token)?;
-                if !moved_out {
-                    leave_cgroups(&containers[&token]);
-                    moved_out = true;
+            match request {
+                GuardRequest::Forget { token } => drop(containers.remove(&token)),
+                GuardRequest::Spawn { token, namespaces, maps_follow, in_cgroup, attached } => {
+                    if let Some(belongings) = attached {
+                        // Known before it exists: whatever becomes of the caller, it is found.
+                        containers.insert(token, Container { belongings, process: None });
+                    }
+                    let birth =
+                        Birth { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
+                    let reply = match birth.clone_process() {
+                        Ok((pid, pidfd)) => {
+                            answer(&control, &GuardReply::Spawned { token, pid }, Some(&pidfd))?;
+                            if let Some(container) = containers.get_mut(&token) {
+                                container.process = Some(pidfd);
+                            }
+                            continue;
+                        }
+                        Err(error) => {
+                            containers.remove(&token);
+                            GuardReply::Refused {
+                                token,
+                                arguments: error.arguments().to_owned(),
+                                errno: error.errno(),
+                            }
+                        }
+                    };
+                    answer(&control, &reply, None)?;
                 }
             }
-        } else if ready.contains(&NODE) {
+            if !moved_out {
+                moved_out = containers.values().any(|container| leave_cgroups(&container.belongings));
+            }
+        } else if ready.contains(&CALLER) {
             return Ok(containers);
         }
+    }
+}
+
+fn answer(control: &OwnedFd, reply: &GuardReply, pidfd: Option<&OwnedFd>) -> Result<()> {
+    match encode(reply) {
+        Ok(bytes) => socket::send(control, &bytes, pidfd.as_slice()),
+        Err(_) => Ok(()), // plain numbers and a short text always encode; without an answer the caller gives up by itself
     }
 }
 
@@ -75,41 +112,65 @@ fn settle() -> Result<()> {
     process::change_directory(top.as_fd())
 }
 
-/// Keeps the books. The token of a registration, which is to be acknowledged.
-fn note(
-    containers: &mut BTreeMap<u64, Container>,
-    request: GuardRequest,
+/// A first process that is asked for.
+struct Birth {
+    namespaces: u64,
+    maps_follow: bool,
+    in_cgroup: bool,
     descriptors: Vec<OwnedFd>,
-) -> Option<u64> {
-    match request {
-        GuardRequest::Register { token, state_directory, cgroup_directories } => {
-            containers.insert(token, Container { state_directory, cgroup_directories, process: None });
-            Some(token)
+}
+
+impl Birth {
+    /// Comes back in the guard alone; the copy goes on as the container's first process.
+    fn clone_process(mut self) -> Result<(i32, OwnedFd)> {
+        let cgroup = if self.in_cgroup { self.descriptors.pop() } else { None };
+        if self.descriptors.len() < fd::PRESERVED as usize {
+            return Err(Error::new("clone3", "too few descriptors", errno::EINVAL));
         }
-        GuardRequest::Started { token } => {
-            if let Some(container) = containers.get_mut(&token) {
-                container.process = descriptors.into_iter().next();
+        // A process that is not dumpable belongs to root: an ordinary user could not write its maps. It closes itself
+        // when it has them; nobody but its user's own processes outside of all its namespaces can look at it until then.
+        credentials::set_dumpable(self.maps_follow)?;
+        let cloned = clone_sibling(self.namespaces, cgroup.as_ref().map(AsFd::as_fd));
+        match cloned {
+            Ok(Clone::Sibling { in_cgroup }) => self.go_on(cgroup.filter(|_| !in_cgroup)),
+            Ok(Clone::Caller { pid, pidfd }) => {
+                credentials::set_dumpable(false)?;
+                Ok((pid, pidfd))
             }
-            None
-        }
-        GuardRequest::Forget { token } => {
-            containers.remove(&token);
-            None
+            Err(error) => {
+                credentials::set_dumpable(false)?;
+                Err(error)
+            }
         }
     }
 }
 
-fn acknowledge(control: &OwnedFd, token: u64) -> Result<()> {
-    match encode(&GuardReply::Registered { token }) {
-        Ok(bytes) => socket::send(control, &bytes, &[]),
-        Err(_) => Ok(()), // a number always encodes; without an answer the caller gives up by itself
+impl Birth {
+    /// In the copy. `cgroup` is there where it could not be born in it.
+    fn go_on(self, cgroup: Option<OwnedFd>) -> ! {
+        let join = |cgroup: OwnedFd| {
+            let file = file::open_at(cgroup.as_fd(), "cgroup.procs", file::O_WRONLY, 0)?;
+            file::write_once(file.as_fd(), b"0")
+        };
+        let problem = match cgroup.map_or(Ok(()), join) {
+            Ok(()) => {
+                Problem::from(descriptor::go_on_with(&self.descriptors, create::run)).about("caisson-init")
+            }
+            Err(error) => Problem::from(error)
+                .code("ERR_CGROUP_UNAVAILABLE")
+                .about("unable to apply cgroup configuration"),
+        };
+        if let Some(control) = self.descriptors.into_iter().nth(fd::CONTROL as usize) {
+            Control::new(control).fail(problem.phase("spawn").into_failure(), Report::Failed);
+        }
+        process::exit(1)
     }
 }
 
 /// Whoever stops a service kills by cgroup, all at once: in the root of each hierarchy the guard is out of the way.
-/// Without the right to go there it stays where it is.
-fn leave_cgroups(container: &Container) {
-    for directory in &container.cgroup_directories {
+/// Without the right to go there it stays where it is. `false` where there are no cgroups to go by.
+fn leave_cgroups(belongings: &Belongings) -> bool {
+    for directory in &belongings.cgroup_directories {
         let procs = |directory: &str| format!("{directory}/cgroup.procs");
         let mut root = directory.as_str();
         while let Some((parent, _)) = root.rsplit_once('/') {
@@ -122,24 +183,5 @@ fn leave_cgroups(container: &Container) {
             let _ = file::write_once(file.as_fd(), b"0");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_container_is_known_from_its_registration_until_it_is_forgotten() {
-        let mut containers = BTreeMap::new();
-        let register =
-            GuardRequest::Register { token: 7, state_directory: "/s".into(), cgroup_directories: vec![] };
-        assert_eq!(note(&mut containers, register, vec![]), Some(7));
-        assert!(containers[&7].process.is_none());
-        let (fd, _) = descriptor::pipe().unwrap();
-        assert_eq!(note(&mut containers, GuardRequest::Started { token: 7 }, vec![fd]), None);
-        assert!(containers[&7].process.is_some());
-        assert_eq!(note(&mut containers, GuardRequest::Started { token: 8 }, vec![]), None);
-        assert_eq!(note(&mut containers, GuardRequest::Forget { token: 7 }, vec![]), None);
-        assert!(containers.is_empty());
-    }
+    !belongings.cgroup_directories.is_empty()
 }

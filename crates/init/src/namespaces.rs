@@ -1,11 +1,12 @@
-//! From the first exec to a process that sits in all its namespaces with the ids of the container's root.
+//! From the clone to a process that sits in all its namespaces with the ids of the container's root.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
 use caisson_sys::file::{self, CWD, O_RDONLY, O_WRONLY};
-use caisson_sys::namespace::{self, Clone};
+use caisson_sys::namespace;
+use caisson_sys::sibling::{Clone, clone_sibling};
 use caisson_sys::{capability, credentials, descriptor, errno, process};
 
 use crate::control::{Control, Word};
@@ -25,6 +26,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
     }
     follow_caller(plan, control)?;
+    await_word(control, "its control groups")?;
 
     let changes_user = joins_user || plan.clone_after_join & new(NamespaceKind::User) != 0;
     for operation in &plan.early {
@@ -84,6 +86,7 @@ pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
 fn await_word(control: &Control, what: &str) -> Result<()> {
     match control.wait() {
         Ok(Word::Proceed) => Ok(()),
+        Ok(Word::Start) => Err(refused(format!("a start in the place of {what}"))),
         Ok(Word::End) => process::exit(1), // nobody is left to be told
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),
     }
@@ -230,12 +233,12 @@ fn join_early(pid: Option<&Opened<'_>>, before_user: bool) -> Result<bool> {
 fn replace(plan: &Plan, control: &Control) -> Result<()> {
     let replace = || -> Result<()> {
         let (told, telling) = descriptor::pipe()?;
-        match namespace::clone_sibling(plan.clone_after_join)? {
+        match clone_sibling(plan.clone_after_join, None)? {
             Clone::Caller { pid, pidfd } => {
                 control.report(&Report::Replaced { pid }, Some(&pidfd))?;
                 process::exit(0);
             }
-            Clone::Sibling => {
+            Clone::Sibling { .. } => {
                 // Nothing of ours may reach the caller before it knows who we are.
                 drop(telling);
                 file::read_all(told.as_fd(), 0)?;

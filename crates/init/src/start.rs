@@ -3,11 +3,12 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use caisson_plan::Plan;
-use caisson_plan::protocol::{Failure, MAX_MESSAGE, StartReply, StartRequest, decode, encode, fd};
+use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode, fd};
 use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
 use caisson_sys::poll::Poller;
 use caisson_sys::{process, socket};
 
+use crate::control::{Control, Word};
 use crate::failure::{Problem, Result};
 use crate::hook::{self, Moment};
 use crate::process::Program;
@@ -15,16 +16,45 @@ use crate::process::Program;
 const PHASE: &str = "start";
 
 /// Returns only when the program could not be started, or when the caller of an attached container is gone.
-pub fn wait(plan: &Plan, control: &OwnedFd, listener: OwnedFd, program: Option<Program>) -> i32 {
+pub fn wait(plan: &Plan, control: &Control, listener: OwnedFd, program: Option<Program>) -> i32 {
     match await_request(plan, control, &listener) {
         Ok(Some(starter)) => {
             drop(listener); // no second start from here on: connecting is refused
             let failure = start(plan, &starter, program);
-            reply(&starter, &StartReply::Failed(failure));
+            starter.failed(failure);
             1
         }
         // Nobody is there who could be told about a failure here.
         Ok(None) | Err(_) => 1,
+    }
+}
+
+/// Who asked for the start, and hears how it went. One that has gone away does not stop the start it asked for.
+enum Starter<'c> {
+    /// Whoever made the container.
+    Creator(&'c Control),
+    Connection(OwnedFd),
+}
+
+impl Starter<'_> {
+    fn starting(&self) {
+        match self {
+            Self::Creator(control) => drop(control.report(&Report::Starting, None)),
+            Self::Connection(connection) => reply(connection, &StartReply::Starting),
+        }
+    }
+
+    fn failed(&self, failure: Failure) {
+        match self {
+            Self::Creator(control) => control.fail(failure, Report::StartFailed),
+            Self::Connection(connection) => reply(connection, &StartReply::Failed(failure)),
+        }
+    }
+}
+
+fn reply(connection: &OwnedFd, reply: &StartReply) {
+    if let Ok(bytes) = encode(reply) {
+        let _ = socket::send(connection, &bytes, &[]);
     }
 }
 
@@ -33,22 +63,25 @@ const LISTENER: u64 = 0;
 const CONTROL: u64 = 1;
 const CONNECTIONS: u64 = 2;
 
-/// The connection that asked for the start. Connections that say nothing (somebody looks whether we are there) are
+/// Whoever asks for the start. Connections that say nothing (somebody looks whether we are there) are
 /// kept until they end, so that none of them can keep others waiting. `None`: the caller is gone and we go with it.
-fn await_request(plan: &Plan, control: &OwnedFd, listener: &OwnedFd) -> Result<Option<OwnedFd>> {
+fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> Result<Option<Starter<'c>>> {
     let poller = Poller::new()?;
     poller.add(listener, LISTENER)?;
-    poller.add(control, CONTROL)?;
+    poller.add(control.socket(), CONTROL)?;
     let preserved = plan.process.as_ref().map_or(0, |process| process.preserve_fds.cast_signed());
     let above = fd::PRESERVED + preserved;
     let mut connections: Vec<OwnedFd> = vec![];
     loop {
         for key in poller.wait(None)? {
             match key {
-                CONTROL if !matches!(socket::receive(control, MAX_MESSAGE, false), Ok(None)) => {}
-                CONTROL if plan.kill_on_parent_death => return Ok(None),
-                // A detached container outlives its creator.
-                CONTROL => poller.remove(control)?,
+                CONTROL => match control.wait() {
+                    Ok(Word::Start) => return Ok(Some(Starter::Creator(control))),
+                    Ok(Word::End) if plan.kill_on_parent_death => return Ok(None),
+                    // A detached container outlives its creator.
+                    Ok(Word::End) => poller.remove(control.socket())?,
+                    Ok(Word::Proceed) | Err(_) => {}
+                },
                 LISTENER => {
                     // A connection that is gone already is nobody's start.
                     let Ok(connection) = socket::accept(listener) else { continue };
@@ -66,7 +99,7 @@ fn await_request(plan: &Plan, control: &OwnedFd, listener: &OwnedFd) -> Result<O
                     let connection = connections.swap_remove(index);
                     match socket::receive(&connection, MAX_MESSAGE, false) {
                         Ok(Some(message)) if decode::<StartRequest>(&message.bytes).is_ok() => {
-                            return Ok(Some(connection));
+                            return Ok(Some(Starter::Connection(connection)));
                         }
                         _ => {} // closing it takes it out of the poller
                     }
@@ -80,22 +113,15 @@ fn number(connection: &OwnedFd) -> u64 {
     CONNECTIONS + u64::from(connection.as_raw_fd().unsigned_abs())
 }
 
-fn reply(starter: &OwnedFd, reply: &StartReply) {
-    // A starter that has gone away does not stop the start it asked for.
-    if let Ok(bytes) = encode(reply) {
-        let _ = socket::send(starter, &bytes, &[]);
-    }
-}
-
 /// Hooks, descriptors, exec. Comes back only with what went wrong.
-fn start(plan: &Plan, starter: &OwnedFd, program: Option<Program>) -> Failure {
+fn start(plan: &Plan, starter: &Starter<'_>, program: Option<Program>) -> Failure {
     let Some(program) = program else {
         return Problem::refused("ERR_INVALID_SPEC", "the configuration has no process to start")
             .phase(PHASE)
             .about("process")
             .into_failure();
     };
-    reply(starter, &StartReply::Starting);
+    starter.starting();
     let hooks = hook::run_all(&plan.start_container_hooks, &Moment::created(plan, program.umask));
     if let Err(problem) = hooks {
         return problem.into_failure();

@@ -3,76 +3,16 @@
 mod support;
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use caisson_plan::protocol::{GuardReply, GuardRequest, MAX_MESSAGE, decode, encode, fd};
+use caisson_plan::protocol::{Belongings, GuardRequest};
 use caisson_sys::pidfd::Exit;
-use caisson_sys::spawn::{Spawn, spawn};
-use caisson_sys::{descriptor, pidfd, poll, socket};
-
-/// A guard that watches some process.
-struct Guard {
-    socket: Option<OwnedFd>,
-    process: OwnedFd,
-    pid: i32,
-}
-
-impl Guard {
-    fn start(owner: &OwnedFd) -> Self {
-        let program = support::program();
-        let (socket, theirs) = socket::pair().unwrap();
-        let null = descriptor::null().unwrap();
-        let spawned = spawn(&Spawn {
-            program: program.as_fd(),
-            arguments: &[c"caisson-init", c"guard"],
-            environment: &[],
-            descriptors: &[
-                (null.as_fd(), 0),
-                (null.as_fd(), 1),
-                (null.as_fd(), 2),
-                (theirs.as_fd(), fd::CONTROL),
-                (owner.as_fd(), fd::PLAN),
-            ],
-            namespaces: 0,
-            cgroup: None,
-        })
-        .unwrap();
-        Self { socket: Some(socket), process: spawned.pidfd, pid: spawned.pid }
-    }
-
-    fn send(&self, request: &GuardRequest, descriptors: &[&OwnedFd]) {
-        socket::send(self.socket.as_ref().unwrap(), &encode(request).unwrap(), descriptors).unwrap();
-    }
-
-    fn register(&self, token: u64, state_directory: &str, cgroup_directories: &[PathBuf]) {
-        let cgroup_directories = cgroup_directories.iter().map(|path| path.display().to_string()).collect();
-        self.send(
-            &GuardRequest::Register {
-                token,
-                state_directory: state_directory.to_owned(),
-                cgroup_directories,
-            },
-            &[],
-        );
-        let reply = socket::receive(self.socket.as_ref().unwrap(), MAX_MESSAGE, true).unwrap().unwrap();
-        assert_eq!(decode::<GuardReply>(&reply.bytes).unwrap(), GuardReply::Registered { token });
-    }
-
-    fn ended(&self) -> Exit {
-        assert_eq!(poll::readable([&self.process], Some(Duration::from_secs(30))).unwrap(), [true]);
-        pidfd::wait(&self.process, true).unwrap().unwrap()
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = pidfd::send_signal(&self.process, 9);
-        let _ = pidfd::wait(&self.process, true);
-    }
-}
+use caisson_sys::{descriptor, memfd, pidfd, socket};
+use support::guard::Guard;
+use support::plans::default_plan;
+use support::{Bundle, Helper};
 
 /// A process that sleeps, killed with the value.
 struct Sleeper(Child);
@@ -112,21 +52,58 @@ fn state(name: &str) -> PathBuf {
     path
 }
 
+/// A first process that waits for its caller's word, which never comes.
+struct Waiting {
+    process: OwnedFd,
+    _control: OwnedFd,
+}
+
+impl Waiting {
+    fn new(guard: &Guard, token: u64, bundle: &Bundle, attached: Option<Belongings>) -> Self {
+        let plan = default_plan(bundle, &["true"]);
+        let (control, theirs) = socket::pair().unwrap();
+        let encoded = memfd::data("plan", &caisson_plan::protocol::encode(&plan).unwrap()).unwrap();
+        let null = descriptor::null().unwrap();
+        let (_, process) = guard
+            .clone_process(token, &plan, &[&null, &null, &null, &theirs, &encoded, &null], attached)
+            .unwrap();
+        Self { process, _control: control }
+    }
+
+    fn is_alive(&self) -> bool {
+        pidfd::wait(&self.process, false).unwrap().is_none()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = pidfd::send_signal(&self.process, 9);
+        let _ = pidfd::wait(&self.process, true);
+    }
+}
+
+fn belongings(state: &Path, cgroups: &[PathBuf]) -> Option<Belongings> {
+    let state_directory = state.display().to_string();
+    let cgroup_directories = cgroups.iter().map(|path| path.display().to_string()).collect();
+    Some(Belongings { state_directory, cgroup_directories })
+}
+
 #[test]
 fn containers_die_with_their_owner_and_nothing_stays() {
     privileged!();
-    let (owner, mut first, mut hidden) = (Sleeper::new(), Sleeper::new(), Sleeper::new());
+    let (owner, mut hidden, bundle) = (Sleeper::new(), Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
     let (cgroups, state) = (cgroups("die"), state("die"));
-    guard.register(1, state.to_str().unwrap(), &cgroups);
     // The first process is known by its pidfd only, the other by its cgroup only.
-    guard.send(&GuardRequest::Started { token: 1 }, &[&first.pidfd()]);
+    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &cgroups));
+    let detached = Waiting::new(&guard, 2, &bundle, None);
     for cgroup in &cgroups {
         fs::write(cgroup.join("cgroup.procs"), hidden.0.id().to_string()).unwrap();
     }
     drop(owner);
     assert_eq!(guard.ended(), Exit::Code(0));
     assert!(!first.is_alive());
+    assert!(detached.is_alive());
     assert_eq!(hidden.is_alive(), cgroups.is_empty());
     assert!(!state.exists());
     assert!(cgroups.iter().all(|cgroup| !cgroup.exists()));
@@ -135,12 +112,11 @@ fn containers_die_with_their_owner_and_nothing_stays() {
 #[test]
 fn the_end_of_the_socket_is_the_owners_end() {
     privileged!();
-    let (owner, mut first) = (Sleeper::new(), Sleeper::new());
+    let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let mut guard = Guard::start(&owner.pidfd());
     let state = state("end");
-    guard.register(1, state.to_str().unwrap(), &[]);
-    guard.send(&GuardRequest::Started { token: 1 }, &[&first.pidfd()]);
-    guard.socket = None;
+    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &[]));
+    guard.socket = None; // and no copy of it is left in the first process
     assert_eq!(guard.ended(), Exit::Code(0));
     assert!(!first.is_alive());
     assert!(!state.exists());
@@ -149,11 +125,10 @@ fn the_end_of_the_socket_is_the_owners_end() {
 #[test]
 fn what_is_forgotten_lives_on() {
     privileged!();
-    let (owner, mut first) = (Sleeper::new(), Sleeper::new());
+    let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
     let state = state("forget");
-    guard.register(1, state.to_str().unwrap(), &[]);
-    guard.send(&GuardRequest::Started { token: 1 }, &[&first.pidfd()]);
+    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &[]));
     guard.send(&GuardRequest::Forget { token: 1 }, &[]);
     drop(owner);
     assert_eq!(guard.ended(), Exit::Code(0));
@@ -163,13 +138,43 @@ fn what_is_forgotten_lives_on() {
 }
 
 #[test]
+fn a_refused_clone_is_told_and_leaves_nothing_to_guard() {
+    privileged!();
+    let (owner, bundle) = (Sleeper::new(), Bundle::new());
+    let guard = Guard::start(&owner.pidfd());
+    let state = state("refused");
+    let mut plan = default_plan(&bundle, &["true"]);
+    plan.clone_flags |= 1 << 40; // no flag of any kernel so far
+    let null = descriptor::null().unwrap();
+    let attached = || belongings(&state, &[]);
+    let error = guard.clone_process(1, &plan, &[&null; 6], attached()).unwrap_err();
+    assert_eq!((error.call(), error.errno_name().as_str()), ("clone3", "EINVAL"));
+    let error = guard.clone_process(1, &default_plan(&bundle, &["true"]), &[&null], attached()).unwrap_err();
+    assert_eq!(error.errno_name(), "EINVAL");
+    drop(owner);
+    assert_eq!(guard.ended(), Exit::Code(0));
+    assert!(state.exists());
+    fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn first_processes_are_children_of_the_caller() {
+    privileged!();
+    let bundle = Bundle::new();
+    let helper = Helper::spawn(&bundle, &default_plan(&bundle, &["true"]));
+    let stat = fs::read_to_string(format!("/proc/{}/stat", helper.pid)).unwrap();
+    let parent = stat.rsplit(')').next().unwrap().split_ascii_whitespace().nth(1).unwrap().to_owned();
+    assert_eq!(parent, std::process::id().to_string());
+}
+
+#[test]
 fn it_sits_in_a_session_of_its_own_and_out_of_the_callers_cgroups() {
     privileged!();
-    let owner = Sleeper::new();
+    let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
     let (cgroups, state) = (cgroups("session"), state("session"));
-    guard.register(1, state.to_str().unwrap(), &cgroups);
-    guard.register(2, state.to_str().unwrap(), &[]); // answered after it has moved
+    let _first = Waiting::new(&guard, 1, &bundle, belongings(&state, &cgroups));
+    let _second = Waiting::new(&guard, 2, &bundle, belongings(&state, &[])); // answered after it has moved
     let stat = fs::read_to_string(format!("/proc/{}/stat", guard.pid)).unwrap();
     let session = stat.rsplit(')').next().unwrap().split_ascii_whitespace().nth(3).unwrap().to_owned();
     assert_eq!(session, guard.pid.to_string());

@@ -213,9 +213,9 @@ fn the_helper_cannot_be_overwritten_from_inside() {
     fs::set_permissions(bundle.root().join("bin/evil"), permissions).unwrap();
     let mut helper = Helper::spawn(&bundle, &default_plan(&bundle, &["evil"]));
     helper.created();
-    // Either the kernel refuses the loop, or the helper is run once more with a command line it does not know.
+    // Either the kernel refuses the loop, or the helper is run once more, without the descriptors that it needs.
     match helper.start() {
-        Ok(()) => assert_eq!(helper.wait(), caisson_sys::pidfd::Exit::Code(64)),
+        Ok(()) => assert_eq!(helper.wait(), caisson_sys::pidfd::Exit::Code(1)),
         Err(failure) => assert_eq!(failure.phase, "start"),
     }
 }

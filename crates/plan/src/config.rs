@@ -13,6 +13,19 @@ use crate::{json, unsupported, validate};
 pub const HOOKS: [&str; 6] =
     ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
+/// Straight from the text where nothing is wrong with it; otherwise once more, for what is wrong and where.
+fn document(bytes: &[u8]) -> Result<Document, SpecError> {
+    if json::is_unique(bytes)
+        && let Ok(document) = serde_json::from_slice(bytes)
+    {
+        return Ok(document);
+    }
+    serde_path_to_error::deserialize(json::parse(bytes)?).map_err(|error| {
+        let path = error.path().to_string();
+        SpecError::invalid(if path == "." { String::new() } else { path }, error.into_inner().to_string())
+    })
+}
+
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) document: Document,
@@ -24,12 +37,8 @@ impl Config {
     /// Text that is not JSON, a wrong type (at its path), every broken rule of the specification (all of them), or, with
     /// `unsupported` set, properties that are not implemented yet.
     pub fn parse(bytes: &[u8]) -> Result<Self, SpecError> {
-        let value = json::parse(bytes)?;
-        let document: Document = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = error.path().to_string();
-            SpecError::invalid(if path == "." { String::new() } else { path }, error.into_inner().to_string())
-        })?;
-        let linux = document.linux.clone().unwrap_or_default();
+        let mut document = document(bytes)?;
+        let linux = document.linux.take().unwrap_or_default();
         let config = Self { document, linux };
         validate::check(&config)?;
         unsupported::check(&config)?;

@@ -4,9 +4,11 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Descriptor numbers in a freshly exec'd helper.
+/// Descriptor numbers of `caisson-init`: of the guard (which has 0 to 4) and of a container's first process.
 pub mod fd {
     pub const CONTROL: i32 = 3;
+    /// The guard's: pidfd of the process that it serves and watches.
+    pub const CALLER: i32 = 4;
     /// Sealed memfd with the encoded [`Plan`](crate::Plan).
     pub const PLAN: i32 = 4;
     /// Listening SEQPACKET socket: whoever connects and sends [`StartRequest`](super::StartRequest) starts the container.
@@ -16,10 +18,6 @@ pub mod fd {
 }
 
 pub const MAX_MESSAGE: usize = 64 * 1024;
-
-/// argv[1] of the helper: which role it plays.
-pub const ROLE_CREATE: &str = "create";
-pub const ROLE_GUARD: &str = "guard";
 
 /// helper → addon, on the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,13 +34,18 @@ pub enum Report {
     /// Everything but exec is done.
     Created,
     Failed(Failure),
+    /// Answer to [`Command::Start`]; then end of file means that exec succeeded.
+    Starting,
+    StartFailed(Failure),
 }
 
 /// addon → helper, on the control socket. End of file instead of a command means: the caller is gone, exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// User namespace maps are written / runtime hooks have passed.
+    /// Control groups are made / user namespace maps are written / runtime hooks have passed.
     Proceed,
+    /// What [`StartRequest`] is for everybody else.
+    Start,
 }
 
 /// Sent by the starter on a connection to the start socket. A connection that closes without it changes nothing
@@ -64,17 +67,35 @@ pub enum StartReply {
 /// addon → guard. Descriptors come along where noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GuardRequest {
-    /// Acknowledged (with [`GuardReply::Registered`]) before the clone.
-    Register { token: u64, state_directory: String, cgroup_directories: Vec<String> },
-    /// With the pidfd of the container's init (SCM_RIGHTS); not acknowledged.
-    Started { token: u64 },
-    /// The container was deleted, or is no longer attached.
+    /// Clones a container's first process; answered. With its descriptors in the order of their numbers: stdin, stdout,
+    /// stderr, control, plan, start, preserved ones; then, where `in_cgroup`, the version 2 directory to be born in.
+    Spawn {
+        token: u64,
+        /// `CLONE_NEW*` bits of the first clone.
+        namespaces: u64,
+        /// Somebody will write id maps of the process, which must not be closed to its user before.
+        maps_follow: bool,
+        in_cgroup: bool,
+        /// What is to be killed and removed when the caller dies; `None`: detached.
+        attached: Option<Belongings>,
+    },
+    /// The container was deleted, or was never made.
     Forget { token: u64 },
+}
+
+/// All that there is of a container outside of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Belongings {
+    pub state_directory: String,
+    pub cgroup_directories: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GuardReply {
-    Registered { token: u64 },
+    /// With the pidfd.
+    Spawned { token: u64, pid: i32 },
+    /// The clone failed, as strace would print it.
+    Refused { token: u64, arguments: String, errno: i32 },
 }
 
 /// One failure, as strace would print it: what was being done, which call, on what, which errno.

@@ -42,6 +42,56 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Makes `descriptors` the numbers 0, 1, 2, … of this process, closes every other, and goes on with `run`, whose result
+/// is the exit status. For the copy of a process: whatever owned the others never runs again. All from 3 on are
+/// close-on-exec. Comes back only with an error.
+///
+/// SECURITY: CVE-2024-21626: nothing that the original has open is there in the copy.
+pub fn go_on_with(descriptors: &[OwnedFd], run: impl FnOnce() -> i32) -> Error {
+    match renumber(descriptors) {
+        Ok(()) => crate::process::exit(run()),
+        Err(error) => error,
+    }
+}
+
+fn renumber(descriptors: &[OwnedFd]) -> Result<()> {
+    let count = descriptors.len() as RawFd;
+    let parked = descriptors
+        .iter()
+        .map(|descriptor| crate::process::duplicate_above(descriptor.as_fd(), count))
+        .collect::<Result<Vec<_>>>()?;
+    for (parked, number) in parked.iter().zip(0..) {
+        let flags = if number < 3 { 0 } else { libc::O_CLOEXEC };
+        // SAFETY: no pointers; what had the number is closed, and its owner never runs again.
+        if unsafe { libc::dup3(parked.as_raw_fd(), number, flags) } < 0 {
+            return Err(Error::last("dup3", format!("{}, {number}", parked.as_raw_fd())));
+        }
+    }
+    std::mem::forget(parked); // closed with all others
+    close_from(count)
+}
+
+/// `close_range(first, ~0, 0)`; Linux 5.9, one by one on older kernels.
+fn close_from(first: RawFd) -> Result<()> {
+    // SAFETY: no pointers; the owners of these descriptors never run again.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    if result == 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir("/proc/self/fd")
+        .map_err(|error| Error::from_io("open", "/proc/self/fd", &error))?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok())
+        .collect::<Vec<_>>()
+    {
+        if entry >= first {
+            // SAFETY: as above; the one of the directory that was read is closed already, which is EBADF.
+            unsafe { libc::close(entry) };
+        }
+    }
+    Ok(())
+}
+
 /// `/proc/self/fd/N`: a name for calls that take only paths, valid as long as the descriptor.
 pub fn proc_path(fd: impl AsFd) -> String {
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())

@@ -41,6 +41,11 @@ impl Error {
         self.call
     }
 
+    /// The text between the parentheses.
+    pub fn arguments(&self) -> &str {
+        &self.arguments
+    }
+
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }

@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod resolve;
+pub mod sibling;
 pub mod signal;
 pub mod terminal;
 

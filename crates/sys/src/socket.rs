@@ -12,8 +12,8 @@ use rustix::net::{
 use crate::descriptor::proc_path;
 use crate::{Error, Result};
 
-/// Most descriptors that one message may carry.
-pub const MAX_DESCRIPTORS: usize = 4;
+/// Most descriptors that one message may carry (SCM_MAX_FD).
+pub const MAX_DESCRIPTORS: usize = 253;
 
 /// A connected pair, close-on-exec. [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -65,7 +65,7 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[&OwnedFd]) -> Result
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !borrowed.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
-        return Err(Error::new("sendmsg", format!("{} descriptors", borrowed.len()), libc::EINVAL));
+        return Err(Error::new("sendmsg", format!("{} descriptors", borrowed.len()), libc::E2BIG));
     }
     let sent =
         retry(|| rustix::net::sendmsg(&socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL))
@@ -87,10 +87,13 @@ pub struct Message {
 /// Receives one message of at most `limit` bytes; `None` at end of file. `EAGAIN` with `wait` false and nothing there;
 /// `EMSGSIZE` for a message that was longer.
 pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Message>> {
-    let mut bytes = vec![0; limit];
+    let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+    let length = length_of_next(&socket, flags)
+        .map_err(|e| Error::new("recvmsg", format!("{limit} bytes"), e.raw_os_error()))?;
+    let mut bytes = vec![0; length.min(limit)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC | if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
     let received =
         retry(|| rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags))
             .map_err(|e| Error::new("recvmsg", format!("{limit} bytes"), e.raw_os_error()))?;
@@ -111,6 +114,13 @@ pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Mes
     }
     bytes.truncate(received.bytes);
     Ok(Some(Message { bytes, descriptors }))
+}
+
+/// Bytes of the message that is next; 0 at end of file. A buffer for the longest message would cost a fresh process
+/// a page fault for every 4 KiB of it.
+fn length_of_next(socket: &impl AsFd, flags: RecvFlags) -> rustix::io::Result<usize> {
+    let flags = flags | RecvFlags::PEEK | RecvFlags::TRUNC;
+    retry(|| rustix::net::recv(socket, &mut [0u8; 0][..], flags)).map(|(_, length)| length)
 }
 
 fn address(directory: impl AsFd, name: &str) -> Result<SocketAddrUnix> {

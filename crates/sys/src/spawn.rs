@@ -1,5 +1,5 @@
-//! Starts a program in new namespaces from a process with many threads and a large heap: `clone3(CLONE_VM | CLONE_VFORK)`
-//! copies no page tables and suspends only the calling thread, until the child has exec'd or is gone.
+//! Starts a program from a process with many threads and a large heap: `clone3(CLONE_VM | CLONE_VFORK)` copies no page
+//! tables and suspends only the calling thread, until the child has exec'd or is gone.
 //!
 //! Between clone and exec the child runs [`child`] on a stack of its own in the parent's memory: no allocation, no lock,
 //! nothing but system calls. All signals are blocked around the clone, so no handler of the host program runs there.
@@ -18,24 +18,17 @@ pub struct Spawn<'a> {
     pub environment: &'a [&'a CStr],
     /// (ours, the child's number); overlaps are fine. At most [`MAX_DESCRIPTORS`].
     pub descriptors: &'a [(BorrowedFd<'a>, RawFd)],
-    /// `CLONE_NEW*` bits.
-    pub namespaces: u64,
-    /// Directory of a cgroup v2 to be born in.
-    pub cgroup: Option<BorrowedFd<'a>>,
 }
 
 #[derive(Debug)]
 pub struct Spawned {
     pub pid: i32,
     pub pidfd: OwnedFd,
-    /// `false`: the kernel (or a sandbox around us) has no clone3, so the child is not in `cgroup` yet.
-    pub in_cgroup: bool,
 }
 
 pub const MAX_DESCRIPTORS: usize = 256;
 const STACK_SIZE: usize = 64 * 1024;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Arguments of clone3(2), as of Linux 5.7.
 #[repr(C)]
@@ -66,16 +59,14 @@ struct Context {
     first_unused: RawFd,
     /// No descriptor has this number or a higher one.
     descriptor_limit: RawFd,
-    raise_ambient: bool,
     /// Set by a failing child: errno and the call it came from.
     errno: c_int,
     step: &'static str,
 }
 
-/// Runs `spawn.program` in the given namespaces and returns when it has exec'd.
+/// Runs `spawn.program` and returns when it has exec'd.
 ///
-/// `ENOSPC`: a namespace or user limit (`user.max_*_namespaces`); `EPERM`: namespaces denied; `EACCES` or `ETXTBSY`: the
-/// memory file is no longer executable; `EINVAL`: a combination the kernel refuses.
+/// `EAGAIN`: a limit on processes; `EACCES` or `ETXTBSY`: the memory file is no longer executable.
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
     if spawn.descriptors.len() > MAX_DESCRIPTORS {
         return Err(Error::new(
@@ -98,14 +89,12 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
         parked: [-1; MAX_DESCRIPTORS],
         first_unused: descriptors.iter().map(|(_, theirs)| theirs + 1).max().unwrap_or(3).max(3),
         descriptor_limit: descriptor_limit(),
-        raise_ambient: spawn.namespaces & libc::CLONE_NEWUSER as u64 != 0,
         errno: 0,
         step: "",
     };
     let stack = Stack::new()?;
     let mut pidfd: c_int = -1;
-    let (result, in_cgroup) = with_signals_blocked(|| clone_child(spawn, &mut context, &stack, &mut pidfd))?;
-    let pid = result?;
+    let pid = with_signals_blocked(|| clone_child(&mut context, &stack, &mut pidfd))??;
     // SAFETY: CLONE_PIDFD stored a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     // SAFETY: the child has exec'd or ended (CLONE_VFORK); a volatile read sees what it wrote behind the compiler's back.
@@ -114,7 +103,7 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
         let _ = pidfd::wait(&pidfd, true); // it has ended; only its remains are collected
         return Err(Error::new(step, "between clone and exec", errno));
     }
-    Ok(Spawned { pid, pidfd, in_cgroup })
+    Ok(Spawned { pid, pidfd })
 }
 
 /// RLIMIT_NOFILE as it can have been at most: descriptors above a limit that was lowered stay open.
@@ -123,22 +112,15 @@ fn descriptor_limit() -> RawFd {
     limit.and_then(|limit| RawFd::try_from(limit).ok()).unwrap_or(RawFd::MAX).min(1 << 20)
 }
 
-/// clone3, or clone where a sandbox answers ENOSYS. The second value: was the child born in the cgroup asked for.
-fn clone_child(
-    spawn: &Spawn<'_>,
-    context: &mut Context,
-    stack: &Stack,
-    pidfd: &mut c_int,
-) -> (Result<i32>, bool) {
-    let common = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | spawn.namespaces;
-    let into_cgroup = if spawn.cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+/// clone3, or clone where a sandbox answers ENOSYS.
+fn clone_child(context: &mut Context, stack: &Stack, pidfd: &mut c_int) -> Result<i32> {
+    let common = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64;
     let arguments = CloneArguments {
-        flags: common | CLONE_CLEAR_SIGHAND | into_cgroup,
+        flags: common | CLONE_CLEAR_SIGHAND,
         pidfd: ptr::from_mut(pidfd) as u64,
         exit_signal: libc::SIGCHLD as u64,
         stack: stack.base as u64,
         stack_size: stack.size as u64,
-        cgroup: spawn.cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
         ..CloneArguments::default()
     };
     let context = ptr::from_mut(context).cast::<c_void>();
@@ -146,20 +128,18 @@ fn clone_child(
     // is done with our memory; the stack is mapped and used by nobody else.
     let result = unsafe { clone3_into(&arguments, size_of::<CloneArguments>(), child, context) };
     if result >= 0 {
-        return (Ok(result as i32), spawn.cgroup.is_some());
+        return Ok(result as i32);
     }
     if result != -(libc::ENOSYS as c_long) {
-        let text = format!("{{flags={:#x}}}", arguments.flags);
-        return (Err(Error::new("clone3", text, -result as i32)), false);
+        return Err(Error::new("clone3", format!("{{flags={:#x}}}", arguments.flags), -result as i32));
     }
     // SAFETY: as above; without CLONE_SETTLS and the TID flags the kernel looks at flags, stack and pidfd only.
     let result = unsafe { clone_into(common | libc::SIGCHLD as u64, stack.top(), pidfd, child, context) };
-    let result = if result >= 0 {
+    if result >= 0 {
         Ok(result as i32)
     } else {
         Err(Error::new("clone", format!("{common:#x}"), -result as i32))
-    };
-    (result, false)
+    }
 }
 
 /// The child, on its own stack, in the parent's memory.
@@ -193,7 +173,7 @@ extern "C" fn child(context: *mut c_void) -> ! {
     }
 }
 
-/// Descriptors to their numbers, everything else close-on-exec, capabilities kept over the exec. Returns the program's descriptor.
+/// Descriptors to their numbers, everything else close-on-exec. Returns the program's descriptor.
 fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
     let checked = |step, result: c_long| if result < 0 { Err((step, errno())) } else { Ok(result as RawFd) };
     // SAFETY: system calls on plain numbers; the arrays have `descriptor_count` elements, checked by the parent.
@@ -217,57 +197,8 @@ fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
                 libc::syscall(libc::SYS_fcntl, number, libc::F_SETFD, libc::FD_CLOEXEC);
             }
         }
-        if context.raise_ambient {
-            raise_ambient().map_err(|errno| ("capset", errno))?;
-        }
         Ok(program)
     }
-}
-
-/// In a user namespace without maps the exec of an overflow uid would drop every capability for good; ambient ones survive.
-fn raise_ambient() -> Result<(), c_int> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy, Default)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    let mut header = Header { version: 0x2008_0522, pid: 0 };
-    let mut data = [Data::default(); 2];
-    // SAFETY: header and two data blocks are what version 3 of capget and capset read and write.
-    unsafe {
-        if libc::syscall(libc::SYS_capget, &mut header, data.as_mut_ptr()) < 0 {
-            return Err(errno());
-        }
-        for half in &mut data {
-            half.inheritable = half.permitted;
-        }
-        if libc::syscall(libc::SYS_capset, &mut header, data.as_ptr()) < 0 {
-            return Err(errno());
-        }
-        for capability in 0..64 {
-            let half = data[capability / 32].permitted;
-            if half & (1 << (capability % 32)) != 0
-                && libc::syscall(
-                    libc::SYS_prctl,
-                    libc::PR_CAP_AMBIENT,
-                    libc::PR_CAP_AMBIENT_RAISE,
-                    capability,
-                    0,
-                    0,
-                ) < 0
-            {
-                return Err(errno());
-            }
-        }
-    }
-    Ok(())
 }
 
 fn errno() -> c_int {
@@ -443,18 +374,12 @@ mod tests {
     use std::io::Read;
     use std::os::fd::AsFd;
 
-    fn run(program: BorrowedFd<'_>, arguments: &[&CStr], namespaces: u64) -> Result<(String, pidfd::Exit)> {
+    fn run(program: BorrowedFd<'_>, arguments: &[&CStr]) -> Result<(String, pidfd::Exit)> {
         let (read, write) = descriptor::pipe()?;
         let null = descriptor::null()?;
         let descriptors = [(null.as_fd(), 0), (write.as_fd(), 1), (null.as_fd(), 2)];
-        let spawned = spawn(&Spawn {
-            program,
-            arguments,
-            environment: &[c"A=b"],
-            descriptors: &descriptors,
-            namespaces,
-            cgroup: None,
-        })?;
+        let spawned =
+            spawn(&Spawn { program, arguments, environment: &[c"A=b"], descriptors: &descriptors })?;
         drop(write);
         let mut output = String::new();
         std::fs::File::from(read).read_to_string(&mut output).unwrap();
@@ -466,7 +391,7 @@ mod tests {
         let program = std::fs::File::open("/bin/sh").unwrap();
         let _leak = descriptor::pipe().unwrap();
         let script = c"echo $A $0; ls /proc/self/fd | tr '\n' ' '; exit 3";
-        let (output, exit) = run(program.as_fd(), &[c"sh", c"-c", script, c"zero"], 0).unwrap();
+        let (output, exit) = run(program.as_fd(), &[c"sh", c"-c", script, c"zero"]).unwrap();
         assert_eq!(output.trim(), "b zero\n0 1 2 3"); // 3 is ls's own
         assert_eq!(exit, pidfd::Exit::Code(3));
     }
@@ -474,21 +399,7 @@ mod tests {
     #[test]
     fn a_failing_exec_is_an_error_and_leaves_no_zombie() {
         let program = memfd::executable("not-a-program", b"\x00garbage").unwrap();
-        let error = run(program.as_fd(), &[c"x"], 0).unwrap_err();
+        let error = run(program.as_fd(), &[c"x"]).unwrap_err();
         assert_eq!((error.call(), error.errno()), ("execveat", libc::ENOEXEC));
-    }
-
-    #[test]
-    #[allow(clippy::print_stdout)] // a skipped test says why
-    fn a_pid_namespace_makes_the_program_pid_1() {
-        let program = std::fs::File::open("/bin/sh").unwrap();
-        match run(
-            program.as_fd(),
-            &[c"sh", c"-c", c"echo $$"],
-            libc::CLONE_NEWPID as u64 | libc::CLONE_NEWUSER as u64,
-        ) {
-            Ok((output, _)) => assert_eq!(output, "1\n"),
-            Err(error) => println!("SKIPPED: user namespaces are denied here: {error}"),
-        }
     }
 }

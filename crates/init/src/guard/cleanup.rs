@@ -19,7 +19,7 @@ const STATE_FILES: [&str; 5] = ["start.sock", "state.json", ".state.json", "conf
 /// Nobody is left who could be told about a failure: everything is tried, and what fails is left for the next runtime,
 /// which finds the state directory.
 pub fn all(containers: &BTreeMap<u64, Container>) {
-    let cgroup = |container: &Container| Cgroup::open("", &container.cgroup_directories);
+    let cgroup = |container: &Container| Cgroup::open("", &container.belongings.cgroup_directories);
     for container in containers.values() {
         kill(container, &cgroup(container));
     }
@@ -30,13 +30,13 @@ pub fn all(containers: &BTreeMap<u64, Container>) {
         // Once more: whatever was on its way into the cgroup is there now.
         kill(container, &cgroup(container));
         if cgroup(container).remove().is_ok() {
-            remove_state(&container.state_directory);
+            remove_state(&container.belongings.state_directory);
         }
     }
 }
 
 fn kill(container: &Container, cgroup: &Cgroup) {
-    if !container.cgroup_directories.is_empty() {
+    if !container.belongings.cgroup_directories.is_empty() {
         let _ = cgroup.kill_all();
     }
     if let Some(process) = &container.process {

@@ -1,22 +1,23 @@
 //! Runs the helper with plans made by hand, as root, on a busybox root file system that is gone with the test.
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub mod guard;
 pub mod plans;
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use caisson_plan::Plan;
 use caisson_plan::protocol::{
-    Command, Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode, fd,
+    Command, Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode,
 };
 use caisson_sys::pidfd::Exit;
-use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{descriptor, memfd, pidfd, poll, socket};
+use guard::Guard;
 
 /// Why privileged tests cannot run here; `None`: they can.
 pub fn unable() -> Option<&'static str> {
@@ -92,6 +93,7 @@ pub struct Helper {
     output: File,
     pub warnings: Vec<String>,
     pub console: Option<OwnedFd>,
+    _guard: Guard,
 }
 
 /// The program under test: the one that was built for release, where that is asked for.
@@ -118,35 +120,22 @@ impl Helper {
         let encoded = memfd::data("plan", &encode(plan).unwrap()).unwrap();
         let (output, write) = descriptor::pipe().unwrap();
         let null = descriptor::null().unwrap();
-        let program = program();
-        let mut descriptors = vec![
-            (null.as_fd(), 0),
-            (write.as_fd(), 1),
-            (write.as_fd(), 2),
-            (theirs.as_fd(), fd::CONTROL),
-            (encoded.as_fd(), fd::PLAN),
-            (listener.as_fd(), fd::START),
-        ];
-        for (preserved, number) in preserved.iter().zip(fd::PRESERVED..) {
-            descriptors.push((preserved.as_fd(), number));
-        }
-        let spawned = spawn(&Spawn {
-            program: program.as_fd(),
-            arguments: &[c"caisson-init", c"create"],
-            environment: &[],
-            descriptors: &descriptors,
-            namespaces: plan.clone_flags,
-            cgroup: None,
-        })?;
-        Ok(Self {
-            pid: spawned.pid,
-            process: spawned.pidfd,
+        let descriptors: Vec<_> =
+            [&null, &write, &write, &theirs, &encoded, &listener].into_iter().chain(preserved).collect();
+        let guard = Guard::start(&pidfd::open(std::process::id().cast_signed()).unwrap());
+        let (pid, process) = guard.clone_process(1, plan, &descriptors, None)?;
+        let helper = Self {
+            pid,
+            process,
             control: Some(control),
             state,
             output: output.into(),
             warnings: vec![],
             console: None,
-        })
+            _guard: guard,
+        };
+        helper.proceed(); // its control groups, which it has none of
+        Ok(helper)
     }
 
     /// The second clone, by which we learn that there is one to write maps for.

@@ -1,0 +1,116 @@
+//! From a request to a plan. No side effect; `caisson plan` stops here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use caisson_plan::{Config, Plan};
+
+use crate::cgroups;
+use crate::facts::Facts;
+use crate::failure::{Failure, Result};
+use crate::request::CreateRequest;
+use crate::state::check_id;
+
+/// A decided container: nothing of it exists yet.
+pub struct Decided {
+    pub config: Config,
+    pub bytes: Vec<u8>,
+    pub plan: Plan,
+    pub rootfs: PathBuf,
+    pub placement: Option<caisson_cgroup::Placement>,
+}
+
+/// Reads, validates and plans.
+pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
+    check_id(&request.id)?;
+    let bytes = read_config(request)?;
+    let config = Config::parse(&bytes)?;
+    let rootless = facts.rootless(request.rootless);
+    let (placement, warning) = if request.cgroup_disabled {
+        (None, None)
+    } else {
+        let wanted =
+            caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
+        cgroups::place(&facts.cgroup, &wanted, config.resources())?
+    };
+    let options = caisson_plan::Options {
+        id: request.id.clone(),
+        bundle: request.bundle.display().to_string(),
+        rootless,
+        pivot: request.pivot,
+        new_keyring: request.new_keyring,
+        preserve_fds: request.preserve_fds,
+        attached: request.attached,
+    };
+    let host = caisson_plan::Host {
+        euid: facts.euid,
+        egid: facts.egid,
+        in_user_namespace: facts.in_user_namespace,
+        cgroup: cgroups::view(&facts.cgroup, placement.as_ref()),
+        kernel_capabilities: facts.capabilities,
+        security_modules: facts.security_modules.clone(),
+    };
+    let mut plan = caisson_plan::plan(&config, &options, &host)?;
+    plan.warnings.extend(warning);
+    let rootfs = config.root_path(&request.bundle);
+    check_rootfs(&rootfs)?;
+    check_terminal(&config, request)?;
+    Ok(Decided { config, bytes, plan, rootfs, placement })
+}
+
+fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
+    let invalid = |message: String, path: &Path| {
+        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(path.display().to_string())
+    };
+    let bundle = &request.bundle;
+    match fs::metadata(bundle) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(invalid(format!("the bundle {} is not a directory", bundle.display()), bundle)),
+        Err(error) => {
+            return Err(invalid(
+                format!("the bundle {} cannot be opened: {error}", bundle.display()),
+                bundle,
+            ));
+        }
+    }
+    if let Some(text) = &request.config {
+        return Ok(text.clone().into_bytes());
+    }
+    let path = bundle.join("config.json");
+    fs::read(&path).map_err(|error| match error.kind() {
+        // COMPAT(runc): its sentence for a bundle without a configuration.
+        std::io::ErrorKind::NotFound => {
+            invalid(format!("JSON specification file {} not found", path.display()), &path)
+        }
+        _ => invalid(format!("cannot read {}: {error}", path.display()), &path),
+    })
+}
+
+/// SECURITY: CVE-2019-19921 and its kin — a root file system that is a symbolic link could be swapped after this check;
+/// the helper refuses one again when it opens it.
+fn check_rootfs(rootfs: &Path) -> Result<()> {
+    let invalid = |message: String| {
+        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(rootfs.display().to_string())
+    };
+    match fs::symlink_metadata(rootfs) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(metadata) if metadata.is_symlink() => Err(invalid(format!(
+            "root.path {} is a symbolic link; name the directory itself",
+            rootfs.display()
+        ))),
+        Ok(_) => Err(invalid(format!("root.path {} is not a directory", rootfs.display()))),
+        Err(error) => Err(invalid(format!("root.path {} cannot be opened: {error}", rootfs.display()))),
+    }
+}
+
+fn check_terminal(config: &Config, request: &CreateRequest) -> Result<()> {
+    if request.console_socket.is_some() && !config.terminal() {
+        // COMPAT(runc): its sentence.
+        return Err(Failure::new(
+            "ERR_INVALID_OPTION",
+            "validate",
+            "cannot use console socket if runc will not detach or allocate tty",
+        ));
+    }
+    Ok(())
+}
