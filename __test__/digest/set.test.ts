@@ -63,6 +63,17 @@ function registerPair(set: DigestSet): void {
   set.add(fill('abc')).add(fill('abc', 'sha512'))
 }
 
+test('a whole encoded part is found though a longer one of another algorithm begins so', (t) => {
+  const short = fill('abc')
+  const long = `sha512:${short.slice(7).padEnd(128, '1')}`
+  const set = new DigestSet([short, long])
+  t.is(set.lookup(short.slice(7)), short as Digest)
+  t.is(set.lookup(short), short as Digest)
+  t.is(set.lookup(long.slice(7)), long as Digest)
+  t.is(set.lookup(long.slice(7, 72)), long as Digest)
+  t.throws(() => set.lookup('abc'), { code: 'ERR_DIGEST_AMBIGUOUS' })
+})
+
 test('a set takes digests only', (t) => {
   const set = eight()
   for (const bad of ['', '1234', 'foo:bar', 'sha256:12']) {

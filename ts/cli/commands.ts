@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { create } from './command/create.ts'
 import { delete_ } from './command/delete.ts'
+import { digest } from './command/digest.ts'
 import { features } from './command/features.ts'
 import { image } from './command/image.ts'
 import { kill } from './command/kill.ts'
@@ -15,6 +16,7 @@ import { state } from './command/state.ts'
 export const commands: readonly Command[] = [
   create,
   delete_,
+  digest,
   features,
   image,
   kill,

@@ -55,16 +55,19 @@ export class DigestSet implements Iterable<Digest> {
 
   /**
    * The one digest that begins so: the start of its encoded part (`12345`), or that with the algorithm (`sha256:12345`).
-   * A whole digest always finds itself. Throws `ERR_DIGEST_NOT_FOUND`, and `ERR_DIGEST_AMBIGUOUS` where several begin so.
+   * A whole digest always finds itself, and so does a whole encoded part that only one has. Throws `ERR_DIGEST_NOT_FOUND`, and `ERR_DIGEST_AMBIGUOUS` where several begin so.
    */
   lookup(prefix: string): Digest {
     const [algorithm, encoded] = splitPrefix(prefix)
     const found: Digest[] = []
+    let whole = false
     for (let at = this.#position({ algorithm: '', encoded }); at < this.#entries.length; at++) {
       const entry = this.#entries[at]!
       if (!entry.encoded.startsWith(encoded)) break
       if (algorithm !== undefined && entry.algorithm !== algorithm) continue
-      if (entry.digest === prefix) return entry.digest
+      // Whole ones come first in the order, and the longer ones of other algorithms do not matter then.
+      if (whole && entry.encoded !== encoded) break
+      whole = entry.encoded === encoded
       found.push(entry.digest)
       if (found.length > 2) break
     }

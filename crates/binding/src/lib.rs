@@ -2,6 +2,7 @@
 #![deny(unsafe_code)] // not forbid: the generated registration code of napi allows it for itself
 
 mod archive;
+mod digest;
 mod engine;
 mod event;
 mod failure;

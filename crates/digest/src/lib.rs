@@ -3,9 +3,16 @@
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod control;
 pub mod error;
+pub mod file;
 pub mod hasher;
+pub mod job;
+mod overlap;
+pub mod pool;
 
 pub use algorithm::Algorithm;
+pub use control::{Control, Progress};
 pub use error::{Error, Result};
+pub use file::{Digests, Failure, Source};
 pub use hasher::Hasher;

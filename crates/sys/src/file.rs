@@ -8,7 +8,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
 use crate::Result;
 use crate::call::{OrError, describe};
 
-pub use libc::{O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY};
+pub use libc::{
+    O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
+};
 pub use rustix::fs::FileType as Kind;
 
 /// The current directory in calls that take a directory descriptor.

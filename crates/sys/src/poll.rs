@@ -119,6 +119,12 @@ pub fn ready<const N: usize>(
     Ok(wanted.map(|(_, i)| (i.read || i.write) && polled.next().is_some_and(|fd| !fd.revents().is_empty())))
 }
 
+/// Whether reading would not wait now. Files on a disk never do.
+pub fn readable_now(fd: impl AsFd) -> Result<bool> {
+    let read = Interest { read: true, write: false };
+    ready([(fd.as_fd(), read)], Some(Duration::ZERO)).map(|[now]| now)
+}
+
 /// Waits until the other side of `fd` is gone for good, whatever may be read until then; for a pidfd: until its process
 /// has been collected (Linux 6.9). `false`: `timeout` passed.
 pub fn hung_up(fd: &OwnedFd, timeout: Duration) -> Result<bool> {
