@@ -21,6 +21,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { removeTree } from '../../ts/native/layer.ts'
+import type { UnpackOptions } from '../../ts/image/index.ts'
 import { rawEntry, tar, writeLayout, type TestEntry } from '../image/fixture.ts'
 
 type Archive = readonly (TestEntry | Buffer)[]
@@ -28,6 +29,7 @@ interface Attack {
   title: string
   /** Bottom first. OUTSIDE and CANARY in links stand for absolute paths of this test. */
   layers: Archive[]
+  options?: UnpackOptions
   /** Expected code; undefined where the archive is harmless once clamped. */
   code?: string
   /** Paths in the root that must be there afterwards, with content, or a link with `-> target`. */
@@ -40,6 +42,7 @@ const link = (name: string, target: string): TestEntry => ({ name, type: '2', li
 const hard = (name: string, target: string): TestEntry => ({ name, type: '1', link: target })
 const UNSAFE = 'ERR_LAYER_UNSAFE'
 const INVALID = 'ERR_LAYER_INVALID'
+const LIMIT = 'ERR_LIMIT_EXCEEDED'
 
 const attacks: Attack[] = [
   { title: 'a name with ..', layers: [[file('../canary')]], inside: { canary: 'evil' } },
@@ -102,6 +105,8 @@ const attacks: Attack[] = [
   { title: 'a whiteout of .', layers: [[file('a/b')], [file('a/.wh..')]], code: UNSAFE },
   { title: 'a whiteout of ..', layers: [[file('a/b')], [file('a/.wh...')]], code: UNSAFE },
   { title: 'a whiteout of the parent of the root', layers: [[file('a')], [file('.wh...')]], code: UNSAFE },
+  { title: 'a whiteout of the root', layers: [[file('a')], [file('.wh..')]], code: UNSAFE },
+  { title: 'a whiteout below a whiteout', layers: [[file('a/b')], [file('.wh.a/b')]], code: UNSAFE },
   { title: 'a whiteout of nothing', layers: [[file('a')], [file('.wh.')]], code: UNSAFE },
   {
     title: 'a whiteout through a link',
@@ -167,6 +172,76 @@ const attacks: Attack[] = [
     layers: [[{ name: 'n', type: '3', major: 0o1000000, minor: 1 }]],
     code: INVALID,
   },
+  {
+    title: 'a PAX header that says to be 1 GiB long',
+    layers: [[rawEntry({ name: 'p', type: 'x', size: 1 << 30 }), file('x')]],
+    code: LIMIT,
+  },
+  {
+    title: 'a long name that says to be 1 GiB long',
+    layers: [[rawEntry({ name: 'l', type: 'L', size: 1 << 30 }), file('x')]],
+    code: LIMIT,
+  },
+  {
+    title: 'a path of a hundred thousand directories',
+    layers: [[{ name: 'x', pax: { path: 'd/'.repeat(100_000) } }]],
+    code: LIMIT,
+  },
+  {
+    title: 'a million extended attributes',
+    layers: [
+      [
+        rawEntry({
+          name: 'p',
+          type: 'x',
+          content: Array.from({ length: 1e6 }, (_, index) => `29 SCHILY.xattr.user.${index + 1e6}=\n`).join(
+            '',
+          ),
+        }),
+        file('x'),
+      ],
+    ],
+    code: LIMIT,
+  },
+  {
+    title: 'a sparse file of 2^60 bytes',
+    layers: [[{ name: 's', pax: { 'GNU.sparse.map': '', 'GNU.sparse.size': String(2 ** 60) } }]],
+    code: LIMIT,
+  },
+  {
+    title: 'a sparse map longer than its file',
+    layers: [
+      [
+        {
+          name: 's',
+          content: '9999999\n0\n',
+          pax: { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '1' },
+        },
+      ],
+    ],
+    code: INVALID,
+  },
+  {
+    title: 'zeros without end',
+    layers: [[{ name: 'zeros', content: Buffer.alloc(100 << 20) }]],
+    code: LIMIT,
+  },
+  {
+    title: 'more entries than the limit',
+    layers: [Array.from({ length: 1000 }, (_, index) => file(`f${index}`))],
+    options: { limits: { entries: 999 } },
+    code: LIMIT,
+  },
+  {
+    title: 'an entry of a negative size',
+    layers: [[rawEntry({ name: 'f', content: '' }).fill(0xff, 124, 136)]],
+    code: INVALID,
+  },
+  {
+    title: 'an entry of a size that wraps around',
+    layers: [[{ name: 'f', content: '', pax: { size: '18446744073709551615' } }, file('x')]],
+    code: INVALID,
+  },
   { title: 'no archive at all', layers: [[Buffer.from('no tar'.padEnd(1024, '!'))]], code: INVALID },
   {
     title: 'an archive cut short',
@@ -199,10 +274,10 @@ test.before((t) => {
   const folder = mkdtempSync(join(tmpdir(), 'caisson-attacks-'))
   chmodSync(folder, 0o755)
   for (const uid of users) {
-    const jobs = attacks.map((attack, index): [string, string] => {
+    const jobs = attacks.map((attack, index): [string, string, UnpackOptions?] => {
       const made = prepare(join(folder, `${uid}-${index}`), attack, uid)
       cases.set(key(uid, attack), made)
-      return [join(made.base, 'images'), join(made.base, 'work', 'rootfs')]
+      return [join(made.base, 'images'), join(made.base, 'work', 'rootfs'), attack.options ?? {}]
     })
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
@@ -210,6 +285,7 @@ test.before((t) => {
       {
         encoding: 'utf8',
         cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        env: { ...process.env, PATH: `${traps(folder)}:${process.env['PATH']}` },
         input: JSON.stringify(jobs),
       },
     )
@@ -219,6 +295,21 @@ test.before((t) => {
       ;(cases.get(key(uid, attack)) as Case).outcome = outcomes[index]!
     }
   }
+})
+
+/** CVE-2026-41567: programs that a decompressor might look for. Whoever runs one leaves a mark. */
+function traps(folder: string): string {
+  const directory = join(folder, 'traps')
+  mkdirSync(directory, { recursive: true })
+  for (const name of ['unpigz', 'pigz', 'gzip', 'gunzip', 'igzip', 'zstd', 'tar', 'mknod', 'chown']) {
+    writeFileSync(join(directory, name), `#!/bin/sh\necho ${name} >>${folder}/ran\n`, { mode: 0o755 })
+  }
+  return directory
+}
+
+test('no program was run', (t) => {
+  const first = cases.values().next().value as Case
+  t.false(existsSync(join(dirname(first.base), 'ran')))
 })
 
 test.after.always(async () => {

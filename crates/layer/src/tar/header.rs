@@ -52,7 +52,8 @@ impl<'b> Header<'b> {
 
     pub fn path(&self) -> Vec<u8> {
         let name = self.text(0, 100);
-        let prefix = self.text(345, 155);
+        // star keeps times behind a shorter prefix, and its name at the very end.
+        let prefix = self.text(345, if self.0.ends_with(b"tar\0") { 131 } else { 155 });
         if self.dialect() == Dialect::Ustar && !prefix.is_empty() {
             return [prefix, b"/", name].concat();
         }

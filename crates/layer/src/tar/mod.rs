@@ -1,6 +1,7 @@
 //! Our own tar: V7, ustar, GNU and PAX. Names are bytes. Where the dialects contradict each other POSIX decides, as every
 //! disagreement between two readers about where an entry ends is a way to smuggle one in (CVE-2025-62518).
 
+pub(crate) mod acl;
 mod header;
 mod pax;
 mod reader;

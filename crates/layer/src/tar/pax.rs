@@ -1,7 +1,9 @@
 //! PAX extended headers: `"%d %s=%s\n"`, length first. Malformed ones are errors, never guesses (CVE-2026-33055).
 
-use super::Time;
+use std::collections::BTreeMap;
+
 use super::sparse::PaxSparse;
+use super::{Time, acl};
 use crate::{Error, Result};
 
 /// What an `x` header says about the next file. `None`: nothing, the header block counts.
@@ -13,7 +15,8 @@ pub struct Pax {
     pub uid: Option<i64>,
     pub gid: Option<i64>,
     pub mtime: Option<Time>,
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// By name; `true` where the value came in the exact form.
+    xattrs: BTreeMap<Vec<u8>, (bool, Vec<u8>)>,
     pub sparse: PaxSparse,
 }
 
@@ -42,14 +45,16 @@ impl Pax {
             b"mtime" => self.mtime = present.then(|| time(value).ok_or_else(bad)).transpose()?,
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                    self.set_xattr(name, value);
+                    self.xattrs.insert(name.to_vec(), (true, value.to_vec()));
                 } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
                     let name = url_decoded(name).ok_or_else(bad)?;
                     let value = base64(value).ok_or_else(bad)?;
                     // The same attribute may come in both forms; the unencoded one is exact.
-                    if !self.xattrs.iter().any(|(known, _)| *known == name) {
-                        self.set_xattr(&name, &value);
+                    if self.xattrs.get(&name).is_none_or(|(exact, _)| !exact) {
+                        self.xattrs.insert(name, (false, value));
                     }
+                } else if let Some(kind) = key.strip_prefix(b"SCHILY.acl.") {
+                    self.set_acl(key, kind, value);
                 } else if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(key, value).ok_or_else(bad)?;
                 }
@@ -58,9 +63,26 @@ impl Pax {
         Ok(())
     }
 
-    fn set_xattr(&mut self, name: &[u8], value: &[u8]) {
-        self.xattrs.retain(|(known, _)| known != name);
-        self.xattrs.push((name.to_vec(), value.to_vec()));
+    /// A list that cannot be understood keeps the name of its record: no file system takes such an attribute, so that it
+    /// ends where all attributes end that cannot be set.
+    fn set_acl(&mut self, key: &[u8], kind: &[u8], text: &[u8]) {
+        let name = match kind {
+            b"access" => b"system.posix_acl_access".to_vec(),
+            b"default" => b"system.posix_acl_default".to_vec(),
+            _ => key.to_vec(),
+        };
+        if text.is_empty() {
+            self.xattrs.remove(&name);
+        } else if let Some(value) = acl::attribute(text).filter(|_| name != key) {
+            self.xattrs.insert(name, (true, value));
+        } else {
+            self.xattrs.insert(key.to_vec(), (true, text.to_vec()));
+        }
+    }
+
+    /// Extended attributes, each name once.
+    pub fn take_xattrs(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        std::mem::take(&mut self.xattrs).into_iter().map(|(name, (_, value))| (name, value)).collect()
     }
 }
 
@@ -185,7 +207,7 @@ mod tests {
 
     #[test]
     fn attributes_of_libarchive_are_decoded() {
-        let pax = parsed(b"35 LIBARCHIVE.xattr.user.a%3Db=aGk\n").unwrap();
-        assert_eq!(pax.xattrs, [(b"user.a=b".to_vec(), b"hi".to_vec())]);
+        let mut pax = parsed(b"35 LIBARCHIVE.xattr.user.a%3Db=aGk\n").unwrap();
+        assert_eq!(pax.take_xattrs(), [(b"user.a=b".to_vec(), b"hi".to_vec())]);
     }
 }

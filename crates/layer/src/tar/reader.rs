@@ -152,9 +152,9 @@ impl<'s> Reader<'s> {
 
     fn entry(&mut self, block: &[u8; BLOCK], pending: Pending) -> Result<Entry> {
         let header = Header(block);
-        let Pending { long_path, long_link, pax, .. } = pending;
-        let path = pax.sparse.name.clone().or(pax.path).or(long_path).unwrap_or_else(|| header.path());
-        let link = pax.link.or(long_link).unwrap_or_else(|| header.link());
+        let Pending { long_path, long_link, mut pax, .. } = pending;
+        let path = pax.sparse.name.take().or(pax.path.take()).or(long_path).unwrap_or_else(|| header.path());
+        let link = pax.link.take().or(long_link).unwrap_or_else(|| header.link());
         let flag = header.type_flag();
         let kind = match flag {
             b'0' | 0 | b'7' | b'S' if path.ends_with(b"/") => EntryKind::Directory,
@@ -205,7 +205,7 @@ impl<'s> Reader<'s> {
             stored,
             size,
             map,
-            xattrs: pax.xattrs,
+            xattrs: pax.take_xattrs(),
             path,
         })
     }

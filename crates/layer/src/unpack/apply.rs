@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::alone::{Claim, Unsettled};
-use super::attributes::{Carrier, change_mode_of_handle, change_owner, clear_xattrs, set_xattrs, timestamps};
+use super::attributes::{
+    Carrier, change_mode_of_handle, change_owner, clear_acls, clear_xattrs, set_xattrs, take_acls, timestamps,
+};
 use super::policy::{Fallback, Policy, Report};
 use super::tree::{Directory, Tree, components};
 use super::whiteout::{self, Marker};
@@ -31,6 +33,8 @@ pub struct Applier<'r> {
     /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
     claims: Option<Vec<Claim>>,
     root_described: bool,
+    /// Effective user and group of this process.
+    ids: (u32, u32),
     pub report: Report,
 }
 
@@ -39,12 +43,21 @@ pub struct Deferred {
     pub path: Vec<u8>,
     pub mode: u32,
     pub mtime: Time,
+    /// Access control lists, by the names of their attributes.
+    pub acls: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Deferred {
+    pub fn new(path: Vec<u8>, mode: u32, mtime: Time) -> Self {
+        Self { path, mode, mtime, acls: Vec::new() }
+    }
 }
 
 impl<'r> Applier<'r> {
     pub fn new(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
         let inode = rustix::fs::fstat(root).map_err(|errno| Error::system("fstat", b"/", errno))?.st_ino;
-        let root_attributes = Deferred { path: Vec::new(), mode: 0o755, mtime: Time::default() };
+        clear_acls(root)?; // what it inherited, everything in it would inherit
+        let root_attributes = Deferred::new(Vec::new(), 0o755, Time::default());
         Ok(Self {
             tree: Tree::new(root),
             limits,
@@ -55,6 +68,7 @@ impl<'r> Applier<'r> {
             links: Vec::new(),
             claims: None,
             root_described: false,
+            ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             report: Report::default(),
         })
     }
@@ -194,12 +208,21 @@ impl<'r> Applier<'r> {
         let file = self
             .replace(parent, name, entry, "openat", || rustix::fs::openat(&parent.fd, name, flags, mode))?;
         self.write(&file, entry, reader)?;
-        change_owner(file.as_fd(), Carrier::Open, entry, &self.policy, &mut self.report)?;
+        self.own(parent, file.as_fd(), Carrier::Open, entry)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))
             .map_err(|errno| Error::system("fchmod", &entry.path, errno))?;
         set_xattrs(file.as_fd(), Carrier::Open, entry, &self.policy, &mut self.report)?;
         rustix::fs::futimens(&file, &timestamps(entry.mtime))
             .map_err(|errno| Error::system("futimens", &entry.path, errno))
+    }
+
+    /// Gives what was just made in `parent` to its owner, unless it was born that way: with our uid, and with our gid or
+    /// that of the directory (set-gid, mount option grpid).
+    fn own(&mut self, parent: &Directory, fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry) -> Result<()> {
+        if !self.policy.rootless && (entry.uid, entry.gid) == self.ids && parent.gid == entry.gid {
+            return Ok(());
+        }
+        change_owner(fd, carrier, entry, &self.policy, &mut self.report)
     }
 
     fn write(&self, file: &OwnedFd, entry: &Entry, reader: &mut Reader<'_>) -> Result<()> {
@@ -259,7 +282,9 @@ impl<'r> Applier<'r> {
         change_owner(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
         set_xattrs(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
-        self.directories.insert(inode, Deferred { path, mode: entry.mode, mtime: entry.mtime });
+        self.tree.look_again(&path);
+        let acls = take_acls(fd, entry)?;
+        self.directories.insert(inode, Deferred { acls, ..Deferred::new(path, entry.mode, entry.mtime) });
         Ok(())
     }
 
@@ -271,7 +296,7 @@ impl<'r> Applier<'r> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let link = rustix::fs::openat(&parent.fd, name, flags, Mode::empty())
             .map_err(|errno| Error::system("openat", &entry.path, errno))?;
-        change_owner(link.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
+        self.own(parent, link.as_fd(), Carrier::Handle, entry)?;
         set_xattrs(link.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
         rustix::fs::utimensat(&parent.fd, name, &timestamps(entry.mtime), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| Error::system("utimensat", &entry.path, errno))
@@ -327,7 +352,7 @@ impl<'r> Applier<'r> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let node = rustix::fs::openat(&parent.fd, name, flags, Mode::empty())
             .map_err(|errno| Error::system("openat", &entry.path, errno))?;
-        change_owner(node.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
+        self.own(parent, node.as_fd(), Carrier::Handle, entry)?;
         let status = rustix::fs::fstat(&node).map_err(|errno| Error::system("fstat", &entry.path, errno))?;
         if FileType::from_raw_mode(status.st_mode) != kind {
             return Err(Error::new(
@@ -441,12 +466,12 @@ pub fn finish_directories(tree: &mut Tree<'_>, mut directories: HashMap<u64, Def
     for path in std::mem::take(&mut tree.implied) {
         let Ok(fd) = tree.open_entry(&path, OFlags::PATH | OFlags::DIRECTORY) else { continue };
         let inode = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &path, errno))?.st_ino;
-        let deferred = Deferred { path, mode: 0o755, mtime: Time::default() };
+        let deferred = Deferred::new(path, 0o755, Time::default());
         directories.entry(inode).or_insert(deferred);
     }
     let mut directories: Vec<_> = directories.into_iter().collect();
     directories.sort_by(|(_, a), (_, b)| b.path.cmp(&a.path));
-    for (inode, Deferred { path, mode, mtime }) in directories {
+    for (inode, Deferred { path, mode, mtime, acls }) in directories {
         let system = |call, errno| Error::system(call, &path, errno);
         let directory = match tree.open_entry(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(directory) => directory,
@@ -457,6 +482,10 @@ pub fn finish_directories(tree: &mut Tree<'_>, mut directories: HashMap<u64, Def
             continue;
         }
         rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(|errno| system("fchmod", errno))?;
+        for (name, value) in acls {
+            rustix::fs::fsetxattr(&directory, name.as_slice(), &value, XattrFlags::empty())
+                .map_err(|errno| system("fsetxattr", errno))?;
+        }
         rustix::fs::futimens(&directory, &timestamps(mtime)).map_err(|errno| system("futimens", errno))?;
     }
     Ok(())

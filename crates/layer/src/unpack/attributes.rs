@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::policy::{Fallback, Policy, Report};
 use crate::error::display;
-use crate::tar::{Entry, Time};
+use crate::tar::{Entry, Time, acl};
 use crate::{Error, Result};
 
 pub const ROOTLESS_XATTR: &[u8] = b"user.rootlesscontainers";
@@ -104,6 +104,36 @@ fn is_foreign(name: &[u8]) -> bool {
         || name.starts_with(b"user.overlay.")
 }
 
+/// Access control lists of directories wait for the end: a default list would be inherited by everything made meanwhile,
+/// and a change of mode changes an access list.
+pub fn is_acl(name: &[u8]) -> bool {
+    name.starts_with(b"system.posix_acl_")
+}
+
+/// Takes the lists off a directory again that [`set_xattrs`] could set, for the end.
+pub fn take_acls(fd: BorrowedFd<'_>, entry: &Entry) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut taken = Vec::new();
+    for (name, value) in entry.xattrs.iter().filter(|(name, _)| is_acl(name)) {
+        match rustix::fs::fremovexattr(fd, name.as_slice()) {
+            Ok(()) => taken.push((name.clone(), value.clone())),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => {} // it was left out
+            Err(errno) => return Err(Error::system("fremovexattr", &entry.path, errno)),
+        }
+    }
+    Ok(taken)
+}
+
+/// Takes from a fresh directory what it inherited.
+pub fn clear_acls(fd: BorrowedFd<'_>) -> Result<()> {
+    for name in ["system.posix_acl_default", "system.posix_acl_access"] {
+        match rustix::fs::fremovexattr(fd, name) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(Error::system("fremovexattr", b"/", errno)),
+        }
+    }
+    Ok(())
+}
+
 pub fn set_xattrs(
     fd: BorrowedFd<'_>,
     carrier: Carrier,
@@ -122,6 +152,11 @@ pub fn set_xattrs(
             report.skip(&entry.path, "xattr", format!("{} is not restored", display(name)));
             continue;
         }
+        if is_acl(name) && policy.rootless && acl::names_ids(value) {
+            // Its ids would be those of this machine's users.
+            report.skip(&entry.path, "xattr", format!("{} names ids that are not kept", display(name)));
+            continue;
+        }
         let result = match carrier {
             Carrier::Open => rustix::fs::fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()),
             Carrier::Handle => {
@@ -130,7 +165,16 @@ pub fn set_xattrs(
         };
         match result {
             Ok(()) => {}
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) if policy.xattrs != Fallback::Error => {
+            // The last ones: too much for this file system, or a value that it does not take.
+            Err(
+                Errno::PERM
+                | Errno::OPNOTSUPP
+                | Errno::ACCESS
+                | Errno::NOSPC
+                | Errno::TOOBIG
+                | Errno::RANGE
+                | Errno::INVAL,
+            ) if policy.xattrs != Fallback::Error => {
                 report.skip(&entry.path, "xattr", format!("{} cannot be set here", display(name)));
             }
             Err(errno) => return Err(Error::system("fsetxattr", &entry.path, errno)),

@@ -84,7 +84,7 @@ impl Settler<'_, '_> {
         copy_directory_attributes(from, &lower, to)?;
         let mtime = Time { seconds: lower.st_mtime, nanoseconds: lower.st_mtime_nsec as u32 };
         let inode = status(to, &path)?.st_ino;
-        self.left.directories.insert(inode, Deferred { path, mode: lower.st_mode & 0o7777, mtime });
+        self.left.directories.insert(inode, Deferred::new(path, lower.st_mode & 0o7777, mtime));
         Ok(())
     }
 

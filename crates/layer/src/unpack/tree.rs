@@ -20,6 +20,8 @@ const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 pub struct Directory {
     pub fd: OwnedFd,
     pub inode: u64,
+    /// What new files may inherit.
+    pub gid: u32,
 }
 
 pub struct Tree<'r> {
@@ -71,6 +73,11 @@ impl<'r> Tree<'r> {
         self.placed.is_some()
     }
 
+    /// The owner of a directory has changed.
+    pub fn look_again(&mut self, path: &[u8]) {
+        self.cache.remove(path);
+    }
+
     pub fn place(&mut self, directory: &Directory, name: &[u8]) {
         if let Some(placed) = &mut self.placed {
             placed.insert((directory.inode, name.to_vec()));
@@ -115,8 +122,8 @@ impl<'r> Tree<'r> {
     }
 
     fn remember(&mut self, key: Vec<u8>, fd: OwnedFd) -> Result<Rc<Directory>> {
-        let inode = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &key, errno))?.st_ino;
-        let directory = Rc::new(Directory { fd, inode });
+        let status = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &key, errno))?;
+        let directory = Rc::new(Directory { fd, inode: status.st_ino, gid: status.st_gid });
         if self.cache.len() >= MAX_CACHED {
             self.cache.clear();
         }
@@ -245,7 +252,7 @@ impl<'r> Tree<'r> {
         }
         let directory = open_directory(parent.fd.as_fd(), name)?;
         let inode = inode(directory.as_fd(), name)?;
-        let stays = self.hide_children(&Directory { fd: directory, inode }, name)?;
+        let stays = self.hide_children(&Directory { fd: directory, inode, gid: parent.gid }, name)?;
         if stays || placed {
             return Ok(true);
         }
