@@ -20,6 +20,7 @@ pub mod tar;
 pub mod unpack;
 mod verify;
 
+pub use chunk::Source;
 pub use error::{Error, Kind, Result};
 pub use limits::Limits;
 pub use stop::Stop;
