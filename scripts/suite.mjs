@@ -1,0 +1,70 @@
+// Test runners under one roof: runs a command, shows its lines, counts passed, failed and skipped tests over all of them.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { root } from './prepare.mjs'
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+
+/** A failure that no line accounts for is one failed test. */
+async function suite(name, command, args, count) {
+  console.log(`\n# ${name}`)
+  const before = total.failed
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise((resolve) => {
+    child.on('error', () => resolve(-1))
+    child.on('close', (status) => resolve(status))
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    console.log(line)
+    count(line)
+  }
+  const status = await ended
+  if (status !== 0 && total.failed === before) {
+    console.log(`# ${name} ended with status ${status} and no failed test`)
+    total.failed += 1
+  }
+}
+
+// TAP: "ok 3 - title", "not ok 4 - title", "ok 5 - title # SKIP"
+const countTap = (line) => {
+  const match = /^(not )?ok \d+ - .*?(# SKIP|# TODO)?$/.exec(line)
+  if (!match) return
+  if (match[2]) total.skipped += 1
+  else if (match[1]) total.failed += 1
+  else total.passed += 1
+}
+
+// libtest: a test that cannot run here prints "SKIPPED: reason" and returns; it counts as skipped, not as passed.
+const countLibtest = (line) => {
+  const result = /^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line)
+  if (result) {
+    total.passed += Number(result[1])
+    total.failed += Number(result[2])
+    total.skipped += Number(result[3])
+  } else if (line.startsWith('SKIPPED: ')) {
+    total.passed -= 1
+    total.skipped += 1
+  }
+}
+
+/** The TypeScript tests, or a selection of them, on a Node. */
+export async function typescript(selection = [], node = process.execPath, name = 'TypeScript') {
+  await suite(name, node, ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...selection], countTap)
+}
+
+export async function rust() {
+  const args = ['test', '--workspace', '--quiet', '--no-fail-fast', '--', '--show-output']
+  await suite('Rust', 'cargo', args, countLibtest)
+}
+
+/** A whole suite that cannot run here is one skipped test. */
+export function skip(name, reason) {
+  console.log(`\n# ${name}: skipped: ${reason}`)
+  total.skipped += 1
+}
+
+/** The closing line, and the exit status that goes with it. */
+export function summary() {
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  process.exitCode = total.failed === 0 ? 0 : 1
+}
