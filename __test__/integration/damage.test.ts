@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { CaissonError, Runtime } from '../../ts/index.ts'
 import { startTimeOf } from '../../ts/runtime/owner.ts'
 import { bundle } from '../fixtures/bundle.ts'
-import { missing, needs } from '../fixtures/needs.ts'
+import { missing, needs, needsAlone } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { remains } from '../fixtures/remains.ts'
 import { scratch } from '../fixtures/rootfs.ts'
 import { until } from '../fixtures/until.ts'
 
 const privileged = needs('root')
+const alone = needsAlone('root')
 const root = join(scratch('state'), 'root')
 let serial = 0
 const newId = (): string => `damage-${process.pid}-${serial++}`
@@ -44,7 +45,7 @@ function kill(pids: readonly number[]): void {
   }
 }
 
-privileged.serial('a first process that is killed at any moment fails its create or its start', async (t) => {
+alone('a first process that is killed at any moment fails its create or its start', async (t) => {
   const runtime = new Runtime({ root, onWarning: () => {} })
   const path = bundle({ args: ['sleep', '60'] })
   const codes = new Map<string, number>()
@@ -86,7 +87,7 @@ privileged.serial('a first process that is killed at any moment fails its create
   }
 })
 
-privileged.serial('a guard that is killed is replaced, and its containers run on', async (t) => {
+alone('a guard that is killed is replaced, and its containers run on', async (t) => {
   const runtime = new Runtime({ root })
   const options = { bundle: bundle({ args: ['sleep', '60'] }), stdio: 'ignore' } as const
   await using first = await runtime.create(newId(), options)
