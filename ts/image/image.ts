@@ -8,12 +8,17 @@ import { writeHostImage, type FromHostOptions } from './from-host.ts'
 import { isConfigType, layerCompression } from './media-type.ts'
 import { formatPlatform, hostPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
 import { parseReference } from './reference.ts'
-import type { RuntimeConfigOptions } from './runtime-config.ts'
 import { selectManifest } from './select.ts'
 import { openSource } from './source/open.ts'
 import { locateBlob, readBlob, readDocument } from './source/read.ts'
 import type { ImageSource } from './source/source.ts'
-import { unpackBundle, unpackRootfs, type UnpackOptions, type UnpackResult } from './unpack.ts'
+import {
+  unpackBundle,
+  unpackRootfs,
+  type UnpackBundleOptions,
+  type UnpackOptions,
+  type UnpackResult,
+} from './unpack.ts'
 
 export interface OpenImageOptions {
   /** `'linux/arm64/v8'` or its parts. Default: this machine. */
@@ -108,7 +113,7 @@ export class Image {
    * Makes a bundle: `rootfs` from the layers, `config.json` from the image configuration and the options. The directory
    * must not exist or be empty; after a failure it is as before. Every blob and diffID is verified on the way.
    */
-  async unpack(bundle: string, options: UnpackOptions & RuntimeConfigOptions = {}): Promise<UnpackResult> {
+  async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
     return unpackBundle(await this.#layers(), this.#runnable(), bundle, options)
   }
 

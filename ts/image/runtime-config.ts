@@ -2,6 +2,7 @@
 import { CaissonError } from '../errors.ts'
 import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
 import { defaultSpec } from './default-spec.ts'
+import type { IdMappings } from './id-mappings.ts'
 
 /** Changes to what the image says. */
 export interface RuntimeConfigOptions {
@@ -15,6 +16,8 @@ export interface RuntimeConfigOptions {
   user?: string | undefined
   /** Configuration for an ordinary user: a user namespace with one id. */
   rootless?: boolean | undefined
+  /** A user namespace with these ids. */
+  idMappings?: IdMappings | undefined
   hostname?: string | undefined
   /** Whether the program gets a terminal. */
   terminal?: boolean | undefined
@@ -43,7 +46,9 @@ export function toRuntimeConfig(
   lookUp: (user: string) => ResolvedUser,
 ): RuntimeSpec {
   const { config } = image
+  const { idMappings } = options
   const spec = defaultSpec({ rootless: options.rootless ?? false })
+  if (idMappings) mapIds(spec, idMappings)
   const process = spec.process as NonNullable<RuntimeSpec['process']>
   const user = lookUp(options.user ?? config?.User ?? '')
 
@@ -61,13 +66,27 @@ export function toRuntimeConfig(
     uid: user.uid,
     gid: user.gid,
     // A single mapped id leaves no room for supplementary groups.
-    ...(user.additionalGids.length > 0 && !options.rootless ? { additionalGids: user.additionalGids } : {}),
+    ...(user.additionalGids.length > 0 && (idMappings || !options.rootless)
+      ? { additionalGids: user.additionalGids }
+      : {}),
   }
   spec.root = { path: 'rootfs', readonly: options.readonly ?? false }
   if (options.hostname !== undefined) spec.hostname = options.hostname
   spec.annotations = annotations(image)
   spec.mounts = [...(spec.mounts ?? []), ...volumes(config)]
   return spec
+}
+
+/** A user namespace with these ids. */
+function mapIds(spec: RuntimeSpec, { uidMappings, gidMappings }: IdMappings): void {
+  const { namespaces = [], ...linux } = spec.linux ?? {}
+  const others = (namespaces ?? []).filter(({ type }) => type !== 'user')
+  spec.linux = {
+    ...linux,
+    namespaces: [...others, { type: 'user' }],
+    uidMappings: [...uidMappings],
+    gidMappings: [...gidMappings],
+  }
 }
 
 /** Absent or empty is the root; a relative one is taken from there. */

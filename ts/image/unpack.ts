@@ -11,6 +11,7 @@ import {
   type SkippedEntry,
 } from '../native/layer.ts'
 import type { ImageConfig } from '../spec/index.ts'
+import { nativeIdMaps, resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
 import type { ImageLimits } from './limits.ts'
 import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
 
@@ -26,10 +27,18 @@ export interface UnpackOptions {
   owners?: UnpackPolicy | undefined
   /** Extended attributes that cannot be set. Default: `skip`. */
   xattrs?: 'error' | 'skip' | undefined
+  /**
+   * Ids of the host that stand for those of the image. As root files are given to them; an ordinary user needs newuidmap and
+   * newgidmap for that. What has no id there is an error unless `owners` says otherwise.
+   */
+  idMappings?: IdMappingsOption | undefined
   limits?: ImageLimits | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: UnpackProgress) => void) | undefined
 }
+
+/** Options of both: what is unpacked, and what config.json says. */
+export type UnpackBundleOptions = UnpackOptions & Omit<RuntimeConfigOptions, 'idMappings'>
 
 export interface UnpackProgress extends LayerProgress {
   /** Compressed bytes of all layers. */
@@ -62,7 +71,13 @@ export async function unpackRootfs(
   options: UnpackOptions,
 ): Promise<UnpackResult> {
   const rootfs = resolve(directory)
-  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const isRoot = (process.geteuid?.() ?? 0) === 0
+  const rootless = options.rootless ?? !isRoot
+  const mappings = options.idMappings && resolveIdMappings(options.idMappings)
+  if (mappings && rootless === isRoot) {
+    const message = isRoot ? 'rootless goes without idMappings' : 'an ordinary user unpacks rootless'
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
   const fallback = rootless ? 'skip' : 'error'
   const { bytes, entries, depth, headerBytes, ratio } = checkedLimits(options.limits ?? {})
   const { onProgress } = options
@@ -73,8 +88,9 @@ export async function unpackRootfs(
       target: rootfs,
       rootless,
       devices: options.devices ?? fallback,
-      owners: options.owners ?? fallback,
+      owners: options.owners ?? (mappings ? 'error' : fallback),
       xattrs: options.xattrs ?? 'skip',
+      ...(mappings ? { idMaps: nativeIdMaps(mappings) } : {}),
       ...(bytes === undefined ? {} : { maxBytes: bytes }),
       ...(entries === undefined ? {} : { maxEntries: entries }),
       ...(depth === undefined ? {} : { maxDepth: depth }),
@@ -102,12 +118,13 @@ export async function unpackBundle(
   layers: LayerBlob[],
   config: ImageConfig,
   directory: string,
-  options: UnpackOptions & RuntimeConfigOptions,
+  options: UnpackBundleOptions,
 ): Promise<UnpackResult> {
   const bundle = resolve(directory)
   const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
   const convert = (lookUp: (user: string) => ResolvedUser): object =>
-    toRuntimeConfig(config, { ...options, rootless }, lookUp)
+    toRuntimeConfig(config, { ...options, rootless, idMappings }, lookUp)
   convert(() => ({ uid: 0, gid: 0, additionalGids: [] })) // all but the user can be refused before anything is made
   // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
   const first = await mkdir(bundle, { recursive: true, mode: 0o700 })
@@ -123,12 +140,22 @@ export async function unpackBundle(
     return result
   } catch (error) {
     if (unpacked) {
-      await removeTree(rootfs)
+      await removeTree(rootfs, idMappings && nativeIdMaps(idMappings))
       await rm(configFile, { force: true })
     }
     if (first !== undefined) await removeMade(bundle, first)
     throw error
   }
+}
+
+/**
+ * Removes what was unpacked. `idMappings` as then: without them an ordinary user cannot look into directories of other owners.
+ */
+export async function removeUnpacked(
+  path: string,
+  { idMappings }: Pick<UnpackOptions, 'idMappings'> = {},
+): Promise<void> {
+  await removeTree(resolve(path), idMappings && nativeIdMaps(resolveIdMappings(idMappings)))
 }
 
 /** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */

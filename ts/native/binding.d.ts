@@ -45,7 +45,7 @@ export declare class LayerJob {
   unpack(request: UnpackRequest): Promise<UnpackOutcome>
   packHost(request: PackHostRequest): Promise<PackHostOutcome>
   /** Removes a directory with all it holds; links are not followed. The failure, if any. */
-  remove(path: string): Promise<NativeError | null>
+  remove(path: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
 }
 
 /** A hash in steps, with the methods of Node's own. */
@@ -141,6 +141,21 @@ export interface DigestProgress {
 
 /** The features document of the runtime specification, as JSON: what this build can do. */
 export declare function features(): string
+
+/** One line of an id map, as in config.json. */
+export interface IdMap {
+  containerId: number
+  hostId: number
+  size: number
+}
+
+/** Ids of the image and where they are on the host. */
+export interface IdMaps {
+  uids: Array<IdMap>
+  gids: Array<IdMap>
+  /** Path of `caisson-init`: an ordinary user needs a namespace. Without it owners are set by this process. */
+  helper?: string
+}
 
 export interface LayerBlob {
   path: string
@@ -260,6 +275,7 @@ export interface UnpackRequest {
   owners: string
   xattrs: string
   rootless: boolean
+  idMaps?: IdMaps
 }
 
 export interface UserLookup {

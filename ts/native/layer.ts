@@ -1,10 +1,17 @@
 /** Layers: coarse native operations, each on a native thread of its own; an AbortSignal stops them. */
 import type { CaissonError } from '../errors.ts'
 import { addon } from './addon.ts'
-import type { LayerJob, PackHostOutcome, PackHostRequest, UnpackOutcome, UnpackRequest } from './binding.d.ts'
+import type {
+  IdMaps,
+  LayerJob,
+  PackHostOutcome,
+  PackHostRequest,
+  UnpackOutcome,
+  UnpackRequest,
+} from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
-export type { LayerBlob, PackHostRequest, SkippedEntry, UnpackRequest } from './binding.d.ts'
+export type { IdMaps, LayerBlob, PackHostRequest, SkippedEntry, UnpackRequest } from './binding.d.ts'
 
 /** Where an operation stands. */
 export interface LayerProgress {
@@ -47,9 +54,12 @@ export async function packHostLayer(
   return perform(operation, (job) => job.packHost(request))
 }
 
-/** Removes a directory with all it holds, however deep; links are not followed. */
-export async function removeTree(path: string): Promise<void> {
-  const failure = await new (addon().LayerJob)().remove(path)
+/**
+ * Removes a directory with all it holds, however deep; links are not followed. `idMaps`: those it was unpacked with, where
+ * directories belong to ids of somebody else.
+ */
+export async function removeTree(path: string, idMaps?: IdMaps): Promise<void> {
+  const failure = await new (addon().LayerJob)().remove(path, idMaps)
   if (failure) throw errorFrom(failure)
 }
 

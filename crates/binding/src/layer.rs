@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use caisson_layer::blob::Blob;
 use caisson_layer::inflate::Compression;
-use caisson_layer::unpack::{self, Fallback, Policy};
+use caisson_layer::unpack::{self, Fallback, Policy, Report};
 use caisson_layer::{Error, Kind, Limits, Stop, host, passwd};
 use napi::bindgen_prelude::{Env, Object, ToNapiValue};
 use napi_derive::napi;
 
 use crate::failure::NativeError;
+use crate::owners::{self, IdMaps};
 
 impl From<Error> for NativeError {
     fn from(error: Error) -> Self {
@@ -53,6 +54,7 @@ pub struct UnpackRequest {
     pub owners: String,
     pub xattrs: String,
     pub rootless: bool,
+    pub id_maps: Option<IdMaps>,
 }
 
 #[napi(object)]
@@ -138,7 +140,15 @@ impl LayerJob {
     pub fn unpack<'env>(&self, env: &'env Env, request: UnpackRequest) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         on_thread(env, move || {
-            let report = unpack_request(request).and_then(|request| unpack::unpack(&request, &stop));
+            let mut request = request;
+            let owners = match request.id_maps.take().map(owners::open).transpose() {
+                Ok(owners) => owners,
+                Err(failure) => {
+                    return UnpackOutcome { failure: Some(failure), ..unpack_outcome(Ok(Report::default())) };
+                }
+            };
+            let report = unpack_request(request)
+                .and_then(|request| unpack::unpack_for(&request, owners.as_deref(), &stop));
             unpack_outcome(report)
         })
     }
@@ -174,8 +184,20 @@ impl LayerJob {
 
     /// Removes a directory with all it holds; links are not followed. The failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
-    pub fn remove<'env>(&self, env: &'env Env, path: String) -> napi::Result<Object<'env>> {
-        on_thread(env, move || unpack::remove_directory(Path::new(&path)).err().map(NativeError::from))
+    pub fn remove<'env>(
+        &self,
+        env: &'env Env,
+        path: String,
+        id_maps: Option<IdMaps>,
+    ) -> napi::Result<Object<'env>> {
+        on_thread(env, move || {
+            let owners = match id_maps.map(owners::open).transpose() {
+                Ok(owners) => owners,
+                Err(failure) => return Some(failure),
+            };
+            let removed = unpack::remove_directory_of(Path::new(&path), owners.as_deref());
+            removed.err().map(NativeError::from)
+        })
     }
 }
 
@@ -274,10 +296,10 @@ fn fallback(name: &str) -> Result<Fallback, Error> {
     }
 }
 
-fn unpack_outcome(report: Result<unpack::Report, Error>) -> UnpackOutcome {
+fn unpack_outcome(report: Result<Report, Error>) -> UnpackOutcome {
     let (report, failure) = match report {
         Ok(report) => (report, None),
-        Err(error) => (unpack::Report::default(), Some(error.into())),
+        Err(error) => (Report::default(), Some(error.into())),
     };
     let skipped = report.skipped.into_iter();
     UnpackOutcome {

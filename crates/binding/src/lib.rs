@@ -8,4 +8,5 @@ mod event;
 mod failure;
 mod host;
 mod layer;
+mod owners;
 mod request;

@@ -23,4 +23,5 @@ mod verify;
 pub use chunk::Source;
 pub use error::{Error, Kind, Result};
 pub use limits::Limits;
+pub use rustix::io::Errno;
 pub use stop::Stop;

@@ -98,6 +98,33 @@ pub enum GuardReply {
     Refused { token: u64, arguments: String, errno: i32 },
 }
 
+/// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].
+pub const OWNER: &str = "owner";
+
+/// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose O_PATH descriptor
+/// comes along; answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerRequest {
+    /// As inside the namespace.
+    pub uid: u32,
+    pub gid: u32,
+    /// To be set again: a change of owner takes set-id bits away.
+    pub mode: Option<u32>,
+    /// Value of `security.capability`.
+    pub capability: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OwnerReply {
+    /// There is a namespace; its maps are to be written now.
+    Ready,
+    Done,
+    Failed {
+        call: String,
+        errno: i32,
+    },
+}
+
 /// One failure, as strace would print it: what was being done, which call, on what, which errno.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

@@ -5,6 +5,7 @@ mod call;
 mod error;
 
 // owned by the helper executor
+pub mod attribute;
 pub mod capability;
 pub mod copy;
 pub mod credentials;
@@ -40,6 +41,6 @@ pub use error::{Error, Result, errno_name};
 pub mod errno {
     pub use libc::{
         EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, ENOEXEC, ENOSPC, ENOSYS, ENOTDIR,
-        ENOTEMPTY, EOPNOTSUPP, EPERM, EROFS, ESRCH,
+        ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH,
     };
 }

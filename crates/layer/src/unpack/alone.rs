@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 
-use super::apply::{Applier, Deferred};
+use super::apply::Applier;
+use super::finish::Deferred;
 use super::policy::{Policy, Report};
 use super::whiteout::Marker;
 use crate::blob::{self, Blob};

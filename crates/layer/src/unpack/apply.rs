@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::alone::{Claim, Unsettled};
 use super::attributes::{
-    Carrier, change_mode_of_handle, change_owner, clear_acls, clear_xattrs, set_xattrs, take_acls, timestamps,
+    Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, take_acls, timestamps,
 };
-use super::policy::{Fallback, Policy, Report};
+use super::finish::{Deferred, finish_directories};
+use super::owners::{Owners, Pending};
+use super::policy::{Policy, Report};
 use super::tree::{Directory, Tree, components};
 use super::whiteout::{self, Marker};
 use crate::chunk::Source;
@@ -20,9 +22,9 @@ use crate::tar::{Entry, EntryKind, Reader, Time};
 use crate::{Error, Kind, Limits, Result, Stop};
 
 pub struct Applier<'r> {
-    tree: Tree<'r>,
-    limits: Limits,
-    policy: Policy,
+    pub(super) tree: Tree<'r>,
+    pub(super) limits: Limits,
+    pub(super) policy: Policy,
     stop: Stop,
     layers: usize,
     /// Modes and times of directories, set at the very end: until then all must stay writable, and every new entry
@@ -31,26 +33,15 @@ pub struct Applier<'r> {
     /// Hard links whose target has not come yet, of the layer at work.
     links: Vec<Entry>,
     /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
-    claims: Option<Vec<Claim>>,
+    pub(super) claims: Option<Vec<Claim>>,
     root_described: bool,
     /// Effective user and group of this process.
     ids: (u32, u32),
+    /// With somebody else who sets owners.
+    pub(super) owners: Option<(&'r dyn Owners, Pending)>,
+    /// Then: `security.capability` of the entry at work.
+    capability: Option<Vec<u8>>,
     pub report: Report,
-}
-
-/// Mode and time of a directory, for the end.
-pub struct Deferred {
-    pub path: Vec<u8>,
-    pub mode: u32,
-    pub mtime: Time,
-    /// Access control lists, by the names of their attributes.
-    pub acls: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Deferred {
-    pub fn new(path: Vec<u8>, mode: u32, mtime: Time) -> Self {
-        Self { path, mode, mtime, acls: Vec::new() }
-    }
 }
 
 impl<'r> Applier<'r> {
@@ -69,8 +60,17 @@ impl<'r> Applier<'r> {
             claims: None,
             root_described: false,
             ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+            owners: None,
+            capability: None,
             report: Report::default(),
         })
+    }
+
+    /// Owners are set by `owners`, at the end.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Option<&'r dyn Owners>) -> Self {
+        self.owners = owners.map(|owners| (owners, Pending::new(owners)));
+        self
     }
 
     /// For one layer by itself: what it says of layers below it is not applied but handed out by [`Self::unsettled`].
@@ -108,7 +108,7 @@ impl<'r> Applier<'r> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: Entry, reader: &mut Reader<'_>) -> Result<()> {
+    fn entry(&mut self, mut entry: Entry, reader: &mut Reader<'_>) -> Result<()> {
         let limits = self.limits;
         let parts = components(&entry.path, &limits)?;
         match whiteout::marker(&parts, &entry.path)? {
@@ -135,6 +135,10 @@ impl<'r> Applier<'r> {
             }
             return Ok(());
         }
+        if self.owners.is_some() {
+            let own = entry.xattrs.iter().position(|(name, _)| is_capability(name));
+            self.capability = own.map(|at| entry.xattrs.swap_remove(at).1);
+        }
         let parent = self.parent(parents)?;
         match &entry.kind {
             EntryKind::File => self.file(&parent, name, &entry, reader)?,
@@ -150,7 +154,7 @@ impl<'r> Applier<'r> {
     }
 
     /// The directory for a new entry. One that is made for it is not what had its inode number before.
-    fn parent(&mut self, path: &[&[u8]]) -> Result<Rc<Directory>> {
+    pub(super) fn parent(&mut self, path: &[&[u8]]) -> Result<Rc<Directory>> {
         let known = self.tree.implied.len();
         let parent = self.tree.make(path)?;
         for path in &self.tree.implied[known..] {
@@ -158,6 +162,9 @@ impl<'r> Applier<'r> {
             let made = self.tree.open_entry(path, OFlags::PATH).map_err(|errno| system("openat2", errno))?;
             let status = rustix::fs::fstat(&made).map_err(|errno| system("fstat", errno))?;
             self.directories.remove(&status.st_ino);
+            if let Some((_, pending)) = &mut self.owners {
+                pending.forget(status.st_ino);
+            }
         }
         Ok(parent)
     }
@@ -174,7 +181,7 @@ impl<'r> Applier<'r> {
     }
 
     /// Creates with `create`; what is in the way is removed first.
-    fn replace<T>(
+    pub(super) fn replace<T>(
         &mut self,
         parent: &Directory,
         name: &[u8],
@@ -218,11 +225,28 @@ impl<'r> Applier<'r> {
 
     /// Gives what was just made in `parent` to its owner, unless it was born that way: with our uid, and with our gid or
     /// that of the directory (set-gid, mount option grpid).
-    fn own(&mut self, parent: &Directory, fd: BorrowedFd<'_>, carrier: Carrier, entry: &Entry) -> Result<()> {
+    pub(super) fn own(
+        &mut self,
+        parent: &Directory,
+        fd: BorrowedFd<'_>,
+        carrier: Carrier,
+        entry: &Entry,
+    ) -> Result<()> {
+        if self.owners.is_some() {
+            return self.own_later(fd, entry);
+        }
         if !self.policy.rootless && (entry.uid, entry.gid) == self.ids && parent.gid == entry.gid {
             return Ok(());
         }
         change_owner(fd, carrier, entry, &self.policy, &mut self.report)
+    }
+
+    fn own_later(&mut self, fd: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
+        let Some((_, pending)) = &mut self.owners else { return Ok(()) };
+        let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
+        let path = components(&entry.path, &self.limits)?.join(&b'/');
+        pending.note(inode, path, entry, self.capability.take());
+        Ok(())
     }
 
     fn write(&self, file: &OwnedFd, entry: &Entry, reader: &mut Reader<'_>) -> Result<()> {
@@ -279,7 +303,11 @@ impl<'r> Applier<'r> {
         if merged {
             clear_xattrs(fd, &entry.path)?;
         }
-        change_owner(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
+        if self.owners.is_some() {
+            self.own_later(fd, entry)?;
+        } else {
+            change_owner(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
+        }
         set_xattrs(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
         self.tree.look_again(&path);
@@ -302,144 +330,23 @@ impl<'r> Applier<'r> {
             .map_err(|errno| Error::system("utimensat", &entry.path, errno))
     }
 
-    /// Devices and FIFOs.
-    fn special(&mut self, parent: &Directory, name: &[u8], entry: &Entry) -> Result<()> {
-        let (kind, what, (major, minor)) = match entry.kind {
-            EntryKind::CharDevice(major, minor) => {
-                (FileType::CharacterDevice, "character device", (major, minor))
-            }
-            EntryKind::BlockDevice(major, minor) => (FileType::BlockDevice, "block device", (major, minor)),
-            _ => (FileType::Fifo, "FIFO", (0, 0)),
-        };
-        // The kernel has 12 bits for the major and 20 for the minor number; more would be cut.
-        if major >= 1 << 12 || minor >= 1 << 20 {
-            return Err(Error::invalid(format!(
-                "{}: device {major}:{minor} is out of range",
-                display(&entry.path)
-            )));
-        }
-        // SECURITY: to overlayfs this is a whiteout, and an image says that with a name.
-        if self.claims.is_some() && kind == FileType::CharacterDevice && (major, minor) == (0, 0) {
-            self.tree.remove(parent.fd.as_fd(), name)?;
-            self.report.skip(
-                &entry.path,
-                "device",
-                "character device 0:0 means a whiteout on overlays".to_owned(),
-            );
-            return Ok(());
-        }
-        let mode = Mode::from_raw_mode(0o600);
-        let device = rustix::fs::makedev(major, minor);
-        let is_device = kind != FileType::Fifo;
-        let made = if is_device && self.policy.rootless {
-            Err(Errno::PERM)
-        } else {
-            match rustix::fs::mknodat(&parent.fd, name, kind, mode, device) {
-                Err(Errno::EXIST) => {
-                    self.tree.remove(parent.fd.as_fd(), name)?;
-                    rustix::fs::mknodat(&parent.fd, name, kind, mode, device)
-                }
-                other => other,
-            }
-        };
-        match made {
-            Ok(()) => {}
-            Err(Errno::PERM) if is_device => {
-                return self.without_device(parent, name, entry, what, major, minor);
-            }
-            Err(errno) => return Err(creation_error("mknodat", entry, errno)),
-        }
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let node = rustix::fs::openat(&parent.fd, name, flags, Mode::empty())
-            .map_err(|errno| Error::system("openat", &entry.path, errno))?;
-        self.own(parent, node.as_fd(), Carrier::Handle, entry)?;
-        let status = rustix::fs::fstat(&node).map_err(|errno| Error::system("fstat", &entry.path, errno))?;
-        if FileType::from_raw_mode(status.st_mode) != kind {
-            return Err(Error::new(
-                Kind::Unsafe,
-                format!("{} was replaced while it was made", display(&entry.path)),
-            ));
-        }
-        change_mode_of_handle(node.as_fd(), entry.mode)
-            .map_err(|errno| Error::system("chmod", &entry.path, errno))?;
-        set_xattrs(node.as_fd(), Carrier::Handle, entry, &self.policy, &mut self.report)?;
-        rustix::fs::utimensat(&parent.fd, name, &timestamps(entry.mtime), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|errno| Error::system("utimensat", &entry.path, errno))
-    }
-
-    fn without_device(
-        &mut self,
-        parent: &Directory,
-        name: &[u8],
-        entry: &Entry,
-        what: &str,
-        major: u32,
-        minor: u32,
-    ) -> Result<()> {
-        let shown = format!("{what} {major}:{minor}");
-        match self.policy.devices {
-            Fallback::Error => Err(Error::system("mknodat", &entry.path, Errno::PERM)
-                .hint("an ordinary user cannot make devices; use devices: 'skip' or 'placeholder'")),
-            Fallback::Skip => {
-                // What a lower layer had under this name is gone all the same.
-                self.tree.remove(parent.fd.as_fd(), name)?;
-                self.report.skip(&entry.path, "device", format!("{shown} is left out"));
-                Ok(())
-            }
-            Fallback::Placeholder => {
-                let flags =
-                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let mode = Mode::empty();
-                self.replace(parent, name, entry, "openat", || {
-                    rustix::fs::openat(&parent.fd, name, flags, mode)
-                })?;
-                self.report.skip(&entry.path, "device", format!("{shown} is an empty file"));
-                Ok(())
-            }
-        }
-    }
-
-    /// False where the target is not there (yet).
-    fn hard_link(&mut self, entry: &Entry) -> Result<bool> {
-        let EntryKind::HardLink(target) = &entry.kind else { return Ok(true) };
-        let limits = self.limits;
-        let (from, to) = (components(target, &limits)?, components(&entry.path, &limits)?);
-        let shown = display(&entry.path);
-        let (Some((from_name, from_parents)), Some((to_name, to_parents))) =
-            (from.split_last(), to.split_last())
-        else {
-            let message = format!("{shown}: a hard link must not name the root directory");
-            return Err(Error::new(Kind::Unsafe, message).on(shown));
-        };
-        // The target is a path from the root of the layer; a link in its last component is linked, not followed.
-        let Some(source) = self.tree.find(from_parents)? else { return Ok(false) };
-        let status = match rustix::fs::statat(&source.fd, *from_name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(status) => status,
-            Err(Errno::NOENT) => return Ok(false),
-            Err(errno) => return Err(Error::system("fstatat", target, errno)),
-        };
-        if FileType::from_raw_mode(status.st_mode) == FileType::Directory {
-            if self.claims.is_some() {
-                return Ok(false); // with the layers below it may be a link that was taken for a directory
-            }
-            return Err(Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown));
-        }
-        let parent = self.parent(to_parents)?;
-        let existing = rustix::fs::statat(&parent.fd, *to_name, AtFlags::SYMLINK_NOFOLLOW);
-        if !existing.is_ok_and(|found| (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino)) {
-            // Making the parent may have replaced what the target's path went through.
-            let Some(source) = self.tree.find(from_parents)? else { return Ok(false) };
-            self.replace(&parent, to_name, entry, "linkat", || {
-                rustix::fs::linkat(&source.fd, *from_name, &parent.fd, *to_name, AtFlags::empty())
-            })?;
-        }
-        self.tree.place(&parent, to_name);
-        Ok(true)
-    }
-
-    /// Modes and times of directories, deepest first.
+    /// Owners, modes and times of directories, deepest first.
     pub fn finish(mut self) -> Result<Report> {
-        finish_directories(&mut self.tree, self.directories)?;
+        let (policy, report) = (self.policy.owners, &mut self.report);
+        let Some((owners, mut pending)) = self.owners else {
+            finish_directories(&mut self.tree, self.directories, &mut |_, _| Ok(()))?;
+            return Ok(self.report);
+        };
+        pending.give_files(
+            owners,
+            &self.tree,
+            |inode| self.directories.contains_key(&inode),
+            policy,
+            report,
+        )?;
+        finish_directories(&mut self.tree, self.directories, &mut |inode, directory| {
+            pending.give_directory(owners, inode, directory, policy, report)
+        })?;
         Ok(self.report)
     }
 
@@ -461,37 +368,7 @@ impl<'r> Applier<'r> {
     }
 }
 
-/// Gives directories their modes and times, deepest first; those that came without an entry what is usual.
-pub fn finish_directories(tree: &mut Tree<'_>, mut directories: HashMap<u64, Deferred>) -> Result<()> {
-    for path in std::mem::take(&mut tree.implied) {
-        let Ok(fd) = tree.open_entry(&path, OFlags::PATH | OFlags::DIRECTORY) else { continue };
-        let inode = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", &path, errno))?.st_ino;
-        let deferred = Deferred::new(path, 0o755, Time::default());
-        directories.entry(inode).or_insert(deferred);
-    }
-    let mut directories: Vec<_> = directories.into_iter().collect();
-    directories.sort_by(|(_, a), (_, b)| b.path.cmp(&a.path));
-    for (inode, Deferred { path, mode, mtime, acls }) in directories {
-        let system = |call, errno| Error::system(call, &path, errno);
-        let directory = match tree.open_entry(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(directory) => directory,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue, // a later layer removed it
-            Err(errno) => return Err(system("openat2", errno)),
-        };
-        if rustix::fs::fstat(&directory).map_err(|errno| system("fstat", errno))?.st_ino != inode {
-            continue;
-        }
-        rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(|errno| system("fchmod", errno))?;
-        for (name, value) in acls {
-            rustix::fs::fsetxattr(&directory, name.as_slice(), &value, XattrFlags::empty())
-                .map_err(|errno| system("fsetxattr", errno))?;
-        }
-        rustix::fs::futimens(&directory, &timestamps(mtime)).map_err(|errno| system("futimens", errno))?;
-    }
-    Ok(())
-}
-
-fn creation_error(call: &'static str, entry: &Entry, errno: Errno) -> Error {
+pub(super) fn creation_error(call: &'static str, entry: &Entry, errno: Errno) -> Error {
     Error::system(call, &entry.path, errno)
 }
 

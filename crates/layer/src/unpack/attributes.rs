@@ -15,7 +15,7 @@ pub const ROOTLESS_XATTR: &[u8] = b"user.rootlesscontainers";
 
 /// `/proc/self/fd/N`: the file behind a descriptor, for calls that take no O_PATH descriptor. Links are not followed
 /// further than to the file itself.
-fn of_handle(fd: BorrowedFd<'_>) -> String {
+pub fn of_handle(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
@@ -108,6 +108,11 @@ fn is_foreign(name: &[u8]) -> bool {
 /// and a change of mode changes an access list.
 pub fn is_acl(name: &[u8]) -> bool {
     name.starts_with(b"system.posix_acl_")
+}
+
+/// Set by whoever gives the file its owner, as that change takes it away.
+pub fn is_capability(name: &[u8]) -> bool {
+    name == b"security.capability"
 }
 
 /// Takes the lists off a directory again that [`set_xattrs`] could set, for the end.

@@ -17,7 +17,7 @@ const DIRECTORY: OFlags =
 
 /// Copies what `layers` show to `target`, which appears complete or not at all.
 pub fn flatten(layers: &Merged<'_>, target: &Path, stop: &Stop) -> Result<()> {
-    let staging = Staging::create(target)?;
+    let staging = Staging::create(target, None)?;
     let mut copier = Copier { root: staging.root().as_fd(), firsts: HashMap::new(), stop };
     copier.directory(&layers.root()?, staging.root().as_fd(), &mut Vec::new())?;
     staging.publish()

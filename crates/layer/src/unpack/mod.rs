@@ -9,11 +9,16 @@ mod alone;
 mod apply;
 mod attributes;
 mod copy_up;
+mod finish;
 mod flatten;
+mod link;
 mod merged;
+mod owners;
 mod policy;
 mod remove;
 mod settle;
+mod shift;
+mod special;
 mod staging;
 mod tree;
 mod whiteout;
@@ -27,11 +32,13 @@ use crate::{Limits, Result, Stop};
 pub use alone::{Unsettled, unpack_alone};
 pub use flatten::flatten;
 pub use merged::Merged;
+pub use owners::Owners;
 pub use policy::{Fallback, Policy, Report, Skipped};
 pub(crate) use remove::children;
 pub use remove::remove_tree;
 pub use settle::settle;
-pub use staging::remove_directory;
+pub use shift::{IdRange, Shift};
+pub use staging::{remove_directory, remove_directory_of};
 
 use apply::Applier;
 use staging::Staging;
@@ -48,8 +55,14 @@ pub struct Request {
 
 /// Unpacks all layers or leaves nothing behind.
 pub fn unpack(request: &Request, stop: &Stop) -> Result<Report> {
-    let staging = Staging::create(&request.target)?;
-    let mut applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?;
+    unpack_for(request, None, stop)
+}
+
+/// The same, with somebody who gives files to owners that this process cannot set; the policy must be rootless then.
+pub fn unpack_for(request: &Request, owners: Option<&dyn Owners>, stop: &Stop) -> Result<Report> {
+    let staging = Staging::create(&request.target, owners)?;
+    let mut applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?
+        .with_owners(owners);
     for layer in &request.layers {
         let ((), seen) = blob::read(layer, &request.limits, stop, |source| applier.layer(source))?;
         applier.report.diff_ids.push(seen.diff_id);

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attributes::change_mode_of_handle;
+use super::owners::Owners;
 use crate::{Error, Result};
 
 /// Deeper directories are moved up and removed from there.
@@ -12,10 +14,15 @@ const MAX_OPEN: usize = 64;
 
 /// Removes `name` in `parent`, whatever it is.
 pub fn remove_tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    remove_tree_of(parent, name, None)
+}
+
+/// The same, with somebody who gives directories back that are not ours.
+pub fn remove_tree_of(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Owners>) -> Result<()> {
     let mut moved = 0;
     let mut pending = vec![name.to_vec()];
     while let Some(name) = pending.pop() {
-        remove_level(parent, &name, 0, &mut |directory, deep| {
+        remove_level(parent, &name, 0, owners, &mut |directory, deep| {
             let refuge = format!(".caisson-deep-{}-{moved}", std::process::id()).into_bytes();
             moved += 1;
             rustix::fs::renameat(directory, deep, parent, &refuge)
@@ -29,7 +36,13 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
 
 type MoveUp<'f> = dyn FnMut(BorrowedFd<'_>, &[u8]) -> Result<()> + 'f;
 
-fn remove_level(parent: BorrowedFd<'_>, name: &[u8], depth: usize, move_up: &mut MoveUp<'_>) -> Result<()> {
+fn remove_level(
+    parent: BorrowedFd<'_>,
+    name: &[u8],
+    depth: usize,
+    owners: Option<&dyn Owners>,
+    move_up: &mut MoveUp<'_>,
+) -> Result<()> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR | Errno::PERM) => {} // EPERM is what POSIX says of a directory
@@ -38,23 +51,27 @@ fn remove_level(parent: BorrowedFd<'_>, name: &[u8], depth: usize, move_up: &mut
     if depth == MAX_OPEN {
         return move_up(parent, name);
     }
-    let directory = open_for_removal(parent, name)?;
+    let directory = open_for_removal(parent, name, owners)?;
     for child in children(directory.as_fd(), name)? {
-        remove_level(directory.as_fd(), &child, depth + 1, move_up)?;
+        remove_level(directory.as_fd(), &child, depth + 1, owners, move_up)?;
     }
     rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
         .map_err(|errno| Error::system("rmdir", name, errno))
 }
 
 /// Opens a directory of ours for reading and writing names, whatever mode an image gave it.
-fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
+fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Owners>) -> Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let system = |call, errno| Error::system(call, name, errno);
     if !rustix::process::geteuid().is_root() {
         let handle = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
             .map_err(|errno| system("openat", errno))?;
-        super::attributes::change_mode_of_handle(handle.as_fd(), 0o700)
-            .map_err(|errno| system("chmod", errno))?;
+        let mut changed = change_mode_of_handle(handle.as_fd(), 0o700);
+        if let (Err(Errno::PERM), Some(owners)) = (changed, owners) {
+            let given = owners.give(handle.as_fd(), (0, 0), None, None);
+            changed = given.and_then(|()| change_mode_of_handle(handle.as_fd(), 0o700));
+        }
+        changed.map_err(|errno| system("chmod", errno))?;
     }
     rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty())
         .map_err(|errno| system("openat", errno))

@@ -14,8 +14,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::alone::{Claim, Unsettled};
-use super::apply::{Deferred, finish_directories};
 use super::copy_up::{copy_directory_attributes, copy_up, status};
+use super::finish::{Deferred, finish_directories};
 use super::merged::{Found, Merged, MergedDirectory, Names, names};
 use super::policy::Report;
 use super::remove::{children, remove_tree};
@@ -66,7 +66,7 @@ impl Settler<'_, '_> {
         self.link_to_lower()?;
         let mut tree = Tree::new(self.root);
         tree.implied = self.left.implied;
-        finish_directories(&mut tree, self.left.directories)?;
+        finish_directories(&mut tree, self.left.directories, &mut |_, _| Ok(()))?;
         Ok(self.left.report)
     }
 

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::remove::remove_tree;
+use super::owners::Owners;
+use super::remove::remove_tree_of;
 use crate::{Error, Kind, Result};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-pub struct Staging {
+pub struct Staging<'o> {
+    owners: Option<&'o dyn Owners>,
     parent: OwnedFd,
     root: OwnedFd,
     name: Vec<u8>,
@@ -26,8 +28,9 @@ fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
-impl Staging {
-    pub fn create(target: &Path) -> Result<Self> {
+impl<'o> Staging<'o> {
+    /// `owners` may have to give back what is to be removed.
+    pub fn create(target: &Path, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let (Some(parent_path), Some(target_name)) = (target.parent(), target.file_name()) else {
             return Err(Error::new(Kind::Option, format!("{} cannot be unpacked to", target.display())));
         };
@@ -49,7 +52,7 @@ impl Staging {
         let flags = directory | OFlags::NOFOLLOW | OFlags::RDONLY;
         let root = rustix::fs::openat(&parent, &name, flags, Mode::empty())
             .map_err(|errno| Error::system("openat", &name, errno))?;
-        Ok(Self { parent, root, name, target_name, target: target.to_owned(), published: false })
+        Ok(Self { owners, parent, root, name, target_name, target: target.to_owned(), published: false })
     }
 
     pub fn root(&self) -> &OwnedFd {
@@ -69,11 +72,11 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for Staging<'_> {
     fn drop(&mut self) {
         if !self.published {
             // A destructor has nobody to tell; what stays is named so that people see what it is.
-            let _ = remove_tree(self.parent.as_fd(), &self.name);
+            let _ = remove_tree_of(self.parent.as_fd(), &self.name, self.owners);
         }
     }
 }
@@ -112,6 +115,11 @@ fn refuse_content(parent: &OwnedFd, name: &[u8], target: &Path) -> Result<()> {
 /// Removes a directory with all it holds, without following a link and without running out of descriptors on deep
 /// trees. Nothing there is no error.
 pub fn remove_directory(path: &Path) -> Result<()> {
+    remove_directory_of(path, None)
+}
+
+/// The same for a tree with owners that this process cannot set.
+pub fn remove_directory_of(path: &Path, owners: Option<&dyn Owners>) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::new(Kind::Option, format!("{} cannot be removed", path.display())));
     };
@@ -120,7 +128,7 @@ pub fn remove_directory(path: &Path) -> Result<()> {
     match rustix::fs::openat(CWD, parent, flags, Mode::empty()) {
         Ok(parent) => match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => Ok(()),
-            _ => remove_tree(parent.as_fd(), name.as_encoded_bytes()),
+            _ => remove_tree_of(parent.as_fd(), name.as_encoded_bytes(), owners),
         },
         Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(Error::system("open", bytes(parent), errno)),

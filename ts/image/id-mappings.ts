@@ -1,0 +1,72 @@
+/** Which ids of the host stand for the ids of an image. */
+import { readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { CaissonError } from '../errors.ts'
+import { helperPath } from '../native/addon.ts'
+import type { IdMaps } from '../native/layer.ts'
+import type { IdMapping } from '../spec/index.ts'
+
+/** As `linux.uidMappings` and `linux.gidMappings` of config.json. */
+export interface IdMappings {
+  uidMappings: readonly IdMapping[]
+  gidMappings: readonly IdMapping[]
+}
+
+/** Given by hand, or `'subordinate'`: the caller as root, and the caller's ranges of /etc/subuid and /etc/subgid for the rest. */
+export type IdMappingsOption = 'subordinate' | IdMappings
+
+/** Throws `ERR_INVALID_OPTION`, also where the caller has no ranges. */
+export function resolveIdMappings(option: IdMappingsOption): IdMappings {
+  if (option === 'subordinate') return subordinate()
+  for (const list of [option.uidMappings, option.gidMappings]) {
+    const isWrong = ({ containerID, hostID, size }: IdMapping): boolean =>
+      [containerID, hostID, size].some((id) => !Number.isInteger(id) || id < 0 || id >= 2 ** 32) || size === 0
+    if (!Array.isArray(list) || list.length === 0 || list.some(isWrong))
+      throw invalid('idMappings must have containerID, hostID and size from 0 to 4294967295')
+  }
+  return option
+}
+
+/** For the native side: who is not root needs a namespace, and so the helper. */
+export function nativeIdMaps({ uidMappings, gidMappings }: IdMappings): IdMaps {
+  const lines = (list: readonly IdMapping[]): IdMaps['uids'] =>
+    list.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }))
+  const isRoot = process.geteuid?.() === 0
+  return { uids: lines(uidMappings), gids: lines(gidMappings), ...(isRoot ? {} : { helper: helperPath() }) }
+}
+
+function subordinate(): IdMappings {
+  const { uid, gid, username } = userInfo()
+  return {
+    uidMappings: [{ containerID: 0, hostID: uid, size: 1 }, ...ranges('/etc/subuid', uid, username)],
+    gidMappings: [{ containerID: 0, hostID: gid, size: 1 }, ...ranges('/etc/subgid', uid, username)],
+  }
+}
+
+/** subuid(5): `name-or-uid:start:count`. One after another from id 1 on. */
+function ranges(file: string, uid: number, username: string): IdMapping[] {
+  let text = ''
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    // not there: nobody has ranges
+  }
+  const mappings: IdMapping[] = []
+  let containerID = 1
+  for (const line of text.split('\n')) {
+    const [owner, start, count] = line.split(':')
+    const [hostID, size] = [Number(start), Number(count)]
+    if ((owner !== username && owner !== String(uid)) || !(hostID > 0 && size > 0)) continue
+    mappings.push({ containerID, hostID, size })
+    containerID += size
+  }
+  if (mappings.length > 0) return mappings
+  throw invalid(
+    `${username} has no range of ids in ${file}`,
+    `usermod --add-subuids and --add-subgids give one`,
+  )
+}
+
+function invalid(message: string, hint?: string): CaissonError {
+  return new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate', hint })
+}
