@@ -2,10 +2,6 @@
  * Finds and loads the platform package: the addon and, beside it, the static helper. Loaded on first use, never on import.
  * Order: the override variable, a local build (`npm/<triple>/`), the installed platform package.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { CaissonError } from '../errors.ts'
 import type * as Binding from './binding.d.ts'
 
@@ -13,6 +9,22 @@ export type Addon = typeof Binding
 
 /** Directory override: a folder that holds `caisson.<triple>.node` and `bin/caisson-init`. */
 export const NATIVE_DIR_VARIABLE = 'CAISSON_NATIVE_DIR'
+
+/** Node's modules on first use: to import them is most of what importing a small part of this package would cost. */
+const node = {
+  get fs(): typeof import('node:fs') {
+    return process.getBuiltinModule('node:fs')
+  },
+  get module(): typeof import('node:module') {
+    return process.getBuiltinModule('node:module')
+  },
+  get path(): typeof import('node:path') {
+    return process.getBuiltinModule('node:path')
+  },
+  get url(): typeof import('node:url') {
+    return process.getBuiltinModule('node:url')
+  },
+}
 
 let loaded: { addon: Addon; directory: string } | undefined
 
@@ -23,8 +35,8 @@ export function addon(): Addon {
 
 /** Path of the static helper that belongs to the loaded addon. Throws `ERR_HELPER_MISSING`. */
 export function helperPath(): string {
-  const path = join(load().directory, 'bin', 'caisson-init')
-  if (existsSync(path)) return path
+  const path = node.path.join(load().directory, 'bin', 'caisson-init')
+  if (node.fs.existsSync(path)) return path
   throw new CaissonError('ERR_HELPER_MISSING', `caisson-init is missing at ${path}`, {
     path,
     hint: `reinstall the platform package, or in a checkout run: npm run build`,
@@ -33,10 +45,12 @@ export function helperPath(): string {
 
 function load(): { addon: Addon; directory: string } {
   if (loaded) return loaded
+  const { existsSync } = node.fs
+  const { join } = node.path
   const triple = platformTriple()
   const packageName = `@caisson/native-${triple}`
   const file = `caisson.${triple}.node`
-  const require = createRequire(import.meta.url)
+  const require = node.module.createRequire(import.meta.url)
   const candidates = candidateDirectories(require, triple, packageName)
   const directory = candidates.find((candidate) => existsSync(join(candidate, file)))
   if (directory === undefined) {
@@ -66,8 +80,10 @@ function load(): { addon: Addon; directory: string } {
 function candidateDirectories(require: NodeJS.Require, triple: string, packageName: string): string[] {
   const override = process.env[NATIVE_DIR_VARIABLE]
   if (override) return [override] // an override that does not work must not be passed over in silence
+  const { existsSync } = node.fs
+  const { dirname, join } = node.path
   const candidates: string[] = []
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+  for (let folder = dirname(node.url.fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) {
       candidates.push(join(folder, 'npm', triple))
       break
@@ -98,7 +114,7 @@ export function platformTriple(): string {
 
 function usesMusl(): boolean {
   try {
-    return readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
+    return node.fs.readFileSync('/usr/bin/ldd', 'latin1').includes('musl')
   } catch {
     const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
     return report?.header?.glibcVersionRuntime === undefined

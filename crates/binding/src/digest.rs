@@ -1,6 +1,7 @@
 //! Digests for JavaScript: files and large buffers on native threads, and hashers for algorithms that Node lacks.
 
-use caisson_digest::{Algorithm, Control, Digests, Failure, Hasher, Source, file, job, pool};
+use caisson_digest::pool::{self, Work};
+use caisson_digest::{Algorithm, Control, Digests, Failure, Hasher, Source, file, job};
 use napi::JsDeferred;
 use napi::bindgen_prelude::{Buffer, Env, Object, Uint8Array};
 use napi_derive::napi;
@@ -120,14 +121,14 @@ impl DigestJob {
     ) -> napi::Result<Object<'env>> {
         let (algorithms, control) = (parse(&algorithms)?, self.control.clone());
         let (deferred, promise) = env.create_deferred()?;
-        pool::submit(move || {
+        let work = move || {
             let result = file::hash_bytes(&bytes, &algorithms, &control);
             deferred.resolve(move |_| {
                 drop(bytes); // on the thread it came from
                 Ok(DigestOutcome::from(result))
             });
-        })
-        .map_err(no_thread)?;
+        };
+        pool::submit(Work::Other(Box::new(work))).map_err(no_thread)?;
         Ok(promise)
     }
 }

@@ -14,11 +14,8 @@ use caisson_sys::file::{O_NOCTTY, O_NONBLOCK};
 use caisson_sys::poll::{Interest, readable_now, ready};
 
 use crate::control::Control;
-use crate::overlap;
+use crate::lane::BUFFER;
 use crate::{Algorithm, Hasher};
-
-/// Fits the second-level cache with room for the rest.
-pub(crate) const BUFFER: usize = 256 << 10;
 
 /// Where the bytes come from.
 #[derive(Debug)]
@@ -88,40 +85,20 @@ impl Input {
         !self.regular || !readable_now(&self.file).unwrap_or(true)
     }
 
-    /// Reads to the end, with all algorithms in one pass. `spare` is asked for a second thread to read ahead.
-    pub fn hash<G>(
-        mut self,
-        algorithms: &[Algorithm],
-        control: &Control,
-        spare: impl FnOnce() -> Option<G>,
-    ) -> Result<Digests, Failure> {
-        let mut hashers: Vec<_> = algorithms.iter().map(|algorithm| Hasher::new(*algorithm)).collect();
-        let mut size = 0;
-        let mut take = |bytes: &[u8]| {
-            for hasher in &mut hashers {
-                hasher.update(bytes);
-            }
-            size += bytes.len() as u64;
-            control.count(bytes.len());
-        };
+    /// Tells the size, where it says something.
+    pub(crate) fn announce(&self, control: &Control) {
         if self.regular {
             control.expect(self.size);
         }
-        if self.may_wait() {
-            self.wait_and_read(control, &mut take)?;
-        } else if let Some(_second) = (self.size >= overlap::WORTHWHILE).then(spare).flatten() {
-            overlap::read(&mut |buffer| self.fill(buffer, control), &mut take)?;
-        } else {
-            let mut buffer = vec![0; BUFFER];
-            while let count @ 1.. = self.fill(&mut buffer, control)? {
-                take(&buffer[..count]);
-            }
-        }
-        Ok(Digests { digests: hashers.into_iter().map(Hasher::digest).collect(), size })
     }
 
-    /// As many bytes as there are, up to the buffer; none at the end.
-    fn fill(&mut self, buffer: &mut [u8], control: &Control) -> Result<usize, Failure> {
+    /// Bytes that should be left after so many.
+    pub(crate) fn remaining(&self, read: u64) -> u64 {
+        self.size.saturating_sub(read)
+    }
+
+    /// As many bytes as there are, up to the buffer; 0 at the end.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8], control: &Control) -> Result<usize, Failure> {
         loop {
             if control.is_stopped() {
                 return Err(Failure::Stopped);
@@ -134,20 +111,18 @@ impl Input {
         }
     }
 
-    /// Waits for bytes or for a stop, whichever comes first. A named pipe that nobody has opened for writing yet is
-    /// waited for, as with a blocking open.
-    fn wait_and_read(&mut self, control: &Control, take: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
+    /// Waits for bytes or for a stop, whichever comes first; 0 at the end. A named pipe that nobody has opened for writing
+    /// yet is waited for, as with a blocking open.
+    pub(crate) fn wait_and_fill(&mut self, buffer: &mut [u8], control: &Control) -> Result<usize, Failure> {
         let waker = control.waker()?;
         let read = Interest { read: true, write: false };
-        let mut buffer = vec![0; BUFFER];
         loop {
             ready([(self.file.as_fd(), read), (waker.as_fd(), read)], None)?;
             if control.is_stopped() {
                 return Err(Failure::Stopped);
             }
-            match self.file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => take(&buffer[..count]),
+            match self.file.read(buffer) {
+                Ok(count) => return Ok(count),
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
                 Err(error) => return Err(self.failed(&error)),
             }

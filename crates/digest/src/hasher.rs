@@ -1,7 +1,8 @@
 //! A hash at work.
 
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha384, Sha512};
 
+use crate::sha256::Sha256;
 use crate::{Algorithm, Result};
 
 /// The state of one hash; a clone goes on from where it is.
@@ -53,10 +54,19 @@ impl Hasher {
         }
     }
 
+    /// `update` of both; of two SHA-256 in less time than one after the other.
+    pub fn update_two(one: &mut Self, two: &mut Self, first: &[u8], second: &[u8]) {
+        if let (State::Sha256(one), State::Sha256(two)) = (&mut one.0, &mut two.0) {
+            return Sha256::update_two(one, two, first, second);
+        }
+        one.update(first);
+        two.update(second);
+    }
+
     /// The hash of everything so far.
     pub fn finish(self) -> Vec<u8> {
         match self.0 {
-            State::Sha256(hash) => hash.finalize().to_vec(),
+            State::Sha256(hash) => hash.finish().to_vec(),
             State::Sha384(hash) => hash.finalize().to_vec(),
             State::Sha512(hash) => hash.finalize().to_vec(),
             State::Blake3(hash) => hash.finalize().as_bytes().to_vec(),

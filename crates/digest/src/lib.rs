@@ -8,8 +8,10 @@ pub mod error;
 pub mod file;
 pub mod hasher;
 pub mod job;
+mod lane;
 mod overlap;
 pub mod pool;
+mod sha256;
 
 pub use algorithm::Algorithm;
 pub use control::{Control, Progress};

@@ -3,19 +3,22 @@
 
 use std::sync::mpsc::sync_channel;
 
-use crate::file::{BUFFER, Failure};
+use crate::file::Failure;
+use crate::lane::BUFFER;
 
 /// Below this a file is read before the thread is there.
 pub(crate) const WORTHWHILE: u64 = 4 << 20;
 
-/// Buffers under way: few, so that they stay in the cache that both cores share.
+/// Buffers under way: few, so that they stay in the caches.
 const DEPTH: usize = 4;
 
-/// Reads with `fill` on a thread of its own until it says 0, and hands the bytes to `take` in order.
+/// Reads with `fill` on a thread of its own until it says 0 (then `true`) or `go_on` says no, and hands the bytes to `take`
+/// in order.
 pub(crate) fn read(
     fill: &mut (dyn FnMut(&mut [u8]) -> Result<usize, Failure> + Send),
     take: &mut dyn FnMut(&[u8]),
-) -> Result<(), Failure> {
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Result<bool, Failure> {
     let (to_take, full) = sync_channel::<(Vec<u8>, usize)>(DEPTH);
     let (give_back, empty) = sync_channel::<Vec<u8>>(DEPTH);
     for _ in 0..DEPTH {
@@ -24,12 +27,18 @@ pub(crate) fn read(
     std::thread::scope(|scope| {
         let reader = move || {
             while let Ok(mut buffer) = empty.recv() {
+                if !go_on() {
+                    return Ok(false);
+                }
                 let count = fill(&mut buffer)?;
-                if count == 0 || to_take.send((buffer, count)).is_err() {
-                    break;
+                if count == 0 {
+                    return Ok(true);
+                }
+                if to_take.send((buffer, count)).is_err() {
+                    break; // the hashing thread panicked
                 }
             }
-            Ok(())
+            Ok(false)
         };
         let reader = std::thread::Builder::new()
             .name("caisson-read".to_owned())

@@ -5,20 +5,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-type Task = Box<dyn FnOnce() + Send>;
+use crate::job::FileJob;
+
+pub enum Work {
+    File(FileJob),
+    Other(Box<dyn FnOnce() + Send>),
+}
+
+impl Work {
+    fn run(self) {
+        match self {
+            Work::File(job) => job.run(),
+            Work::Other(task) => task(),
+        }
+    }
+}
 
 /// How long a thread waits for more.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 struct State {
-    tasks: VecDeque<Task>,
+    work: VecDeque<Work>,
     threads: usize,
+    /// Threads that wait for work, or are about to look for it.
     idle: usize,
-    /// Threads that tasks have started to help them.
+    /// Threads that read ahead for others.
     helping: usize,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { tasks: VecDeque::new(), threads: 0, idle: 0, helping: 0 });
+static STATE: Mutex<State> = Mutex::new(State { work: VecDeque::new(), threads: 0, idle: 0, helping: 0 });
 static MORE: Condvar = Condvar::new();
 
 fn state() -> MutexGuard<'static, State> {
@@ -29,18 +44,21 @@ fn limit() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs `task` as soon as a thread is free. Fails only where not a single thread can be started.
-pub fn submit(task: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+/// Has `work` done as soon as a thread is free. Fails only where not a single thread can be started.
+pub fn submit(work: Work) -> std::io::Result<()> {
     let mut state = state();
-    state.tasks.push_back(Box::new(task));
-    if state.idle >= state.tasks.len() {
+    state.work.push_back(work);
+    if state.idle >= state.work.len() {
         MORE.notify_one();
     } else if state.threads < limit() {
         let thread = std::thread::Builder::new().name("caisson-digest".to_owned());
-        match thread.spawn(work) {
-            Ok(_) => state.threads += 1,
+        match thread.spawn(serve) {
+            Ok(_) => {
+                state.threads += 1;
+                state.idle += 1;
+            }
             Err(error) if state.threads == 0 => {
-                state.tasks.pop_back();
+                state.work.pop_back();
                 return Err(error);
             }
             Err(_) => {} // the others take it
@@ -49,25 +67,45 @@ pub fn submit(task: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-fn work() {
+fn serve() {
     let mut state = state();
     loop {
-        if let Some(task) = state.tasks.pop_front() {
+        if let Some(work) = state.work.pop_front() {
+            state.idle -= 1;
             drop(state);
-            // A task that panics has lost its own result; the thread goes on with the next.
-            let _ = catch_unwind(AssertUnwindSafe(task));
+            // Work that panics has lost its own result; the thread goes on with the next.
+            let _ = catch_unwind(AssertUnwindSafe(|| work.run()));
             state = self::state();
+            state.idle += 1;
             continue;
         }
-        state.idle += 1;
         let (next, waited) = MORE.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
         state = next;
-        state.idle -= 1;
-        if waited.timed_out() && state.tasks.is_empty() {
+        if waited.timed_out() && state.work.is_empty() {
+            state.idle -= 1;
             state.threads -= 1;
             return;
         }
     }
+}
+
+/// The next file of the queue, if it can run beside another and no thread is free to take it alone.
+pub fn adopt() -> Option<FileJob> {
+    let mut state = state();
+    match state.work.front() {
+        Some(Work::File(job)) if state.idle == 0 && state.threads == limit() && job.pairs() => {}
+        _ => return None,
+    }
+    match state.work.pop_front() {
+        Some(Work::File(job)) => Some(job),
+        _ => None,
+    }
+}
+
+/// Whether more is to be done than there are processors for.
+pub fn is_crowded() -> bool {
+    let state = state();
+    !state.work.is_empty() || state.threads - state.idle + state.helping > limit()
 }
 
 /// The right to one more thread while it lives: there is a processor that nothing here uses.
@@ -77,7 +115,7 @@ pub struct Spare(());
 pub fn spare() -> Option<Spare> {
     let mut state = state();
     let busy = state.threads - state.idle + state.helping;
-    (busy < limit() && state.tasks.is_empty()).then(|| {
+    (busy < limit() && state.work.is_empty()).then(|| {
         state.helping += 1;
         Spare(())
     })
@@ -96,6 +134,10 @@ mod tests {
 
     use super::*;
 
+    fn other(task: impl FnOnce() + Send + 'static) -> Work {
+        Work::Other(Box::new(task))
+    }
+
     #[test]
     fn every_task_runs_and_never_more_at_once_than_there_are_processors() {
         static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -103,13 +145,13 @@ mod tests {
         let (done, ends) = channel();
         for number in 0..200 {
             let done = done.clone();
-            submit(move || {
+            submit(other(move || {
                 let now = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
                 MOST.fetch_max(now, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_micros(200));
                 RUNNING.fetch_sub(1, Ordering::SeqCst);
                 done.send(number).unwrap();
-            })
+            }))
             .unwrap();
         }
         drop(done);
@@ -124,10 +166,10 @@ mod tests {
         let (done, ends) = channel();
         for number in 0..limit() * 4 {
             let done = done.clone();
-            submit(move || {
+            submit(other(move || {
                 done.send(number).unwrap();
                 std::panic::resume_unwind(Box::new("on purpose"));
-            })
+            }))
             .unwrap();
         }
         drop(done);

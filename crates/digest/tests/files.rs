@@ -197,18 +197,6 @@ fn a_stop_ends_what_waits_and_what_never_ends() {
 }
 
 #[test]
-fn a_file_that_grows_is_read_to_the_end_that_it_has_then() {
-    let folder = Folder::new();
-    let path = folder.file("file", &noise(5 << 20));
-    let input = file::Input::open(source(&path)).unwrap();
-    OpenOptions::new().append(true).open(&path).unwrap().write_all(&noise(1 << 20)).unwrap();
-    let control = Control::default();
-    let outcome = input.hash(&[Algorithm::Sha256], &control, || Some(()));
-    assert_eq!(outcome, expected(&[noise(5 << 20), noise(1 << 20)].concat(), &[Algorithm::Sha256]));
-    assert_eq!(control.progress().total, Some(5 << 20), "the size when it was opened");
-}
-
-#[test]
 fn bytes_at_hand() {
     for length in [0, 1, 1 << 20] {
         let content = noise(length);

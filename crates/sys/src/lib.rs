@@ -32,6 +32,9 @@ pub mod poll;
 pub mod socket;
 pub mod spawn;
 
+// owned by the digest crate
+pub mod sha256;
+
 // owned by the cgroup crate
 pub mod bpf;
 
