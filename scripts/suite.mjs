@@ -47,14 +47,17 @@ const countLibtest = (line) => {
   }
 }
 
-/** The TypeScript tests, or a selection of them, on a Node. */
-export async function typescript(selection = [], node = process.execPath, name = 'TypeScript') {
-  await suite(name, node, ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...selection], countTap)
+/** The TypeScript tests, or a selection of them; `node` is another executable, `under` a command that starts it. */
+export async function typescript(selection = [], options = {}) {
+  const { node = process.execPath, name = 'TypeScript', under = [] } = options
+  const [command, ...args] = [...under, node, 'node_modules/ava/entrypoints/cli.mjs', '--tap', ...selection]
+  await suite(name, command, args, countTap)
 }
 
-export async function rust() {
-  const args = ['test', '--workspace', '--quiet', '--no-fail-fast', '--', '--show-output']
-  await suite('Rust', 'cargo', args, countLibtest)
+export async function rust({ name = 'Rust', under = [], selection = ['--workspace'] } = {}) {
+  const words = ['cargo', 'test', ...selection, '--quiet', '--no-fail-fast', '--', '--show-output']
+  const [command, ...args] = [...under, ...words]
+  await suite(name, command, args, countLibtest)
 }
 
 /** A whole suite that cannot run here is one skipped test. */

@@ -34,7 +34,7 @@ prepare()
 for (const version of versions) {
   const node = executable(version)
   const name = `TypeScript on Node ${version}`
-  if (node) await typescript(process.argv.slice(2), node, name)
+  if (node) await typescript(process.argv.slice(2), { node, name })
   else skip(name, `the npm package node-linux-${process.arch} could not be installed`)
 }
 summary()

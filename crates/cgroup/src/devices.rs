@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use caisson_sys::bpf;
+use caisson_sys::{bpf, errno};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 
 use crate::placement::Place;
@@ -224,8 +224,18 @@ fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
 
 /// Version 2: the rules become a program; a list that ends in "allow all" needs none.
 fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let cgroup = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())
+        .map_err(|e| Error::io("cannot open", directory, &e.into()))?;
+    let failed = |e: caisson_sys::Error| {
+        let io = std::io::Error::from_raw_os_error(e.errno());
+        Error::io(&format!("cannot restrict devices ({e}) of"), directory, &io)
+    };
     if rules.iter().all(|rule| rule.allow) {
-        return Ok(());
+        return match bpf::detach_device_programs(&cgroup) {
+            Err(error) if error.errno() == errno::EPERM => Ok(()), // whoever may not look could not restrict either
+            other => other.map_err(failed),
+        };
     }
     let program: Vec<_> = rules
         .iter()
@@ -241,13 +251,6 @@ fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
             access: u32::from(rule.mknod) | u32::from(rule.read) << 1 | u32::from(rule.write) << 2,
         })
         .collect();
-    let failed = |e: caisson_sys::Error| {
-        let io = std::io::Error::from_raw_os_error(e.errno());
-        Error::io(&format!("cannot restrict devices ({e}) of"), directory, &io)
-    };
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    let cgroup = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())
-        .map_err(|e| Error::io("cannot open", directory, &e.into()))?;
     bpf::attach_device_program(&cgroup, &program).map_err(failed)
 }
 

@@ -412,4 +412,10 @@ fn only_the_devices_of_the_list_can_be_used() {
     let all_but = subtree.create("all-but", rules).unwrap();
     assert!(try_it(&all_but, read_kmsg));
     assert!(!try_it(&all_but, write_kmsg));
+    // A cgroup that is used once more: the same list again, then others in place of it.
+    for _ in 0..2 {
+        assert!(!try_it(&subtree.create("reading", "{}").unwrap(), read_kmsg));
+    }
+    let rules = r#"{"devices": [{"allow": true, "access": "rwm"}]}"#;
+    assert!(try_it(&subtree.create("reading", rules).unwrap(), both));
 }

@@ -1,7 +1,7 @@
 //! The device controller of cgroup version 2 is a BPF program: generated, loaded and attached here.
 //! [bpf(2)](https://man7.org/linux/man-pages/man2/bpf.2.html), BPF_PROG_TYPE_CGROUP_DEVICE.
 
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Result};
@@ -35,18 +35,81 @@ struct Instruction {
 
 const ALL_ACCESS: u32 = 7;
 
-/// Loads the program of the rules (the last matching rule decides; no match denies) and attaches it to a cgroup
-/// directory, replacing nothing: further programs of systemd or others keep their say (BPF_F_ALLOW_MULTI).
+/// Loads the program of the rules (the last matching rule decides; no match denies) and makes it the only one of a cgroup
+/// directory: what an earlier container left there goes. Programs of the cgroups above keep their say.
 pub fn attach_device_program(cgroup: impl AsFd, rules: &[DeviceRule]) -> Result<()> {
     const BPF_PROG_ATTACH: i64 = 8;
-    const BPF_CGROUP_DEVICE: u32 = 6;
     const BPF_F_ALLOW_MULTI: u32 = 2;
-    let program = loaded(rules)?;
+    let (cgroup, program) = (cgroup.as_fd(), loaded(rules)?);
+    let mut attribute = target(cgroup, program.as_fd(), BPF_F_ALLOW_MULTI);
+    let attached = bpf(BPF_PROG_ATTACH, &mut attribute, "BPF_PROG_ATTACH, BPF_CGROUP_DEVICE");
+    let all = device_programs(cgroup)?;
+    if attached.is_ok() && all.len() < 2 {
+        return Ok(());
+    }
+    let own = id_of(program.as_fd())?;
+    if !all.contains(&own) {
+        attached?; // EINVAL is the answer for one that is attached already
+    }
+    all.into_iter().filter(|id| *id != own).try_for_each(|id| detach(cgroup, id))
+}
+
+/// Takes away what restricts devices in this very directory. EPERM: not allowed to look, let alone to restrict.
+pub fn detach_device_programs(cgroup: impl AsFd) -> Result<()> {
+    let cgroup = cgroup.as_fd();
+    device_programs(cgroup)?.into_iter().try_for_each(|id| detach(cgroup, id))
+}
+
+fn detach(cgroup: BorrowedFd<'_>, id: u32) -> Result<()> {
+    const BPF_PROG_DETACH: i64 = 9;
+    const BPF_PROG_GET_FD_BY_ID: i64 = 13;
     let mut attribute = Attribute::default();
-    attribute.0[0] = u64::from(cgroup.as_fd().as_raw_fd().cast_unsigned())
-        | u64::from(program.as_raw_fd().cast_unsigned()) << 32;
-    attribute.0[1] = u64::from(BPF_CGROUP_DEVICE) | u64::from(BPF_F_ALLOW_MULTI) << 32;
-    bpf(BPF_PROG_ATTACH, &mut attribute, "BPF_PROG_ATTACH, BPF_CGROUP_DEVICE").map(drop)
+    attribute.0[0] = id.into();
+    let program = bpf(BPF_PROG_GET_FD_BY_ID, &mut attribute, "BPF_PROG_GET_FD_BY_ID")?;
+    // SAFETY: BPF_PROG_GET_FD_BY_ID returned a new descriptor.
+    let program = unsafe { OwnedFd::from_raw_fd(program as i32) };
+    let mut attribute = target(cgroup, program.as_fd(), 0);
+    bpf(BPF_PROG_DETACH, &mut attribute, "BPF_PROG_DETACH, BPF_CGROUP_DEVICE").map(drop)
+}
+
+fn target(cgroup: BorrowedFd<'_>, program: BorrowedFd<'_>, flags: u32) -> Attribute {
+    let mut attribute = Attribute::default();
+    attribute.0[0] = pair(number(cgroup), number(program));
+    attribute.0[1] = pair(BPF_CGROUP_DEVICE, flags);
+    attribute
+}
+
+const BPF_CGROUP_DEVICE: u32 = 6;
+
+/// Ids of the device programs of this very directory.
+fn device_programs(cgroup: BorrowedFd<'_>) -> Result<Vec<u32>> {
+    const BPF_PROG_QUERY: i64 = 16;
+    let mut ids = [0u32; 64]; // BPF_CGROUP_MAX_PROGS
+    let mut attribute = Attribute::default();
+    attribute.0[0] = pair(number(cgroup), BPF_CGROUP_DEVICE);
+    attribute.0[2] = ids.as_mut_ptr() as u64;
+    attribute.0[3] = ids.len() as u64;
+    bpf(BPF_PROG_QUERY, &mut attribute, "BPF_PROG_QUERY, BPF_CGROUP_DEVICE")?;
+    Ok(ids.into_iter().take(attribute.0[3] as u32 as usize).collect())
+}
+
+fn id_of(program: BorrowedFd<'_>) -> Result<u32> {
+    const BPF_OBJ_GET_INFO_BY_FD: i64 = 15;
+    let mut information = [0u32; 8]; // the start of struct bpf_prog_info: type, id, …
+    let mut attribute = Attribute::default();
+    attribute.0[0] = pair(number(program), size_of_val(&information) as u32);
+    attribute.0[1] = information.as_mut_ptr() as u64;
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute, "BPF_OBJ_GET_INFO_BY_FD")?;
+    Ok(information[1])
+}
+
+fn number(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd().cast_unsigned()
+}
+
+/// Two 32-bit members in a row.
+fn pair(first: u32, second: u32) -> u64 {
+    u64::from(first) | u64::from(second) << 32
 }
 
 /// Programs of the rule lists used last, newest last: verifying and compiling one takes the kernel a millisecond, and
