@@ -5,6 +5,7 @@ import test from 'ava'
 import type { CaissonError } from '../../ts/errors.ts'
 import { Image, Layout, parseReference } from '../../ts/image/index.ts'
 import { platformRank } from '../../ts/image/platform.ts'
+import { thisMachine, variantOf } from '../../ts/image/processor.ts'
 import { scratch, sha256, tar, writeLayout } from './fixture.ts'
 
 const layer = tar([{ name: 'a', content: 'a' }])
@@ -78,6 +79,25 @@ test('variants are ranked: the same, then older ones, never newer', (t) => {
   t.true(rank('arm64/v8', 'arm64/8') > 0)
   t.is(rank('arm64', 'amd64'), 0)
   t.is(platformRank({ os: 'windows', architecture: 'amd64' }, { os: 'linux', architecture: 'amd64' }), 0)
+})
+
+test('the variant of a processor is what its flags say', (t) => {
+  const levels = [
+    'fpu sse sse2',
+    'cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3',
+    'abm avx avx2 bmi1 bmi2 f16c fma movbe xsave',
+    'avx512f avx512bw avx512cd avx512dq avx512vl',
+  ]
+  for (const [index] of levels.entries()) {
+    const flags = levels.slice(0, index + 1).join(' ')
+    t.is(variantOf('amd64', `model name\t: x\nflags\t\t: ${flags}\nbugs\t: y\n`), `v${index + 1}`)
+  }
+  t.is(variantOf('amd64', `flags\t\t: ${levels[0]} ${levels[2]}\n`), 'v1', 'none is left out')
+  t.is(variantOf('amd64', ''), 'v1')
+  t.is(variantOf('arm64', 'flags: x'), undefined)
+  t.true(
+    platformRank({ os: 'linux', architecture: 'amd64' }, { ...thisMachine(), architecture: 'amd64' }) > 0,
+  )
 })
 
 test('an image is found by tag, by digest, and alone', async (t) => {

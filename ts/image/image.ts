@@ -6,7 +6,8 @@ import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
 import { parseConfig, parseManifest } from './document.ts'
 import { writeHostImage, type FromHostOptions } from './from-host.ts'
 import { isConfigType, layerCompression } from './media-type.ts'
-import { formatPlatform, hostPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
+import { formatPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
+import { thisMachine } from './processor.ts'
 import { parseReference } from './reference.ts'
 import { selectManifest } from './select.ts'
 import { openSource } from './source/open.ts'
@@ -184,7 +185,7 @@ async function layerBlob(source: ImageSource, layer: Descriptor, diffId: string)
 }
 
 function wantedPlatform(platform: Platform | string | undefined): Platform {
-  if (platform === undefined) return hostPlatform()
+  if (platform === undefined) return thisMachine()
   if (typeof platform !== 'string') return platform
   const parsed = parsePlatform(platform)
   if (parsed) return parsed
