@@ -3,11 +3,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Image, run, Runtime } from 'caisson'
+import { Image, Runtime } from 'caisson'
 
 const folder = mkdtempSync(join(tmpdir(), 'caisson-demo-'))
 const layout = join(folder, 'images')
 const reference = `oci:${layout}:demo`
+// The state stays where it is usual; the layers go with the demo.
+const runtime = new Runtime({ store: join(folder, 'store') })
 const limits = process.getuid() === 0 ? { memory: '64MiB', pids: 32 } : {}
 
 try {
@@ -23,7 +25,7 @@ try {
   // 2. A container from it. Size, digest and diffID of every blob are verified while it is unpacked.
   const script =
     'echo "hello from pid $$, uid $(id -u), host $(hostname)"; ls /; cat /proc/self/cgroup | head -n 3 2>/dev/null; exit 7'
-  const { stdout, exitCode, durationMs } = await run(reference, ['sh', '-c', script], {
+  const { stdout, exitCode, durationMs } = await runtime.run(reference, ['sh', '-c', script], {
     hostname: 'caisson',
     reject: false,
     ...limits,
@@ -34,7 +36,7 @@ try {
   // 3. The same image as a bundle, step by step: create, start, state, kill, wait, delete.
   const bundle = join(folder, 'bundle')
   await image.unpack(bundle, { args: ['sleep', '60'], rootless: process.getuid() !== 0 })
-  const container = await new Runtime().create(`demo-${process.pid}`, { bundle })
+  const container = await runtime.create(`demo-${process.pid}`, { bundle })
   console.log(`created    ${container.id}, pid ${container.pid}, ${(await container.state()).status}`)
   const before = performance.now()
   await container.start()
@@ -49,7 +51,7 @@ try {
   // 4. A limit that bites: more processes than allowed (needs the right to use cgroups).
   if (limits.pids) {
     const fork = 'i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done; wait'
-    const { stderr } = await run(reference, ['sh', '-c', fork], { reject: false, pids: 16 })
+    const { stderr } = await runtime.run(reference, ['sh', '-c', fork], { reject: false, pids: 16 })
     console.log(`pids: 16   ${stderr.trim().split('\n')[0]}`)
   }
 } finally {

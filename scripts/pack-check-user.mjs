@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Image, run } from 'caisson'
+import { Image, Runtime } from 'caisson'
 import { digestString, isDigest } from 'caisson/digest'
 import { parseRuntimeSpec } from 'caisson/spec'
 
@@ -13,7 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), 'caisson-user-'))
 try {
   const layout = join(folder, 'layout')
   await Image.fromHost({ layout, tag: 'host', programs: ['sh', 'echo'] })
-  const { stdout, exitCode } = await run(`oci:${layout}:host`, ['sh', '-c', 'echo packed; exit 0'])
+  const { stdout, exitCode } = await new Runtime({ store: join(folder, 'store') }).run(`oci:${layout}:host`, [
+    'sh',
+    '-c',
+    'echo packed; exit 0',
+  ])
   assert.equal(stdout.trim(), 'packed')
   assert.equal(exitCode, 0)
 } finally {

@@ -44,7 +44,11 @@ for (const name of pages) {
       const directory = await (made ??= folder())
       const path = join(directory, `${name.replaceAll('/', '-')}-${index}.mjs`)
       writeFileSync(path, source!)
-      const child = spawn(process.execPath, [path], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [path], {
+        cwd: directory,
+        env: { ...process.env, CAISSON_STORE: `${path}-store` },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
       const outputs = Promise.all([text(child.stdout), text(child.stderr)])
       const [status] = (await once(child, 'exit')) as [number]
       const [stdout, stderr] = await outputs

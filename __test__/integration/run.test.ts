@@ -9,7 +9,7 @@ import { rootfs, scratch } from '../fixtures/rootfs.ts'
 import { text } from '../fixtures/text.ts'
 
 const root = join(scratch('state'), 'root')
-const runtime = new Runtime({ root })
+const runtime = new Runtime({ root, store: join(scratch('store'), 'store') })
 const privileged = needs('root')
 const sh = (line: string, options: RunOptions = {}) =>
   runtime.run({ rootfs: rootfs() }, ['sh', '-c', line], options)
@@ -164,15 +164,19 @@ privileged('a terminal is stdin and stdout in one', async (t) => {
   t.regex(stdout, /got typed/)
 })
 
-privileged('an image is unpacked for the run and removed afterwards', async (t) => {
-  const layout = join(scratch('layout'), 'images')
-  await Image.fromHost({ layout, tag: 'host', programs: ['sh', 'id'] })
-  const mine = (): string[] => list(tmpdir()).filter((name) => name.startsWith(`caisson-run-${process.pid}-`))
-  t.is((await runtime.run(`oci:${layout}:host`, ['sh', '-c', 'id -u'])).stdout, '0\n')
-  const opened = await Image.open(`oci:${layout}:host`)
-  t.is((await runtime.run(opened, ['id', '-g'])).stdout, '0\n')
-  t.deepEqual(mine(), [])
-})
+privileged(
+  'an image runs from the store, by reference or opened, and leaves nothing beside it',
+  async (t) => {
+    const layout = join(scratch('layout'), 'images')
+    await Image.fromHost({ layout, tag: 'host', programs: ['sh', 'id'] })
+    const mine = (): string[] =>
+      list(tmpdir()).filter((name) => name.startsWith(`caisson-run-${process.pid}-`))
+    t.is((await runtime.run(`oci:${layout}:host`, ['sh', '-c', 'id -u'])).stdout, '0\n')
+    const opened = await Image.open(`oci:${layout}:host`)
+    t.is((await runtime.run(opened, ['id', '-g'])).stdout, '0\n')
+    t.deepEqual(mine(), [])
+  },
+)
 
 test('wrong options are refused before anything happens', async (t) => {
   const wrong: RunOptions[] = [

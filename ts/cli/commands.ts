@@ -12,6 +12,7 @@ import { run } from './command/run.ts'
 import { spec } from './command/spec.ts'
 import { start } from './command/start.ts'
 import { state } from './command/state.ts'
+import { store } from './command/store.ts'
 
 export const commands: readonly Command[] = [
   create,
@@ -26,4 +27,5 @@ export const commands: readonly Command[] = [
   spec,
   start,
   state,
+  store,
 ]

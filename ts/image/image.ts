@@ -115,12 +115,12 @@ export class Image {
    * must not exist or be empty; after a failure it is as before. Every blob and diffID is verified on the way.
    */
   async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
-    return unpackBundle(await this.#layers(), this.#runnable(), bundle, options)
+    return unpackBundle(await this.layers(), this.runnable(), bundle, options)
   }
 
   /** The root file system alone. `directory` appears complete or not at all. */
   async unpackRootfs(directory: string, options: UnpackOptions = {}): Promise<UnpackResult> {
-    return unpackRootfs(await this.#layers(), directory, options)
+    return unpackRootfs(await this.layers(), directory, options)
   }
 
   /**
@@ -147,7 +147,8 @@ export class Image {
     await this.close()
   }
 
-  #runnable(): ImageConfig {
+  /** @internal The configuration of an image that can be run. Throws `ERR_UNSUPPORTED_IMAGE`. */
+  runnable(): ImageConfig {
     if (this.config) return this.config
     const type = this.manifest.config.mediaType
     throw new CaissonError(
@@ -159,9 +160,16 @@ export class Image {
     )
   }
 
-  /** Layers with their diffIDs, bottom first. */
-  async #layers(): Promise<LayerBlob[]> {
-    const { diff_ids: diffIds } = this.#runnable().rootfs
+  /** @internal Layers with their diffIDs, bottom first. */
+  async layers(): Promise<LayerBlob[]> {
+    const diffIds = this.diffIds()
+    const { layers } = this.manifest
+    return Promise.all(layers.map((layer, index) => layerBlob(this.source, layer, diffIds[index]!)))
+  }
+
+  /** @internal One for each layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
+  diffIds(): readonly string[] {
+    const { diff_ids: diffIds } = this.runnable().rootfs
     const { layers } = this.manifest
     if (layers.length !== diffIds.length) {
       throw new CaissonError(
@@ -170,7 +178,7 @@ export class Image {
         { phase: 'unpack' },
       )
     }
-    return Promise.all(layers.map((layer, index) => layerBlob(this.source, layer, diffIds[index]!)))
+    return diffIds
   }
 }
 

@@ -2,6 +2,17 @@
 export { defaultSpec, type DefaultSpecOptions } from './default-spec.ts'
 export type { FromHostOptions } from './from-host.ts'
 export { Image, type OpenImageOptions } from './image.ts'
+export type { CollectOptions, CollectResult } from './store/collect.ts'
+export type { Damage, RepairResult, StoreHealth } from './store/health.ts'
+export type { StoredImage, StoredSnapshot, StoreListing } from './store/list.ts'
+export type { Snapshot } from './store/snapshot.ts'
+export {
+  Store,
+  type ImportOptions,
+  type PrepareOptions,
+  type StoreOptions,
+  type UnpackedLayer,
+} from './store/store.ts'
 export { Layout } from './layout.ts'
 export type { IdMappings, IdMappingsOption } from './id-mappings.ts'
 export type { ImageLimits } from './limits.ts'

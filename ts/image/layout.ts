@@ -135,6 +135,25 @@ export class Layout implements ImageSource {
     await this.replaceIndex({ ...index, manifests: [...others, entry] })
   }
 
+  /** @internal Lists an image, under a name or without. */
+  async add(descriptor: Descriptor, name: string | undefined): Promise<void> {
+    if (name !== undefined) return this.tag(descriptor, name)
+    const index = await this.index()
+    if (index.manifests.some(({ digest }) => digest === descriptor.digest)) return
+    await this.replaceIndex({ ...index, manifests: [...index.manifests, descriptor] })
+  }
+
+  /** @internal Unlists an image, by name or digest. False where there is none. */
+  async forget(name: string): Promise<boolean> {
+    const index = await this.index()
+    const left = index.manifests.filter(
+      ({ annotations, digest }) => annotations?.[REF_NAME] !== name && digest !== name,
+    )
+    if (left.length === index.manifests.length) return false
+    await this.replaceIndex({ ...index, manifests: left })
+    return true
+  }
+
   private async replaceIndex(index: ImageIndex): Promise<void> {
     await replaceFile(join(this.path, INDEX_FILE), `${JSON.stringify(index, null, 2)}\n`)
   }

@@ -7,8 +7,10 @@ import {
   removeTree,
   unpackLayers,
   type LayerBlob,
+  type LayerOperation,
   type LayerProgress,
   type SkippedEntry,
+  type UnpackRequest,
 } from '../native/layer.ts'
 import type { ImageConfig } from '../spec/index.ts'
 import { nativeIdMaps, resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
@@ -71,37 +73,7 @@ export async function unpackRootfs(
   options: UnpackOptions,
 ): Promise<UnpackResult> {
   const rootfs = resolve(directory)
-  const isRoot = (process.geteuid?.() ?? 0) === 0
-  const rootless = options.rootless ?? !isRoot
-  const mappings = options.idMappings && resolveIdMappings(options.idMappings)
-  if (mappings && rootless === isRoot) {
-    const message = isRoot ? 'rootless goes without idMappings' : 'an ordinary user unpacks rootless'
-    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
-  }
-  const fallback = rootless ? 'skip' : 'error'
-  const { bytes, entries, depth, headerBytes, ratio } = checkedLimits(options.limits ?? {})
-  const { onProgress } = options
-  const total = layers.reduce((sum, { size }) => sum + (size ?? 0), 0)
-  const outcome = await unpackLayers(
-    {
-      layers,
-      target: rootfs,
-      rootless,
-      devices: options.devices ?? fallback,
-      owners: options.owners ?? (mappings ? 'error' : fallback),
-      xattrs: options.xattrs ?? 'skip',
-      ...(mappings ? { idMaps: nativeIdMaps(mappings) } : {}),
-      ...(bytes === undefined ? {} : { maxBytes: bytes }),
-      ...(entries === undefined ? {} : { maxEntries: entries }),
-      ...(depth === undefined ? {} : { maxDepth: depth }),
-      ...(headerBytes === undefined ? {} : { maxHeaderBytes: headerBytes }),
-      ...(ratio === undefined ? {} : { maxRatio: ratio }),
-    },
-    {
-      signal: options.signal,
-      onProgress: onProgress && ((progress) => onProgress({ ...progress, total })),
-    },
-  )
+  const outcome = await unpackLayers(unpackRequest(layers, rootfs, options), operationOf(layers, options))
   return {
     rootfs,
     entries: outcome.entries,
@@ -111,6 +83,42 @@ export async function unpackRootfs(
     skippedCount: outcome.skippedCount,
     warnings: outcome.warnings,
   }
+}
+
+/** What the native side is asked for. Throws `ERR_INVALID_OPTION`. */
+export function unpackRequest(layers: LayerBlob[], target: string, options: UnpackOptions): UnpackRequest {
+  const isRoot = (process.geteuid?.() ?? 0) === 0
+  const rootless = options.rootless ?? !isRoot
+  const mappings = options.idMappings && resolveIdMappings(options.idMappings)
+  if (mappings && rootless === isRoot) {
+    const message = isRoot ? 'rootless goes without idMappings' : 'an ordinary user unpacks rootless'
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
+  const fallback = rootless ? 'skip' : 'error'
+  const { bytes, entries, depth, headerBytes, ratio } = checkedLimits(options.limits ?? {})
+  return {
+    layers,
+    target,
+    rootless,
+    devices: options.devices ?? fallback,
+    owners: options.owners ?? (mappings ? 'error' : fallback),
+    xattrs: options.xattrs ?? 'skip',
+    ...(mappings ? { idMaps: nativeIdMaps(mappings) } : {}),
+    ...(bytes === undefined ? {} : { maxBytes: bytes }),
+    ...(entries === undefined ? {} : { maxEntries: entries }),
+    ...(depth === undefined ? {} : { maxDepth: depth }),
+    ...(headerBytes === undefined ? {} : { maxHeaderBytes: headerBytes }),
+    ...(ratio === undefined ? {} : { maxRatio: ratio }),
+  }
+}
+
+/** How it is watched and stopped. */
+export function operationOf(
+  layers: readonly LayerBlob[],
+  { signal, onProgress }: Pick<UnpackOptions, 'signal' | 'onProgress'>,
+): LayerOperation {
+  const total = layers.reduce((sum, { size }) => sum + (size ?? 0), 0)
+  return { signal, onProgress: onProgress && ((progress) => onProgress({ ...progress, total })) }
 }
 
 /** Makes `directory` a bundle: `rootfs` and `config.json`. What was made is removed again on failure. */
@@ -135,7 +143,7 @@ export async function unpackBundle(
   try {
     const result = await unpackRootfs(layers, rootfs, options)
     unpacked = true
-    const spec = convert((user) => lookUpUser(rootfs, user))
+    const spec = convert((user) => lookUpUser([rootfs], user))
     await writeFile(configFile, `${JSON.stringify(spec, null, 2)}\n`, { flag: 'wx', mode: 0o600 })
     return result
   } catch (error) {

@@ -46,6 +46,15 @@ export declare class LayerJob {
   packHost(request: PackHostRequest): Promise<PackHostOutcome>
   /** Removes a directory with all it holds; links are not followed. The failure, if any. */
   remove(path: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
+  /** Makes the snapshots that are missing. */
+  import(request: ImportRequest): Promise<ImportOutcome>
+  verifySnapshot(store: string, chainId: string): Promise<SnapshotHealth>
+  /** Copies what a stack of layers (directories, the top one first) shows to `target`. The failure, if any. */
+  flatten(layers: Array<string>, target: string): Promise<NativeError | null>
+  /** Waits for the lock of a store: shared, or (`exclusive`) alone. */
+  lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
+  /** Removes what importers that died have left in a store. The failure, if any. */
+  sweepStore(store: string): Promise<NativeError | null>
 }
 
 /** A hash in steps, with the methods of Node's own. */
@@ -115,6 +124,8 @@ export interface CreateRequest {
   cgroupDisabled: boolean
   /** The pty master is sent there instead of being returned. */
   consoleSocket?: string
+  /** The root file system, in place of `root.path`. */
+  overlay?: OverlayRequest
 }
 
 export interface DestroyRequest {
@@ -157,6 +168,23 @@ export interface IdMaps {
   helper?: string
 }
 
+/** One outcome for each layer, null where the snapshot was there; `failure` alone where it failed. */
+export interface ImportOutcome {
+  failure?: NativeError
+  layers: Array<UnpackOutcome | undefined | null>
+}
+
+export interface ImportRequest {
+  /** Layers, limits and policies; `target` is the store. */
+  unpack: UnpackRequest
+  /** One for each layer. */
+  chainIds: Array<string>
+  /** Whether new snapshots are on disk before they get their names. */
+  sync: boolean
+  /** Layers unpacked at the same time. */
+  workers: number
+}
+
 export interface LayerBlob {
   path: string
   /** Where in the file it begins; 0 where nothing is said. */
@@ -174,8 +202,17 @@ export interface LayerProgress {
   entries: number
 }
 
-/** Looks `spec` (the `User` of an image) up in the passwd and group files below `root`, links kept inside. */
-export declare function lookUpUser(root: string, spec: string): UserLookup
+/** An open descriptor that holds the lock, or why there is none. */
+export interface LockOutcome {
+  failure?: NativeError
+  descriptor: number
+}
+
+/**
+ * Looks `spec` (the `User` of an image) up in the passwd and group files below `roots` (layers, the top one first, or one
+ * root file system), links kept inside.
+ */
+export declare function lookUpUser(roots: Array<string>, spec: string): UserLookup
 
 /** The answer of `create` and `proceed`. */
 export interface NativeCreated {
@@ -223,6 +260,22 @@ export interface NativeIssue {
   message: string
 }
 
+/** Layers of a store, with a writable one on top, mounted in the container's mount namespace. */
+export interface OverlayRequest {
+  /** Absolute. */
+  store: string
+  /** Directories of layers below `store`, the top one first. */
+  lower: Array<string>
+  /** Directory below `store` that belongs to this container. */
+  container: string
+  /** What the container writes goes to a tmpfs instead of `container`. */
+  tmpfs: boolean
+  /** Bytes; absent: half of the memory. */
+  tmpfsSize?: number
+  /** Nothing is written through to the disk for the sake of a crash. */
+  volatile: boolean
+}
+
 export interface PackHostOutcome {
   failure?: NativeError
   digest: string
@@ -249,6 +302,16 @@ export interface SkippedEntry {
   what: string
   detail: string
 }
+
+/** What `verify` says of a snapshot: `sound`, `missing` or `damaged`, then with the reason. */
+export interface SnapshotHealth {
+  failure?: NativeError
+  health: string
+  reason?: string
+}
+
+/** flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way. */
+export declare function tryLockDirectory(path: string, exclusive: boolean): number | null | NativeError
 
 /** What was done; `failure` alone where it was not. */
 export interface UnpackOutcome {

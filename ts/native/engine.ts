@@ -13,7 +13,7 @@ import type {
 } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
-export type { CreateRequest, NativeCreated } from './binding.d.ts'
+export type { CreateRequest, NativeCreated, OverlayRequest } from './binding.d.ts'
 
 /** How a container's first process ended; both null when the kernel cannot tell. */
 export interface Exit {

@@ -63,9 +63,12 @@ export async function removeTree(path: string, idMaps?: IdMaps): Promise<void> {
   if (failure) throw errorFrom(failure)
 }
 
-/** Who `spec` (the `User` of an image) is below `root`; links stay inside. Throws `ERR_INVALID_IMAGE`. */
-export function lookUpUser(root: string, spec: string): UserIds {
-  const { failure, uid, gid, additionalGids, home } = addon().lookUpUser(root, spec)
+/**
+ * Who `spec` (the `User` of an image) is below `roots`: one root file system, or layers, the top one first. Links stay
+ * inside. Throws `ERR_INVALID_IMAGE`.
+ */
+export function lookUpUser(roots: readonly string[], spec: string): UserIds {
+  const { failure, uid, gid, additionalGids, home } = addon().lookUpUser([...roots], spec)
   if (failure) throw errorFrom(failure)
   return { uid, gid, additionalGids, home }
 }

@@ -11,6 +11,8 @@ import type { Console } from './console.ts'
 import type { RuntimeSettings } from './create.ts'
 import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
+import { removeContainerDirectory } from '../image/store/container-directory.ts'
+import { readState, type StateFile } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
 import { Streams } from './streams.ts'
 
@@ -28,6 +30,8 @@ export interface Ownership {
   created: NativeCreated
   detached: boolean
   dispose: () => Promise<void>
+  /** Path of the directory with what the container writes, where it is on disk. */
+  writableLayer: string | undefined
   connect: readonly (Readable | Writable | undefined)[]
 }
 
@@ -73,6 +77,16 @@ export class Container {
   /** Process id on the host of the container's first process. */
   get pid(): number {
     return this.#pid
+  }
+
+  /**
+   * Directory on the host with the container's own files, in overlayfs's form: an image's, unless they are in memory or
+   * copied. It goes with the container. Undefined otherwise.
+   */
+  get writableLayer(): string | undefined {
+    if (this.#ownership) return this.#ownership.writableLayer
+    const { overlay } = readState(this.#settings.root, this.id) ?? {}
+    return overlay && !overlay.tmpfs ? join(overlay.store, overlay.container, 'upper') : undefined
   }
 
   /** Where `stdio` made a pipe in this process; null otherwise. */
@@ -184,6 +198,7 @@ export class Container {
     const { root, warn } = this.#settings
     const hooks = this.#laterHooks()
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
+    const overlay = this.#ownership ? undefined : overlayOf(root, this.id)
     try {
       await engine().destroy({ root, id: this.id, force })
     } catch (error) {
@@ -203,6 +218,7 @@ export class Container {
       }
     }
     await this.#ownership?.dispose()
+    if (overlay) await removeContainerDirectory(overlay.store, overlay.container)
   }
 
   /** Kills and deletes it; fine when it is gone already. */
@@ -245,6 +261,15 @@ export class Container {
   /** Resolves when everything the program wrote has reached the caller's own streams. @internal */
   async outputPassedOn(): Promise<void> {
     await Promise.all(this.#passedOn)
+  }
+}
+
+/** What a container of another process has in a store. */
+function overlayOf(root: string, id: string): StateFile['overlay'] {
+  try {
+    return readState(root, id)?.overlay
+  } catch {
+    return undefined // gone already
   }
 }
 

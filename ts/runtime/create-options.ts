@@ -1,9 +1,10 @@
 /** What a caller can say about a new container beside its configuration. */
+import type { LayerOptions } from './layer-options.ts'
 import type { Source } from './source.ts'
 import type { SpecOptions } from './spec-options.ts'
 import type { StdioOption } from './stdio.ts'
 
-export interface LifetimeOptions {
+export interface LifetimeOptions extends LayerOptions {
   /**
    * Whether the container outlives this process. By default it is killed with it, also when this process is ended by
    * SIGKILL, and nothing of it is left.
@@ -31,6 +32,6 @@ export interface CreateOptions extends LifetimeOptions, SpecOptions {
   config?: string | undefined
   /** Directory that becomes `/`; the rest is runc's default configuration. */
   rootfs?: string | undefined
-  /** `'oci:dir[:tag]'` or an opened image; unpacked into a private directory that is removed with the container. */
+  /** `'oci:dir[:tag]'` or an opened image, its layers shared through the store; or `'host'`. */
   image?: Source | undefined
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CaissonError, SpecError } from '../errors.ts'
 import type { CreateRequest, NativeCreated } from '../native/engine.ts'
 import { engine } from '../native/engine.ts'
+import type { Store } from '../image/index.ts'
 import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
 import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
@@ -19,6 +20,7 @@ export interface RuntimeSettings {
   root: string
   cgroupManager: 'cgroupfs' | 'disabled'
   rootless: boolean | undefined
+  store: () => Promise<Store>
   warn: (message: string, containerId: string) => void
 }
 
@@ -33,16 +35,33 @@ export async function createContainer(
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)
   checkPreserved(options.preserveFds ?? 0)
-  const resolved = await resolveSource(sourceOf(options), options, signal)
+  let resolved = await resolveSource(sourceOf(options), options, {
+    store: settings.store,
+    stateDirectory: join(settings.root, id),
+    detached: options.detached === true,
+    signal,
+    warn: (message) => settings.warn(message, id),
+  })
   let container: Container
   try {
-    const request = requestOf(settings, id, resolved, options, stdio.numbers)
-    const created = await createNatively(settings, request, signal)
+    const attempt = (): Promise<NativeCreated> =>
+      createNatively(settings, requestOf(settings, id, resolved, options, stdio.numbers), signal)
+    let created: NativeCreated
+    try {
+      created = await attempt()
+    } catch (error) {
+      const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
+      const other = failed ? await resolved.withoutOverlay?.(error) : undefined
+      if (!other) throw error
+      resolved = other
+      created = await attempt()
+    }
     for (const warning of created.warnings) settings.warn(warning, id)
     container = new Container(settings, id, {
       created,
       detached: options.detached === true,
       dispose: resolved.dispose,
+      writableLayer: writableLayerOf(resolved),
       connect: stdio.connect,
     })
   } catch (error) {
@@ -54,6 +73,12 @@ export async function createContainer(
     throw signal.reason
   }
   return container
+}
+
+/** Where on the host the container's own files are. */
+function writableLayerOf({ overlay }: Resolved): string | undefined {
+  if (!overlay || overlay.tmpfs) return undefined
+  return join(overlay.store, overlay.container, 'upper')
 }
 
 function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
@@ -70,7 +95,7 @@ function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
 function requestOf(
   settings: RuntimeSettings,
   id: string,
-  { bundle, config }: Resolved,
+  { bundle, config, overlay }: Resolved,
   options: CreateOptions,
   stdio: number[],
 ): CreateRequest {
@@ -85,6 +110,7 @@ function requestOf(
     preserveFds: options.preserveFds ?? 0,
     cgroupDisabled: settings.cgroupManager === 'disabled',
     ...(config === undefined ? {} : { config }),
+    ...(overlay === undefined ? {} : { overlay }),
     ...(settings.rootless === undefined ? {} : { rootless: settings.rootless }),
     ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
   }

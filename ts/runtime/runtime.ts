@@ -1,6 +1,7 @@
 /** A place where containers are: makes, finds and lists them. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SpecError } from '../errors.ts'
+import type { Store } from '../image/index.ts'
 import { addon } from '../native/addon.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
 import { Container } from './container.ts'
@@ -22,6 +23,8 @@ export interface RuntimeOptions {
   cgroupManager?: 'cgroupfs' | 'disabled' | undefined
   /** Whether to do without the rights of root. Decided from the user id by default. */
   rootless?: boolean | undefined
+  /** Where the layers of images are, or the directory of it. Default: a store of its own, see {@link Store}. */
+  store?: Store | string | undefined
   /** Gets what is worth saying but no failure. Default `process.emitWarning`, each message once. */
   onWarning?: ((message: string, containerId: string) => void) | undefined
 }
@@ -44,7 +47,7 @@ export class Runtime {
   #prepared: Promise<void> | undefined
 
   constructor(options: RuntimeOptions = {}) {
-    const { cgroupManager = 'cgroupfs', rootless, onWarning } = options
+    const { cgroupManager = 'cgroupfs', rootless, store, onWarning } = options
     if (cgroupManager !== 'cgroupfs' && cgroupManager !== 'disabled') {
       throw new SpecError('ERR_INVALID_OPTION', 'options', [
         {
@@ -54,7 +57,14 @@ export class Runtime {
       ])
     }
     this.root = resolve(options.root ?? defaultRoot())
-    this.#settings = { root: this.root, cgroupManager, rootless, warn: onWarning ?? emitWarning }
+    let opened: Promise<Store> | undefined
+    this.#settings = {
+      root: this.root,
+      cgroupManager,
+      rootless,
+      store: () => (opened ??= openStore(store)),
+      warn: onWarning ?? emitWarning,
+    }
   }
 
   /** Makes a container, up to the state `created`. Nothing is left behind where it fails. */
@@ -99,7 +109,13 @@ export class Runtime {
   async plan(bundle: string, options: SpecOptions & { id?: string } = {}): Promise<Record<string, unknown>> {
     const { id = 'plan', ...specOptions } = options
     checkId(id)
-    const source = await resolveSource({ bundle }, specOptions)
+    const source = await resolveSource({ bundle }, specOptions, {
+      store: this.#settings.store,
+      stateDirectory: join(this.root, id),
+      detached: false,
+      signal: undefined,
+      warn: () => {},
+    })
     const { cgroupManager, rootless } = this.#settings
     const plan = addon().planContainer({
       id,
@@ -122,6 +138,13 @@ export class Runtime {
     prepareRoot(this.root)
     await reap(this.root)
   }
+}
+
+/** Loaded on first use: bundles need none. */
+async function openStore(store: Store | string | undefined): Promise<Store> {
+  if (typeof store === 'object') return store
+  const { Store } = await import('../image/index.ts')
+  return new Store({ root: store })
 }
 
 const warned = new Set<string>()

@@ -3,25 +3,31 @@ import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
-import { removeTree } from '../native/layer.ts'
+import type { OverlayRequest } from '../native/engine.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
-import { makePrivateDirectory } from './private-directory.ts'
+import type { ImagePlace } from './image-source.ts'
+import type { LayerOptions } from './layer-options.ts'
 import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
- * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, which is unpacked into a private directory for this container.
+ * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, whose layers are in the store; or `'host'`: programs of
+ * this host, and nothing else of it.
  */
 export type Source =
-  { bundle: string; config?: string | undefined } | { rootfs: string } | Image | (string & {})
+  { bundle: string; config?: string | undefined } | { rootfs: string } | Image | 'host' | (string & {})
 
 export interface Resolved {
   /** Absolute. */
   bundle: string
   /** JSON text; undefined: config.json of the bundle as it is. */
   config: string | undefined
+  /** The root file system in place of `root.path`. */
+  overlay?: OverlayRequest
+  /** What to do where the overlay cannot be mounted; resolves to undefined where the caller insists on it. */
+  withoutOverlay?: (error: CaissonError) => Promise<Resolved | undefined>
   /** Removes what was made for this container only. */
   dispose: () => Promise<void>
 }
@@ -31,14 +37,16 @@ const nothing = (): Promise<void> => Promise.resolve()
 /** Throws `ERR_INVALID_OPTION`, `ERR_INVALID_BUNDLE`, `ERR_INVALID_SPEC` and what images throw. */
 export async function resolveSource(
   source: Source,
-  options: SpecOptions,
-  signal?: AbortSignal,
+  options: SpecOptions & LayerOptions,
+  place: ImagePlace,
 ): Promise<Resolved> {
   if (typeof source === 'object' && source !== null && 'bundle' in source)
     return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
     return fromRootfs(source.rootfs, options)
-  return fromImage(source, options, signal)
+  // Loaded on first use: most containers of a service come from bundles.
+  if (source === 'host') return (await import('./host-source.ts')).resolveHost(options)
+  return (await import('./image-source.ts')).resolveImage(source, options, place)
 }
 
 async function fromBundle(path: string, options: SpecOptions, config?: string): Promise<Resolved> {
@@ -79,35 +87,8 @@ async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved>
   return { bundle: rootfs, config: formatJson(applyOptions(spec, options)), dispose: nothing }
 }
 
-async function fromImage(
-  source: Image | string,
-  options: SpecOptions,
-  signal: AbortSignal | undefined,
-): Promise<Resolved> {
-  // Loaded on first use: most containers of a service come from bundles.
-  const { Image } = await import('../image/index.ts')
-  const isOurs = typeof source === 'string'
-  const image = isOurs ? await Image.open(source, { signal }) : source
-  signal?.throwIfAborted()
-  const directory = makePrivateDirectory()
-  const bundle = join(directory, 'bundle')
-  const dispose = (): Promise<void> => removeTree(directory)
-  try {
-    await image.unpack(bundle, {
-      rootless: isRootless(),
-      ...(options.args ? { args: [...options.args] } : {}),
-    })
-    signal?.throwIfAborted()
-    return { ...(await fromBundle(bundle, { ...options, args: undefined })), dispose }
-  } catch (error) {
-    await dispose()
-    throw error
-  } finally {
-    if (isOurs) await image.close()
-  }
-}
-
-function base(): RuntimeSpec {
+/** runc's default configuration, for whoever calls. */
+export function base(): RuntimeSpec {
   return applyOptions(defaultSpec({ rootless: isRootless() }), { terminal: false })
 }
 

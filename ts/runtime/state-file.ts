@@ -24,6 +24,8 @@ export interface StateFile {
   cgroup: { mode: string; directories: string[] }
   terminal: boolean
   pidNamespace: boolean
+  /** Only where the root file system comes from a store. */
+  overlay?: { store: string; container: string; tmpfs: boolean }
 }
 
 /** Undefined while a container is in its first moments and has no file yet. Throws `ERR_NOT_FOUND`, `ERR_INVALID_ID`. */

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use caisson_layer::blob::Blob;
 use caisson_layer::inflate::Compression;
-use caisson_layer::unpack::{self, Fallback, Policy, Report};
+use caisson_layer::unpack::{self, Fallback, Merged, Policy, Report};
 use caisson_layer::{Error, Kind, Limits, Stop, host, passwd};
 use napi::bindgen_prelude::{Env, Object, ToNapiValue};
 use napi_derive::napi;
@@ -201,10 +201,15 @@ impl LayerJob {
     }
 }
 
-/// Looks `spec` (the `User` of an image) up in the passwd and group files below `root`, links kept inside.
+/// Looks `spec` (the `User` of an image) up in the passwd and group files below `roots` (layers, the top one first, or one
+/// root file system), links kept inside.
 #[napi(catch_unwind)]
-pub fn look_up_user(root: String, spec: String) -> UserLookup {
-    match open_root(&root).and_then(|root| passwd::look_up(root.as_fd(), &spec)) {
+pub fn look_up_user(roots: Vec<String>, spec: String) -> UserLookup {
+    let look_up = || {
+        let roots = roots.iter().map(|root| open_root(root)).collect::<Result<Vec<_>, _>>()?;
+        passwd::look_up(&Merged::new(roots.iter().map(AsFd::as_fd).collect()), &spec)
+    };
+    match look_up() {
         Ok(user) => UserLookup {
             failure: None,
             uid: user.uid,
@@ -222,7 +227,7 @@ pub fn look_up_user(root: String, spec: String) -> UserLookup {
     }
 }
 
-fn open_root(path: &str) -> Result<std::fs::File, Error> {
+pub(crate) fn open_root(path: &str) -> Result<std::fs::File, Error> {
     std::fs::File::open(path).map_err(|error| {
         let errno = error.raw_os_error().map_or("unknown error".to_owned(), caisson_sys::errno_name);
         Error::new(Kind::System, format!("open({path:?}): {errno}")).on(path)
@@ -246,7 +251,7 @@ where
     Ok(promise)
 }
 
-fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
+pub(crate) fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
     let default = Limits::default();
     let limit = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
     let layers = request.layers.into_iter().map(|layer| {
@@ -284,7 +289,7 @@ fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
     })
 }
 
-fn fallback(name: &str) -> Result<Fallback, Error> {
+pub(crate) fn fallback(name: &str) -> Result<Fallback, Error> {
     match name {
         "error" => Ok(Fallback::Error),
         "skip" => Ok(Fallback::Skip),
@@ -296,7 +301,7 @@ fn fallback(name: &str) -> Result<Fallback, Error> {
     }
 }
 
-fn unpack_outcome(report: Result<Report, Error>) -> UnpackOutcome {
+pub(crate) fn unpack_outcome(report: Result<Report, Error>) -> UnpackOutcome {
     let (report, failure) = match report {
         Ok(report) => (report, None),
         Err(error) => (Report::default(), Some(error.into())),

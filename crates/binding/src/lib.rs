@@ -10,3 +10,4 @@ mod host;
 mod layer;
 mod owners;
 mod request;
+mod store;

@@ -26,6 +26,38 @@ pub struct CreateRequest {
     pub cgroup_disabled: bool,
     /// The pty master is sent there instead of being returned.
     pub console_socket: Option<String>,
+    /// The root file system, in place of `root.path`.
+    pub overlay: Option<OverlayRequest>,
+}
+
+/// Layers of a store, with a writable one on top, mounted in the container's mount namespace.
+#[napi(object)]
+pub struct OverlayRequest {
+    /// Absolute.
+    pub store: String,
+    /// Directories of layers below `store`, the top one first.
+    pub lower: Vec<String>,
+    /// Directory below `store` that belongs to this container.
+    pub container: String,
+    /// What the container writes goes to a tmpfs instead of `container`.
+    pub tmpfs: bool,
+    /// Bytes; absent: half of the memory.
+    pub tmpfs_size: Option<f64>,
+    /// Nothing is written through to the disk for the sake of a crash.
+    pub volatile: bool,
+}
+
+impl From<OverlayRequest> for engine::OverlayRequest {
+    fn from(request: OverlayRequest) -> Self {
+        Self {
+            store: PathBuf::from(request.store),
+            lower: request.lower,
+            container: request.container,
+            tmpfs: request.tmpfs,
+            tmpfs_size: request.tmpfs_size.map(|size| size as u64),
+            volatile: request.volatile,
+        }
+    }
 }
 
 impl From<CreateRequest> for engine::CreateRequest {
@@ -48,6 +80,7 @@ impl From<CreateRequest> for engine::CreateRequest {
             rootless: request.rootless,
             cgroup_disabled: request.cgroup_disabled,
             console_socket: request.console_socket,
+            overlay: request.overlay.map(Into::into),
         }
     }
 }

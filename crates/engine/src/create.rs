@@ -72,7 +72,10 @@ pub(crate) fn proceed(shared: &Arc<Shared>, token: Token, handle: Handle) {
         Some(container) if container.stage == Stage::Hooks => {
             container.stage = Stage::Setup;
             container.token = Some(token);
-            container.control.as_ref().map_or(Ok(()), |control| prepare::send(control, Command::Proceed))
+            container
+                .control
+                .as_ref()
+                .map_or(Ok(()), |control| prepare::send(control, Command::Proceed, None))
         }
         Some(_) => Err(Failure::new("ERR_INVALID_STATE", "hook", "the container does not wait for hooks")),
         None => Err(registry.failed_at_hooks.remove(&handle).unwrap_or_else(|| {

@@ -8,8 +8,8 @@ use caisson_plan::{Config, Plan};
 use crate::cgroups;
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
-use crate::request::CreateRequest;
-use crate::state::check_id;
+use crate::request::{CreateRequest, OverlayRequest};
+use crate::state::{ROOTFS, check_id};
 
 /// A decided container: nothing of it exists yet.
 pub struct Decided {
@@ -41,6 +41,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         new_keyring: request.new_keyring,
         preserve_fds: request.preserve_fds,
         attached: request.attached,
+        overlay: request.overlay.as_ref().map(|overlay| overlay_options(request, overlay)),
     };
     let host = caisson_plan::Host {
         euid: facts.euid,
@@ -52,10 +53,31 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     };
     let mut plan = caisson_plan::plan(&config, &options, &host)?;
     plan.warnings.extend(warning);
-    let rootfs = config.root_path(&request.bundle);
-    check_rootfs(&rootfs)?;
+    let rootfs = if request.overlay.is_some() {
+        mount_point(request)
+    } else {
+        let rootfs = config.root_path(&request.bundle);
+        check_rootfs(&rootfs)?;
+        rootfs
+    };
     check_terminal(&config, request)?;
     Ok(Decided { config, bytes, plan, rootfs, placement })
+}
+
+/// Where the overlay is mounted, in the container's mount namespace: a directory that is empty for everybody else.
+fn mount_point(request: &CreateRequest) -> PathBuf {
+    request.root.join(&request.id).join(ROOTFS)
+}
+
+fn overlay_options(request: &CreateRequest, overlay: &OverlayRequest) -> caisson_plan::OverlayOptions {
+    caisson_plan::OverlayOptions {
+        store: overlay.store.display().to_string(),
+        lower: overlay.lower.clone(),
+        writable: (!overlay.tmpfs).then(|| overlay.container.clone()),
+        tmpfs_size: overlay.tmpfs_size,
+        host_path: mount_point(request).display().to_string(),
+        volatile: overlay.volatile,
+    }
 }
 
 fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {

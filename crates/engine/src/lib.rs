@@ -14,6 +14,7 @@ mod facts;
 mod failure;
 mod guard;
 mod idmap;
+mod idmapped;
 mod owner;
 mod prepare;
 mod program;
@@ -31,5 +32,7 @@ pub use engine::Engine;
 pub use facts::Facts;
 pub use failure::{Failure, Result};
 pub use owner::Owner;
-pub use request::{CreateRequest, Created, DestroyRequest, Event, Handle, Reply, Stdio, Token};
+pub use request::{
+    CreateRequest, Created, DestroyRequest, Event, Handle, OverlayRequest, Reply, Stdio, Token,
+};
 pub use status::{Status, signal, status};

@@ -10,8 +10,8 @@ use crate::facts::Facts;
 use crate::failure::{Failure, Result};
 use crate::guard::{Birth, Born, Guard};
 use crate::request::{CreateRequest, Handle, Stdio};
-use crate::state::{CgroupState, Phase, START_SOCKET, StateDirectory, StateFile};
-use crate::{cgroups, clock, denied, idmap};
+use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile};
+use crate::{cgroups, clock, denied, idmap, idmapped};
 
 const CLONE_NEWPID: u64 = 0x2000_0000;
 
@@ -63,6 +63,9 @@ fn begin_in(
     let state = initial_state(request, decided, facts, directories.clone());
     directory.write_config(&decided.bytes)?;
     directory.write_state(&state)?;
+    if request.overlay.is_some() {
+        directory.make_rootfs()?;
+    }
     let (control, streams, descriptors) = descriptors(request, decided, directory)?;
     let mut making = placement.map(caisson_cgroup::Placement::begin).transpose().map_err(cgroups::failure)?;
     let unified = making.as_ref().and_then(caisson_cgroup::Making::unified_fd);
@@ -78,7 +81,7 @@ fn begin_in(
     drop(descriptors);
     // The first process waits for the rest of its cgroups, which are made while it is cloned.
     let cgroup = making.as_mut().map(|making| making.finish(decided.config.resources())).transpose();
-    let told = if cgroup.is_ok() { send(&control, Command::Proceed) } else { Ok(()) };
+    let told = if cgroup.is_ok() { send(&control, Command::Proceed, None) } else { Ok(()) };
     let born = match guard.born(handle) {
         Ok(born) => born,
         Err(failure) => {
@@ -116,7 +119,7 @@ fn map_ids(decided: &Decided, facts: &Facts, born: &Born, control: &OwnedFd) -> 
     match decided.plan.user_namespace.as_ref().filter(|_| decided.plan.join.is_empty()) {
         Some(namespace) => {
             idmap::write(born.pid, namespace, facts.euid, facts.egid)?;
-            send(control, Command::Proceed)
+            send(control, Command::Proceed, idmapped::store_for(&decided.plan, born.pid)?.as_ref())
         }
         None => Ok(()),
     }
@@ -150,11 +153,11 @@ fn descriptors(
     Ok((control, streams, inherited))
 }
 
-/// A word to a helper. One that is gone has left its reason in the socket, or its exit status says it.
-pub fn send(control: &OwnedFd, command: Command) -> Result<()> {
+/// A word to a helper, with what it needs for it. One that is gone has left its reason in the socket, or its exit status says it.
+pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
     let bytes =
         protocol::encode(&command).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
-    match socket::send(control, &bytes, &[]) {
+    match socket::send(control, &bytes, descriptor.as_slice()) {
         Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
             Err(Failure::syscall("spawn", "cannot let the container proceed", &error))
         }
@@ -186,6 +189,11 @@ fn initial_state(
         start_time: None,
         cgroup: CgroupState { mode: facts.cgroup.mode.name().to_owned(), directories },
         terminal: decided.config.terminal(),
+        overlay: request.overlay.as_ref().map(|overlay| OverlayState {
+            store: overlay.store.display().to_string(),
+            container: overlay.container.clone(),
+            tmpfs: overlay.tmpfs,
+        }),
         // A joined one does not end with the container's first process.
         pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join) & CLONE_NEWPID != 0,
     }

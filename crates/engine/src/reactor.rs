@@ -164,7 +164,7 @@ fn replace(shared: &Shared, container: &mut Container, pid: i32, fresh: std::os:
         let facts = shared.facts()?;
         idmap::write(pid, namespace, facts.euid, facts.egid)?;
         if let Some(control) = &container.control {
-            prepare::send(control, Command::Proceed)?;
+            prepare::send(control, Command::Proceed, None)?;
         }
     }
     Ok(())

@@ -32,6 +32,21 @@ pub struct CreateRequest {
     pub rootless: Option<bool>,
     pub cgroup_disabled: bool,
     pub console_socket: Option<String>,
+    pub overlay: Option<OverlayRequest>,
+}
+
+/// The root file system from the layers of a store, in place of `root.path`.
+#[derive(Debug, Clone)]
+pub struct OverlayRequest {
+    pub store: PathBuf,
+    /// Directories of layers below `store`, the top one first.
+    pub lower: Vec<String>,
+    /// Directory below `store` that belongs to this container; it goes when the container is deleted.
+    pub container: String,
+    /// What the container writes goes to a tmpfs instead of `container`.
+    pub tmpfs: bool,
+    pub tmpfs_size: Option<u64>,
+    pub volatile: bool,
 }
 
 #[derive(Debug, Clone)]

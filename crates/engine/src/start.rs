@@ -36,7 +36,7 @@ pub(crate) fn start_own(shared: &Shared, token: Token, root: &Path, id: &str) ->
         return false;
     };
     let Some(control) = &container.control else { return false };
-    if prepare::send(control, Command::Start).is_err() {
+    if prepare::send(control, Command::Start, None).is_err() {
         return false;
     }
     container.starting = Some(Starting { token, taken: false });

@@ -15,6 +15,8 @@ use crate::failure::{Failure, Result};
 pub const START_SOCKET: &str = "start.sock";
 const STATE: &str = "state.json";
 const CONFIG: &str = "config.json";
+/// The mount point of an overlay.
+pub const ROOTFS: &str = "rootfs";
 
 /// `state.json`, written by rename. What can be derived (running, stopped, …) is not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,19 @@ pub struct StateFile {
     pub cgroup: CgroupState,
     pub terminal: bool,
     pub pid_namespace: bool,
+    /// The root file system comes from a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<OverlayState>,
+}
+
+/// What a container uses of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlayState {
+    pub store: String,
+    /// Directory below it that goes with the container.
+    pub container: String,
+    /// What the container writes is in memory, not in that directory.
+    pub tmpfs: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +143,12 @@ impl StateDirectory {
         }
     }
 
+    /// The directory that an overlay is mounted on, in the container's mount namespace.
+    pub fn make_rootfs(&self) -> Result<()> {
+        rustix::fs::mkdirat(&self.fd, ROOTFS, rustix::fs::Mode::from_raw_mode(0o700))
+            .map_err(|e| Failure::io("prepare", "cannot make", &self.path.join(ROOTFS), &e.into()))
+    }
+
     pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(CONFIG);
         write_new(&path, bytes).map_err(|e| Failure::io("prepare", "cannot write", &path, &e))
@@ -171,6 +192,7 @@ impl StateDirectory {
                 }
             }
         }
+        let _ = rustix::fs::unlinkat(&self.fd, ROOTFS, rustix::fs::AtFlags::REMOVEDIR);
         match fs::remove_dir(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Failure::io("delete", "cannot remove", &self.path, &error))

@@ -13,9 +13,10 @@ pub struct Control {
 }
 
 /// What `wait` came back with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Word {
-    Proceed,
+    /// With what the caller sends along.
+    Proceed(Option<OwnedFd>),
     Start,
     /// The caller is gone.
     End,
@@ -56,7 +57,7 @@ impl Control {
         match socket::receive(&self.socket, MAX_MESSAGE, true)? {
             None => Ok(Word::End),
             Some(message) => match decode(&message.bytes) {
-                Ok(Command::Proceed) => Ok(Word::Proceed),
+                Ok(Command::Proceed) => Ok(Word::Proceed(message.descriptors.into_iter().next())),
                 Ok(Command::Start) => Ok(Word::Start),
                 Err(error) => Err(Problem::refused("ERR_SYSCALL", error.to_string())),
             },
@@ -88,7 +89,7 @@ mod tests {
         let control = Control::new(theirs);
         socket::send(&ours, &encode(&Command::Proceed).unwrap(), &[]).unwrap();
         assert!(!control.is_closed());
-        assert!(matches!(control.wait(), Ok(Word::Proceed)));
+        assert!(matches!(control.wait(), Ok(Word::Proceed(None))));
         drop(ours);
         assert!(control.is_closed());
         assert!(matches!(control.wait(), Ok(Word::End)));

@@ -44,9 +44,9 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
         unshare(NamespaceKind::Cgroup)?;
     }
 
-    let sources = if new_user { Sources::open_all(plan) } else { Sources::default() };
+    let mut sources = if new_user { Sources::open_all(plan) } else { Sources::default() };
     if new_user {
-        await_word(control, "the id mappings")?;
+        sources.set_idmapped(await_word(control, "the id mappings")?);
     }
     if new_user || joins_user {
         become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
@@ -83,9 +83,9 @@ pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
     Ok(())
 }
 
-fn await_word(control: &Control, what: &str) -> Result<()> {
+fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
     match control.wait() {
-        Ok(Word::Proceed) => Ok(()),
+        Ok(Word::Proceed(descriptor)) => Ok(descriptor),
         Ok(Word::Start) => Err(refused(format!("a start in the place of {what}"))),
         Ok(Word::End) => process::exit(1), // nobody is left to be told
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),

@@ -1,7 +1,7 @@
 //! Host paths of a plan. With a new user namespace they are looked up twice: once with the caller's user id, which may
 //! cross directories (a 0700 home or state directory) that the container's root, another user to the kernel, may not.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_plan::{Device, Mount, Operation, Plan};
 use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
@@ -10,13 +10,23 @@ use caisson_sys::{Result, errno, process};
 #[derive(Debug, Default)]
 pub struct Sources {
     opened: Vec<(String, OwnedFd)>,
+    /// The store as the parent sends it: owners are mapped into the user namespace.
+    idmapped: Option<OwnedFd>,
 }
 
 impl Sources {
     /// Opens everything that can be opened now; what cannot is tried again when its turn comes (a hook may make it).
     pub fn open_all(plan: &Plan) -> Self {
         let open = |(path, follow): (&str, bool)| lookup(path, follow).ok().map(|fd| (path.to_owned(), fd));
-        Self { opened: plan.setup.iter().flat_map(host_paths).filter_map(open).collect() }
+        Self { opened: plan.setup.iter().flat_map(host_paths).filter_map(open).collect(), idmapped: None }
+    }
+
+    pub fn set_idmapped(&mut self, store: Option<OwnedFd>) {
+        self.idmapped = store;
+    }
+
+    pub fn idmapped(&self) -> Option<BorrowedFd<'_>> {
+        self.idmapped.as_ref().map(AsFd::as_fd)
     }
 
     /// O_PATH descriptor of a host path. Without `follow` a link in the last component is returned as itself.
@@ -41,6 +51,7 @@ fn lookup(path: &str, follow: bool) -> Result<OwnedFd> {
 fn host_paths(operation: &Operation) -> Vec<(&str, bool)> {
     match operation {
         Operation::OpenRoot { host_path } => vec![(host_path, false)],
+        Operation::MountOverlay(overlay) => vec![(&overlay.store, true), (&overlay.host_path, false)],
         Operation::Mount(Mount { source, bind: Some(_), .. }) => vec![(source, true)],
         Operation::Device(Device { inside, bind: true, .. }) => vec![(inside, true)],
         Operation::MountCgroupV1 { hierarchies, .. } => {

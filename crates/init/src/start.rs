@@ -80,7 +80,7 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
                     Ok(Word::End) if plan.kill_on_parent_death => return Ok(None),
                     // A detached container outlives its creator.
                     Ok(Word::End) => poller.remove(control.socket())?,
-                    Ok(Word::Proceed) | Err(_) => {}
+                    Ok(Word::Proceed(_)) | Err(_) => {}
                 },
                 LISTENER => {
                     // A connection that is gone already is nobody's start.

@@ -23,6 +23,8 @@ pub enum Kind {
     /// The image itself is at fault, as with a user that it does not have.
     Image,
     System,
+    /// The form that overlays mount cannot be written here.
+    Overlay,
     Stopped,
     /// The other end of the pipeline failed and knows why.
     Broken,
@@ -44,6 +46,7 @@ impl Kind {
             Kind::Option => "ERR_INVALID_OPTION",
             Kind::Image => "ERR_INVALID_IMAGE",
             Kind::System | Kind::Broken => "ERR_SYSCALL",
+            Kind::Overlay => "ERR_OVERLAY_UNAVAILABLE",
             Kind::Stopped => "ERR_ABORTED",
         }
     }

@@ -1,10 +1,11 @@
 //! Who `User` of an image is: looked up in the passwd and group files of the root file system, as moby/sys/user does.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 
+use crate::unpack::{Found, Merged, names};
 use crate::{Error, Kind, Result};
 
 /// A passwd file larger than this is an attack or a mistake.
@@ -19,11 +20,11 @@ pub struct User {
     pub home: Option<String>,
 }
 
-/// Looks `spec` up (`user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0) below `root`.
+/// Looks `spec` up (`user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0) below `root`, which may be a stack of layers.
 ///
 /// A number is always an id and never a name, and must fit 0..=2147483647 (CVE-2024-40635, CVE-2026-46680). A name that
 /// is not there is an error.
-pub fn look_up(root: BorrowedFd<'_>, spec: &str) -> Result<User> {
+pub fn look_up(root: &Merged<'_>, spec: &str) -> Result<User> {
     let (user_part, group_part) = match spec.split_once(':') {
         Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
         None => (spec, None),
@@ -106,15 +107,16 @@ fn number(text: &str) -> Result<Option<u32>> {
 
 /// The file as text, empty where it is missing. Links stay inside the root; only a regular file of sane size counts
 /// (a FIFO here would block for ever).
-fn read(root: BorrowedFd<'_>, path: &str) -> Result<String> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+fn read(root: &Merged<'_>, path: &str) -> Result<String> {
     let system = |call, errno| Error::system(call, path.as_bytes(), errno);
-    let file = match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
-        Ok(file) => file,
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(String::new()),
-        Err(errno) => return Err(system("openat2", errno)),
+    let names = root.resolve(&[], &names(path.as_bytes()))?;
+    let (Found::Other(directory, _), Some(name)) = (root.look(&names)?, names.last()) else {
+        return Ok(String::new());
     };
+    // Links have been followed, inside.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&directory, name.as_slice(), flags, Mode::empty())
+        .map_err(|errno| system("openat", errno))?;
     let status = rustix::fs::fstat(&file).map_err(|errno| system("fstat", errno))?;
     if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
         return Err(Error::new(Kind::Image, format!("/{path} in the image is not a regular file")));
@@ -145,8 +147,10 @@ mod tests {
     #[test]
     fn the_six_forms_are_looked_up() {
         let (path, fd) = root("forms");
-        let user =
-            |spec: &str| look_up(fd.as_fd(), spec).map(|user| (user.uid, user.gid, user.additional_gids));
+        let user = |spec: &str| {
+            look_up(&Merged::new(vec![fd.as_fd()]), spec)
+                .map(|user| (user.uid, user.gid, user.additional_gids))
+        };
         assert_eq!(user("").unwrap(), (0, 0, vec![9]));
         assert_eq!(user("web").unwrap(), (33, 44, vec![4, 9]));
         assert_eq!(user("33").unwrap(), (33, 44, vec![4, 9]));
@@ -165,8 +169,8 @@ mod tests {
         let (path, fd) = root("link");
         std::fs::remove_file(path.join("etc/passwd")).unwrap();
         std::os::unix::fs::symlink("/../../../../etc/hostname", path.join("etc/passwd")).unwrap();
-        assert!(look_up(fd.as_fd(), "web").is_err());
-        assert_eq!(look_up(fd.as_fd(), "7").unwrap().uid, 7);
+        assert!(look_up(&Merged::new(vec![fd.as_fd()]), "web").is_err());
+        assert_eq!(look_up(&Merged::new(vec![fd.as_fd()]), "7").unwrap().uid, 7);
         std::fs::remove_dir_all(path).unwrap();
     }
 }

@@ -5,7 +5,7 @@ use crate::document;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::mount_options::ms;
-use crate::{Hook, Operation, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
+use crate::{Hook, Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
 
 /// Decides everything about one container. No side effect, no privilege.
 ///
@@ -40,9 +40,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         setup.push(Operation::LoopbackUp);
     }
     setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
-    setup.push(Operation::OpenRoot {
-        host_path: config.root_path(options.bundle.as_ref()).display().to_string(),
-    });
+    setup.push(root(config, options, host)?);
     setup.extend(mounts::operations(config, options, host, user));
     setup.extend(devices::operations(config, bind_devices));
     let create_container = hooks(config, "createContainer");
@@ -92,6 +90,32 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
 }
 
 /// Labels where no such module is active are what engines send everywhere: a warning, as with the peers.
+/// Where the root file system comes from.
+fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, SpecError> {
+    let Some(overlay) = &options.overlay else {
+        let host_path = config.root_path(options.bundle.as_ref()).display().to_string();
+        return Ok(Operation::OpenRoot { host_path });
+    };
+    if !config.creates("mount") {
+        let reason =
+            "an image's root file system is mounted in a new mount namespace, which ends with the container";
+        return Err(SpecError::invalid("linux.namespaces", reason));
+    }
+    let privileged = host.euid == 0 && !host.in_user_namespace;
+    let overlay = overlay.clone();
+    Ok(Operation::MountOverlay(Overlay {
+        store: overlay.store,
+        lower: overlay.lower,
+        writable: overlay.writable,
+        tmpfs_size: overlay.tmpfs_size,
+        host_path: overlay.host_path,
+        volatile: overlay.volatile,
+        user_xattr: !privileged || config.namespace("user").is_some(),
+        // Whoever may not do it has files that are its own: they belong to the container's root as they are.
+        idmapped: privileged && config.namespace("user").is_some(),
+    }))
+}
+
 fn labels(config: &Config, host: &Host, warnings: &mut Vec<String>) -> Result<(), SpecError> {
     let process = config.document.process.as_ref();
     let given = [

@@ -52,4 +52,17 @@ pub struct Options {
     pub new_keyring: bool,
     pub preserve_fds: u32,
     pub attached: bool,
+    /// The root file system is an overlay, in place of `root.path`.
+    pub overlay: Option<OverlayOptions>,
+}
+
+/// See [`Overlay`](crate::Overlay), which has the same fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OverlayOptions {
+    pub store: String,
+    pub lower: Vec<String>,
+    pub writable: Option<String>,
+    pub tmpfs_size: Option<u64>,
+    pub host_path: String,
+    pub volatile: bool,
 }

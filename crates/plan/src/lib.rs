@@ -25,6 +25,6 @@ mod validate;
 pub use compose::plan;
 pub use config::{Config, HOOKS};
 pub use features::features;
-pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options};
+pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options, OverlayOptions};
 pub use issue::{Issue, SpecError};
 pub use operation::*;

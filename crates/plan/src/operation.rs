@@ -106,6 +106,8 @@ pub enum Operation {
     OpenRoot {
         host_path: String,
     },
+    /// Mount layers with a writable one on top; its root is the container's. Takes the place of `OpenRoot`.
+    MountOverlay(Overlay),
     /// Any mount of config.json but cgroup.
     Mount(Mount),
     /// cgroup v1 view: a tmpfs with one mount (or bind, without cgroup namespace) per hierarchy and links for merged controllers.
@@ -174,6 +176,27 @@ pub enum Operation {
     Personality(u64),
     Umask(u32),
     NoNewPrivileges,
+}
+
+/// The root file system of an image: its layers, and what the container writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// Host directory that holds all the others; opened with the caller's ids.
+    pub store: String,
+    /// Directories of layers below `store`, the top one first.
+    pub lower: Vec<String>,
+    /// Directory below `store` for `upper` and `work`; `None`: a tmpfs.
+    pub writable: Option<String>,
+    /// Bytes that the tmpfs may hold; `None`: half of the memory, the kernel's default.
+    pub tmpfs_size: Option<u64>,
+    /// Host directory that is mounted on, in the container's mount namespace only.
+    pub host_path: String,
+    /// Nothing is written through to the disk for the sake of a crash.
+    pub volatile: bool,
+    /// Overlay's own attributes are `user.overlay.*`: in a user namespace nobody may set the others.
+    pub user_xattr: bool,
+    /// The parent sends `store` as a mount on which owners are mapped into the new user namespace.
+    pub idmapped: bool,
 }
 
 /// A mount of config.json with its options decoded.

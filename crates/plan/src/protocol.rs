@@ -42,7 +42,8 @@ pub enum Report {
 /// addon → helper, on the control socket. End of file instead of a command means: the caller is gone, exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Control groups are made / user namespace maps are written / runtime hooks have passed.
+    /// Control groups are made / user namespace maps are written (the store with mapped owners comes along where the plan
+    /// asks for it) / runtime hooks have passed.
     Proceed,
     /// What [`StartRequest`] is for everybody else.
     Start,

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The files that a state directory has; anything else in it is not ours, and keeps it.
 const STATE_FILES: [&str; 5] = ["start.sock", "state.json", ".state.json", "config.json", "lock"];
 
+/// The mount point of an overlay: empty outside the container.
+const ROOTFS: &str = "rootfs";
+
 /// Nobody is left who could be told about a failure: everything is tried, and what fails is left for the next runtime,
 /// which finds the state directory.
 pub fn all(containers: &BTreeMap<u64, Container>) {
@@ -49,6 +52,7 @@ fn remove_state(path: &str) {
     for name in STATE_FILES {
         let _ = file::remove(directory.as_fd(), name, false);
     }
+    let _ = file::remove(directory.as_fd(), ROOTFS, true);
     let _ = file::remove(CWD, path, true);
 }
 
@@ -64,6 +68,7 @@ mod tests {
             for name in STATE_FILES {
                 std::fs::write(top.join(id).join(name), "").unwrap();
             }
+            std::fs::create_dir(top.join(id).join(ROOTFS)).unwrap();
         }
         std::fs::write(top.join("two/precious"), "").unwrap();
         remove_state(top.join("one").to_str().unwrap());

@@ -7,6 +7,7 @@ mod filesystem;
 mod kernel;
 mod mask;
 mod mount;
+mod overlay;
 pub mod place;
 mod root;
 mod subject;
@@ -105,6 +106,7 @@ impl<'p> Setup<'p> {
             Operation::LoopbackUp => network::loopback_up()?,
             Operation::Propagation { flags } => root::propagate_all(self, *flags)?,
             Operation::OpenRoot { host_path } => self.root = Some(root::open(self, host_path)?),
+            Operation::MountOverlay(overlay) => self.root = Some(overlay::mount(self, overlay)?),
             Operation::Mount(mount) => mount::mount(self, mount)?,
             Operation::MountCgroupV1 { inside, flags, hierarchies, cgroup_namespace, readonly, .. } => {
                 let view = cgroup::V1 {

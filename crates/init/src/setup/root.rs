@@ -120,6 +120,7 @@ fn hide_host_filesystems(setup: &Setup<'_>) -> Result<()> {
 fn root_mount_point<'s>(setup: &'s Setup<'_>) -> Option<&'s str> {
     setup.plan.setup.iter().find_map(|operation| match operation {
         Operation::OpenRoot { host_path } => Some(host_path.as_str()),
+        Operation::MountOverlay(overlay) => Some(overlay.host_path.as_str()),
         _ => None,
     })
 }

@@ -10,6 +10,7 @@ pub fn of(operation: &Operation) -> String {
         Operation::LoopbackUp => "loopback interface".to_owned(),
         Operation::Propagation { .. } => "propagation of the host's mounts".to_owned(),
         Operation::OpenRoot { host_path } => format!("root.path {host_path:?}"),
+        Operation::MountOverlay(_) => "the image's root file system".to_owned(),
         Operation::Mount(mount) => format!("mounts[{}] ({:?})", mount.index, mount.inside),
         Operation::MountCgroupV1 { index, inside, .. } | Operation::MountCgroupV2 { index, inside, .. } => {
             format!("mounts[{index}] ({inside:?})")

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
-use super::ingest::{Ingest, sweep};
+use super::ingest::Ingest;
 use super::lock::Lock;
 use super::tree_digest::{Content, tree_digest};
 use super::{ChainId, Record, Store};
@@ -83,7 +83,7 @@ pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
     if missing.is_empty() {
         return Ok(imported);
     }
-    sweep(&store)?;
+    store.sweep()?;
     let reports = unpack_all(&store, request, &missing, stop)?;
     check_total(&reports, &request.limits)?;
     if request.durability == Durability::Syncfs {

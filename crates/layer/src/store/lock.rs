@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{Error, Result, Stop};
+use crate::{Error, Kind, Result, Stop};
 
 /// How long to sleep before looking again: the first and the longest.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -36,6 +36,19 @@ impl Lock {
                 return Ok(Self(fd));
             }
         }
+    }
+
+    /// A lock on a directory, if nobody is in the way. `NotFound` where there is none.
+    pub fn try_directory(path: &Path, mode: LockMode) -> Result<Option<Self>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| {
+            let mut error = Error::system("open", path.as_os_str().as_encoded_bytes(), errno);
+            if errno == Errno::NOENT {
+                error.kind = Kind::NotFound;
+            }
+            error
+        })?;
+        Ok(Self::try_on(fd, mode))
     }
 
     /// A lock on an open file or directory, if nobody is in the way and it was not removed.

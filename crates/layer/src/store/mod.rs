@@ -80,6 +80,11 @@ impl Store {
         Lock::file(&self.path.join("store.lock"), LockMode::Exclusive, stop)
     }
 
+    /// Removes what importers that died have left. Returns how many there were.
+    pub fn sweep(&self) -> Result<usize> {
+        ingest::sweep(self)
+    }
+
     fn lock_chain(&self, chain_id: &ChainId, stop: &Stop) -> Result<Lock> {
         let name = format!("{}-{}", chain_id.algorithm, chain_id.encoded);
         Lock::file(&self.path.join("locks").join(name), LockMode::Exclusive, stop)

@@ -32,6 +32,7 @@ use crate::{Limits, Result, Stop};
 pub use alone::{Unsettled, unpack_alone};
 pub use flatten::flatten;
 pub use merged::Merged;
+pub(crate) use merged::{Found, names};
 pub use owners::Owners;
 pub use policy::{Fallback, Policy, Report, Skipped};
 pub(crate) use remove::children;

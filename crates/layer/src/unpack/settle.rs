@@ -243,9 +243,15 @@ impl Settler<'_, '_> {
                     rustix::fs::mknodat(&directory, name, FileType::CharacterDevice, Mode::empty(), whiteout);
                 match made {
                     Ok(()) | Err(Errno::EXIST) => Ok(()), // said twice
-                    Err(errno) => {
-                        Err(Error::system("mknodat", name, errno).hint("whiteouts need Linux 5.8, or root"))
+                    // COMPAT(kernel): an overlay takes none, and before Linux 5.8 an ordinary user makes none.
+                    Err(Errno::PERM) => {
+                        let mut error = Error::system("mknodat", name, Errno::PERM);
+                        error.kind = Kind::Overlay;
+                        Err(error.hint(
+                            "the store takes no whiteouts (character devices 0:0): it must not lie on an overlay itself",
+                        ))
                     }
+                    Err(errno) => Err(Error::system("mknodat", name, errno)),
                 }
             }
             (Found::Directory(_), Found::Directory(lower)) => self.hide_children(&inner, &lower),

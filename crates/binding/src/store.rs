@@ -1,0 +1,162 @@
+//! The store for JavaScript: importing layers, looking after snapshots, and the locks that Node has none of.
+
+use std::os::fd::{AsFd, IntoRawFd};
+use std::path::Path;
+
+use caisson_layer::store::{self, Durability, Health, Lock, LockMode, Store};
+use caisson_layer::unpack::{self, Merged};
+use caisson_layer::{Error, Kind};
+use napi::bindgen_prelude::{Either3, Env, Null, Object};
+use napi_derive::napi;
+
+use crate::failure::NativeError;
+use crate::layer::{
+    LayerJob, UnpackOutcome, UnpackRequest, on_thread, open_root, unpack_outcome, unpack_request,
+};
+
+#[napi(object)]
+pub struct ImportRequest {
+    /// Layers, limits and policies; `target` is the store.
+    pub unpack: UnpackRequest,
+    /// One for each layer.
+    pub chain_ids: Vec<String>,
+    /// Whether new snapshots are on disk before they get their names.
+    pub sync: bool,
+    /// Layers unpacked at the same time.
+    pub workers: u32,
+}
+
+/// One outcome for each layer, null where the snapshot was there; `failure` alone where it failed.
+#[napi(object)]
+pub struct ImportOutcome {
+    pub failure: Option<NativeError>,
+    pub layers: Vec<Option<UnpackOutcome>>,
+}
+
+/// What `verify` says of a snapshot: `sound`, `missing` or `damaged`, then with the reason.
+#[napi(object)]
+pub struct SnapshotHealth {
+    pub failure: Option<NativeError>,
+    pub health: String,
+    pub reason: Option<String>,
+}
+
+/// An open descriptor that holds the lock, or why there is none.
+#[napi(object)]
+pub struct LockOutcome {
+    pub failure: Option<NativeError>,
+    pub descriptor: i32,
+}
+
+#[napi]
+impl LayerJob {
+    /// Makes the snapshots that are missing.
+    #[napi(ts_return_type = "Promise<ImportOutcome>", catch_unwind)]
+    pub fn import<'env>(&self, env: &'env Env, request: ImportRequest) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            match import_request(request).and_then(|request| store::import(&request, &stop)) {
+                Ok(imported) => ImportOutcome {
+                    failure: None,
+                    layers: imported
+                        .into_iter()
+                        .map(|layer| layer.report.map(|report| unpack_outcome(Ok(report))))
+                        .collect(),
+                },
+                Err(error) => ImportOutcome { failure: Some(error.into()), layers: Vec::new() },
+            }
+        })
+    }
+
+    #[napi(ts_return_type = "Promise<SnapshotHealth>", catch_unwind)]
+    pub fn verify_snapshot<'env>(
+        &self,
+        env: &'env Env,
+        store: String,
+        chain_id: String,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let (health, reason, failure) = match store::verify(Path::new(&store), &chain_id, &stop) {
+                Ok(Health::Sound(_)) => ("sound", None, None),
+                Ok(Health::Missing) => ("missing", None, None),
+                Ok(Health::Damaged(reason)) => ("damaged", Some(reason), None),
+                Err(error) => ("", None, Some(error.into())),
+            };
+            SnapshotHealth { failure, health: health.to_owned(), reason }
+        })
+    }
+
+    /// Copies what a stack of layers (directories, the top one first) shows to `target`. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn flatten<'env>(
+        &self,
+        env: &'env Env,
+        layers: Vec<String>,
+        target: String,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let copy = || {
+                let roots = layers.iter().map(|root| open_root(root)).collect::<Result<Vec<_>, _>>()?;
+                let stack = Merged::new(roots.iter().map(AsFd::as_fd).collect());
+                unpack::flatten(&stack, Path::new(&target), &stop)
+            };
+            copy().err().map(NativeError::from)
+        })
+    }
+
+    /// Waits for the lock of a store: shared, or (`exclusive`) alone.
+    #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
+    pub fn lock_store<'env>(
+        &self,
+        env: &'env Env,
+        store: String,
+        exclusive: bool,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let lock = Store::open(Path::new(&store))
+                .and_then(|store| if exclusive { store.exclude(&stop) } else { store.share(&stop) });
+            match lock {
+                Ok(lock) => LockOutcome { failure: None, descriptor: lock.into_fd().into_raw_fd() },
+                Err(error) => LockOutcome { failure: Some(error.into()), descriptor: -1 },
+            }
+        })
+    }
+
+    /// Removes what importers that died have left in a store. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn sweep_store<'env>(&self, env: &'env Env, store: String) -> napi::Result<Object<'env>> {
+        on_thread(env, move || {
+            Store::open(Path::new(&store)).and_then(|store| store.sweep()).err().map(NativeError::from)
+        })
+    }
+}
+
+/// flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way.
+#[napi(catch_unwind)]
+pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<i32, Null, NativeError> {
+    let mode = if exclusive { LockMode::Exclusive } else { LockMode::Shared };
+    match Lock::try_directory(Path::new(&path), mode) {
+        Ok(Some(lock)) => Either3::A(lock.into_fd().into_raw_fd()),
+        Ok(None) => Either3::B(Null),
+        Err(error) => Either3::C(error.into()),
+    }
+}
+
+fn import_request(request: ImportRequest) -> Result<store::Request, Error> {
+    let unpack::Request { layers, target, limits, policy } = unpack_request(request.unpack)?;
+    if layers.len() != request.chain_ids.len() {
+        return Err(Error::new(Kind::Option, "there must be one chainID for each layer"));
+    }
+    let layers = layers.into_iter().zip(request.chain_ids);
+    Ok(store::Request {
+        store: target,
+        layers: layers.map(|(blob, chain_id)| store::Layer { blob, chain_id }).collect(),
+        limits,
+        policy,
+        durability: if request.sync { Durability::Syncfs } else { Durability::None },
+        workers: request.workers as usize,
+    })
+}

@@ -1,0 +1,29 @@
+//! The store of an image's layers, with owners as a new user namespace maps them: one snapshot serves every mapping. Only
+//! whoever is root of the host may make such a mount, so it is made here and sent to the helper.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+
+use caisson_plan::{Operation, Plan};
+use caisson_sys::{file, mount};
+
+use crate::failure::{Failure, Result};
+
+/// The mount for the user namespace of `pid`, whose maps are written; `None` where the plan does not ask for it.
+pub fn store_for(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
+    let wanted = plan.setup.iter().find_map(|operation| match operation {
+        Operation::MountOverlay(overlay) if overlay.idmapped => Some(&overlay.store),
+        _ => None,
+    });
+    let Some(store) = wanted else { return Ok(None) };
+    let path = format!("/proc/{pid}/ns/user");
+    let namespace = File::open(&path)
+        .map_err(|error| Failure::io("spawn", "cannot open", std::path::Path::new(&path), &error))?;
+    let mapped = mount::clone_tree(file::CWD, store, false)
+        .and_then(|tree| mount::map_ids(tree.as_fd(), namespace.as_fd()).map(|()| tree));
+    mapped.map(Some).map_err(|error| {
+        let mut failure = Failure::syscall("spawn", "cannot map the owners of the image's layers", &error);
+        failure.code = "ERR_OVERLAY_UNAVAILABLE".to_owned();
+        failure.on(store.clone()).hint("Linux 5.19 is needed, and a file system that can (tmpfs: Linux 6.3)")
+    })
+}

@@ -1,0 +1,106 @@
+/** Garbage collection: what no image of the store refers to and nobody uses is removed. */
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { removeTree } from '../../native/layer.ts'
+import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import type { Layout } from '../layout.ts'
+import { sweepContainers } from './container-directory.ts'
+import { listBlobs } from './content.ts'
+import { references } from './references.ts'
+import { listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
+
+export interface CollectOptions {
+  /** Keeps snapshots that were opened within so many milliseconds, though no image refers to them. Default 0. */
+  unusedFor?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface CollectResult {
+  /** ChainIDs that were removed. */
+  snapshots: string[]
+  /** Digests of blobs that were removed. */
+  blobs: string[]
+  /** Bytes of those blobs, and of the files of those snapshots. */
+  bytes: number
+}
+
+/** The caller holds the store's lock exclusively: nobody adds anything meanwhile. */
+export async function collect(
+  layout: Layout,
+  bootId: string,
+  { unusedFor = 0, signal }: CollectOptions,
+): Promise<CollectResult> {
+  const store = layout.path
+  const needed = await references(layout)
+  for (const chainId of await sweepContainers(store, bootId)) needed.snapshots.add(chainId)
+  const result: CollectResult = { snapshots: [], blobs: [], bytes: 0 }
+  const free = await freeSnapshots(store, needed.snapshots, unusedFor)
+  try {
+    for (const [chainId] of free) {
+      signal?.throwIfAborted()
+      result.bytes += readRecord(store, chainId)?.bytes ?? 0
+      await removeSnapshot(store, chainId)
+      result.snapshots.push(chainId)
+    }
+  } finally {
+    for (const lock of free.values()) lock.close()
+  }
+  for (const { path, digest } of await listBlobs(layout)) {
+    signal?.throwIfAborted()
+    if (digest !== undefined && needed.blobs.has(digest)) continue
+    result.bytes += (await stat(path)).size
+    await rm(path)
+    if (digest !== undefined) result.blobs.push(digest)
+  }
+  await removeUnpackLocks(store)
+  return result
+}
+
+/** Snapshots that may go, each with its exclusive lock, those on top of others first. */
+async function freeSnapshots(
+  store: string,
+  needed: ReadonlySet<string>,
+  unusedFor: number,
+): Promise<Map<string, FileLock>> {
+  const parents = new Map(
+    listSnapshots(store).map((chainId) => [chainId, readRecord(store, chainId)?.parent]),
+  )
+  const locks = new Map<string, FileLock>()
+  const kept = new Set<string>()
+  for (const chainId of parents.keys()) {
+    const path = join(store, snapshotPath(chainId))
+    const recent = unusedFor > 0 && Date.now() - (await stat(path)).mtimeMs < unusedFor
+    const lock = needed.has(chainId) || recent ? undefined : tryLockDirectory(path, 'exclusive')
+    if (lock) locks.set(chainId, lock)
+    // In use, and with it everything that it stands on.
+    else
+      for (let id: string | null | undefined = chainId; id && !kept.has(id); id = parents.get(id))
+        kept.add(id)
+  }
+  const depth = (chainId: string): number => {
+    let count = 0
+    for (let id: string | null | undefined = chainId; id && count <= parents.size; id = parents.get(id))
+      count++
+    return count
+  }
+  for (const [chainId, lock] of locks) {
+    if (!kept.has(chainId)) continue
+    lock.close()
+    locks.delete(chainId)
+  }
+  return new Map([...locks].sort(([a], [b]) => depth(b) - depth(a)))
+}
+
+/** Out of sight first, at once; what a process that dies here leaves is swept. The caller holds its lock. */
+export async function removeSnapshot(store: string, chainId: string): Promise<void> {
+  const away = join(store, 'ingest', `removed-${randomUUID()}`)
+  await rename(join(store, snapshotPath(chainId)), away)
+  await removeTree(away)
+}
+
+/** Files that only say who unpacks: nobody does, as the store is locked. */
+async function removeUnpackLocks(store: string): Promise<void> {
+  const names = await readdir(join(store, 'locks')).catch(() => [])
+  await Promise.all(names.map((name) => rm(join(store, 'locks', name), { force: true })))
+}

@@ -1,0 +1,64 @@
+/** Blobs into the store's layout: verified on the way, old or new and never half. */
+import { createWriteStream } from 'node:fs'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { tryLockDirectory } from '../../native/store.ts'
+import type { Descriptor } from '../../spec/index.ts'
+import type { Image } from '../image.ts'
+import type { Layout } from '../layout.ts'
+
+const PREFIX = '.caisson-'
+
+/** Copies what the layout lacks of an image's blobs. */
+export async function copyContent(image: Image, layout: Layout, signal?: AbortSignal): Promise<void> {
+  const { descriptor, manifest } = image
+  for (const blob of [...manifest.layers, manifest.config, descriptor]) {
+    signal?.throwIfAborted()
+    if (!(await layout.has(blob.digest))) await copyBlob(image, blob, layout, signal)
+  }
+}
+
+async function copyBlob(image: Image, blob: Descriptor, layout: Layout, signal?: AbortSignal): Promise<void> {
+  const temporary = layout.temporaryBlobPath()
+  const path = layout.blobPath(blob.digest)
+  try {
+    const out = createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true })
+    await pipeline(image.blob(blob), out, { signal })
+    await mkdir(dirname(path), { recursive: true })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    signal?.throwIfAborted()
+    throw error
+  }
+}
+
+/** Runs `change` while no other process changes the index. */
+export async function withIndexLock<T>(layout: Layout, change: () => Promise<T>): Promise<T> {
+  for (;;) {
+    using lock = tryLockDirectory(join(layout.path, 'blobs'), 'exclusive')
+    if (lock) return await change()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+export interface BlobFile {
+  path: string
+  /** Undefined for what a writer that died has left. */
+  digest: string | undefined
+}
+
+/** All files below `blobs/`. */
+export async function listBlobs(layout: Layout): Promise<BlobFile[]> {
+  const found: BlobFile[] = []
+  for (const algorithm of await readdir(join(layout.path, 'blobs'))) {
+    const directory = join(layout.path, 'blobs', algorithm)
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name)
+      if (name.startsWith(PREFIX)) found.push({ path, digest: undefined })
+      else if (/^[a-f0-9]+$/.test(name)) found.push({ path, digest: `${algorithm}:${name}` })
+    }
+  }
+  return found
+}

@@ -1,0 +1,52 @@
+/** What is in a store. */
+import { join } from 'node:path'
+import { tryLockDirectory } from '../../native/store.ts'
+import { REF_NAME, type Layout } from '../layout.ts'
+import { listSnapshots, readRecord, snapshotPath, type SnapshotRecord } from './snapshot-files.ts'
+
+export interface StoredImage {
+  /** Undefined for one that is found by its digest only. */
+  name: string | undefined
+  /** Of its manifest. */
+  digest: string
+  mediaType: string
+}
+
+export interface StoredSnapshot extends Omit<SnapshotRecord, 'version' | 'tree' | 'parent'> {
+  /** ChainID of the snapshot below. */
+  parent: string | undefined
+  /** Somebody has it open; those below it are in use as well. */
+  inUse: boolean
+}
+
+export interface StoreListing {
+  images: StoredImage[]
+  snapshots: StoredSnapshot[]
+}
+
+/** Without a layout there is nothing. */
+export async function listStore(store: string, layout: Layout | undefined): Promise<StoreListing> {
+  if (!layout) return { images: [], snapshots: [] }
+  const images = (await layout.index()).manifests.map(({ annotations, digest, mediaType }) => ({
+    name: annotations?.[REF_NAME],
+    digest,
+    mediaType,
+  }))
+  const snapshots = listSnapshots(store).flatMap((chainId) => {
+    const record = readRecord(store, chainId)
+    if (!record) return []
+    const { diffId, parent, entries, bytes, rootless, skipped } = record
+    const inUse = isInUse(join(store, snapshotPath(chainId)))
+    return [{ chainId, diffId, parent: parent ?? undefined, entries, bytes, rootless, skipped, inUse }]
+  })
+  return { images, snapshots }
+}
+
+function isInUse(path: string): boolean {
+  try {
+    using lock = tryLockDirectory(path, 'exclusive')
+    return lock === undefined
+  } catch {
+    return false // removed meanwhile
+  }
+}

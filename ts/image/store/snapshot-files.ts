@@ -1,0 +1,65 @@
+/** Where snapshots are in a store, and what is written of each. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CaissonError } from '../../errors.ts'
+
+/** Contents of `snapshot.json`. */
+export interface SnapshotRecord {
+  version: 1
+  chainId: string
+  diffId: string
+  /** ChainID of the snapshot below. */
+  parent?: string | null
+  /** Archive entries of the layer. */
+  entries: number
+  /** Bytes of its files. */
+  bytes: number
+  /** Digest of its tree, without the content of files. */
+  tree: string
+  /** Unpacked without the rights of root: every file belongs to the caller. */
+  rootless: boolean
+  /** How many things could not be done as the layer asks. */
+  skipped: number
+}
+
+/** SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727). */
+const CHAIN_ID = /^([a-z0-9]+):([a-f0-9]+)$/
+
+/** Path of a snapshot below the store. Throws `ERR_INVALID_OPTION` for what is no chainID. */
+export function snapshotPath(chainId: string): string {
+  const [, algorithm, encoded] = CHAIN_ID.exec(chainId) ?? []
+  if (algorithm && encoded) return `snapshots/${algorithm}/${encoded}`
+  throw new CaissonError('ERR_INVALID_OPTION', `${JSON.stringify(chainId)} is not a chainID`)
+}
+
+/** Path of a snapshot's layer below the store. */
+export function layerPath(chainId: string): string {
+  return `${snapshotPath(chainId)}/fs`
+}
+
+/** ChainIDs of all snapshots, sorted. */
+export function listSnapshots(store: string): string[] {
+  const list = (path: string): string[] => {
+    try {
+      return readdirSync(join(store, path))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  }
+  const all = list('snapshots').flatMap((algorithm) =>
+    list(`snapshots/${algorithm}`).map((encoded) => `${algorithm}:${encoded}`),
+  )
+  return all.filter((chainId) => CHAIN_ID.test(chainId)).sort()
+}
+
+/** Undefined where it is missing or makes no sense: `verify` says so. */
+export function readRecord(store: string, chainId: string): SnapshotRecord | undefined {
+  try {
+    const path = join(store, snapshotPath(chainId), 'snapshot.json')
+    const record = JSON.parse(readFileSync(path, 'utf8')) as SnapshotRecord
+    return record.version === 1 ? record : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,262 @@
+/** A store: content by digest, and layers unpacked once for all processes. */
+import { availableParallelism } from 'node:os'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { CaissonError } from '../../errors.ts'
+import { importLayers, lockStore, sweepIngest, type FileLock } from '../../native/store.ts'
+import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
+import { Image } from '../image.ts'
+import { Layout, REF_NAME } from '../layout.ts'
+import { isTag, parseReference } from '../reference.ts'
+import { operationOf, unpackRequest, type SkippedEntry, type UnpackOptions } from '../unpack.ts'
+import { collect, type CollectOptions, type CollectResult } from './collect.ts'
+import { ContainerDirectory, sweepContainers, type Lease } from './container-directory.ts'
+import { copyContent, withIndexLock } from './content.ts'
+import { completeImages, inspect, removeDamaged, type RepairResult, type StoreHealth } from './health.ts'
+import { listStore, type StoreListing } from './list.ts'
+import { defaultStoreRoot } from './root.ts'
+import { layerPath, listSnapshots, snapshotPath } from './snapshot-files.ts'
+import { tryOpenSnapshot, type Snapshot } from './snapshot.ts'
+
+export interface StoreOptions {
+  /** Directory. Default `$CAISSON_STORE`, else `/var/lib/caisson` as root and `~/.local/share/caisson` otherwise. */
+  root?: string | undefined
+  /**
+   * Whether a new snapshot is on disk before it gets its name: `'syncfs'` (default) or `'none'`, which is faster and after
+   * a loss of power may leave damage that `verify` finds.
+   */
+  durability?: 'none' | 'syncfs' | undefined
+  /** Layers unpacked at the same time. Default: the number of processors. */
+  workers?: number | undefined
+}
+
+/** Limits and policies as with `Image.unpack`, an AbortSignal, and progress. */
+export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'idMappings'> {
+  /** Called for every layer that this call has unpacked, the base first. */
+  onLayer?: ((layer: UnpackedLayer) => void) | undefined
+}
+
+export interface UnpackedLayer {
+  chainId: string
+  entries: number
+  /** Bytes of its files. */
+  bytes: number
+  /** What was changed or left out, the first thousand. */
+  skipped: SkippedEntry[]
+}
+
+export interface ImportOptions extends PrepareOptions {
+  /** Name in the store. Default: the tag of the reference; without one the image is found by its digest. */
+  name?: string | undefined
+}
+
+/**
+ * Making one costs nothing. Any number of processes share a store; it is safe against their death at any moment.
+ *
+ * @example
+ * ```ts
+ * const store = new Store()
+ * await store.import('oci:./images:alpine')
+ * const { stdout } = await new Runtime({ store }).run(await store.open('alpine'), ['cat', '/etc/os-release'])
+ * ```
+ */
+export class Store implements AsyncDisposable {
+  /** Absolute. */
+  readonly root: string
+  readonly durability: 'none' | 'syncfs'
+  readonly workers: number
+  readonly #open = new Set<Snapshot>()
+  #swept: Promise<unknown> | undefined
+  #onOverlay: boolean | undefined
+
+  constructor({ root, durability = 'syncfs', workers = availableParallelism() }: StoreOptions = {}) {
+    if (durability !== 'none' && durability !== 'syncfs') {
+      throw invalid(`durability ${JSON.stringify(durability)} is neither 'none' nor 'syncfs'`)
+    }
+    if (!Number.isSafeInteger(workers) || workers < 1) throw invalid(`workers ${workers} must be at least 1`)
+    this.root = resolve(root ?? defaultStoreRoot())
+    this.durability = durability
+    this.workers = workers
+  }
+
+  /** Takes an image in: its blobs, verified, and its layers, unpacked. Rejects as `Image.unpack` does. */
+  async import(source: Image | string, options: ImportOptions = {}): Promise<Image> {
+    const { signal, name = tagOf(source) } = options
+    if (name !== undefined && !isTag(name)) throw invalid(`the name ${JSON.stringify(name)} is not valid`)
+    const image = typeof source === 'string' ? await Image.open(source) : source
+    const layout = await this.#layout()
+    using lock = await lockStore(this.root, 'shared', signal)
+    await copyContent(image, layout, signal)
+    const imported = await Image.from(layout, image.descriptor)
+    if (imported.config) (await this.prepare(imported, options)).close()
+    await withIndexLock(layout, () => layout.add(image.descriptor, name))
+    lock.close()
+    return imported
+  }
+
+  /** An image of the store, by its name or the digest of its manifest. Rejects with `ERR_IMAGE_NOT_FOUND`. */
+  async open(name: string): Promise<Image> {
+    const separator = /^[a-z0-9]+:[a-f0-9]{32,}$/.test(name) ? '@' : ':'
+    return Image.open(`oci:${this.root}${separator}${name}`)
+  }
+
+  /**
+   * Opens the snapshot of an image, unpacking the layers that are missing: verified, in parallel, each by one process only.
+   * The image's blobs are not kept: `gc` may remove what is not in use, unless it was imported.
+   */
+  async prepare(image: Image, options: PrepareOptions = {}): Promise<Snapshot> {
+    const chainIds = chainIdsOf(image.diffIds())
+    const top = chainIds.at(-1)
+    if (top === undefined) {
+      throw new CaissonError('ERR_UNSUPPORTED_IMAGE', `${image.digest} has no layers`, { phase: 'unpack' })
+    }
+    const downwards = [...chainIds].reverse()
+    // Without any lock of the store: the shared lock of the snapshot is enough once it is there.
+    const there = tryOpenSnapshot(this.root, top, downwards)
+    if (there) return this.#track(there)
+    const { signal } = options
+    await this.#layout()
+    for (;;) {
+      const blobs = await image.layers()
+      const request = {
+        unpack: unpackRequest(blobs, this.root, options),
+        chainIds,
+        sync: this.durability === 'syncfs',
+        workers: this.workers,
+      }
+      const imported = await importLayers(request, operationOf(blobs, options))
+      for (const [index, layer] of imported.entries()) {
+        const { entries = 0, bytes = 0, skipped = [] } = layer ?? {}
+        if (layer) options.onLayer?.({ chainId: chainIds[index]!, entries, bytes, skipped })
+      }
+      const made = tryOpenSnapshot(this.root, top, downwards)
+      if (made) return this.#track(made)
+      signal?.throwIfAborted() // a garbage collector came in between: again
+    }
+  }
+
+  /** Opens a snapshot that is there. Rejects with `ERR_NOT_FOUND`. */
+  async snapshot(chainId: string): Promise<Snapshot> {
+    const snapshot = tryOpenSnapshot(this.root, chainId)
+    if (snapshot) return this.#track(snapshot)
+    const message = `there is no snapshot ${chainId} in ${this.root}`
+    throw new CaissonError('ERR_NOT_FOUND', message, { phase: 'resolve', path: this.root })
+  }
+
+  /** What is in the store. */
+  async list(): Promise<StoreListing> {
+    return listStore(this.root, existsSync(this.root) ? await this.#layout() : undefined)
+  }
+
+  /**
+   * Takes an image out, by name or digest. What only it referred to goes with the next `gc`. Rejects with
+   * `ERR_IMAGE_NOT_FOUND`.
+   */
+  async remove(name: string): Promise<void> {
+    const layout = await this.#layout()
+    await withIndexLock(layout, async () => {
+      if (!(await layout.forget(name))) {
+        const message = `there is no image ${JSON.stringify(name)} in ${this.root}`
+        throw new CaissonError('ERR_IMAGE_NOT_FOUND', message, { phase: 'resolve', path: this.root })
+      }
+    })
+  }
+
+  /** Removes what no image refers to and nobody uses. Waits for imports to end. */
+  async gc(options: CollectOptions = {}): Promise<CollectResult> {
+    const layout = await this.#layout()
+    using lock = await lockStore(this.root, 'exclusive', options.signal)
+    await sweepIngest(this.root)
+    const result = await collect(layout, bootId(), options)
+    lock.close()
+    return result
+  }
+
+  /** Compares everything with what was recorded of it. */
+  async verify({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<StoreHealth> {
+    const layout = await this.#layout()
+    using lock = await lockStore(this.root, 'shared', signal)
+    const health = await inspect(layout, signal)
+    lock.close()
+    return health
+  }
+
+  /** Removes what is damaged, and makes it again where the content is there. */
+  async repair(options: PrepareOptions = {}): Promise<RepairResult> {
+    const layout = await this.#layout()
+    let lock: FileLock | undefined = await lockStore(this.root, 'exclusive', options.signal)
+    let result
+    try {
+      await sweepIngest(this.root)
+      const { damaged } = await inspect(layout, options.signal)
+      result = await removeDamaged(layout, damaged)
+    } finally {
+      lock.close()
+      lock = undefined
+    }
+    const before = new Set(listSnapshots(this.root))
+    for (const image of await completeImages(layout)) (await this.prepare(image, options)).close()
+    const restored = listSnapshots(this.root).filter((chainId) => !before.has(chainId))
+    return { ...result, restored }
+  }
+
+  /** @internal A directory for one container; the first one of a process sweeps what others have left. */
+  async containerDirectory(lease?: Omit<Lease, 'bootId'>): Promise<ContainerDirectory> {
+    await (this.#swept ??= sweepContainers(this.root, bootId()))
+    return ContainerDirectory.create(this.root, lease && { ...lease, bootId: bootId() })
+  }
+
+  /** @internal Path of a snapshot's layer below the store. */
+  layerPath(chainId: string): string {
+    return layerPath(chainId)
+  }
+
+  /** @internal Whether the store lies on an overlay, as inside another container: none can write there in turn. */
+  liesOnOverlay(): boolean {
+    const OVERLAYFS_SUPER_MAGIC = 0x794c7630
+    return (this.#onOverlay ??= statfsSync(this.root).type === OVERLAYFS_SUPER_MAGIC)
+  }
+
+  /** @internal Path of a snapshot's directory. */
+  snapshotDirectory(chainId: string): string {
+    return resolve(this.root, snapshotPath(chainId))
+  }
+
+  /** Closes the snapshots that were opened here and not yet closed. */
+  close(): void {
+    for (const snapshot of this.#open) snapshot.close()
+    this.#open.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  async #layout(): Promise<Layout> {
+    await mkdir(this.root, { recursive: true, mode: 0o700 })
+    return Layout.create(this.root)
+  }
+
+  #track(snapshot: Snapshot): Snapshot {
+    this.#open.add(snapshot)
+    snapshot.onClose(() => this.#open.delete(snapshot))
+    return snapshot
+  }
+}
+
+function tagOf(source: Image | string): string | undefined {
+  return typeof source === 'string' ? parseReference(source).tag : source.descriptor.annotations?.[REF_NAME]
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return ''
+  }
+}
+
+function invalid(message: string): CaissonError {
+  return new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+}

@@ -1,0 +1,148 @@
+/** A container from an image: layers of the store under an overlay, or copied where no overlay can be mounted. */
+import { join } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import type { Image, Snapshot, Store } from '../image/index.ts'
+import { toRuntimeConfig } from '../image/runtime-config.ts'
+import { lookUpUser, removeTree } from '../native/layer.ts'
+import { flattenLayers } from '../native/store.ts'
+import { formatJson } from '../spec/json/format.ts'
+import { makePrivateDirectory } from './private-directory.ts'
+import type { LayerOptions } from './layer-options.ts'
+import { parseSize } from './size.ts'
+import type { Resolved } from './source.ts'
+import { applyOptions, type SpecOptions } from './spec-options.ts'
+
+/** What the caller of a create says beside the options. */
+export interface ImagePlace {
+  store: () => Promise<Store>
+  /** Absolute path of the container's state directory. */
+  stateDirectory: string
+  /** The container outlives this process. */
+  detached: boolean
+  signal: AbortSignal | undefined
+  warn: (message: string) => void
+}
+
+/** Why overlays cannot be mounted here, once it was tried. */
+let unavailable: string | undefined
+
+/** Throws `ERR_INVALID_OPTION` and what images throw. */
+export async function resolveImage(
+  source: Image | string,
+  options: SpecOptions & LayerOptions,
+  place: ImagePlace,
+): Promise<Resolved> {
+  const { layering, writable } = options
+  checkOptions(options)
+  const { signal } = place
+  const store = await place.store()
+  const isOurs = typeof source === 'string'
+  const image = isOurs ? await (await import('../image/image.ts')).Image.open(source, { signal }) : source
+  let snapshot: Snapshot | undefined
+  try {
+    try {
+      snapshot = await store.prepare(image, { signal })
+    } catch (error) {
+      const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
+      if (!failed || layering === 'overlay') throw error
+      place.warn(`the image is unpacked for every container: ${error.message}`)
+      return await unpacked(image, options, signal)
+    }
+    const config = formatJson(configOf(image, snapshot.layers, options))
+    if (layering === 'copy' || (layering === undefined && unavailable !== undefined)) {
+      return await copied(snapshot, config, signal)
+    }
+    return await mounted(snapshot, config, options, place)
+  } catch (error) {
+    snapshot?.close()
+    throw error
+  } finally {
+    if (isOurs) await image.close()
+  }
+
+  async function mounted(
+    snapshot: Snapshot,
+    config: string,
+    { writableSize }: LayerOptions,
+    { detached, stateDirectory, warn }: ImagePlace,
+  ): Promise<Resolved> {
+    const { chainIds } = snapshot
+    const directory = await store.containerDirectory(
+      detached ? { chainIds, state: stateDirectory } : undefined,
+    )
+    const dispose = async (): Promise<void> => {
+      await directory.remove()
+      snapshot.close()
+    }
+    return {
+      bundle: store.snapshotDirectory(snapshot.chainId),
+      config,
+      overlay: {
+        store: store.root,
+        lower: chainIds.map((chainId) => store.layerPath(chainId)),
+        container: directory.name,
+        tmpfs: writable === 'tmpfs' || (writable === undefined && store.liesOnOverlay()),
+        volatile: true,
+        ...(writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }),
+      },
+      dispose,
+      async withoutOverlay(error) {
+        if (layering !== undefined) return undefined
+        unavailable = error.message
+        warn(`the image is copied for every container, as no overlay can be mounted: ${error.message}`)
+        await directory.remove()
+        return copied(snapshot, config, signal)
+      },
+    }
+  }
+}
+
+async function copied(snapshot: Snapshot, config: string, signal?: AbortSignal): Promise<Resolved> {
+  const bundle = makePrivateDirectory()
+  const dispose = async (): Promise<void> => {
+    await removeTree(bundle)
+    snapshot.close()
+  }
+  try {
+    await flattenLayers(snapshot.layers, join(bundle, 'rootfs'), { signal })
+    return { bundle, config, dispose }
+  } catch (error) {
+    await removeTree(bundle)
+    throw error
+  }
+}
+
+/** Without the store, whose file system cannot hold the layers. */
+async function unpacked(image: Image, options: SpecOptions, signal?: AbortSignal): Promise<Resolved> {
+  const bundle = makePrivateDirectory()
+  const dispose = (): Promise<void> => removeTree(bundle)
+  try {
+    const { rootfs } = await image.unpackRootfs(join(bundle, 'rootfs'), { signal })
+    return { bundle, config: formatJson(configOf(image, [rootfs], options)), dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+/** `roots`: layers, the top one first, or one root file system. */
+function configOf(image: Image, roots: readonly string[], options: SpecOptions): object {
+  const rootless = (process.geteuid?.() ?? 0) !== 0
+  const { args, ...changes } = options
+  const spec = toRuntimeConfig(image.runnable(), { rootless, args }, (user) => lookUpUser(roots, user))
+  return applyOptions(spec, changes)
+}
+
+function checkOptions({ layering, writable, writableSize }: LayerOptions): void {
+  const refuse = (message: string): never => {
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
+  if (layering !== undefined && layering !== 'overlay' && layering !== 'copy') {
+    refuse(`layering ${JSON.stringify(layering)} is neither 'overlay' nor 'copy'`)
+  }
+  if (writable !== undefined && writable !== 'disk' && writable !== 'tmpfs') {
+    refuse(`writable ${JSON.stringify(writable)} is neither 'disk' nor 'tmpfs'`)
+  }
+  if (writable !== undefined && layering === 'copy') refuse('writable is for overlays: a copy is on disk')
+  if (writableSize !== undefined && writable !== 'tmpfs') refuse("writableSize needs writable: 'tmpfs'")
+}
