@@ -122,7 +122,7 @@ const errors: Case[] = [
   ['config', 'rootfs.diff_ids[0]', 'a digest such as', (d) => (d.rootfs.diff_ids[0] = 'abc')],
   ['config', 'rootfs.diff_ids[0]', '96 digits', (d) => (d.rootfs.diff_ids[0] = 'sha384:abc')],
   ['config', 'config.Env[0]', 'a text', (d) => (d.config.Env = [7353])],
-  ['config', 'config.Volumes', 'must be an object, not a list', (d) => (d.config.Volumes = ['/x'])],
+  ['config', 'config.Volumes', 'must be an object or null, not a list', (d) => (d.config.Volumes = ['/x'])],
   ['config', 'config.Volumes["/x"]', 'must be an object', (d) => (d.config.Volumes = { '/x': true })],
   ['config', 'config.User', 'a text', (d) => (d.config.User = 1234)],
   ['config', 'history', 'must be a list', (d) => (d.history = 'no')],
@@ -171,7 +171,8 @@ const strictErrors: Case[] = [
   ['config', 'history[0].created', 'RFC 3339', (d) => (d.history[0].created = 'yesterday')],
   ['config', 'author', 'not null', (d) => (d.author = null)],
   ['config', 'config', 'not null', (d) => (d.config = null)],
-  ['config', 'config.Cmd', 'not null', (d) => (d.config.User = d.config.Cmd = null)],
+  ['config', 'config.User', 'not null', (d) => (d.config.User = d.config.Cmd = null)],
+  ['config', 'config.ExposedPorts', 'not null', (d) => (d.config.ExposedPorts = null)],
   ['config', 'rootfs.diff_ids', 'not null', (d) => (d.rootfs.diff_ids = null)],
   ['config', 'config.Env[3]', 'NAME=value', (d) => d.config.Env.push('PATH')],
   ['config', 'architecture', 'a word', (d) => (d.architecture = '')],
@@ -223,9 +224,10 @@ for (const kind of Object.keys(kinds)) {
       issuesOf(kind, () => {}, { mode: 'lenient' }),
       { errors: [], warnings: [] },
     )
-    // Docker writes nulls.
-    const strict = issuesOf(kind, (d) => delete d.config?.OnBuild, { mode: 'strict' })
-    t.deepEqual(strict, { errors: [], warnings: [] })
+    t.deepEqual(
+      issuesOf(kind, () => {}, { mode: 'strict' }),
+      { errors: [], warnings: [] },
+    )
   })
 }
 for (const [index, [kind, path, words, change]] of errors.entries()) {

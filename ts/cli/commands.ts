@@ -13,6 +13,7 @@ import { spec } from './command/spec.ts'
 import { start } from './command/start.ts'
 import { state } from './command/state.ts'
 import { store } from './command/store.ts'
+import { validate } from './command/validate.ts'
 
 export const commands: readonly Command[] = [
   create,
@@ -28,4 +29,5 @@ export const commands: readonly Command[] = [
   start,
   state,
   store,
+  validate,
 ]

@@ -29,3 +29,5 @@ export {
   type UnpackProgress,
   type UnpackResult,
 } from './unpack.ts'
+export type { ValidatedDocument, ValidationReport } from './validation/report.ts'
+export { validate, type ValidateOptions } from './validation/validate.ts'

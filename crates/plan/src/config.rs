@@ -7,7 +7,7 @@ use oci_spec::runtime::LinuxResources;
 
 use crate::document::{Document, Hook, Linux};
 use crate::issue::SpecError;
-use crate::{json, unsupported, validate};
+use crate::{json, resources, unsupported, validate};
 
 /// The six lists of `hooks`, in the order they run.
 pub const HOOKS: [&str; 6] =
@@ -38,9 +38,11 @@ impl Config {
     /// `unsupported` set, properties that are not implemented yet.
     pub fn parse(bytes: &[u8]) -> Result<Self, SpecError> {
         let mut document = document(bytes)?;
-        let linux = document.linux.take().unwrap_or_default();
+        let mut linux = document.linux.take().unwrap_or_default();
+        let resources =
+            linux.resources.as_mut().map_or(Ok(()), |resources| resources::check(bytes, resources));
         let config = Self { document, linux };
-        validate::check(&config)?;
+        SpecError::both(validate::check(&config), resources)?;
         unsupported::check(&config)?;
         Ok(config)
     }
@@ -55,12 +57,17 @@ impl Config {
 
     /// One list of `hooks` by its name.
     pub fn hooks(&self, list: &str) -> &[Hook] {
-        self.document
-            .hooks
-            .as_ref()
-            .and_then(|hooks| hooks.get(list))
-            .and_then(Option::as_deref)
-            .unwrap_or_default()
+        let Some(hooks) = &self.document.hooks else { return &[] };
+        let list = match list {
+            "prestart" => &hooks.prestart,
+            "createRuntime" => &hooks.create_runtime,
+            "createContainer" => &hooks.create_container,
+            "startContainer" => &hooks.start_container,
+            "poststart" => &hooks.poststart,
+            "poststop" => &hooks.poststop,
+            _ => &None,
+        };
+        list.as_deref().unwrap_or_default()
     }
 
     pub fn terminal(&self) -> bool {

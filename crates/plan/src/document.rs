@@ -16,7 +16,7 @@ pub struct Document {
     pub process: Option<Process>,
     pub hostname: Option<String>,
     pub domainname: Option<String>,
-    pub hooks: Option<BTreeMap<String, Option<Vec<Hook>>>>,
+    pub hooks: Option<Hooks>,
     pub annotations: Option<BTreeMap<String, String>>,
     pub linux: Option<Linux>,
 }
@@ -91,6 +91,18 @@ pub struct Rlimit {
     pub kind: String,
     pub soft: u64,
     pub hard: u64,
+}
+
+/// In the order they run. Other lists are ignored, as all unknown properties are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hooks {
+    pub prestart: Option<Vec<Hook>>,
+    pub create_runtime: Option<Vec<Hook>>,
+    pub create_container: Option<Vec<Hook>>,
+    pub start_container: Option<Vec<Hook>>,
+    pub poststart: Option<Vec<Hook>>,
+    pub poststop: Option<Vec<Hook>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -20,6 +20,17 @@ impl SpecError {
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { unsupported: false, issues: vec![Issue { path: path.into(), message: message.into() }] }
     }
+
+    /// The problems of two looks at one document, in one list.
+    pub(crate) fn both(first: Result<(), Self>, second: Result<(), Self>) -> Result<(), Self> {
+        match (first, second) {
+            (Err(mut first), Err(second)) => {
+                first.issues.extend(second.issues);
+                Err(first)
+            }
+            (first, second) => first.and(second),
+        }
+    }
 }
 
 impl std::fmt::Display for SpecError {

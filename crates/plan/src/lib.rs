@@ -17,6 +17,7 @@ mod namespaces;
 mod operation;
 mod process;
 pub mod protocol;
+mod resources;
 mod rlimits;
 mod sysctl;
 mod unsupported;

@@ -204,3 +204,55 @@ fn versions_with_suffixes_and_newer_minors_are_taken() {
     }
     assert!(parse(&default_config()).is_ok());
 }
+
+/// What is required and absent would be taken for 0 by the types, and 0 is a limit.
+#[test]
+fn resources_are_complete_and_fit_together() {
+    let cases: Vec<(&str, &str, Value)> = vec![
+        ("linux.resources.devices[0].allow", "missing", json!({"devices": [{"access": "r"}]})),
+        ("linux.resources.devices[0].type", "none of", json!({"devices": [{"allow": true, "type": "u"}]})),
+        (
+            "linux.resources.devices[0].access",
+            "letters",
+            json!({"devices": [{"allow": true, "access": "x"}]}),
+        ),
+        ("linux.resources.memory.swappiness", "100", json!({"memory": {"swappiness": 101}})),
+        ("linux.resources.cpu.burst", "above", json!({"cpu": {"quota": 5, "burst": 6}})),
+        (
+            "linux.resources.hugepageLimits[0].limit",
+            "missing",
+            json!({"hugepageLimits": [{"pageSize": "2MB"}]}),
+        ),
+        (
+            "linux.resources.hugepageLimits[0].pageSize",
+            "2MB",
+            json!({"hugepageLimits": [{"pageSize": "../2MB", "limit": 1}]}),
+        ),
+        (
+            "linux.resources.blockIO.weightDevice[0]",
+            "weight",
+            json!({"blockIO": {"weightDevice": [{"major": 8, "minor": 0}]}}),
+        ),
+        (
+            "linux.resources.blockIO.throttleReadBpsDevice[0].rate",
+            "missing",
+            json!({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0}]}}),
+        ),
+        ("linux.resources.rdma.mlx5", "hcaHandles", json!({"rdma": {"mlx5": {}}})),
+        ("linux.resources.unified[\"../x\"]", "without /", json!({"unified": {"../x": "1"}})),
+    ];
+    for (path, words, resources) in cases {
+        let error = refused(&[("linux.resources", resources)]);
+        let issue = error.issues.iter().find(|issue| issue.path == path);
+        let issue = issue.unwrap_or_else(|| panic!("{path} is not named: {error}"));
+        assert!(issue.message.contains(words), "{path}: {:?} without {words:?}", issue.message);
+    }
+}
+
+#[test]
+fn an_absent_pids_limit_is_none() {
+    let config = parse(&changed(&[("linux.resources", json!({"pids": {}}))])).unwrap();
+    assert!(config.resources().unwrap().pids().is_none());
+    let config = parse(&changed(&[("linux.resources", json!({"pids": {"limit": 0}}))])).unwrap();
+    assert_eq!(config.resources().unwrap().pids().as_ref().map(|pids| pids.limit()), Some(0));
+}

@@ -12,6 +12,7 @@ import { executionShape, imageShape } from './image.ts'
 import {
   list,
   mapOf,
+  nullable,
   object,
   oneOf,
   optional,
@@ -70,10 +71,10 @@ function containerShape(): Shape<DockerContainerConfig> {
     Image: optionalText,
     NetworkDisabled: optionalFlag,
     MacAddress: optionalText,
-    OnBuild: optionalTexts,
+    OnBuild: nullable(optionalTexts),
     StopTimeout: number,
-    Shell: optionalTexts,
-    Healthcheck: section(healthcheck),
+    Shell: nullable(optionalTexts),
+    Healthcheck: nullable(section(healthcheck)),
     Memory: number,
     MemorySwap: number,
     CpuShares: number,
@@ -96,7 +97,7 @@ export function dockerArchive(): Schema<DockerArchiveImage[]> {
   return list(
     object<DockerArchiveImage>({
       Config: text,
-      RepoTags: optionalTexts as Optional<string[]>,
+      RepoTags: nullable(optionalTexts) as Optional<string[]>,
       Layers: texts,
       Parent: optionalText,
       LayerSources: optional(mapOf(descriptor())),

@@ -11,6 +11,7 @@ import { descriptor, mediaType, timestamp } from './descriptor.ts'
 import {
   list,
   mapOf,
+  nullable,
   object,
   oneOf,
   optional,
@@ -72,16 +73,17 @@ export function imageShape<T extends ImageExecution>(execution: Shape<T>): Shape
 }
 
 export function executionShape(): Shape<ImageExecution> {
-  const empty = optional(mapOf(object<object>({})))
+  // Null at these four is what the JSON schema allows.
+  const [empty, list] = [optional(mapOf(object<object>({}))), nullable(optionalTexts)]
   return {
     User: optionalText,
     ExposedPorts: empty,
     Env: optionalTexts,
-    Entrypoint: optionalTexts,
-    Cmd: optionalTexts,
-    Volumes: empty,
+    Entrypoint: list,
+    Cmd: list,
+    Volumes: nullable(empty),
     WorkingDir: optionalText,
-    Labels: optionalTextMap,
+    Labels: nullable(optionalTextMap),
     StopSignal: optionalText,
     ArgsEscaped: optionalFlag,
   }

@@ -14,6 +14,8 @@ declare const of: unique symbol
 export interface Schema<T = unknown> {
   readonly [of]?: T
   readonly optional?: boolean
+  /** Null is not the same as nothing, to any reader. */
+  readonly refusesNull?: boolean
   /** A value of its own, known by `test`. */
   readonly allowed?: string
   readonly test?: (value: unknown) => boolean
@@ -37,6 +39,23 @@ export function leaf<T>(allowed: string, test: (value: unknown) => boolean, insp
 export function optional<T>(schema: Schema<T>): Optional<T> {
   const isLeaf = schema.test !== undefined
   return isLeaf ? { ...schema, optional: true } : { optional: true, section: () => schema }
+}
+
+/** Null is an error even to a lenient reader: the native core takes it for no number. */
+export function notNull<T>(schema: Optional<T>): Optional<T> {
+  return { ...schema, refusesNull: true }
+}
+
+/** May be null too, as the specification's own schema says. */
+export function nullable<T>(schema: Optional<T>): Optional<T | null> {
+  const { test, inspect, section } = schema
+  const nulls: Schema['test'] = (value) => value === null || !test || test(value)
+  const inner: Inspect = (value, look) => {
+    if (value === null) return
+    if (section) look([], section(), value)
+    else inspect?.(value, look)
+  }
+  return { allowed: `${schema.allowed ?? 'an object'} or null`, test: nulls, inspect: inner, optional: true }
 }
 
 /** Names without the index signature. */

@@ -17,6 +17,7 @@ import {
   listOfWords,
   mapOf,
   matching,
+  notNull,
   object,
   oneOf,
   optional,
@@ -71,7 +72,7 @@ export function linux(): Schema<Linux> {
 }
 
 function timeOffsets(): Schema<TimeOffsets> {
-  const offset = optional(object<TimeOffset>({ secs: optionalInt64, nanosecs: optionalUint32 }))
+  const offset = notNull(optional(object<TimeOffset>({ secs: optionalInt64, nanosecs: optionalUint32 })))
   return object<TimeOffsets>({ monotonic: offset, boottime: offset })
 }
 

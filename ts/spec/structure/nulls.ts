@@ -15,7 +15,7 @@ export function withoutNulls(schema: Schema, value: unknown): unknown {
   for (const [name, member] of Object.entries(shape)) {
     if (!Object.hasOwn(value, name)) continue
     const old = (value as Record<string, unknown>)[name]
-    const absent = old === null && member.optional === true
+    const absent = old === null && member.optional === true && !member.refusesNull
     const changed = absent ? undefined : withoutNulls(member, old)
     if (changed === old) continue
     copy ??= { ...value }

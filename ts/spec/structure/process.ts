@@ -13,6 +13,7 @@ import {
   list,
   listOfWords,
   matching,
+  notNull,
   object,
   oneOf,
   optional,
@@ -66,8 +67,8 @@ export function process(): Schema<Process> {
 function user(): Schema<User> {
   return object<User>({
     // Required by the text of the specification, not by its schema; rule/process.ts asks for them.
-    uid: optionalUint32,
-    gid: optionalUint32,
+    uid: notNull(optionalUint32),
+    gid: notNull(optionalUint32),
     umask: optionalUint32,
     additionalGids: optional(list(uint32)),
     username: optionalText,

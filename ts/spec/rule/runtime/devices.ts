@@ -40,7 +40,7 @@ const LONGEST_INTERFACE = 15
 export function netDevices(config: Config, report: Report): void {
   const list = Object.entries(config.linux?.netDevices ?? {})
   if (list.length > 0 && !namespace(config, 'network') && !report.isBroken('linux.namespaces')) {
-    report.error('linux.netDevices', 'needs a "network" namespace')
+    report.runnable('linux.netDevices', 'needs a "network" namespace')
   }
   const seen = new Set<string>()
   for (const [outside, device] of list) {

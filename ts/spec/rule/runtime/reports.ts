@@ -11,7 +11,8 @@ export function state({ ociVersion, id, status, pid, bundle }: Sound<RuntimeStat
     report.strictly('ociVersion', ociVersion, 'a SemVer version such as "1.3.0"')
   if (id === '') report.wrong('id', id, 'the id of the container')
   // Runtimes may have more, and every one has paused.
-  if (status && !STATUSES.includes(status)) report.strictly('status', status, `one of ${STATUSES.join(', ')}`)
+  if (typeof status === 'string' && !STATUSES.includes(status))
+    report.strictly('status', status, `one of ${STATUSES.join(', ')}`)
   if ((status === 'created' || status === 'running') && !pid && !report.isBroken('pid')) {
     report.warn('pid', `is required on Linux while the container is ${status}`)
   }

@@ -49,11 +49,12 @@ function memory(config: Config, report: Report): void {
   const at = `${AT}.memory`
   if (swappiness && swappiness > 100)
     report.wrong(`${at}.swappiness`, swappiness, 'a whole number from 0 to 100')
-  if (limit && limit > 0 && swap && swap > 0 && swap < limit) {
-    report.wrong(`${at}.swap`, swap, `at least the limit ${limit}, as it counts memory and swap together`)
+  // Version 1 and version 2 of the cgroups differ in what they make of these.
+  if (swap && swap > 0 && limit && limit > swap) {
+    report.warn(`${at}.swap`, `${swap} is below the limit ${limit}, which it counts too`)
   }
   if (swap && swap > 0 && !limit && !report.isBroken(`${at}.limit`)) {
-    report.error(`${at}.swap`, 'needs a limit, as it counts memory and swap together')
+    report.warn(`${at}.swap`, 'needs a limit on cgroup version 2, as it counts memory and swap together')
   }
   if (limit && limit > 0 && reservation && reservation > limit) {
     report.warn(`${at}.reservation`, `${reservation} is above the limit ${limit}: it has no effect`)

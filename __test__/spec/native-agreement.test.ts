@@ -1,0 +1,156 @@
+/** Two parsers read a config.json, here and in the native core: what one takes the other takes, and both name one place. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { SpecError } from '../../ts/errors.ts'
+import { addon } from '../../ts/native/addon.ts'
+import { errorFrom } from '../../ts/native/failure.ts'
+import { readObject } from '../../ts/spec/json/object.ts'
+import { formatRuntimeSpec, safeParseRuntimeSpec } from '../../ts/spec/index.ts'
+import { scratch } from '../fixtures/rootfs.ts'
+import { runtimeBase, type Change } from './base.ts'
+import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
+
+/** What the native core keeps as it is, refusing it by name or leaving it to others: only looked at here. */
+const UNREAD =
+  /^(?:linux\.(?:seccomp|intelRdt|memoryPolicy|netDevices|personality\.flags)|process\.(?:scheduler|ioPriority|execCPUAffinity|commandLine|user\.username)|mounts\[\d+\](?:\.[ug]idMappings.*)?$)/
+
+const bundle = scratch('agreement')
+mkdirSync(join(bundle, 'rootfs'))
+
+/** The paths that are complained of; none where the document is taken. */
+function native(text: string, isReduced = false): string[] {
+  const plan = addon().planContainer({
+    id: 'agreement',
+    root: bundle,
+    bundle,
+    config: text,
+    stdio: [-1, -1, -1],
+    attached: false,
+    pivot: true,
+    newKeyring: true,
+    preserveFds: 0,
+    cgroupDisabled: true,
+  })
+  if (typeof plan === 'string') return []
+  const error = errorFrom(plan)
+  // Valid as far as that was looked at, and not done yet: the rest without it. A missing root is no matter of the document.
+  if (error.code === 'ERR_UNSUPPORTED_SPEC') return isReduced ? [] : native(withoutUnread(text), true)
+  if (error.code === 'ERR_INVALID_BUNDLE') return []
+  if (error instanceof SpecError) return error.issues.map(({ path }) => path)
+  throw error
+}
+
+function withoutUnread(text: string): string {
+  const document = readObject(text, 'config.json') as any
+  for (const name of ['seccomp', 'intelRdt', 'memoryPolicy', 'netDevices']) delete document.linux?.[name]
+  for (const name of ['scheduler', 'ioPriority']) delete document.process?.[name]
+  return formatRuntimeSpec(document)
+}
+
+function ours(text: string): string[] {
+  const result = safeParseRuntimeSpec(text, { runnable: true })
+  return result.success ? [] : result.error.issues.map(({ path }) => path)
+}
+
+const isWithin = (inner: string, outer: string): boolean =>
+  outer === '' || inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`)
+
+/** serde writes names of maps as they are, and a missing property as its object. */
+const plain = (path: string): string => path.replace(/\["([^"]*)"\]/g, '.$1')
+
+function agreement(text: string): string | undefined {
+  const [here, there] = [ours(text), native(text)]
+  if (there.length === 0) {
+    const read = here.filter((path) => !UNREAD.test(path))
+    return read.length === 0 ? undefined : `only here: ${read.join(', ')}`
+  }
+  if (here.length === 0) return `only there: ${there.join(', ')}`
+  const one = here.some((path) =>
+    there.some((other) => isWithin(plain(path), plain(other)) || isWithin(plain(other), plain(path))),
+  )
+  return one ? undefined : `here ${here.join(', ')}, there ${there.join(', ')}`
+}
+
+function changed(change: Change): string {
+  const spec = runtimeBase()
+  change(spec)
+  return formatRuntimeSpec(spec)
+}
+
+test('the base is taken by both', (t) => {
+  const text = changed(() => {})
+  t.deepEqual([ours(text), native(text)], [[], []])
+})
+
+for (const [name, cases] of Object.entries({ errors, strictErrors, notRunnable, warnings })) {
+  test(`every case of ${name}`, (t) => {
+    const disagreements = cases.flatMap(([path, words, change]) => {
+      const problem = agreement(changed(change))
+      return problem === undefined ? [] : [`${path} (${words}): ${problem}`]
+    })
+    t.deepEqual(disagreements, [])
+  })
+}
+
+/** Every property of a document, lists and their items included. */
+function* properties(value: unknown, path: (string | number)[] = []): Generator<(string | number)[]> {
+  if (path.length > 0) yield path
+  if (typeof value !== 'object' || value === null) return
+  const keys = Array.isArray(value) ? value.keys() : Object.keys(value)
+  for (const key of keys) yield* properties((value as Record<string | number, unknown>)[key], [...path, key])
+}
+
+const REPLACEMENTS = [null, 5, -1, 1.5, 'x', '', true, [], {}, 2n ** 64n, ['x'], [5], { x: 5 }, { x: 'y' }]
+
+for (const [index, replacement] of [undefined, ...REPLACEMENTS].entries()) {
+  const shown = replacement === undefined ? 'nothing' : formatRuntimeSpec(replacement as never)
+  test(`${index} ${shown} in the place of every property`, (t) => {
+    const disagreements: string[] = []
+    for (const path of properties(runtimeBase())) {
+      const text = changed((spec) => {
+        const parent = path.slice(0, -1).reduce((value, key) => value[key], spec)
+        const last = path.at(-1)!
+        if (replacement !== undefined) parent[last] = replacement
+        else if (Array.isArray(parent)) parent.splice(Number(last), 1)
+        else delete parent[last]
+      })
+      const problem = agreement(text)
+      if (problem !== undefined) disagreements.push(`${path.join('.')}: ${problem}`)
+    }
+    t.deepEqual(disagreements, [])
+  })
+}
+
+test('text that is JSON for one is JSON for the other', (t) => {
+  const deep = (levels: number): string =>
+    changed((spec) => (spec.x = 'DEEP')).replace('"DEEP"', '['.repeat(levels) + ']'.repeat(levels))
+  const texts = [
+    '',
+    '{}',
+    '[]',
+    '"x"',
+    '{"ociVersion":"1.0.0","ociVersion":"1.0.0"}',
+    `\ufeff${changed(() => {})}`,
+    `${changed(() => {})} x`,
+    changed((spec) => (spec.x = 'S')).replace('"S"', '"\\ud800"'),
+    changed((spec) => (spec.x = 'S')).replace('"S"', '{"a":1,"a":2}'),
+    changed((spec) => (spec.linux.resources.memory.limit = 'S')).replace('"S"', '1.0'),
+    changed((spec) => (spec.linux.resources.memory.limit = 'S')).replace('"S"', '1e9'),
+    changed((spec) => (spec.linux.resources.memory.limit = 'S')).replace('"S"', '-0'),
+    deep(126),
+    deep(127),
+  ]
+  for (const text of texts) {
+    t.is(
+      ours(text).length > 0,
+      native(text).length > 0,
+      `${text.slice(0, 20)}…${text.slice(-60)}: ${ours(text).join()} | ${native(text).join()}`,
+    )
+  }
+})
+
+test('a number beyond every double is kept here and refused there', (t) => {
+  const text = changed((spec) => (spec.x = 'S')).replace('"S"', '1e400')
+  t.deepEqual([ours(text), native(text)], [[], ['']])
+})

@@ -1,0 +1,63 @@
+/** What was looked at, and what is wrong with it. */
+import type { SpecIssue } from '../../errors.ts'
+import { locate } from '../../spec/json/locate.ts'
+import type { DocumentInput, ParseOptions, ParseResult } from '../../spec/index.ts'
+
+/** One document or file of what was validated. */
+export interface ValidatedDocument {
+  /** File, counted from what was validated; `index.json`, `blobs/sha256/…`. */
+  file: string
+  /** `image manifest`, `config.json`, `layer`, …. */
+  kind: string
+  errors: SpecIssue[]
+  warnings: SpecIssue[]
+}
+
+export interface ValidationReport {
+  /** As it was given. */
+  path: string
+  kind: 'bundle' | 'layout' | 'oci-archive' | 'docker-archive' | 'document'
+  /** Whether there are no errors; warnings do not count. */
+  valid: boolean
+  /** In the order they were found, also those without problems. */
+  documents: ValidatedDocument[]
+}
+
+/** Collects documents. */
+export class Findings {
+  readonly documents: ValidatedDocument[] = []
+  readonly mode: 'lenient' | 'strict'
+
+  constructor(mode: 'lenient' | 'strict') {
+    this.mode = mode
+  }
+
+  add(file: string, kind: string): ValidatedDocument {
+    const document: ValidatedDocument = { file, kind, errors: [], warnings: [] }
+    this.documents.push(document)
+    return document
+  }
+
+  /** Parses a document and keeps what that says; undefined where it has errors. */
+  parse<T>(
+    file: string,
+    kind: string,
+    safeParse: (input: DocumentInput, options?: ParseOptions) => ParseResult<T>,
+    bytes: Uint8Array,
+    options: ParseOptions = {},
+  ): T | undefined {
+    const document = this.add(file, kind)
+    const result = safeParse(bytes, { mode: this.mode, ...options })
+    if (result.success) {
+      document.warnings.push(...locate(Buffer.from(bytes).toString('utf8'), result.warnings))
+      return result.value
+    }
+    document.errors.push(...result.error.issues)
+    return undefined
+  }
+
+  report(path: string, kind: ValidationReport['kind']): ValidationReport {
+    const valid = this.documents.every(({ errors }) => errors.length === 0)
+    return { path, kind, valid, documents: this.documents }
+  }
+}
