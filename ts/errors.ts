@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'ERR_LAYER_UNSAFE'
   | 'ERR_LAYER_INVALID'
   | 'ERR_LIMIT_EXCEEDED'
+  | 'ERR_CHANGED'
   // digests
   | 'ERR_INVALID_DIGEST'
   | 'ERR_UNSUPPORTED_DIGEST'
@@ -53,6 +54,7 @@ export type Phase =
   | 'validate'
   | 'resolve'
   | 'unpack'
+  | 'write'
   | 'prepare'
   | 'cgroup'
   | 'spawn'

@@ -84,6 +84,11 @@ test('docs/cli.md has every verb and every flag', (t) => {
     t.true(words.includes(`| \`${name}`) || words.includes(`, \`${name} `), name)
     for (const flag of flags) t.is(words.includes(`--${flag.name}`), !flag.hidden, `${name} --${flag.name}`)
   }
+  for (const { subcommands = [] } of commands)
+    for (const { name, flags } of subcommands) {
+      t.true(words.includes(`| \`${name}\` `), name)
+      for (const flag of flags) t.true(words.includes(`--${flag.name}`), `image ${name} --${flag.name}`)
+    }
   for (const flag of globalFlags) if (!flag.hidden) t.true(words.includes(`--${flag.name}`), flag.name)
 })
 

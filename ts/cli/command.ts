@@ -26,6 +26,10 @@ export interface Command {
   argsUsage: string
   description: string
   flags: readonly Flag[]
+  /** Other names. */
+  aliases?: readonly string[]
+  /** Verbs below this one, which itself does nothing then. */
+  subcommands?: readonly Command[]
   /** Number of positional arguments: exactly `min` where `max` is the same. */
   min: number
   max: number
@@ -47,4 +51,9 @@ export function on(flags: FlagValues, name: string): boolean {
 export function number(flags: FlagValues, name: string): number | undefined {
   const value = flags.get(name)
   return typeof value === 'number' ? value : undefined
+}
+
+export function list(flags: FlagValues, name: string): string[] {
+  const value = flags.get(name)
+  return Array.isArray(value) ? value : []
 }

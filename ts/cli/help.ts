@@ -16,6 +16,18 @@ export function commandHelp(program: string, command: Command): string {
   return `${sections.join('\n')}\n`
 }
 
+export function subcommandHelp(program: string, command: Command, subcommands: readonly Command[]): string {
+  const width = Math.max(...subcommands.map(({ name }) => name.length))
+  const lines = subcommands.map(({ name, usage }) => `   ${name.padEnd(width)}  ${usage}`)
+  const { name, usage, description } = command
+  return [
+    `NAME:\n   ${program} ${name} - ${usage}\n`,
+    `USAGE:\n   ${program} ${name} command [command options] [arguments...]\n`,
+    `DESCRIPTION:\n   ${description.trim().replaceAll('\n', '\n   ')}\n`,
+    `COMMANDS:\n${lines.join('\n')}\n`,
+  ].join('\n')
+}
+
 export function globalHelp(program: string, commands: readonly Command[], flags: readonly Flag[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length))
   const lines = commands.map(({ name, usage }) => `   ${name.padEnd(width)}  ${usage}`)

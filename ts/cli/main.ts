@@ -7,7 +7,7 @@ import { commands } from './commands.ts'
 import { errorText } from './error-text.ts'
 import { parseFlags, type FlagValues } from './flags.ts'
 import { globalFlags } from './global-flags.ts'
-import { commandHelp, globalHelp } from './help.ts'
+import { commandHelp, globalHelp, subcommandHelp } from './help.ts'
 import { Log } from './log.ts'
 import { print } from './output.ts'
 import { UsageError } from './usage-error.ts'
@@ -43,7 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (flags.get('help') === true || verb === undefined || verb === 'help' || verb === 'h') {
     const command =
       verb === 'help' || verb === 'h' ? commands.find(({ name }) => name === rest[0]) : undefined
-    print(command ? commandHelp(program, command) : globalHelp(program, commands, globalFlags))
+    if (command?.subcommands) print(subcommandHelp(program, command, command.subcommands))
+    else print(command ? commandHelp(program, command) : globalHelp(program, commands, globalFlags))
     return 0
   }
   const command = commands.find(({ name }) => name === verb)
@@ -66,6 +67,7 @@ async function runCommand(
     if (format !== 'text' && format !== 'json')
       throw new UsageError(`invalid log-format: ${String(format)}`, false)
     log = new Log({ file: logFile(globals), format, debug: globals.get('debug') === true })
+    if (command.subcommands) return await runSubcommand(program, command, command.subcommands, globals, args)
     const { flags, positionals } = parseFlags(args, command.flags)
     if (flags.get('help') === true) {
       print(commandHelp(program, command))
@@ -84,6 +86,28 @@ async function runCommand(
     log.error(prefix + errorText(error))
     return 1
   }
+}
+
+async function runSubcommand(
+  program: string,
+  command: Command,
+  subcommands: readonly Command[],
+  globals: FlagValues,
+  args: readonly string[],
+): Promise<number> {
+  const [verb = 'help', ...rest] = args
+  if (['help', 'h', '--help', '-help', '-h'].includes(verb)) {
+    const wanted = subcommands.find(({ name }) => name === rest[0])
+    print(
+      wanted
+        ? commandHelp(`${program} ${command.name}`, wanted)
+        : subcommandHelp(program, command, subcommands),
+    )
+    return 0
+  }
+  const subcommand = subcommands.find(({ name, aliases = [] }) => name === verb || aliases.includes(verb))
+  if (subcommand) return runCommand(`${program} ${command.name}`, subcommand, globals, rest)
+  throw new UsageError(`unknown subcommand ${JSON.stringify(verb)} of ${command.name}`, false)
 }
 
 function logFile(globals: FlagValues): string | undefined {

@@ -47,6 +47,7 @@ export async function writeHostImage(
     })
   }
   const layout = await Layout.create(options.layout)
+  using _ = await layout.protect(signal)
   const epoch = sourceDateEpoch()
   const output = layout.temporaryBlobPath()
   const layer = await packHostLayer(

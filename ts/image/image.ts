@@ -3,15 +3,24 @@ import type { Readable } from 'node:stream'
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
 import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
+import { buildImage, type BuildOptions, type BuildResult } from './build/build.ts'
 import { parseConfig, parseManifest } from './document.ts'
+import { convertImage, type ConvertOptions } from './edit/convert.ts'
+import { rebaseImage, type RebaseOptions } from './edit/rebase.ts'
+import { squashImage, type SquashOptions } from './edit/squash.ts'
 import { writeHostImage, type FromHostOptions } from './from-host.ts'
-import { isConfigType, layerCompression } from './media-type.ts'
+import { layerBlobs, layerDiffIds, runnableConfig } from './layer-blobs.ts'
+import { Layout } from './layout.ts'
+import { isConfigType } from './media-type.ts'
 import { formatPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
 import { thisMachine } from './processor.ts'
 import { parseReference } from './reference.ts'
+import { diffImages, type DiffOptions, type ImageDifference } from './read/diff.ts'
+import { exportRootfs, readFileOf, type ExportOptions } from './read/rootfs.ts'
+import { verifyImage, type VerifyResult } from './read/verify.ts'
 import { selectManifest } from './select.ts'
 import { openSource } from './source/open.ts'
-import { locateBlob, readBlob, readDocument } from './source/read.ts'
+import { readBlob, readDocument } from './source/read.ts'
 import type { ImageSource } from './source/source.ts'
 import {
   unpackBundle,
@@ -124,6 +133,74 @@ export class Image {
   }
 
   /**
+   * Writes an image from scratch, or with `from` on top of another one, and opens the result.
+   *
+   * @example
+   * ```ts
+   * const image = await Image.build({
+   *   from: 'oci:./images:busybox', layout: './images', tag: 'app',
+   *   layers: [{ entries: [{ path: '/srv/hello', content: 'hello\n' }] }],
+   *   config: { config: { Cmd: ['cat', '/srv/hello'] } },
+   * })
+   * ```
+   */
+  static async build(options: BuildOptions & { from?: string | Image | undefined }): Promise<Image> {
+    return (await Image.buildWithResult(options)).image
+  }
+
+  /** The same, with what became of each layer. */
+  static async buildWithResult(
+    options: BuildOptions & { from?: string | Image | undefined },
+  ): Promise<BuildResult & { image: Image }> {
+    const { from, ...rest } = options
+    const base =
+      typeof from === 'string'
+        ? await Image.open(from, options.platform === undefined ? {} : { platform: options.platform })
+        : from
+    try {
+      const result = await buildImage(base, rest)
+      return { ...result, image: await Image.from(await layoutOf(rest), result.descriptor) }
+    } finally {
+      if (typeof from === 'string') await base?.close()
+    }
+  }
+
+  /** Writes this image with fewer layers. */
+  async squash(options: SquashOptions): Promise<Image> {
+    return Image.from(await layoutOf(options), await squashImage(this, options))
+  }
+
+  /** Writes this image, built on `base`, as if it were built on `onto`. */
+  async rebase(base: Image, onto: Image, options: RebaseOptions): Promise<Image> {
+    return Image.from(await layoutOf(options), await rebaseImage(this, base, onto, options))
+  }
+
+  /** Writes this image with OCI's media types, and where asked with layers in another compression. */
+  async convert(options: ConvertOptions): Promise<Image> {
+    return Image.from(await layoutOf(options), await convertImage(this, options))
+  }
+
+  /** Why another image is not this one. */
+  async diff(other: Image, options: DiffOptions = {}): Promise<ImageDifference> {
+    return diffImages(this, other, options)
+  }
+
+  /** Reads everything there is, and lists what is wrong. */
+  async verify(options: { signal?: AbortSignal } = {}): Promise<VerifyResult> {
+    return verifyImage(this, options)
+  }
+
+  /** The root file system as a plain tar stream, without unpacking it. */
+  exportRootfs(options: ExportOptions = {}): Readable {
+    return exportRootfs(this, options)
+  }
+
+  /** The content of one file, without unpacking the rest. Links are followed inside the image. */
+  readFile(path: string, options: { signal?: AbortSignal } = {}): Readable {
+    return readFileOf(this, path, options)
+  }
+
+  /**
    * The bytes of a blob, as they are stored: of a layer, or of whatever an artifact holds. Verified: the last piece comes
    * only when size and digest were right, otherwise the stream fails.
    */
@@ -149,47 +226,23 @@ export class Image {
 
   /** @internal The configuration of an image that can be run. Throws `ERR_UNSUPPORTED_IMAGE`. */
   runnable(): ImageConfig {
-    if (this.config) return this.config
-    const type = this.manifest.config.mediaType
-    throw new CaissonError(
-      'ERR_UNSUPPORTED_IMAGE',
-      `${this.digest} is an artifact (${type}), not an image to run`,
-      {
-        phase: 'unpack',
-      },
-    )
+    return runnableConfig(this)
   }
 
   /** @internal Layers with their diffIDs, bottom first. */
-  async layers(): Promise<LayerBlob[]> {
-    const diffIds = this.diffIds()
-    const { layers } = this.manifest
-    return Promise.all(layers.map((layer, index) => layerBlob(this.source, layer, diffIds[index]!)))
+  layers(): Promise<LayerBlob[]> {
+    return layerBlobs(this)
   }
 
   /** @internal One for each layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
   diffIds(): readonly string[] {
-    const { diff_ids: diffIds } = this.runnable().rootfs
-    const { layers } = this.manifest
-    if (layers.length !== diffIds.length) {
-      throw new CaissonError(
-        'ERR_INVALID_IMAGE',
-        `${this.digest} has ${layers.length} layers, its configuration ${diffIds.length} diffIDs`,
-        { phase: 'unpack' },
-      )
-    }
-    return diffIds
+    return layerDiffIds(this)
   }
 }
 
-async function layerBlob(source: ImageSource, layer: Descriptor, diffId: string): Promise<LayerBlob> {
-  const compression = layerCompression(layer.mediaType)
-  if (compression === undefined) {
-    const message = `layer ${layer.digest} is of the type ${layer.mediaType}`
-    throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'unpack' })
-  }
-  const { path, offset, size } = await locateBlob(source, layer)
-  return { path, offset, size, digest: layer.digest, compression, diffId }
+/** Where it was just written. */
+async function layoutOf({ layout }: { layout: string | Layout }): Promise<Layout> {
+  return typeof layout === 'string' ? Layout.open(layout) : layout
 }
 
 function wantedPlatform(platform: Platform | string | undefined): Platform {

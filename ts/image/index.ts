@@ -31,3 +31,45 @@ export {
 } from './unpack.ts'
 export type { ValidatedDocument, ValidationReport } from './validation/report.ts'
 export { validate, type ValidateOptions } from './validation/validate.ts'
+export type { BuildOptions, BuildResult, ImageChanges, WriteOptions } from './build/build.ts'
+export type { CompressionOptions } from './build/compression.ts'
+export type {
+  ArchiveLayer,
+  CopyEntry,
+  DifferenceLayer,
+  DirectoryEntry,
+  EntriesLayer,
+  EntryAttributes,
+  FileContent,
+  FileEntry,
+  HistoryOptions,
+  IdRange,
+  LayerEntry,
+  LayerOptions,
+  LinkEntry,
+  OpaqueEntry,
+  RemoveEntry,
+  SpecialEntry,
+  TreeReading,
+  UpperLayer,
+  VirtualTree,
+} from './build/content.ts'
+export type { LayerResult } from './build/layer.ts'
+export type { ConfigPatch } from './build/patch.ts'
+export { changesSince, snapshot, type SnapshotOptions } from './build/snapshot.ts'
+export type { ConvertOptions } from './edit/convert.ts'
+export { copyImage, type CopyOptions, type CopyProgress, type CopyResult } from './edit/copy.ts'
+export type { RebaseOptions } from './edit/rebase.ts'
+export type { SquashOptions } from './edit/squash.ts'
+export type { Collected, CollectGarbageOptions } from './layout/gc.ts'
+export type {
+  DiffOptions,
+  ImageDifference,
+  LayerDifference,
+  LayerSummary,
+  ValueDifference,
+} from './read/diff.ts'
+export type { ExportOptions } from './read/rootfs.ts'
+export type { VerifyProblem, VerifyResult } from './read/verify.ts'
+export type { PathChange } from '../native/write-layer.ts'
+export type { LayerProgress } from '../native/layer.ts'

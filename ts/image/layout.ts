@@ -1,12 +1,15 @@
 /** An OCI image layout on disk: `oci-layout`, `index.json`, `blobs/ALGORITHM/ENCODED`. */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
+import { lockDirectory } from '../native/write-layer.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
 import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
+import { createFile, keepOwner, replaceFile } from './layout/file.ts'
+import { collectGarbage, type Collected, type CollectGarbageOptions } from './layout/gc.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
 import {
@@ -62,17 +65,16 @@ export class Layout implements ImageSource {
   static async create(path: string): Promise<Layout> {
     const absolute = resolve(path)
     await mkdir(join(absolute, 'blobs', 'sha256'), { recursive: true })
-    const layout = new Layout(absolute)
-    if (!(await exists(join(absolute, INDEX_FILE)))) {
-      await layout.replaceIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
-    }
-    if (await exists(join(absolute, LAYOUT_FILE))) return Layout.open(absolute)
-    // Last, as it is what makes the directory a layout.
-    await replaceFile(
+    // Whoever comes second finds what the first one made; oci-layout is last, as it is what makes it a layout.
+    await createFile(
+      join(absolute, INDEX_FILE),
+      formatIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] }),
+    )
+    await createFile(
       join(absolute, LAYOUT_FILE),
       `${JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })}\n`,
     )
-    return layout
+    return Layout.open(absolute)
   }
 
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
@@ -116,7 +118,10 @@ export class Layout implements ImageSource {
     const bytes = Buffer.from(text)
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
     const path = this.blobPath(digest)
-    if (!(await exists(path))) await replaceFile(path, bytes)
+    if (!(await exists(path))) {
+      await replaceFile(path, bytes)
+      await keepOwner(path, this.path)
+    }
     return { mediaType, digest, size: bytes.length }
   }
 
@@ -127,36 +132,101 @@ export class Layout implements ImageSource {
     return join(directory, `.caisson-${randomUUID()}`)
   }
 
-  /** Gives `tag` to an image, taking it from any other. */
-  async tag(descriptor: Descriptor, tag: string): Promise<void> {
-    const index = await this.index()
-    const others = index.manifests.filter(({ annotations }) => annotations?.[REF_NAME] !== tag)
-    const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
-    await this.replaceIndex({ ...index, manifests: [...others, entry] })
+  /** Gives a finished file its place under its digest. */
+  async placeBlob(temporary: string, digest: string): Promise<void> {
+    const path = this.blobPath(digest)
+    try {
+      await mkdir(join(path, '..'), { recursive: true })
+      await rename(temporary, path)
+      await keepOwner(path, this.path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
   }
 
   /** @internal Lists an image, under a name or without. */
   async add(descriptor: Descriptor, name: string | undefined): Promise<void> {
     if (name !== undefined) return this.tag(descriptor, name)
-    const index = await this.index()
-    if (index.manifests.some(({ digest }) => digest === descriptor.digest)) return
-    await this.replaceIndex({ ...index, manifests: [...index.manifests, descriptor] })
+    await this.update((index) => {
+      if (index.manifests.some(({ digest }) => digest === descriptor.digest)) return undefined
+      return { ...index, manifests: [...index.manifests, descriptor] }
+    })
   }
 
   /** @internal Unlists an image, by name or digest. False where there is none. */
   async forget(name: string): Promise<boolean> {
-    const index = await this.index()
-    const left = index.manifests.filter(
-      ({ annotations, digest }) => annotations?.[REF_NAME] !== name && digest !== name,
-    )
-    if (left.length === index.manifests.length) return false
-    await this.replaceIndex({ ...index, manifests: left })
-    return true
+    let found = false
+    await this.update((index) => {
+      const manifests = index.manifests.filter(
+        ({ annotations, digest }) => annotations?.[REF_NAME] !== name && digest !== name,
+      )
+      found = manifests.length < index.manifests.length
+      return found ? { ...index, manifests } : undefined
+    })
+    return found
   }
 
-  private async replaceIndex(index: ImageIndex): Promise<void> {
-    await replaceFile(join(this.path, INDEX_FILE), `${JSON.stringify(index, null, 2)}\n`)
+  /**
+   * Keeps garbage collection away while blobs are written that no index names yet. Hold it until the image is tagged.
+   */
+  async protect(signal?: AbortSignal): Promise<Disposable> {
+    return lockDirectory(join(this.path, 'blobs'), 'shared', signal)
   }
+
+  /**
+   * Changes the top index: locked against other writers, read again, replaced by a rename. `change` may be given an index
+   * that others have changed since it was last seen.
+   */
+  async update(change: (index: ImageIndex) => ImageIndex | undefined): Promise<void> {
+    using _ = await lockDirectory(this.path, 'exclusive')
+    const changed = change(await this.index())
+    if (!changed) return
+    const file = join(this.path, INDEX_FILE)
+    await replaceFile(file, formatIndex(changed))
+    await keepOwner(file, this.path)
+  }
+
+  /** Gives `tag` to an image, taking it from any other. */
+  async tag(descriptor: Descriptor, tag: string): Promise<void> {
+    const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
+    await this.update((index) => {
+      // An entry without a name said only that the image is there.
+      const others = index.manifests.filter(
+        ({ annotations, digest }) =>
+          annotations?.[REF_NAME] !== tag &&
+          !(digest === descriptor.digest && annotations?.[REF_NAME] === undefined),
+      )
+      return { ...index, manifests: [...others, entry] }
+    })
+  }
+
+  /** Takes a tag away; the blobs stay until they are collected. Throws `ERR_IMAGE_NOT_FOUND`. */
+  async untag(tag: string): Promise<void> {
+    await this.update((index) => {
+      const manifests = index.manifests.filter(({ annotations }) => annotations?.[REF_NAME] !== tag)
+      if (manifests.length < index.manifests.length) return { ...index, manifests }
+      throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${this.path} has no image tagged ${tag}`, {
+        path: this.path,
+        phase: 'resolve',
+      })
+    })
+  }
+
+  /** The tags, in order. */
+  async tags(): Promise<string[]> {
+    const names = (await this.index()).manifests.map(({ annotations }) => annotations?.[REF_NAME])
+    return [...new Set(names.filter((name) => name !== undefined))].sort()
+  }
+
+  /** Removes blobs that no index leads to. Waits until nobody writes any. */
+  async collectGarbage(options: CollectGarbageOptions = {}): Promise<Collected> {
+    return collectGarbage(this, options)
+  }
+}
+
+function formatIndex(index: ImageIndex): string {
+  return `${JSON.stringify(index, null, 2)}\n`
 }
 
 async function readDocument(path: string): Promise<Buffer> {
@@ -169,18 +239,6 @@ async function readDocument(path: string): Promise<Buffer> {
     )
   }
   return readFile(path)
-}
-
-/** Old or new, never half: written beside and renamed. */
-async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.caisson-${randomUUID()}`)
-  try {
-    await writeFile(temporary, content, { flag: 'wx', flush: true } as { flag: string })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,5 +1,12 @@
 /** The media types of images: of the layer of documents, and what is asked of them here. */
-import type { LayerCompression } from '../spec/media-type.ts'
+import {
+  isConfigType,
+  isIndexType,
+  isManifestType,
+  layerCompression,
+  MEDIA_TYPE,
+  type LayerCompression,
+} from '../spec/media-type.ts'
 
 export * from '../spec/media-type.ts'
 
@@ -12,4 +19,16 @@ export function layerType(compression: LayerCompression): string {
 export function isCompressed(bytes: Uint8Array): boolean {
   const [a, b, c, d] = bytes
   return (a === 0x1f && b === 0x8b) || (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd)
+}
+
+const DOCKER = /^application\/vnd\.docker\./
+
+/** The OCI word for a type of Docker's; others as they are. */
+export function ociMediaType(mediaType: string): string {
+  if (!DOCKER.test(mediaType)) return mediaType
+  if (isIndexType(mediaType)) return MEDIA_TYPE.index
+  if (isManifestType(mediaType)) return MEDIA_TYPE.manifest
+  if (isConfigType(mediaType)) return MEDIA_TYPE.config
+  const compression = layerCompression(mediaType)
+  return compression === undefined ? mediaType : layerType(compression)
 }

@@ -18,15 +18,23 @@ export interface Wanted {
   platform: Platform
 }
 
-/** The descriptor of the manifest that fits best. Throws `ERR_IMAGE_NOT_FOUND`. */
-export async function selectManifest(source: ImageSource, wanted: Wanted): Promise<Descriptor> {
-  const { manifests } = await source.index()
-  const entries = manifests.filter(
+/** The entries of an index that a name means, whatever they are for. */
+export function entriesNamed(
+  manifests: readonly Descriptor[],
+  wanted: Omit<Wanted, 'platform'>,
+): Descriptor[] {
+  return manifests.filter(
     (entry) =>
       (wanted.tag === undefined || entry.annotations?.[REF_NAME] === wanted.tag) &&
       (wanted.name === undefined || fullName(entry) === wanted.name) &&
       (wanted.digest === undefined || entry.digest === wanted.digest),
   )
+}
+
+/** The descriptor of the manifest that fits best. Throws `ERR_IMAGE_NOT_FOUND`. */
+export async function selectManifest(source: ImageSource, wanted: Wanted): Promise<Descriptor> {
+  const { manifests } = await source.index()
+  const entries = entriesNamed(manifests, wanted)
   if (entries.length === 0 && wanted.digest === undefined) throw notFound(source, wanted, manifests)
   if (wanted.tag === undefined && wanted.name === undefined && wanted.digest === undefined)
     refuseChoice(source, entries)

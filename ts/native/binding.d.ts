@@ -55,6 +55,22 @@ export declare class LayerJob {
   lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
   /** Removes what importers that died have left in a store. The failure, if any. */
   sweepStore(store: string): Promise<NativeError | null>
+  /** Writes one layer from its steps. */
+  write(request: WriteLayerRequest): Promise<WriteOutcome>
+  /** Writes what a layer or an archive holds again, in another compression. */
+  transcode(layer: LayerBlob, to: LayerOutput): Promise<WriteOutcome>
+  /** Writes the root file system that layers make as one layer. */
+  mergeLayers(request: FlattenRequest, to: LayerOutput): Promise<WriteOutcome>
+  /** The same as a plain archive to a descriptor, which stays open. */
+  export(request: FlattenRequest, fd: number): Promise<WriteOutcome>
+  /** Writes the content of one file of an image to a descriptor, which stays open. */
+  pick(layers: Array<LayerBlob>, path: string, fd: number): Promise<WriteOutcome>
+  /** What leads from one root file system to another. */
+  compare(request: CompareRequest): Promise<WriteOutcome>
+  /** Writes down what a directory holds. */
+  snapshot(source: string, to: string, options?: TreeOptions | undefined | null): Promise<WriteOutcome>
+  /** Waits for the lock of a directory, shared or exclusive. */
+  lock(path: string, exclusive: boolean): Promise<LockOutcome>
 }
 
 /** A hash in steps, with the methods of Node's own. */
@@ -100,6 +116,12 @@ export interface BlobRange {
   path: string
   offset: number
   size: number
+}
+
+export interface CompareRequest {
+  before: LayerBase
+  after: LayerBase
+  tree?: TreeOptions
 }
 
 /** `creating`, `created`, `running`, `paused` or `stopped`. */
@@ -153,6 +175,14 @@ export interface DigestProgress {
 /** The features document of the runtime specification, as JSON: what this build can do. */
 export declare function features(): string
 
+export interface FlattenRequest {
+  layers: Array<LayerBlob>
+  /** This many stay below what is written. */
+  keep?: number
+  path?: string
+  epoch?: number
+}
+
 /** One line of an id map, as in config.json. */
 export interface IdMap {
   containerId: number
@@ -166,6 +196,12 @@ export interface IdMaps {
   gids: Array<IdMap>
   /** Path of `caisson-init`: an ordinary user needs a namespace. Without it owners are set by this process. */
   helper?: string
+}
+
+export interface IdRange {
+  container: number
+  host: number
+  size: number
 }
 
 /** One outcome for each layer, null where the snapshot was there; `failure` alone where it failed. */
@@ -185,6 +221,13 @@ export interface ImportRequest {
   workers: number
 }
 
+/** One of them. */
+export interface LayerBase {
+  layers?: Array<LayerBlob>
+  manifest?: string
+  directory?: string
+}
+
 export interface LayerBlob {
   path: string
   /** Where in the file it begins; 0 where nothing is said. */
@@ -196,16 +239,61 @@ export interface LayerBlob {
   compression?: string
 }
 
+/** Where a blob goes and how it is compressed. */
+export interface LayerOutput {
+  path: string
+  /** `gzip`, `zstd` or `none`. */
+  compression: string
+  level?: number
+  threads?: number
+}
+
 export interface LayerProgress {
   /** Compressed bytes. */
   read: number
   entries: number
 }
 
+export interface LayerStep {
+  /**
+   * `file`, `directory`, `symlink`, `hardlink`, `char`, `block`, `fifo`, `tree`, `upper`, `remove`, `opaque` or
+   * `difference`.
+   */
+  kind: string
+  /** In the image. */
+  path: string
+  /** On the host. */
+  source?: string
+  content?: Uint8Array
+  /** Of a link. */
+  target?: string
+  mode?: number
+  uid?: number
+  gid?: number
+  /** Seconds. */
+  mtime?: number
+  major?: number
+  minor?: number
+  xattrs?: Array<LayerXattr>
+  tree?: TreeOptions
+  base?: LayerBase
+}
+
+export interface LayerXattr {
+  name: string
+  value: Uint8Array
+}
+
 /** An open descriptor that holds the lock, or why there is none. */
 export interface LockOutcome {
   failure?: NativeError
   descriptor: number
+}
+
+export interface LockOutcome {
+  failure?: NativeError
+  /** The lock is held until this descriptor is closed. */
+  fd: number
 }
 
 /**
@@ -260,6 +348,9 @@ export interface NativeIssue {
   message: string
 }
 
+/** A pipe, close-on-exec; both ends belong to the caller. */
+export declare function openPipe(): PipeEnds
+
 /** Layers of a store, with a writable one on top, mounted in the container's mount namespace. */
 export interface OverlayRequest {
   /** Absolute. */
@@ -291,6 +382,20 @@ export interface PackHostRequest {
   mtime: number
 }
 
+export interface PathChange {
+  /** From the root, without a slash at either end. */
+  path: string
+  /** `added`, `changed` or `removed`. */
+  change: string
+  /** What of it: `content`, `mode`, … */
+  what: Array<string>
+}
+
+export interface PipeEnds {
+  read: number
+  write: number
+}
+
 /** What `create` would do, as JSON; nothing is done. */
 export declare function planContainer(request: CreateRequest): string | NativeError
 
@@ -308,6 +413,15 @@ export interface SnapshotHealth {
   failure?: NativeError
   health: string
   reason?: string
+}
+
+/** How a tree of the host is read. */
+export interface TreeOptions {
+  exclude?: Array<string>
+  mask?: Array<string>
+  uidMap?: Array<IdRange>
+  gidMap?: Array<IdRange>
+  rootless?: boolean
 }
 
 /** flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way. */
@@ -351,3 +465,24 @@ export interface UserLookup {
 
 /** Version of the native core; the package checks that it is its own. */
 export declare function version(): string
+
+export interface WriteLayerRequest {
+  steps: Array<LayerStep>
+  output: LayerOutput
+  /** Seconds; no time is later. */
+  epoch?: number
+  parents: boolean
+}
+
+/** What was done; `failure` alone where it was not. Without `digest` nothing was written. */
+export interface WriteOutcome {
+  failure?: NativeError
+  digest?: string
+  size: number
+  diffId?: string
+  /** Bytes before compression. */
+  length: number
+  entries: number
+  warnings: Array<string>
+  changes: Array<PathChange>
+}

@@ -251,25 +251,30 @@ where
     Ok(promise)
 }
 
+pub fn compression(name: &str) -> Result<Compression, Error> {
+    match name {
+        "gzip" => Ok(Compression::Gzip),
+        "zstd" => Ok(Compression::Zstd),
+        "none" => Ok(Compression::None),
+        other => Err(Error::new(Kind::Option, format!("compression {other:?} is unknown"))),
+    }
+}
+
+pub fn blob(layer: LayerBlob) -> Result<Blob, Error> {
+    Ok(Blob {
+        path: PathBuf::from(layer.path),
+        offset: layer.offset.map_or(0, |offset| offset as u64),
+        digest: layer.digest,
+        size: layer.size.map(|size| size as u64),
+        diff_id: layer.diff_id,
+        compression: layer.compression.as_deref().map(compression).transpose()?,
+    })
+}
+
 pub(crate) fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
     let default = Limits::default();
     let limit = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
-    let layers = request.layers.into_iter().map(|layer| {
-        let compression = layer.compression.as_deref().map(|name| match name {
-            "gzip" => Ok(Compression::Gzip),
-            "zstd" => Ok(Compression::Zstd),
-            "none" => Ok(Compression::None),
-            other => Err(Error::new(Kind::Option, format!("compression {other:?} is unknown"))),
-        });
-        Ok(Blob {
-            path: PathBuf::from(layer.path),
-            offset: layer.offset.map_or(0, |offset| offset as u64),
-            digest: layer.digest,
-            size: layer.size.map(|size| size as u64),
-            diff_id: layer.diff_id,
-            compression: compression.transpose()?,
-        })
-    });
+    let layers = request.layers.into_iter().map(blob);
     Ok(unpack::Request {
         layers: layers.collect::<Result<_, Error>>()?,
         target: PathBuf::from(request.target),

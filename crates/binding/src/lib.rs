@@ -11,3 +11,5 @@ mod layer;
 mod owners;
 mod request;
 mod store;
+mod write;
+mod write_request;

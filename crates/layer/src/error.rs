@@ -26,6 +26,8 @@ pub enum Kind {
     /// The form that overlays mount cannot be written here.
     Overlay,
     Stopped,
+    /// A tree changed while it was read.
+    Changed,
     /// The other end of the pipeline failed and knows why.
     Broken,
 }
@@ -48,6 +50,7 @@ impl Kind {
             Kind::System | Kind::Broken => "ERR_SYSCALL",
             Kind::Overlay => "ERR_OVERLAY_UNAVAILABLE",
             Kind::Stopped => "ERR_ABORTED",
+            Kind::Changed => "ERR_CHANGED",
         }
     }
 }

@@ -8,17 +8,21 @@
 pub mod archive;
 pub mod blob;
 mod chunk;
+pub mod compress;
 pub mod error;
 mod gzip;
 pub mod host;
 pub mod inflate;
 pub mod limits;
+pub mod lock;
 pub mod passwd;
 pub mod stop;
 pub mod store;
 pub mod tar;
 pub mod unpack;
 mod verify;
+pub mod view;
+pub mod write;
 
 pub use chunk::Source;
 pub use error::{Error, Kind, Result};

@@ -17,6 +17,15 @@ pub fn exclusive(fd: OwnedFd) -> Result<OwnedFd> {
     }
 }
 
+/// Takes a shared lock if nobody has the exclusive one; `false` when somebody has.
+pub fn try_shared(fd: impl AsFd) -> Result<bool> {
+    match rustix::fs::flock(fd, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(e) => Err(Error::new("flock", "LOCK_SH | LOCK_NB", e.raw_os_error())),
+    }
+}
+
 /// Takes the exclusive lock if it is free; `false` when somebody else has it.
 pub fn try_exclusive(fd: impl AsFd) -> Result<bool> {
     match rustix::fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {

@@ -2,12 +2,14 @@
 //! disagreement between two readers about where an entry ends is a way to smuggle one in (CVE-2025-62518).
 
 pub(crate) mod acl;
+mod content;
 mod header;
 mod pax;
 mod reader;
 mod sparse;
 pub mod write;
 
+pub use content::content;
 pub use reader::Reader;
 
 /// One entry with all extended headers applied.

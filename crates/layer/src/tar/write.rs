@@ -7,15 +7,38 @@ use super::{BLOCK, Entry, EntryKind};
 
 pub struct Writer<W> {
     out: W,
+    buffer: Vec<u8>,
 }
+
+const BUFFER_SIZE: usize = 256 << 10;
 
 impl<W: Write> Writer<W> {
     pub fn new(out: W) -> Self {
-        Self { out }
+        Self { out, buffer: Vec::new() }
     }
 
     /// Writes the header of `entry` and, for a file, exactly `entry.size` bytes of `body`.
     pub fn append(&mut self, entry: &Entry, body: &mut dyn io::Read) -> io::Result<()> {
+        self.start(entry)?;
+        if entry.kind == EntryKind::File && entry.size > 0 {
+            self.copy(body, entry.size)?;
+            self.end(entry.size)?;
+        }
+        Ok(())
+    }
+
+    /// A piece of the body of the file that was started.
+    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
+    /// The end of a body of `size` bytes.
+    pub fn end(&mut self, size: u64) -> io::Result<()> {
+        self.pad(size)
+    }
+
+    /// Writes the header of `entry`. For a file exactly `entry.size` bytes of [`Self::data`] and [`Self::end`] follow.
+    pub fn start(&mut self, entry: &Entry) -> io::Result<()> {
         let mut records: Vec<u8> = Vec::new();
         let (flag, link): (u8, &[u8]) = match &entry.kind {
             EntryKind::File => (b'0', b""),
@@ -78,16 +101,26 @@ impl<W: Write> Writer<W> {
             self.out.write_all(&records)?;
             self.pad(records.len() as u64)?;
         }
-        self.block(&mut block, flag)?;
-        if size > 0 {
-            let copied = io::copy(&mut io::Read::take(body, size), &mut self.out)?;
-            if copied != size {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "a file shrank while it was packed",
-                ));
+        self.block(&mut block, flag)
+    }
+
+    fn copy(&mut self, body: &mut dyn io::Read, size: u64) -> io::Result<()> {
+        self.buffer.resize(BUFFER_SIZE, 0);
+        let mut left = size;
+        while left > 0 {
+            let room = usize::try_from(left).unwrap_or(BUFFER_SIZE).min(BUFFER_SIZE);
+            match body.read(&mut self.buffer[..room]) {
+                Ok(0) => {
+                    let message = "a file shrank while it was packed";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+                }
+                Ok(count) => {
+                    self.out.write_all(&self.buffer[..count])?;
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            self.pad(size)?;
         }
         Ok(())
     }

@@ -41,6 +41,10 @@ pub use settle::settle;
 pub use shift::{IdRange, Shift};
 pub use staging::{remove_directory, remove_directory_of};
 
+pub(crate) use attributes::ROOTLESS_XATTR;
+pub(crate) use tree::components;
+pub(crate) use whiteout::{Marker, marker};
+
 use apply::Applier;
 use staging::Staging;
 

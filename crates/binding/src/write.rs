@@ -1,0 +1,276 @@
+//! Writing layers and reading images without unpacking them: more operations of [`LayerJob`].
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::fd::IntoRawFd;
+use std::path::Path;
+
+use caisson_layer::compress::{self, Sealed};
+use caisson_layer::view::Change;
+use caisson_layer::write::{self as writing, Flatten};
+use caisson_layer::{Error, Kind, Limits, lock};
+use napi::bindgen_prelude::{Env, Object};
+use napi_derive::napi;
+
+use crate::failure::NativeError;
+use crate::layer::{LayerBlob, LayerJob, blob, on_thread};
+use crate::write_request::{
+    LayerBase, LayerOutput, TreeOptions, WriteLayerRequest, base, blobs, settings, tree,
+};
+
+#[napi(object)]
+pub struct PathChange {
+    /// From the root, without a slash at either end.
+    pub path: String,
+    /// `added`, `changed` or `removed`.
+    pub change: String,
+    /// What of it: `content`, `mode`, …
+    pub what: Vec<String>,
+}
+
+/// What was done; `failure` alone where it was not. Without `digest` nothing was written.
+#[napi(object)]
+pub struct WriteOutcome {
+    pub failure: Option<NativeError>,
+    pub digest: Option<String>,
+    pub size: f64,
+    pub diff_id: Option<String>,
+    /// Bytes before compression.
+    pub length: f64,
+    pub entries: f64,
+    pub warnings: Vec<String>,
+    pub changes: Vec<PathChange>,
+}
+
+#[napi(object)]
+pub struct FlattenRequest {
+    pub layers: Vec<LayerBlob>,
+    /// This many stay below what is written.
+    pub keep: Option<u32>,
+    pub path: Option<String>,
+    pub epoch: Option<f64>,
+}
+
+#[napi(object)]
+pub struct CompareRequest {
+    pub before: LayerBase,
+    pub after: LayerBase,
+    pub tree: Option<TreeOptions>,
+}
+
+#[napi(object)]
+pub struct LockOutcome {
+    pub failure: Option<NativeError>,
+    /// The lock is held until this descriptor is closed.
+    pub fd: i32,
+}
+
+#[napi(object)]
+pub struct PipeEnds {
+    pub read: i32,
+    pub write: i32,
+}
+
+/// What was written, entries, warnings, changes.
+type Done = (Option<Sealed>, u64, Vec<String>, Vec<(Vec<u8>, Change)>);
+
+impl WriteOutcome {
+    fn of(result: Result<Done, Error>) -> Self {
+        let (failure, (sealed, entries, warnings, changes)) = match result {
+            Ok(done) => (None, done),
+            Err(error) => {
+                let mut failure = NativeError::from(error);
+                failure.phase = Some("write".to_owned());
+                (Some(failure), (None, 0, Vec::new(), Vec::new()))
+            }
+        };
+        Self {
+            failure,
+            size: sealed.as_ref().map_or(0.0, |sealed| sealed.size as f64),
+            length: sealed.as_ref().map_or(0.0, |sealed| sealed.length as f64),
+            diff_id: sealed.as_ref().map(|sealed| sealed.diff_id.clone()),
+            digest: sealed.map(|sealed| sealed.digest),
+            entries: entries as f64,
+            warnings,
+            changes: changes.into_iter().map(PathChange::from).collect(),
+        }
+    }
+}
+
+impl From<(Vec<u8>, Change)> for PathChange {
+    fn from((path, change): (Vec<u8>, Change)) -> Self {
+        let (change, what) = match change {
+            Change::Added => ("added", Vec::new()),
+            Change::Removed => ("removed", Vec::new()),
+            Change::Changed(what) => ("changed", what.into_iter().map(str::to_owned).collect()),
+        };
+        Self { path: String::from_utf8_lossy(&path).into_owned(), change: change.to_owned(), what }
+    }
+}
+
+fn flatten_request(request: FlattenRequest) -> Result<Flatten, Error> {
+    let path = request.path.unwrap_or_default();
+    Ok(Flatten {
+        layers: blobs(request.layers)?,
+        keep: request.keep.map_or(0, |keep| keep as usize),
+        path: path.trim_matches('/').as_bytes().to_vec(),
+        epoch: request.epoch.map(|seconds| seconds as i64),
+        limits: Limits::default(),
+    })
+}
+
+/// Our own copy of a descriptor of the caller, buffered.
+fn output(fd: i32) -> Result<BufWriter<File>, Error> {
+    let copy = caisson_sys::descriptor::duplicate(fd)
+        .map_err(|error| Error::new(Kind::System, error.to_string()))?;
+    Ok(BufWriter::with_capacity(256 << 10, File::from(copy)))
+}
+
+fn flushed(mut out: BufWriter<File>) -> Result<(), Error> {
+    out.flush().map_err(|error| compress::output_error("write", &error))
+}
+
+#[napi]
+impl LayerJob {
+    /// Writes one layer from its steps.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn write<'env>(&self, env: &'env Env, request: WriteLayerRequest) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        let request = writing::Request::try_from(request); // here, as it holds buffers of JavaScript
+        on_thread(env, move || {
+            WriteOutcome::of(
+                request
+                    .and_then(|request| writing::write(&request, &stop))
+                    .map(|report| (report.sealed, report.entries, report.warnings, report.changes)),
+            )
+        })
+    }
+
+    /// Writes what a layer or an archive holds again, in another compression.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn transcode<'env>(
+        &self,
+        env: &'env Env,
+        layer: LayerBlob,
+        to: LayerOutput,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let work = || {
+                let settings = settings(&to)?;
+                let path = Path::new(&to.path);
+                writing::transcode(&blob(layer)?, path, &settings, &Limits::default(), &stop)
+            };
+            WriteOutcome::of(work().map(|sealed| (Some(sealed), 0, Vec::new(), Vec::new())))
+        })
+    }
+
+    /// Writes the root file system that layers make as one layer.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn merge_layers<'env>(
+        &self,
+        env: &'env Env,
+        request: FlattenRequest,
+        to: LayerOutput,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let work = || {
+                let request = flatten_request(request)?;
+                compress::write_file(Path::new(&to.path), &settings(&to)?, &stop, |out| {
+                    writing::flatten(&request, out, &stop)
+                })
+            };
+            WriteOutcome::of(work().map(|(entries, sealed)| (Some(sealed), entries, Vec::new(), Vec::new())))
+        })
+    }
+
+    /// The same as a plain archive to a descriptor, which stays open.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn export<'env>(
+        &self,
+        env: &'env Env,
+        request: FlattenRequest,
+        fd: i32,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        let out = output(fd);
+        on_thread(env, move || {
+            let work = || {
+                let mut out = out?;
+                let entries = writing::flatten(&flatten_request(request)?, &mut out, &stop)?;
+                flushed(out).map(|()| entries)
+            };
+            WriteOutcome::of(work().map(|entries| (None, entries, Vec::new(), Vec::new())))
+        })
+    }
+
+    /// Writes the content of one file of an image to a descriptor, which stays open.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn pick<'env>(
+        &self,
+        env: &'env Env,
+        layers: Vec<LayerBlob>,
+        path: String,
+        fd: i32,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        let out = output(fd);
+        on_thread(env, move || {
+            let work = || {
+                let mut out = out?;
+                writing::pick(&blobs(layers)?, path.as_bytes(), &mut out, &Limits::default(), &stop)?;
+                flushed(out)
+            };
+            WriteOutcome::of(work().map(|()| (None, 1, Vec::new(), Vec::new())))
+        })
+    }
+
+    /// What leads from one root file system to another.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn compare<'env>(&self, env: &'env Env, request: CompareRequest) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let work = || {
+                let (scan, comparison) = tree(request.tree, (None, None));
+                writing::compare(&base(request.before)?, &base(request.after)?, &scan, &comparison, &stop)
+            };
+            WriteOutcome::of(work().map(|changes| (None, 0, Vec::new(), changes)))
+        })
+    }
+
+    /// Writes down what a directory holds.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn snapshot<'env>(
+        &self,
+        env: &'env Env,
+        source: String,
+        to: String,
+        options: Option<TreeOptions>,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || {
+            let (scan, _) = tree(options, (None, None));
+            let done = writing::snapshot(Path::new(&source), Path::new(&to), &scan, &stop);
+            WriteOutcome::of(done.map(|entries| (None, entries, Vec::new(), Vec::new())))
+        })
+    }
+
+    /// Waits for the lock of a directory, shared or exclusive.
+    #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
+    pub fn lock<'env>(&self, env: &'env Env, path: String, exclusive: bool) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        on_thread(env, move || match lock::directory(Path::new(&path), exclusive, &stop) {
+            Ok(file) => LockOutcome { failure: None, fd: file.into_raw_fd() },
+            Err(error) => LockOutcome { failure: Some(error.into()), fd: -1 },
+        })
+    }
+}
+
+/// A pipe, close-on-exec; both ends belong to the caller.
+#[napi(catch_unwind)]
+pub fn open_pipe() -> napi::Result<PipeEnds> {
+    let (read, write) =
+        caisson_sys::descriptor::pipe().map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    Ok(PipeEnds { read: read.into_raw_fd(), write: write.into_raw_fd() })
+}

@@ -1,0 +1,234 @@
+//! What JavaScript says about layers to write, in the words of the crate.
+
+use std::path::PathBuf;
+
+use caisson_layer::blob::Blob;
+use caisson_layer::compress::Settings;
+use caisson_layer::tar::{Entry, EntryKind, Time};
+use caisson_layer::view::{Comparison, IdMap, Owners, Scan};
+use caisson_layer::write::{Base, Content, Request, Step};
+use caisson_layer::{Error, Kind, Limits};
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+
+use crate::layer::{LayerBlob, blob, compression};
+
+#[napi(object)]
+pub struct IdRange {
+    pub container: u32,
+    pub host: u32,
+    pub size: u32,
+}
+
+#[napi(object)]
+pub struct LayerXattr {
+    pub name: String,
+    pub value: Uint8Array,
+}
+
+/// One of them.
+#[napi(object)]
+pub struct LayerBase {
+    pub layers: Option<Vec<LayerBlob>>,
+    pub manifest: Option<String>,
+    pub directory: Option<String>,
+}
+
+/// How a tree of the host is read.
+#[napi(object)]
+pub struct TreeOptions {
+    pub exclude: Option<Vec<String>>,
+    pub mask: Option<Vec<String>>,
+    pub uid_map: Option<Vec<IdRange>>,
+    pub gid_map: Option<Vec<IdRange>>,
+    pub rootless: Option<bool>,
+}
+
+#[napi(object)]
+pub struct LayerStep {
+    /// `file`, `directory`, `symlink`, `hardlink`, `char`, `block`, `fifo`, `tree`, `upper`, `remove`, `opaque` or
+    /// `difference`.
+    pub kind: String,
+    /// In the image.
+    pub path: String,
+    /// On the host.
+    pub source: Option<String>,
+    pub content: Option<Uint8Array>,
+    /// Of a link.
+    pub target: Option<String>,
+    pub mode: Option<u32>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    /// Seconds.
+    pub mtime: Option<f64>,
+    pub major: Option<u32>,
+    pub minor: Option<u32>,
+    pub xattrs: Option<Vec<LayerXattr>>,
+    pub tree: Option<TreeOptions>,
+    pub base: Option<LayerBase>,
+}
+
+/// Where a blob goes and how it is compressed.
+#[napi(object)]
+pub struct LayerOutput {
+    pub path: String,
+    /// `gzip`, `zstd` or `none`.
+    pub compression: String,
+    pub level: Option<u32>,
+    pub threads: Option<u32>,
+}
+
+#[napi(object)]
+pub struct WriteLayerRequest {
+    pub steps: Vec<LayerStep>,
+    pub output: LayerOutput,
+    /// Seconds; no time is later.
+    pub epoch: Option<f64>,
+    pub parents: bool,
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Kind::Option, message)
+}
+
+pub fn settings(output: &LayerOutput) -> Result<Settings, Error> {
+    Ok(Settings {
+        compression: compression(&output.compression)?,
+        level: output.level,
+        threads: output.threads.map_or(0, |threads| threads as usize),
+    })
+}
+
+pub fn blobs(layers: Vec<LayerBlob>) -> Result<Vec<Blob>, Error> {
+    layers.into_iter().map(blob).collect()
+}
+
+pub fn base(base: LayerBase) -> Result<Base, Error> {
+    match base {
+        LayerBase { layers: Some(layers), .. } => blobs(layers).map(Base::Layers),
+        LayerBase { manifest: Some(path), .. } => Ok(Base::Manifest(PathBuf::from(path))),
+        LayerBase { directory: Some(path), .. } => Ok(Base::Directory(PathBuf::from(path))),
+        _ => Err(refused("a difference needs something to begin with".to_owned())),
+    }
+}
+
+/// Paths in the form of a view: without slashes at their ends.
+fn plain(paths: Option<Vec<String>>) -> Vec<Vec<u8>> {
+    let parts = |path: String| {
+        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        parts.join("/").into_bytes()
+    };
+    paths.unwrap_or_default().into_iter().map(parts).collect()
+}
+
+/// How to read a tree, and what of it to compare.
+pub fn tree(options: Option<TreeOptions>, owner: (Option<u32>, Option<u32>)) -> (Scan, Comparison) {
+    let ranges = |ranges: Option<Vec<IdRange>>| {
+        let range = |range: IdRange| IdMap { container: range.container, host: range.host, size: range.size };
+        ranges.unwrap_or_default().into_iter().map(range).collect()
+    };
+    let options = options.unwrap_or(TreeOptions {
+        exclude: None,
+        mask: None,
+        uid_map: None,
+        gid_map: None,
+        rootless: None,
+    });
+    let rootless = options.rootless.unwrap_or(false);
+    let scan = Scan {
+        owners: Owners {
+            uid: owner.0,
+            gid: owner.1,
+            uid_map: ranges(options.uid_map),
+            gid_map: ranges(options.gid_map),
+            rootless,
+        },
+        exclude: plain(options.exclude),
+        overlay: false,
+        limits: Limits::default(),
+    };
+    (scan, Comparison { mask: plain(options.mask), rootless })
+}
+
+impl LayerStep {
+    fn source(&mut self) -> Result<PathBuf, Error> {
+        let source = self.source.take().map(PathBuf::from);
+        source.ok_or_else(|| refused(format!("the step {:?} needs a source", self.kind)))
+    }
+
+    fn entry(&mut self, kind: EntryKind, mode: u32) -> Result<Step, Error> {
+        let xattrs = self.xattrs.take().unwrap_or_default().into_iter();
+        let mut entry = Entry {
+            path: self.path.as_bytes().to_vec(),
+            kind,
+            mode: self.mode.unwrap_or(mode) & 0o7777,
+            uid: self.uid.unwrap_or(0),
+            gid: self.gid.unwrap_or(0),
+            mtime: Time { seconds: self.mtime.unwrap_or(0.0) as i64, nanoseconds: 0 },
+            stored: 0,
+            size: 0,
+            map: None,
+            xattrs: xattrs.map(|xattr| (xattr.name.into_bytes(), xattr.value.to_vec())).collect(),
+        };
+        entry.xattrs.sort();
+        let content = match (self.content.take(), self.source.take()) {
+            (Some(bytes), _) => Content::Bytes(bytes.to_vec()),
+            (None, Some(path)) => Content::File(PathBuf::from(path)),
+            (None, None) => Content::None,
+        };
+        Ok(Step::Entry { entry, content })
+    }
+
+    fn into_step(mut self) -> Result<Step, Error> {
+        let path = self.path.as_bytes().to_vec();
+        let device = (self.major.unwrap_or(0), self.minor.unwrap_or(0));
+        let target = |step: &mut Self| step.target.take().unwrap_or_default().into_bytes();
+        let owner = (self.uid, self.gid);
+        match self.kind.as_str() {
+            "file" => self.entry(EntryKind::File, 0o644),
+            "directory" => self.entry(EntryKind::Directory, 0o755),
+            "symlink" => {
+                let target = target(&mut self);
+                self.entry(EntryKind::Symlink(target), 0o777)
+            }
+            "hardlink" => {
+                let target = target(&mut self);
+                self.entry(EntryKind::HardLink(target), 0o644)
+            }
+            "char" => self.entry(EntryKind::CharDevice(device.0, device.1), 0o600),
+            "block" => self.entry(EntryKind::BlockDevice(device.0, device.1), 0o600),
+            "fifo" => self.entry(EntryKind::Fifo, 0o644),
+            "tree" => {
+                let (scan, _) = tree(self.tree.take(), owner);
+                Ok(Step::Tree { source: self.source()?, at: path, scan })
+            }
+            "upper" => {
+                let (scan, _) = tree(self.tree.take(), owner);
+                Ok(Step::Upper { source: self.source()?, scan })
+            }
+            "difference" => {
+                let (scan, comparison) = tree(self.tree.take(), owner);
+                let from = self.base.take().ok_or_else(|| refused("a difference needs a base".to_owned()))?;
+                Ok(Step::Difference { source: self.source()?, base: base(from)?, scan, comparison })
+            }
+            "remove" => Ok(Step::Remove { path }),
+            "opaque" => Ok(Step::Opaque { path }),
+            other => Err(refused(format!("the step {other:?} is unknown"))),
+        }
+    }
+}
+
+impl TryFrom<WriteLayerRequest> for Request {
+    type Error = Error;
+
+    fn try_from(request: WriteLayerRequest) -> Result<Self, Error> {
+        Ok(Self {
+            settings: settings(&request.output)?,
+            output: PathBuf::from(request.output.path),
+            epoch: request.epoch.map(|seconds| seconds as i64),
+            limits: Limits::default(),
+            parents: request.parents,
+            steps: request.steps.into_iter().map(LayerStep::into_step).collect::<Result<_, _>>()?,
+        })
+    }
+}

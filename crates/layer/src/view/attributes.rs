@@ -1,0 +1,138 @@
+//! What of a file's attributes belongs into an image, and whose the file is there.
+
+use crate::error::display;
+use crate::unpack::ROOTLESS_XATTR;
+use crate::{Error, Kind, Result};
+
+/// `size` ids from `host` on are those from `container` on inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdMap {
+    pub container: u32,
+    pub host: u32,
+    pub size: u32,
+}
+
+/// Whose the files are in the image.
+#[derive(Debug, Clone, Default)]
+pub struct Owners {
+    /// These, whatever the tree says.
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    /// From ids on the host to ids inside; empty for the same.
+    pub uid_map: Vec<IdMap>,
+    pub gid_map: Vec<IdMap>,
+    /// The tree of an ordinary user: what `user.rootlesscontainers` records, else root.
+    pub rootless: bool,
+}
+
+impl Owners {
+    /// Uid and gid inside. `xattrs` loses what only recorded the owner.
+    pub fn of(
+        &self,
+        path: &[u8],
+        ids: (u32, u32),
+        xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<(u32, u32)> {
+        let (uid, gid) = if self.rootless {
+            let recorded = xattrs.iter().position(|(name, _)| name == ROOTLESS_XATTR);
+            match recorded.map(|index| xattrs.remove(index)) {
+                Some((_, value)) => decode(&value).ok_or_else(|| {
+                    Error::new(
+                        Kind::Option,
+                        format!("{}: user.rootlesscontainers is malformed", display(path)),
+                    )
+                    .on(display(path))
+                })?,
+                None => (0, 0),
+            }
+        } else {
+            (map(&self.uid_map, ids.0, "uid", path)?, map(&self.gid_map, ids.1, "gid", path)?)
+        };
+        Ok((self.uid.unwrap_or(uid), self.gid.unwrap_or(gid)))
+    }
+}
+
+fn map(maps: &[IdMap], id: u32, what: &str, path: &[u8]) -> Result<u32> {
+    if maps.is_empty() {
+        return Ok(id);
+    }
+    let found = maps.iter().find_map(|map| {
+        let offset = id.checked_sub(map.host).filter(|offset| *offset < map.size)?;
+        map.container.checked_add(offset)
+    });
+    found.ok_or_else(|| {
+        let shown = display(path);
+        Error::new(Kind::Option, format!("{shown}: its {what} {id} is not in the id map"))
+            .on(shown)
+            .hint("extend the map, or set the owner")
+    })
+}
+
+/// The protobuf message `Resource { uint32 uid = 1; uint32 gid = 2 }` of the rootlesscontainers project; the id
+/// 4294967295 there means "not set".
+fn decode(mut bytes: &[u8]) -> Option<(u32, u32)> {
+    let (mut uid, mut gid) = (0, 0);
+    while let Some((tag, rest)) = bytes.split_first() {
+        let (value, rest) = varint(rest)?;
+        match tag {
+            0x08 => uid = value,
+            0x10 => gid = value,
+            _ => return None,
+        }
+        bytes = rest;
+    }
+    let set = |id| if id == u32::MAX { 0 } else { id };
+    Some((set(uid), set(gid)))
+}
+
+fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0u64;
+    for (index, byte) in bytes.iter().enumerate().take(5) {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((u32::try_from(value).ok()?, &bytes[index + 1..]));
+        }
+    }
+    None
+}
+
+/// Attributes that make sense only on the machine they are on: labels of a security module, signatures of its keys, NFS,
+/// and what steers an overlay mount.
+pub fn stays_behind(name: &[u8]) -> bool {
+    matches!(name, b"security.selinux" | b"security.ima" | b"security.evm" | b"system.nfs4_acl")
+        || name.starts_with(b"trusted.overlay.")
+        || name.starts_with(b"user.overlay.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_owners_are_read() {
+        assert_eq!(decode(&[]), Some((0, 0)));
+        assert_eq!(decode(&[0x08, 33]), Some((33, 0)));
+        assert_eq!(decode(&[0x08, 0xe8, 0x07, 0x10, 5]), Some((1000, 5)));
+        assert_eq!(decode(&[0x10, 0xff, 0xff, 0xff, 0xff, 0x0f]), Some((0, 0)));
+        for bad in [&[0x08][..], &[0x08, 0x80], &[0x18, 1], &[0x08, 0xff, 0xff, 0xff, 0xff, 0x7f]] {
+            assert_eq!(decode(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_mapped_or_refused() {
+        let owners = Owners {
+            uid_map: vec![
+                IdMap { container: 0, host: 1000, size: 1 },
+                IdMap { container: 1, host: 200_000, size: 100 },
+            ],
+            gid_map: vec![IdMap { container: 0, host: 0, size: u32::MAX }],
+            ..Owners::default()
+        };
+        let of = |uid| owners.of(b"x", (uid, 7), &mut Vec::new());
+        assert_eq!(of(1000).unwrap(), (0, 7));
+        assert_eq!(of(200_099).unwrap(), (100, 7));
+        assert_eq!(of(200_100).unwrap_err().kind, Kind::Option);
+        assert_eq!(of(0).unwrap_err().kind, Kind::Option);
+    }
+}

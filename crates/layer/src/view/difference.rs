@@ -1,0 +1,193 @@
+//! From one view to another: which paths a layer has to bring, and which it has to hide.
+
+use std::collections::BTreeSet;
+
+use super::{Item, View};
+use crate::Result;
+use crate::tar::{Entry, EntryKind};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Not there before, or something else now; the words say what: `type`, `mode`, `owner`, `time`, `size`, `content`,
+    /// `link`, `device`, `xattrs`, `names` (of a file with several).
+    Added,
+    Changed(Vec<&'static str>),
+    Removed,
+}
+
+/// What counts.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// Paths at and below which nothing counts, as where a volume was mounted.
+    pub mask: Vec<Vec<u8>>,
+    /// The second view is the tree of an ordinary user, unpacked without rights: owners, devices and attributes that he
+    /// cannot set say nothing.
+    pub rootless: bool,
+}
+
+impl Comparison {
+    fn masks(&self, path: &[u8]) -> bool {
+        self.mask.iter().any(|mask| {
+            path.strip_prefix(mask.as_slice())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || mask.is_empty())
+        })
+    }
+
+    fn xattrs<'e>(&self, entry: &'e Entry) -> Vec<&'e (Vec<u8>, Vec<u8>)> {
+        let privileged =
+            |name: &[u8]| self.rootless && (name.starts_with(b"security.") || name.starts_with(b"trusted."));
+        let carries_user = matches!(entry.kind, EntryKind::File | EntryKind::Directory);
+        let kept = entry.xattrs.iter().filter(|(name, _)| {
+            !privileged(name) && !super::attributes::stays_behind(name) && (carries_user || !self.rootless)
+        });
+        kept.collect()
+    }
+}
+
+/// Changes by path, in order. `content` gives the digest of a file of `now` whose attributes are those of `before`.
+pub fn difference(
+    before: &View,
+    now: &View,
+    comparison: &Comparison,
+    content: &mut dyn FnMut(&[u8]) -> Result<Option<String>>,
+) -> Result<Vec<(Vec<u8>, Change)>> {
+    let mut changes = Vec::new();
+    for (path, item) in &now.items {
+        if comparison.masks(path) {
+            continue;
+        }
+        let Some(old) = before.items.get(path) else {
+            changes.push((path.clone(), Change::Added));
+            continue;
+        };
+        let mut what = attributes(&old.entry, &item.entry, comparison);
+        if old.is_implied() {
+            what.retain(|what| *what != "time"); // nobody said one
+        }
+        if what.is_empty() && old.entry.kind == EntryKind::File && item.entry.kind == EntryKind::File {
+            // An unreadable digest counts as equal: there is nothing else to tell them apart by.
+            let found = match &item.digest {
+                Some(digest) => Some(digest.clone()),
+                None if old.digest.is_some() => content(path)?,
+                None => None,
+            };
+            if old.digest.is_some() && found.is_some() && old.digest != found {
+                what.push("content");
+            }
+        }
+        if !what.is_empty() {
+            changes.push((path.clone(), Change::Changed(what)));
+        }
+    }
+    removed(before, now, comparison, &mut changes);
+    names(before, now, comparison, &mut changes);
+    changes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(changes)
+}
+
+fn attributes(old: &Entry, new: &Entry, comparison: &Comparison) -> Vec<&'static str> {
+    if comparison.rootless && is_device(old) && stands_for_device(new) {
+        return Vec::new();
+    }
+    let mut what = Vec::new();
+    match (&old.kind, &new.kind) {
+        (a, b) if a == b => {}
+        (EntryKind::Symlink(_), EntryKind::Symlink(_)) => what.push("link"),
+        (EntryKind::CharDevice(..), EntryKind::CharDevice(..))
+        | (EntryKind::BlockDevice(..), EntryKind::BlockDevice(..)) => what.push("device"),
+        _ => return vec!["type"],
+    }
+    // The mode of a link is the same everywhere, whatever an archive says.
+    if old.mode != new.mode && !matches!(new.kind, EntryKind::Symlink(_)) {
+        what.push("mode");
+    }
+    if (old.uid, old.gid) != (new.uid, new.gid) && !(comparison.rootless && (new.uid, new.gid) == (0, 0)) {
+        what.push("owner");
+    }
+    if old.mtime.seconds != new.mtime.seconds {
+        what.push("time");
+    }
+    if new.kind == EntryKind::File && old.size != new.size {
+        what.push("size");
+    }
+    let (mut before, mut now) = (comparison.xattrs(old), comparison.xattrs(new));
+    before.sort();
+    now.sort();
+    if before != now {
+        what.push("xattrs");
+    }
+    what
+}
+
+fn is_device(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::CharDevice(..) | EntryKind::BlockDevice(..))
+}
+
+/// What is left of a device where it could not be made: an empty file without any right.
+fn stands_for_device(entry: &Entry) -> bool {
+    entry.kind == EntryKind::File && entry.size == 0 && entry.mode == 0
+}
+
+/// The topmost of what is gone, as a whiteout takes everything below with it.
+fn removed(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec<(Vec<u8>, Change)>) {
+    let mut last: Option<&[u8]> = None;
+    for (path, item) in &before.items {
+        let below = |top: &[u8]| path.strip_prefix(top).is_some_and(|rest| rest.starts_with(b"/"));
+        if now.items.contains_key(path) || last.is_some_and(below) || comparison.masks(path) {
+            continue;
+        }
+        if comparison.rootless && is_device(&item.entry) {
+            continue;
+        }
+        // What stands below a path that is no directory any more went with it.
+        if replaced(path, now) {
+            continue;
+        }
+        last = Some(path);
+        changes.push((path.clone(), Change::Removed));
+    }
+}
+
+fn replaced(path: &[u8], now: &View) -> bool {
+    let mut end = path.len();
+    while let Some(slash) = path[..end].iter().rposition(|byte| *byte == b'/') {
+        end = slash;
+        if let Some(Item { entry, .. }) = now.items.get(&path[..end]) {
+            return entry.kind != EntryKind::Directory;
+        }
+    }
+    false
+}
+
+/// A file that got another name, or lost one to another file, comes with all its names: a link in an archive can only
+/// lead to what the same archive holds.
+fn names(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec<(Vec<u8>, Change)>) {
+    let changed: BTreeSet<Vec<u8>> = changes
+        .iter()
+        .filter(|(_, change)| *change != Change::Removed)
+        .map(|(path, _)| path.clone())
+        .collect();
+    let old = before.names();
+    for names in now.names().values() {
+        let first = now.items.get(names[0]);
+        if first.is_none_or(|item| item.entry.kind == EntryKind::Directory) {
+            continue;
+        }
+        let names: Vec<&[u8]> = names.iter().copied().filter(|name| !comparison.masks(name)).collect();
+        let one_before =
+            names.first().and_then(|name| before.items.get(*name)).and_then(|item| old.get(&item.file));
+        let same = one_before.is_some_and(|before_names| {
+            let still: Vec<&[u8]> =
+                before_names.iter().copied().filter(|name| now.items.contains_key(*name)).collect();
+            still == names
+        });
+        let touched = names.iter().any(|name| changed.contains(*name));
+        if (names.len() > 1 && touched) || !same {
+            for name in names {
+                if !changed.contains(name) {
+                    changes.push((name.to_vec(), Change::Changed(vec!["names"])));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Steps into a plan.
+
+use std::io::BufWriter;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::plan::{Body, Plan, Planned, join};
+use super::{Base, Content, Step};
+use crate::blob::io_error;
+use crate::error::display;
+use crate::tar::EntryKind;
+use crate::unpack::components;
+use crate::view::{
+    self, Change, Comparison, Item, OVERLAY_OPAQUE, Scan, Scanned, View, difference, open_file, scan,
+    scan_one,
+};
+use crate::{Error, Kind, Limits, Result, Stop};
+
+/// A path as it was given, in the form of a [`View`]: no slash at either end, `.` and `..` resolved by name.
+fn normal(path: &[u8], limits: &Limits) -> Result<Vec<u8>> {
+    Ok(components(path, limits)?.join(&b'/'))
+}
+
+pub fn add(step: &Step, plan: &mut Plan, limits: &Limits, stop: &Stop) -> Result<()> {
+    match step {
+        Step::Entry { entry, content } => {
+            let mut entry = entry.clone();
+            entry.path = normal(&entry.path, limits)?;
+            if entry.path.is_empty() && entry.kind != EntryKind::Directory {
+                return Err(Error::new(Kind::Option, "the root of an image can only be a directory"));
+            }
+            let body = match content {
+                Content::None => Body::None,
+                Content::Bytes(bytes) => {
+                    entry.size = bytes.len() as u64;
+                    Body::Bytes(bytes.clone())
+                }
+                Content::File(path) => {
+                    let status = std::fs::metadata(path).map_err(|error| io_error("stat", path, &error))?;
+                    if !status.is_file() {
+                        let message = format!("{} is not a regular file", path.display());
+                        return Err(Error::new(Kind::Option, message).on(path.to_string_lossy()));
+                    }
+                    entry.size = status.len();
+                    Body::File(path.clone())
+                }
+            };
+            if let EntryKind::HardLink(target) = &entry.kind {
+                entry.kind = EntryKind::HardLink(normal(target, limits)?);
+            }
+            plan.put(Planned { entry, body, file: None })
+        }
+        Step::Tree { source, at, scan } => tree(source, &normal(at, limits)?, scan, plan, stop),
+        Step::Upper { source, scan } => upper(source, scan, plan, stop),
+        Step::Remove { path } => plan.remove(&normal(path, limits)?),
+        Step::Opaque { path } => plan.opaque(&normal(path, limits)?),
+        Step::Difference { source, base, scan, comparison } => {
+            changes(source, base, scan, comparison, plan, stop)
+        }
+    }
+}
+
+fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| Error::system("open", path.as_os_str().as_encoded_bytes(), errno))
+}
+
+fn open_root(path: &Path) -> Result<OwnedFd> {
+    open(path, OFlags::RDONLY | OFlags::DIRECTORY).or_else(|error| {
+        // Root of a tree that its owner may not list; the scan gives him the right.
+        if error.errno == Some(rustix::io::Errno::ACCESS) {
+            open(path, OFlags::PATH | OFlags::DIRECTORY)
+        } else {
+            Err(error)
+        }
+    })
+}
+
+/// A directory by descriptor, or whatever else is there by its name in the directory above.
+fn tree(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
+    let is_directory =
+        std::fs::symlink_metadata(source).map_err(|error| io_error("lstat", source, &error))?.is_dir();
+    let scanned = if is_directory {
+        scan(open_root(source)?, options, stop)?
+    } else {
+        let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
+            return Err(Error::new(Kind::Option, format!("{} has no name", source.display())));
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        scan_one(open_root(parent)?, name.as_encoded_bytes(), options, stop)?
+    };
+    let number = plan.trees.len();
+    let items: Vec<(Vec<u8>, Item)> = scanned.view.items.clone().into_iter().collect();
+    adopt(plan, scanned);
+    for (path, mut item) in items {
+        item.entry.path = match (is_directory, path.is_empty()) {
+            (false, _) | (true, true) => at.to_vec(),
+            (true, false) => join(at, &path),
+        };
+        let (device, inode) = item.file;
+        plan.put(Planned {
+            entry: item.entry,
+            body: Body::Tree(number, path),
+            file: Some((number, device, inode)),
+        })?;
+    }
+    Ok(())
+}
+
+fn adopt(plan: &mut Plan, mut scanned: Scanned) {
+    plan.warnings.append(&mut scanned.warnings);
+    plan.trees.push(scanned);
+}
+
+/// Marks of an overlay, Documentation/filesystems/overlayfs.rst.
+fn upper(source: &Path, options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
+    let options = Scan { overlay: true, ..options.clone() };
+    let scanned = scan(open_root(source)?, &options, stop)?;
+    let number = plan.trees.len();
+    let items: Vec<(Vec<u8>, Item)> = scanned.view.items.clone().into_iter().collect();
+    adopt(plan, scanned);
+    for (path, mut item) in items {
+        if is_whiteout(&item) {
+            plan.remove(&path)?;
+            continue;
+        }
+        let (mut opaque, mut kept) = (false, Vec::new());
+        for (name, value) in std::mem::take(&mut item.entry.xattrs) {
+            if OVERLAY_OPAQUE.contains(&name.as_slice()) {
+                opaque |= value == b"y";
+            } else if name.ends_with(b"overlay.redirect") || name.ends_with(b"overlay.metacopy") {
+                let shown = display(&path);
+                let message = format!("{shown} stands for something in a lower layer ({})", display(&name));
+                return Err(Error::new(Kind::Unsupported, message)
+                    .on(shown)
+                    .hint("mount the overlay with redirect_dir=off,metacopy=off"));
+            } else if !view::stays_behind(&name) {
+                kept.push((name, value));
+            }
+        }
+        item.entry.xattrs = kept;
+        if opaque {
+            plan.opaque(&path)?;
+        }
+        if path.is_empty()
+            && !opaque
+            && item.entry.mode == 0o755
+            && (item.entry.uid, item.entry.gid) == (0, 0)
+        {
+            // The upper directory itself: made by whoever mounted it, not by the container. Its time says nothing.
+            continue;
+        }
+        let (device, inode) = item.file;
+        plan.put(Planned {
+            entry: item.entry,
+            body: Body::Tree(number, path),
+            file: Some((number, device, inode)),
+        })?;
+    }
+    Ok(())
+}
+
+/// A character device 0:0, or since Linux 6.7 an empty file with a mark, inside another overlay.
+fn is_whiteout(item: &Item) -> bool {
+    match item.entry.kind {
+        EntryKind::CharDevice(0, 0) => true,
+        EntryKind::File => {
+            item.entry.size == 0
+                && item.entry.xattrs.iter().any(|(name, _)| name.ends_with(b"overlay.whiteout"))
+        }
+        _ => false,
+    }
+}
+
+/// What a root file system holds, with the digests of its files.
+fn state(base: &Base, options: &Scan, stop: &Stop) -> Result<View> {
+    match base {
+        Base::Layers(layers) => view::merge(layers, true, &options.limits, stop),
+        Base::Manifest(path) => {
+            let bytes = std::fs::read(path).map_err(|error| io_error("read", path, &error))?;
+            view::parse_manifest(&bytes).map_err(|error| error.on(path.to_string_lossy()))
+        }
+        Base::Directory(path) => {
+            let mut scanned = scan(open_root(path)?, options, stop)?;
+            hash(&mut scanned, stop)?;
+            Ok(scanned.view)
+        }
+    }
+}
+
+/// What leads from one state to another, by path.
+pub fn compare(
+    before: &Base,
+    after: &Base,
+    options: &Scan,
+    comparison: &Comparison,
+    stop: &Stop,
+) -> Result<Vec<(Vec<u8>, Change)>> {
+    let (before, after) = (state(before, options, stop)?, state(after, options, stop)?);
+    difference(&before, &after, comparison, &mut |_| Ok(None))
+}
+
+fn changes(
+    source: &Path,
+    base: &Base,
+    options: &Scan,
+    comparison: &Comparison,
+    plan: &mut Plan,
+    stop: &Stop,
+) -> Result<()> {
+    let before = state(base, options, stop)?;
+    let after = scan(open_root(source)?, options, stop)?;
+    let changes = difference(&before, &after.view, comparison, &mut |path| {
+        stop.check()?;
+        digest(&after, path).map(Some)
+    })?;
+    let number = plan.trees.len();
+    let mut found = Vec::new();
+    for (path, change) in &changes {
+        match (change, after.view.items.get(path)) {
+            (Change::Removed, _) | (_, None) => plan.remove(path)?,
+            (_, Some(item)) => found.push((path.clone(), item.clone())),
+        }
+    }
+    adopt(plan, after);
+    for (path, mut item) in found {
+        if comparison.rootless && (item.entry.uid, item.entry.gid) == (0, 0) {
+            // An ordinary user's tree does not say whose a file is: it stays whose it was.
+            let old = before.items.get(&path).filter(|old| same_kind(old, &item));
+            (item.entry.uid, item.entry.gid) = old.map_or((0, 0), |old| (old.entry.uid, old.entry.gid));
+        }
+        let (device, inode) = item.file;
+        plan.put(Planned {
+            entry: item.entry,
+            body: Body::Tree(number, path),
+            file: Some((number, device, inode)),
+        })?;
+    }
+    plan.changes.extend(changes);
+    Ok(())
+}
+
+fn same_kind(a: &Item, b: &Item) -> bool {
+    std::mem::discriminant(&a.entry.kind) == std::mem::discriminant(&b.entry.kind)
+}
+
+fn digest(scanned: &Scanned, path: &[u8]) -> Result<String> {
+    let file = open_file(scanned.root(), path)?;
+    let mut hasher = caisson_digest::Hasher::sha256();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match rustix::io::read(&file, &mut buffer[..]) {
+            Ok(0) => return Ok(hasher.digest()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Error::system("read", path, errno)),
+        }
+    }
+}
+
+fn hash(scanned: &mut Scanned, stop: &Stop) -> Result<()> {
+    let files = scanned.view.items.iter().filter(|(_, item)| item.entry.kind == EntryKind::File);
+    let paths: Vec<Vec<u8>> = files.map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        stop.check()?;
+        let found = digest(scanned, &path)?;
+        if let Some(item) = scanned.view.items.get_mut(&path) {
+            item.digest = Some(found);
+        }
+    }
+    Ok(())
+}
+
+/// Writes down what a directory holds, for a later [`Base::Manifest`]. The number of entries.
+pub fn snapshot(source: &Path, output: &Path, options: &Scan, stop: &Stop) -> Result<u64> {
+    let mut scanned = scan(open_root(source)?, options, stop)?;
+    hash(&mut scanned, stop)?;
+    let failed = |error: &std::io::Error| io_error("write", output, error);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(output)
+        .map_err(|error| io_error("open", output, &error))?;
+    let mut out = BufWriter::new(file);
+    let written = view::write_manifest(&scanned.view, &mut out)
+        .and_then(|()| out.into_inner().map_err(std::io::IntoInnerError::into_error))
+        .and_then(|file| file.sync_all());
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(output); // half a manifest would be taken for a whole one
+        return Err(failed(&error));
+    }
+    Ok(scanned.view.items.len() as u64)
+}

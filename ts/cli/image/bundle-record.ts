@@ -1,0 +1,79 @@
+/** Which image a bundle was unpacked from: what `repack` and `commit` compare it with. */
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { CaissonError, type IdRange } from '../../index.ts'
+
+export interface BundleRecord {
+  /** Digest of the manifest. */
+  digest: string
+  /** Absolute path of the layout or archive, and its transport. */
+  transport: string
+  path: string
+  rootless: boolean
+  uidMap: IdRange[]
+  gidMap: IdRange[]
+}
+
+const NAME = 'caisson.json'
+const VERSION = 1
+
+export async function writeRecord(bundle: string, record: BundleRecord): Promise<void> {
+  const path = join(bundle, NAME)
+  await writeFile(`${path}.new`, `${JSON.stringify({ version: VERSION, ...record }, undefined, 2)}\n`, {
+    mode: 0o600,
+  })
+  await rename(`${path}.new`, path)
+}
+
+/** Of a bundle that we unpacked, or umoci. Throws `ERR_INVALID_BUNDLE`. */
+export async function readRecord(bundle: string): Promise<BundleRecord> {
+  const ours = await readJson(join(bundle, NAME))
+  if (ours) {
+    const { version, digest } = ours
+    if (version === VERSION && typeof digest === 'string') return ours as unknown as BundleRecord
+    throw unreadable(bundle, `${NAME} is of another version`)
+  }
+  const theirs = (await readJson(join(bundle, 'umoci.json'))) as UmociRecord | undefined
+  const digest = theirs?.from_descriptor_path?.descriptor_walk?.at(-1)?.digest
+  if (!digest) {
+    throw unreadable(bundle, 'it does not say which image it was unpacked from (caisson.json or umoci.json)')
+  }
+  const { rootless = false, uid_mappings: uids, gid_mappings: gids } = theirs?.map_options ?? {}
+  return { digest, transport: 'oci', path: '', rootless, uidMap: ranges(uids), gidMap: ranges(gids) }
+}
+
+/** COMPAT(umoci): its file in a bundle. */
+interface UmociRecord {
+  from_descriptor_path?: { descriptor_walk?: { digest?: string }[] }
+  map_options?: { rootless?: boolean; uid_mappings?: UmociRange[] | null; gid_mappings?: UmociRange[] | null }
+}
+
+interface UmociRange {
+  containerID: number
+  hostID: number
+  size: number
+}
+
+function ranges(maps: UmociRange[] | null | undefined): IdRange[] {
+  return (maps ?? []).map(({ containerID, hostID, size }) => ({ container: containerID, host: hostID, size }))
+}
+
+async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+  })
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    throw unreadable(resolve(path, '..'), `${path} is not JSON`)
+  }
+}
+
+function unreadable(bundle: string, why: string): CaissonError {
+  return new CaissonError('ERR_INVALID_BUNDLE', `the bundle ${bundle} cannot be packed: ${why}`, {
+    path: bundle,
+    phase: 'validate',
+    hint: 'unpack it with caisson image unpack',
+  })
+}

@@ -1,0 +1,32 @@
+/** A line on the terminal that tells how far the work is; nothing where stderr is no terminal. */
+import { isatty } from 'node:tty'
+import type { LayerProgress } from '../../index.ts'
+import { printError } from '../output.ts'
+import { bytes } from './format.ts'
+
+const WIDTH = 24
+
+export interface Progress extends Disposable {
+  update: (progress: Partial<LayerProgress> & { bytes?: number; total?: number }) => void
+}
+
+/** Dispose of it to take the line away. */
+export function progress(what: string, terminal: boolean = isatty(2)): Progress {
+  let shown = false
+  return {
+    update: ({ read, bytes: copied, entries, total }) => {
+      if (!terminal) return
+      const done = read ?? copied ?? 0
+      const bar = total
+        ? ` [${'#'.repeat(Math.min(WIDTH, Math.round((WIDTH * done) / total))).padEnd(WIDTH)}]`
+        : ''
+      const of = total ? ` of ${bytes(total)}` : ''
+      const files = entries === undefined ? '' : `, ${entries} entries`
+      printError(`\r\u001B[K${what}${bar} ${bytes(done)}${of}${files}`)
+      shown = true
+    },
+    [Symbol.dispose]: () => {
+      if (shown) printError('\r\u001B[K')
+    },
+  }
+}

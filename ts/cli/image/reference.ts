@@ -1,0 +1,96 @@
+/** Which image: `--image` as with umoci, or the first argument. */
+import { CaissonError, Image, Layout, parseReference, type ImageReference } from '../../index.ts'
+import { text, type Invocation } from '../command.ts'
+import type { Flag } from '../flags.ts'
+import { UsageError } from '../usage-error.ts'
+
+export const imageFlag: Flag = {
+  name: 'image',
+  type: 'text',
+  usage: 'the image, DIRECTORY[:TAG] or with a transport (oci:…); otherwise the first argument',
+}
+
+export const layoutFlag: Flag = {
+  name: 'layout',
+  type: 'text',
+  usage: 'the layout directory; otherwise the first argument',
+}
+
+export const tagFlag: Flag = {
+  name: 'tag',
+  type: 'text',
+  usage: 'the name of the new image; otherwise the old name',
+}
+
+export const platformFlag: Flag = {
+  name: 'platform',
+  type: 'text',
+  usage: 'os/architecture[/variant] in place of this machine',
+}
+
+const TRANSPORT = /^(oci|oci-archive|docker-archive|tar):/
+
+/** umoci's form has no transport. A directory that looks like one is written ./oci:… */
+export function withTransport(reference: string): string {
+  return TRANSPORT.test(reference) ? reference : `oci:${reference}`
+}
+
+/** The reference, and the other arguments, of which there must be as many as names. */
+export function referenceAnd(
+  invocation: Invocation,
+  ...names: string[]
+): { reference: string; rest: string[] } {
+  const flag = text(invocation.flags, 'image')
+  const [first, ...others] = invocation.args
+  const reference = flag ?? first
+  const rest = flag === undefined ? others : invocation.args
+  if (reference === undefined) throw new UsageError('an image is needed: --image DIRECTORY:TAG')
+  if (rest.length !== names.length) {
+    const wanted = names.length === 0 ? 'no more arguments' : names.map((name) => `<${name}>`).join(' ')
+    throw new UsageError(`after the image ${wanted} must follow, not ${JSON.stringify(rest)}`)
+  }
+  return { reference: withTransport(reference), rest }
+}
+
+/** A layout directory, by flag or as the one argument. */
+export function layoutPath({ flags, args }: Invocation): string {
+  const path = text(flags, 'layout') ?? args[0]
+  const extra = text(flags, 'layout') === undefined ? args.slice(1) : args
+  if (path === undefined || extra.length > 0) throw new UsageError('a layout is needed: --layout DIRECTORY')
+  return path.replace(/^oci:/, '')
+}
+
+/** An image in a layout, which can be changed, and what its successor is called. */
+export interface Editable {
+  image: Image
+  layout: Layout
+  tag: string | undefined
+}
+
+export async function openImage({ flags }: Invocation, reference: string): Promise<Image> {
+  const platform = text(flags, 'platform')
+  return Image.open(reference, platform === undefined ? {} : { platform })
+}
+
+export async function openEditable(invocation: Invocation, reference: string): Promise<Editable> {
+  const parsed = inLayout(reference)
+  const layout = await Layout.open(parsed.path)
+  return {
+    image: await openImage(invocation, reference),
+    layout,
+    tag: text(invocation.flags, 'tag') ?? parsed.tag,
+  }
+}
+
+export function inLayout(reference: string): ImageReference {
+  const parsed = parseReference(reference)
+  if (parsed.transport === 'oci') return parsed
+  throw new CaissonError(
+    'ERR_INVALID_OPTION',
+    `${reference} cannot be written to; copy it to a layout first`,
+    {
+      phase: 'validate',
+      hint: 'caisson image copy',
+    },
+  )
+}

@@ -1,0 +1,101 @@
+/** Images from options: from scratch or on top of another one. */
+import { CaissonError } from '../../errors.ts'
+import type { LayerProgress } from '../../native/layer.ts'
+import type { Descriptor } from '../../spec/index.ts'
+import type { ImageParts } from '../layer-blobs.ts'
+import { copyBlob } from '../layout/copy-blob.ts'
+import { Layout } from '../layout.ts'
+import type { Platform } from '../platform.ts'
+import { resolveCompression, type CompressionOptions } from './compression.ts'
+import type { HistoryOptions, LayerOptions } from './content.ts'
+import { addHistory, checkTag, draftOf, emptyDraft, finishDraft, type Draft } from './draft.ts'
+import { sourceDateEpoch, timestamp } from './epoch.ts'
+import { addLayer, type LayerResult } from './layer.ts'
+import { mergePatch, patchConfig, type ConfigPatch } from './patch.ts'
+
+/** Where an image is written, and how. */
+export interface WriteOptions extends CompressionOptions {
+  /** Layout directory, made if missing. */
+  layout: string | Layout
+  /** Its name in the layout. Without one only its digest leads to it, and garbage collection removes it. */
+  tag?: string | undefined
+  /** Seconds since 1970: no file is newer, and it is when the image was made. Default: SOURCE_DATE_EPOCH. */
+  sourceDateEpoch?: number | undefined
+  signal?: AbortSignal | undefined
+  /** Called about ten times a second while a layer is written; counts begin again with each layer. */
+  onProgress?: ((progress: LayerProgress) => void) | undefined
+}
+
+export interface ImageChanges {
+  /** Bottom first, on top of those there are. */
+  layers?: readonly LayerOptions[] | undefined
+  /** Fields of the configuration: objects merge, `null` removes (RFC 7396). */
+  config?: ConfigPatch | undefined
+  /** Of the manifest; `null` removes one. */
+  annotations?: Readonly<Record<string, string | null>> | undefined
+  /** What history says of a change of the configuration alone; `false` writes nothing. */
+  history?: HistoryOptions | false | undefined
+  /** What history says where nothing else is given; default `caisson`. */
+  createdBy?: string | undefined
+}
+
+export interface BuildOptions extends WriteOptions, ImageChanges {
+  /** From scratch: what the image is for. Default: this machine. */
+  platform?: Platform | undefined
+}
+
+export interface BuildResult {
+  descriptor: Descriptor
+  /** One for each of the options' `layers`. */
+  layers: LayerResult[]
+}
+
+/** Writes the image. What a failure leaves are blobs without references, which garbage collection removes. */
+export async function buildImage(from: ImageParts | undefined, options: BuildOptions): Promise<BuildResult> {
+  const epoch = sourceDateEpoch(options.sourceDateEpoch)
+  checkTag(options.tag)
+  const { layers = [], config, annotations, history, createdBy = 'caisson', signal, onProgress } = options
+  resolveCompression(options, [])
+  const draft = from ? draftOf(from) : emptyDraft(options.platform, epoch)
+  checkAnnotations(annotations)
+  if (config) await patchConfig(draft.config, config) // what is refused is refused before anything is written
+  const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
+  using _ = await layout.protect(signal)
+  if (from) await copyLayers(from, layout, signal)
+  const context = { ...options, layout, draft, epoch, createdBy, operation: { signal, onProgress } }
+  const results: LayerResult[] = []
+  for (const layer of layers) results.push(await addLayer(layer, context))
+  await applyChanges(draft, options)
+  if (layers.length === 0 && from && config) addHistory(draft, history, { createdBy, epoch, empty: true })
+  if (
+    (config?.created ?? undefined) === undefined &&
+    (results.some(({ descriptor }) => descriptor) || config)
+  ) {
+    draft.config.created = timestamp(epoch)
+  }
+  return { descriptor: await finishDraft(layout, draft, options.tag), layers: results }
+}
+
+async function applyChanges(draft: Draft, { config, annotations }: ImageChanges): Promise<void> {
+  if (config) draft.config = await patchConfig(draft.config, config)
+  if (!annotations) return
+  const merged = mergePatch(draft.manifest.annotations ?? {}, annotations) as Record<string, string>
+  if (Object.keys(merged).length > 0) draft.manifest.annotations = merged
+  else delete draft.manifest.annotations
+}
+
+function checkAnnotations(annotations: ImageChanges['annotations']): void {
+  for (const [name, value] of Object.entries(annotations ?? {})) {
+    if (name !== '' && (value === null || typeof value === 'string')) continue
+    throw new CaissonError('ERR_INVALID_OPTION', `annotation ${JSON.stringify(name)} must be a text`, {
+      phase: 'validate',
+    })
+  }
+}
+
+/** The layers of `image` into `layout`, as far as it lacks them. */
+export async function copyLayers(image: ImageParts, layout: Layout, signal?: AbortSignal): Promise<void> {
+  const { source } = image
+  if (source.transport === 'oci' && source.path === layout.path) return
+  for (const layer of image.manifest.layers) await copyBlob(source, layer, layout, { signal })
+}

@@ -1,0 +1,179 @@
+/** One layer: written into the layout, described, and added to the draft. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { CaissonError } from '../../errors.ts'
+import type { LayerOperation } from '../../native/layer.ts'
+import {
+  transcodeLayer,
+  writeLayer,
+  type LayerBase,
+  type LayerStep,
+  type PathChange,
+  type Written,
+} from '../../native/write-layer.ts'
+import type { Descriptor } from '../../spec/index.ts'
+import type { ImageParts } from '../layer-blobs.ts'
+import { layerBlobs } from '../layer-blobs.ts'
+import type { Layout } from '../layout.ts'
+import { layerType, type LayerCompression } from '../media-type.ts'
+import { copyAndDigest, detectCompression } from './archive.ts'
+import { layerOutput, resolveCompression, type CompressionOptions } from './compression.ts'
+import type { ArchiveLayer, DifferenceLayer, LayerOptions } from './content.ts'
+import { addHistory, type Draft } from './draft.ts'
+import { layerSteps, spoolName, treeOptions } from './steps.ts'
+
+export interface LayerContext extends CompressionOptions {
+  layout: Layout
+  draft: Draft
+  epoch: number | undefined
+  operation: LayerOperation
+  /** What history says where the layer's own options do not. */
+  createdBy: string
+}
+
+/** What became of one entry of `layers`. */
+export interface LayerResult {
+  /** Undefined where nothing changed, so that there is no layer. */
+  descriptor: Descriptor | undefined
+  diffId: string | undefined
+  /** Of a difference, by path. */
+  changes: PathChange[]
+  /** What was left out, such as sockets. */
+  warnings: string[]
+}
+
+/** Adds what `options` say to the draft. */
+export async function addLayer(options: LayerOptions, context: LayerContext): Promise<LayerResult> {
+  const { layout, draft } = context
+  const wanted = resolveCompression(context, draft.manifest.layers)
+  const temporary = layout.temporaryBlobPath()
+  let compression = wanted
+  let written: Written
+  try {
+    if ('archive' in options) {
+      if (options.verbatim) compression = await detectCompression(options.archive)
+      written = await archiveLayer(options, temporary, compression, context)
+    } else {
+      written = await writtenLayer(options, temporary, compression, context)
+    }
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  const { digest, diffId, size, changes, warnings } = written
+  if (digest === undefined || diffId === undefined) {
+    return { descriptor: undefined, diffId: undefined, changes, warnings }
+  }
+  await layout.placeBlob(temporary, digest)
+  const descriptor: Descriptor = {
+    mediaType: layerType(compression),
+    digest,
+    size,
+    ...(options.annotations ? { annotations: { ...options.annotations } } : {}),
+  }
+  draft.manifest.layers.push(descriptor)
+  draft.config.rootfs.diff_ids.push(diffId)
+  addHistory(draft, options.history, { createdBy: context.createdBy, epoch: context.epoch })
+  return { descriptor, diffId, changes, warnings }
+}
+
+/** The archive is read to its end either way: its diffID is not known before. */
+async function archiveLayer(
+  { archive, verbatim }: ArchiveLayer,
+  temporary: string,
+  compression: LayerCompression,
+  context: LayerContext,
+): Promise<Written> {
+  const path = resolve(archive)
+  const output = layerOutput(temporary, compression, context)
+  const written = await transcodeLayer(
+    { path },
+    verbatim ? { ...output, compression: 'none' } : output,
+    context.operation,
+  )
+  if (!verbatim || compression === 'none') return written
+  // As it is: what was written only served to check and to hash it.
+  await rm(temporary)
+  return { ...written, ...(await copyAndDigest(path, temporary, context.operation.signal)) }
+}
+
+async function writtenLayer(
+  options: Exclude<LayerOptions, ArchiveLayer>,
+  temporary: string,
+  compression: LayerCompression,
+  context: LayerContext,
+): Promise<Written> {
+  const { layout, epoch, operation, draft } = context
+  let spool: string | undefined
+  try {
+    let steps: LayerStep[]
+    if ('entries' in options) {
+      spool = await mkdtemp(join(layout.path, 'blobs', '.caisson-'))
+      const folder = spool
+      const spoolPath = (): string => join(folder, spoolName())
+      steps = await layerSteps(options.entries, { epoch, spoolPath, signal: operation.signal })
+    } else if ('upper' in options) {
+      const { uid, gid } = options
+      steps = [
+        {
+          kind: 'upper',
+          path: '',
+          source: resolve(options.upper),
+          tree: treeOptions(options),
+          ...owner(uid, gid),
+        },
+      ]
+    } else if ('directory' in options) {
+      const { directory, uid, gid } = options
+      const base = await baseOf(options, context)
+      steps = [
+        {
+          kind: 'difference',
+          path: '',
+          source: resolve(directory),
+          base,
+          tree: treeOptions(options),
+          ...owner(uid, gid),
+        },
+      ]
+    } else {
+      throw new CaissonError(
+        'ERR_INVALID_OPTION',
+        'a layer is made of entries, an archive, an upper directory or the difference of a directory',
+        { phase: 'validate' },
+      )
+    }
+    return await writeLayer(
+      {
+        steps,
+        output: layerOutput(temporary, compression, context),
+        parents: draft.manifest.layers.length === 0,
+        ...(epoch === undefined ? {} : { epoch }),
+      },
+      operation,
+    )
+  } finally {
+    if (spool !== undefined) await rm(spool, { recursive: true, force: true })
+  }
+}
+
+function owner(uid: number | undefined, gid: number | undefined): { uid?: number; gid?: number } {
+  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }
+}
+
+async function baseOf(
+  { before = 'image' }: DifferenceLayer,
+  { layout, draft }: LayerContext,
+): Promise<LayerBase> {
+  if (before === 'image') {
+    const soFar: ImageParts = {
+      source: layout,
+      digest: 'the image',
+      manifest: draft.manifest,
+      config: draft.config,
+    }
+    return { layers: await layerBlobs(soFar) }
+  }
+  if ('manifest' in before) return { manifest: resolve(before.manifest) }
+  return { directory: resolve(before.directory) }
+}

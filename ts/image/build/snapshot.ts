@@ -1,0 +1,35 @@
+/** What a directory holds, written down to find later what changed in it. */
+import { resolve } from 'node:path'
+import type { LayerProgress } from '../../native/layer.ts'
+import { compareTrees, writeManifest, type PathChange } from '../../native/write-layer.ts'
+import type { TreeReading } from './content.ts'
+import { treeOptions } from './steps.ts'
+
+export interface SnapshotOptions extends TreeReading {
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: LayerProgress) => void) | undefined
+}
+
+/**
+ * Writes a manifest of `directory` (mtree(5), with SHA-256 digests) to the new file `manifest`. A difference layer with
+ * `before: { manifest }` begins there. The answer is the number of entries.
+ */
+export async function snapshot(
+  directory: string,
+  manifest: string,
+  options: SnapshotOptions = {},
+): Promise<number> {
+  const { signal, onProgress } = options
+  return writeManifest(resolve(directory), resolve(manifest), treeOptions(options), { signal, onProgress })
+}
+
+/** What has changed in `directory` since `snapshot` wrote the manifest. */
+export async function changesSince(
+  manifest: string,
+  directory: string,
+  options: SnapshotOptions & { mask?: readonly string[] } = {},
+): Promise<PathChange[]> {
+  const { signal } = options
+  const request = { before: { manifest: resolve(manifest) }, after: { directory: resolve(directory) } }
+  return compareTrees({ ...request, tree: treeOptions(options) }, { signal })
+}

@@ -1,0 +1,51 @@
+/** The layers of an image as the native side takes them. */
+import { CaissonError } from '../errors.ts'
+import type { LayerBlob } from '../native/layer.ts'
+import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
+import { layerCompression } from './media-type.ts'
+import { locateBlob } from './source/read.ts'
+import type { ImageSource } from './source/source.ts'
+
+/** What an image is made of. */
+export interface ImageParts {
+  readonly source: ImageSource
+  readonly digest: string
+  readonly manifest: Readonly<ImageManifest>
+  readonly config: Readonly<ImageConfig> | undefined
+}
+
+/** The configuration of something to run. Throws `ERR_UNSUPPORTED_IMAGE` for an artifact. */
+export function runnableConfig({ config, digest, manifest }: ImageParts): ImageConfig {
+  if (config) return config
+  const message = `${digest} is an artifact (${manifest.config.mediaType}), not an image to run`
+  throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'unpack' })
+}
+
+/** One for each layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
+export function layerDiffIds(image: ImageParts): readonly string[] {
+  const { diff_ids: diffIds } = runnableConfig(image).rootfs
+  const { layers } = image.manifest
+  if (layers.length === diffIds.length) return diffIds
+  throw new CaissonError(
+    'ERR_INVALID_IMAGE',
+    `${image.digest} has ${layers.length} layers, its configuration ${diffIds.length} diffIDs`,
+    { phase: 'unpack' },
+  )
+}
+
+/** Layers with their diffIDs, bottom first. */
+export async function layerBlobs(image: ImageParts): Promise<LayerBlob[]> {
+  const diffIds = layerDiffIds(image)
+  const { layers } = image.manifest
+  return Promise.all(layers.map((layer, index) => layerBlob(image.source, layer, diffIds[index]!)))
+}
+
+async function layerBlob(source: ImageSource, layer: Descriptor, diffId: string): Promise<LayerBlob> {
+  const compression = layerCompression(layer.mediaType)
+  if (compression === undefined) {
+    const message = `layer ${layer.digest} is of the type ${layer.mediaType}`
+    throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'unpack' })
+  }
+  const { path, offset, size } = await locateBlob(source, layer)
+  return { path, offset, size, digest: layer.digest, compression, diffId }
+}

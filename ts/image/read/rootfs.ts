@@ -1,0 +1,52 @@
+/** The root file system of an image without unpacking it: as an archive, or one file of it. */
+import { posix } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { LayerProgress } from '../../native/layer.ts'
+import { exportTo, pickTo, streamOf } from '../../native/write-layer.ts'
+import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
+
+export interface ExportOptions {
+  /** Only this directory and what is below it, named from there. */
+  path?: string | undefined
+  /** No time in the archive is later than this, in seconds. */
+  sourceDateEpoch?: number | undefined
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: LayerProgress) => void) | undefined
+}
+
+/** A plain tar stream of what all layers make together. It fails where the image is damaged, also half-way. */
+export function exportRootfs(image: ImageParts, options: ExportOptions = {}): Readable {
+  return streamOf((fd, signal) => exportRootfsTo(image, fd, { ...options, signal }), options.signal)
+}
+
+/** The same to a descriptor. */
+export async function exportRootfsTo(image: ImageParts, fd: number, options: ExportOptions): Promise<void> {
+  const { path, sourceDateEpoch: epoch, signal, onProgress } = options
+  await exportTo(
+    fd,
+    {
+      layers: await layerBlobs(image),
+      ...(path === undefined ? {} : { path: posix.join('/', path) }),
+      ...(epoch === undefined ? {} : { epoch }),
+    },
+    { signal, onProgress },
+  )
+}
+
+/** The content of one file. Links are followed inside the image. */
+export function readFileOf(
+  image: ImageParts,
+  path: string,
+  { signal }: { signal?: AbortSignal } = {},
+): Readable {
+  return streamOf((fd, stop) => readFileTo(image, path, fd, stop), signal)
+}
+
+export async function readFileTo(
+  image: ImageParts,
+  path: string,
+  fd: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  await pickTo(fd, await layerBlobs(image), path, { signal })
+}

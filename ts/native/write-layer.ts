@@ -1,0 +1,129 @@
+/** Writing layers, and reading images without unpacking them: native operations on threads of their own. */
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { addon } from './addon.ts'
+import type {
+  CompareRequest,
+  FlattenRequest,
+  LayerBlob,
+  LayerJob,
+  LayerOutput,
+  PathChange,
+  TreeOptions,
+  WriteLayerRequest,
+  WriteOutcome,
+} from './binding.d.ts'
+import { perform, type LayerOperation } from './layer.ts'
+
+export type { LayerBase, LayerOutput, LayerStep, PathChange, TreeOptions } from './binding.d.ts'
+
+export type Written = Omit<WriteOutcome, 'failure'>
+
+/** Writes one layer. Without `digest` in the answer there was nothing to write, and there is no file. */
+export function writeLayer(request: WriteLayerRequest, operation: LayerOperation = {}): Promise<Written> {
+  return perform(operation, (job) => job.write(request))
+}
+
+/** Writes what a layer holds again, in another compression; the archive in it is checked. */
+export function transcodeLayer(
+  layer: LayerBlob,
+  to: LayerOutput,
+  operation: LayerOperation = {},
+): Promise<Written> {
+  return perform(operation, (job) => job.transcode(layer, to))
+}
+
+/** Writes what layers make together as one layer. */
+export function flattenLayers(
+  request: FlattenRequest,
+  to: LayerOutput,
+  operation: LayerOperation = {},
+): Promise<Written> {
+  return perform(operation, (job) => job.mergeLayers(request, to))
+}
+
+/** What leads from one root file system to another, by path. */
+export async function compareTrees(
+  request: CompareRequest,
+  operation: LayerOperation = {},
+): Promise<PathChange[]> {
+  return (await perform(operation, (job) => job.compare(request))).changes
+}
+
+/** Writes down what a directory holds, into a new file. The number of entries. */
+export async function writeManifest(
+  source: string,
+  to: string,
+  options: TreeOptions = {},
+  operation: LayerOperation = {},
+): Promise<number> {
+  return (await perform(operation, (job) => job.snapshot(source, to, options))).entries
+}
+
+/** The root file system as an archive, to a descriptor that stays open. */
+export async function exportTo(
+  fd: number,
+  request: FlattenRequest,
+  operation: LayerOperation = {},
+): Promise<void> {
+  await perform(operation, (job) => job.export(request, fd))
+}
+
+/** The content of one file, to a descriptor that stays open. */
+export async function pickTo(
+  fd: number,
+  layers: LayerBlob[],
+  path: string,
+  operation: LayerOperation = {},
+): Promise<void> {
+  await perform(operation, (job) => job.pick(layers, path, fd))
+}
+
+/**
+ * A stream of what `work` writes to the descriptor it is given. It fails with the error of `work`, and ends the work
+ * when it is destroyed.
+ */
+export function streamOf(
+  work: (fd: number, signal: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Readable {
+  signal?.throwIfAborted()
+  const { read, write } = addon().openPipe()
+  const stop = new AbortController()
+  const stream = new Socket({ fd: read, readable: true, writable: false, allowHalfOpen: true })
+  stream.pause()
+  const abort = (): void => {
+    stream.destroy(signal?.reason as Error)
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  stream.once('close', () => {
+    signal?.removeEventListener('abort', abort)
+    stop.abort(new Error('the stream was closed'))
+  })
+  // The end is announced only when all went well: until then our own end of the pipe keeps the reader waiting.
+  work(write, stop.signal).then(
+    () => closeSync(write),
+    (error: Error) => {
+      stream.destroy(error)
+      closeSync(write)
+    },
+  )
+  return stream
+}
+
+/** The lock of a directory, held until it is disposed of. */
+export async function lockDirectory(
+  path: string,
+  mode: 'shared' | 'exclusive',
+  signal?: AbortSignal,
+): Promise<Disposable> {
+  const { fd } = await perform({ signal }, (job: LayerJob) => job.lock(path, mode === 'exclusive'))
+  let held = true
+  return {
+    [Symbol.dispose]: () => {
+      if (held) closeSync(fd)
+      held = false
+    },
+  }
+}
