@@ -23,11 +23,12 @@ try {
   await image.unpack(bundle, { args: ['true'], rootless: process.getuid() !== 0 })
   const options = { stdio: 'ignore' }
   const contenders = {
-    'run, plain bundle': () => runtime.run({ bundle }, undefined, options),
-    'run, image opened': () => runtime.run(image, ['true'], options),
-    'run, by reference': () => runtime.run(reference, ['true'], options),
-    'run, opened, tmpfs': () => runtime.run(image, ['true'], { ...options, writable: 'tmpfs' }),
-    'run, host': () => runtime.run('host', ['true'], options),
+    'run, plain bundle': async () => void (await runtime.run({ bundle }, undefined, options)),
+    'run, image opened': async () => void (await runtime.run(image, ['true'], options)),
+    'run, by reference': async () => void (await runtime.run(reference, ['true'], options)),
+    'run, opened, tmpfs': async () =>
+      void (await runtime.run(image, ['true'], { ...options, writable: 'tmpfs' })),
+    'run, host': async () => void (await runtime.run('host', ['true'], options)),
   }
   console.log(`\nwarm runs, ${rounds} rounds`)
   const samples = await interleave(contenders, rounds)
@@ -53,7 +54,7 @@ try {
   report(
     await interleave(
       { 'at the same time': cold(availableParallelism()), 'one after the other': cold(1) },
-      Number(process.env.CAISSON_BENCH_ROUNDS ?? 7),
+      Math.min(rounds, 7),
       1,
     ),
     'at the same time',

@@ -23,6 +23,9 @@ export interface ImagePlace {
   warn: (message: string) => void
 }
 
+/** A name below the store that nothing has. */
+const NO_DIRECTORY = 'containers/none'
+
 /** Why overlays cannot be mounted here, once it was tried. */
 let unavailable: string | undefined
 
@@ -67,11 +70,12 @@ export async function resolveImage(
     { detached, stateDirectory, warn }: ImagePlace,
   ): Promise<Resolved> {
     const { chainIds } = snapshot
-    const directory = await store.containerDirectory(
-      detached ? { chainIds, state: stateDirectory } : undefined,
-    )
+    const tmpfs = writable === 'tmpfs' || (writable === undefined && store.liesOnOverlay())
+    const lease = detached ? { chainIds, state: stateDirectory } : undefined
+    // With everything in memory the lock of the snapshot is all that is needed, as long as this process is there.
+    const directory = tmpfs && !lease ? undefined : await store.containerDirectory(lease)
     const dispose = async (): Promise<void> => {
-      await directory.remove()
+      await directory?.remove()
       snapshot.close()
     }
     return {
@@ -80,8 +84,8 @@ export async function resolveImage(
       overlay: {
         store: store.root,
         lower: chainIds.map((chainId) => store.layerPath(chainId)),
-        container: directory.name,
-        tmpfs: writable === 'tmpfs' || (writable === undefined && store.liesOnOverlay()),
+        container: directory?.name ?? NO_DIRECTORY,
+        tmpfs,
         volatile: true,
         ...(writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }),
       },
@@ -90,7 +94,7 @@ export async function resolveImage(
         if (layering !== undefined) return undefined
         unavailable = error.message
         warn(`the image is copied for every container, as no overlay can be mounted: ${error.message}`)
-        await directory.remove()
+        await directory?.remove()
         return copied(snapshot, config, signal)
       },
     }
