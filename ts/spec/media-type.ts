@@ -62,18 +62,22 @@ export const MEDIA_TYPE_NAME: RegExp =
 
 /** The OCI type that says the same as Docker's; any other type as it is. */
 export function ociMediaType(mediaType: string): string {
-  return COUNTERPARTS[mediaType] ?? mediaType
+  return COUNTERPARTS.get(mediaType) ?? mediaType
 }
 
-const COUNTERPARTS: Readonly<Record<string, string>> = {
-  [MEDIA_TYPE.dockerManifestList]: MEDIA_TYPE.index,
-  [MEDIA_TYPE.dockerManifest]: MEDIA_TYPE.manifest,
-  [MEDIA_TYPE.dockerConfig]: MEDIA_TYPE.config,
-  [MEDIA_TYPE.dockerLayer]: MEDIA_TYPE.layer,
-  [MEDIA_TYPE.dockerLayerGzip]: MEDIA_TYPE.layerGzip,
-  'application/vnd.docker.image.rootfs.diff.tar.zstd': MEDIA_TYPE.layerZstd,
-  'application/vnd.docker.image.rootfs.foreign.diff.tar':
+const COUNTERPARTS = new Map<string, string>([
+  [MEDIA_TYPE.dockerManifestList, MEDIA_TYPE.index],
+  [MEDIA_TYPE.dockerManifest, MEDIA_TYPE.manifest],
+  [MEDIA_TYPE.dockerConfig, MEDIA_TYPE.config],
+  [MEDIA_TYPE.dockerLayer, MEDIA_TYPE.layer],
+  [MEDIA_TYPE.dockerLayerGzip, MEDIA_TYPE.layerGzip],
+  [`${MEDIA_TYPE.dockerLayer}.zstd`, MEDIA_TYPE.layerZstd],
+  [
+    'application/vnd.docker.image.rootfs.foreign.diff.tar',
     'application/vnd.oci.image.layer.nondistributable.v1.tar',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip':
+  ],
+  [
+    'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
     'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
-}
+  ],
+])

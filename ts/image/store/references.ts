@@ -1,6 +1,7 @@
 /** What the images of a store refer to: everything else may go. */
 import type { Descriptor } from '../../spec/index.ts'
-import { chainIds, isConfigType, isIndexType, isManifestType } from '../../spec/index.ts'
+import { chainIds } from '../../spec/chain-id.ts'
+import { isConfigType, isIndexType, isManifestType } from '../media-type.ts'
 import { parseConfig, parseIndex, parseManifest } from '../document.ts'
 import type { Layout } from '../layout.ts'
 import { readDocument } from '../source/read.ts'
