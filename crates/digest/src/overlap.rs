@@ -1,56 +1,156 @@
 //! Reading ahead on a second thread: while one buffer is hashed the kernel copies the next. Copying costs about a third of
-//! what SHA-256 with the processor's instructions costs, so one large file takes that much less time.
+//! what SHA-256 with the processor's instructions costs. The hashing thread never waits for the other: where nothing is
+//! ready it reads itself, so that a second thread which does not get its processor takes nothing away.
 
-use std::sync::mpsc::sync_channel;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::file::Failure;
-use crate::lane::BUFFER;
 
 /// Below this a file is read before the thread is there.
 pub(crate) const WORTHWHILE: u64 = 4 << 20;
 
-/// Buffers under way: few, so that they stay in the caches.
-const DEPTH: usize = 4;
+// Measured: smaller buffers cost more wake-ups, and more or larger ones fall out of the cache between the two processors.
+const BUFFER: usize = 256 << 10;
+const DEPTH: usize = 3;
 
-/// Reads with `fill` on a thread of its own until it says 0 (then `true`) or `go_on` says no, and hands the bytes to `take`
-/// in order.
+/// Reads into a buffer; 0 at the end.
+pub(crate) type Fill<'f> = dyn FnMut(&mut [u8]) -> Result<usize, Failure> + Send + 'f;
+
+struct Shared<'s, 'f> {
+    fill: &'s mut Fill<'f>,
+    /// In the order of the file.
+    full: VecDeque<(Vec<u8>, usize)>,
+    free: Vec<Vec<u8>>,
+    /// Whether all was read, once nobody reads on.
+    end: Option<Result<bool, Failure>>,
+}
+
+impl Shared<'_, '_> {
+    /// `None` where there is nothing to hash in the buffer: `end` says why.
+    fn fill(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        match (self.fill)(buffer) {
+            Ok(0) => self.end = Some(Ok(true)),
+            Ok(count) => return Some(count),
+            Err(failure) => self.end = Some(Err(failure)),
+        }
+        None
+    }
+}
+
+fn lock<'m, 's, 'f>(shared: &'m Mutex<Shared<'s, 'f>>) -> MutexGuard<'m, Shared<'s, 'f>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads with `fill` until it says 0 (then `true`) or `go_on` says no (`false`), and hands the bytes to `take` in order.
 pub(crate) fn read(
-    fill: &mut (dyn FnMut(&mut [u8]) -> Result<usize, Failure> + Send),
+    fill: &mut Fill<'_>,
     take: &mut dyn FnMut(&[u8]),
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<bool, Failure> {
-    let (to_take, full) = sync_channel::<(Vec<u8>, usize)>(DEPTH);
-    let (give_back, empty) = sync_channel::<Vec<u8>>(DEPTH);
-    for _ in 0..DEPTH {
-        let _ = give_back.send(vec![0; BUFFER]); // there is room for as many
-    }
+    let free = (0..DEPTH).map(|_| vec![0; BUFFER]).collect();
+    let shared = Mutex::new(Shared { fill, full: VecDeque::new(), free, end: None });
+    let room = Condvar::new();
     std::thread::scope(|scope| {
-        let reader = move || {
-            while let Ok(mut buffer) = empty.recv() {
-                if !go_on() {
-                    return Ok(false);
-                }
-                let count = fill(&mut buffer)?;
-                if count == 0 {
-                    return Ok(true);
-                }
-                if to_take.send((buffer, count)).is_err() {
-                    break; // the hashing thread panicked
-                }
-            }
-            Ok(false)
-        };
-        let reader = std::thread::Builder::new()
-            .name("caisson-read".to_owned())
-            .spawn_scoped(scope, reader)
-            .map_err(|error| caisson_sys::Error::from_io("clone", "a thread to read ahead", &error))?;
-        for (buffer, count) in full {
-            take(&buffer[..count]);
-            let _ = give_back.send(buffer); // the reader may have ended
+        let reader = || read_ahead(&shared, &room, go_on);
+        let thread = std::thread::Builder::new().name("caisson-read".to_owned());
+        if thread.spawn_scoped(scope, reader).is_err() {
+            return Ok(false); // it goes without
         }
-        match reader.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
+        let mut own = vec![0; BUFFER];
+        let mut state = lock(&shared);
+        loop {
+            if let Some((buffer, count)) = state.full.pop_front() {
+                drop(state);
+                take(&buffer[..count]);
+                state = lock(&shared);
+                state.free.push(buffer);
+                if state.free.len() >= DEPTH - 1 {
+                    room.notify_one(); // one wake-up for several buffers
+                }
+            } else if let Some(end) = state.end.clone() {
+                room.notify_one();
+                return end;
+            } else if let Some(count) = state.fill(&mut own) {
+                drop(state);
+                take(&own[..count]);
+                state = lock(&shared);
+            }
         }
     })
+}
+
+fn read_ahead(shared: &Mutex<Shared<'_, '_>>, room: &Condvar, go_on: &(dyn Fn() -> bool + Sync)) {
+    let mut state = lock(shared);
+    while state.end.is_none() {
+        let Some(mut buffer) = state.free.pop() else {
+            state = room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        if !go_on() {
+            state.end = Some(Ok(false));
+        } else if let Some(count) = state.fill(&mut buffer) {
+            state.full.push_back((buffer, count));
+            drop(state); // a chance for the other
+            state = lock(shared);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Gives `count` pieces of growing length whose bytes are their number, then the end or a failure.
+    fn pieces(
+        count: usize,
+        failure: Option<Failure>,
+    ) -> impl FnMut(&mut [u8]) -> Result<usize, Failure> + Send {
+        let mut number = 0;
+        move |buffer| {
+            number += 1;
+            if number > count {
+                return failure.clone().map_or(Ok(0), Err);
+            }
+            buffer[..number].fill(number as u8);
+            Ok(number)
+        }
+    }
+
+    fn expected(count: usize) -> Vec<u8> {
+        (1..=count).flat_map(|number| std::iter::repeat_n(number as u8, number)).collect()
+    }
+
+    #[test]
+    fn pieces_come_in_order_whoever_reads_them() {
+        for count in [0, 1, 2, 7, 200] {
+            let mut seen = Vec::new();
+            let end = read(&mut pieces(count, None), &mut |bytes| seen.extend_from_slice(bytes), &|| true);
+            assert_eq!((end, seen), (Ok(true), expected(count)));
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_after_what_was_read_before_it() {
+        let mut seen = Vec::new();
+        let mut fill = pieces(50, Some(Failure::Stopped));
+        let end = read(&mut fill, &mut |bytes| seen.extend_from_slice(bytes), &|| true);
+        assert_eq!((end, seen), (Err(Failure::Stopped), expected(50)));
+    }
+
+    #[test]
+    fn called_off_it_has_taken_all_that_it_read() {
+        let (mut fill, mut seen) = (pieces(200, None), Vec::new());
+        let asked = AtomicUsize::new(0);
+        loop {
+            let go_on = || asked.fetch_add(1, Ordering::Relaxed) % 5 < 4;
+            match read(&mut fill, &mut |bytes| seen.extend_from_slice(bytes), &go_on) {
+                Ok(true) => break,
+                end => assert_eq!(end, Ok(false)),
+            }
+        }
+        assert_eq!(seen, expected(200));
+    }
 }
