@@ -3,7 +3,6 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { tryLockDirectory } from '../../native/store.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import type { Image } from '../image.ts'
 import type { Layout } from '../layout.ts'
@@ -31,15 +30,6 @@ async function copyBlob(image: Image, blob: Descriptor, layout: Layout, signal?:
     await rm(temporary, { force: true })
     signal?.throwIfAborted()
     throw error
-  }
-}
-
-/** Runs `change` while no other process changes the index. */
-export async function withIndexLock<T>(layout: Layout, change: () => Promise<T>): Promise<T> {
-  for (;;) {
-    using lock = tryLockDirectory(join(layout.path, 'blobs'), 'exclusive')
-    if (lock) return await change()
-    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
 

@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { importLayers, lockStore, sweepIngest, type FileLock } from '../../native/store.ts'
+import { lockDirectory } from '../../native/write-layer.ts'
 import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
 import { Image } from '../image.ts'
 import { Layout, REF_NAME } from '../layout.ts'
@@ -12,7 +13,7 @@ import { isTag, parseReference } from '../reference.ts'
 import { operationOf, unpackRequest, type SkippedEntry, type UnpackOptions } from '../unpack.ts'
 import { collect, type CollectOptions, type CollectResult } from './collect.ts'
 import { ContainerDirectory, sweepContainers, type Lease } from './container-directory.ts'
-import { copyContent, withIndexLock } from './content.ts'
+import { copyContent } from './content.ts'
 import { completeImages, inspect, removeDamaged, type RepairResult, type StoreHealth } from './health.ts'
 import { listStore, type StoreListing } from './list.ts'
 import { defaultStoreRoot } from './root.ts'
@@ -87,10 +88,12 @@ export class Store implements AsyncDisposable {
     const image = typeof source === 'string' ? await Image.open(source) : source
     const layout = await this.#layout()
     using lock = await lockStore(this.root, 'shared', signal)
+    using blobs = await layout.protect(signal) // until the index names them
     await copyContent(image, layout, signal)
     const imported = await Image.from(layout, image.descriptor)
     if (imported.config) (await this.prepare(imported, options)).close()
-    await withIndexLock(layout, () => layout.add(image.descriptor, name))
+    await layout.add(image.descriptor, name)
+    blobs[Symbol.dispose]()
     lock.close()
     return imported
   }
@@ -155,20 +158,20 @@ export class Store implements AsyncDisposable {
    */
   async remove(name: string): Promise<void> {
     const layout = await this.#layout()
-    await withIndexLock(layout, async () => {
-      if (!(await layout.forget(name))) {
-        const message = `there is no image ${JSON.stringify(name)} in ${this.root}`
-        throw new CaissonError('ERR_IMAGE_NOT_FOUND', message, { phase: 'resolve', path: this.root })
-      }
-    })
+    if (await layout.forget(name)) return
+    const message = `there is no image ${JSON.stringify(name)} in ${this.root}`
+    throw new CaissonError('ERR_IMAGE_NOT_FOUND', message, { phase: 'resolve', path: this.root })
   }
 
   /** Removes what no image refers to and nobody uses. Waits for imports to end. */
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
     const layout = await this.#layout()
     using lock = await lockStore(this.root, 'exclusive', options.signal)
+    // Other writers of the layout, which know nothing of snapshots.
+    using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
     await sweepIngest(this.root)
     const result = await collect(layout, bootId(), options)
+    blobs[Symbol.dispose]()
     lock.close()
     return result
   }
