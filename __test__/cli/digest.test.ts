@@ -1,7 +1,7 @@
 /** `caisson digest` beside coreutils: the same lists, files and options, answer by answer. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { barLine } from '../../ts/cli/digest/progress-bar.ts'
@@ -24,8 +24,6 @@ const NAMES = [
 ]
 for (const name of NAMES) writeFileSync(join(folder, name), `content of ${name}`)
 mkdirSync(join(folder, 'directory'))
-writeFileSync(join(folder, 'secret'), 'x')
-chmodSync(join(folder, 'secret'), 0)
 writeFileSync(join(folder, 'empty'), '')
 
 interface Answer {

@@ -5,7 +5,10 @@ import {
   algorithmOf,
   createDigester,
   digestBytes,
+  digestBytesAsync,
+  digestFile,
   digestFromEncoded,
+  digestStream,
   digestString,
   isDigest,
   parseDigest,
@@ -49,4 +52,17 @@ test('guards and results narrow', (t) => {
   else expectTypeOf(result.error).toEqualTypeOf<DigestError>()
   expectTypeOf<DigestError['kind']>().toEqualTypeOf<DigestErrorKind>()
   t.true(result.success)
+})
+
+test('a list of algorithms gives a tuple of digests', async (t) => {
+  const one = digestStream([])
+  const two = digestBytesAsync(new Uint8Array(1), ['sha256', 'sha512'])
+  const file = digestFile('/dev/null', 'sha384')
+  expectTypeOf(one).resolves.toEqualTypeOf<Digest<'sha256'>>()
+  expectTypeOf(two).resolves.toEqualTypeOf<[Digest<'sha256'>, Digest<'sha512'>]>()
+  expectTypeOf(file).resolves.toEqualTypeOf<Digest<'sha384'>>()
+  expectTypeOf(digestFile('/dev/null', ['sha256'] as string[])).resolves.toEqualTypeOf<Digest[]>()
+  t.is(algorithmOf((await two)[1]), 'sha512')
+  t.is(await one, digestString(''))
+  t.is(algorithmOf(await file), 'sha384')
 })
