@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
 import { readObject } from '../../ts/spec/json/object.ts'
 import { Ajv as Draft04 } from './draft-04.ts'
 
@@ -17,7 +18,7 @@ export interface Official {
 }
 
 /** The two folders, or why there are none. */
-export function official(): Official | string {
+function official(): Official | string {
   const { error, status, stdout, stderr } = spawnSync('go', ['mod', 'download', '-json', ...MODULES], {
     encoding: 'utf8',
     cwd: '/',
@@ -104,4 +105,16 @@ function withoutIds(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema
   const members = Object.entries(schema).filter(([name, value]) => name !== 'id' || typeof value !== 'string')
   return Object.fromEntries(members.map(([name, value]) => [name, withoutIds(value)]))
+}
+
+const found = official()
+
+/** `test`, or a counted skip with its reason. */
+export function judged(title: string, body: (t: ExecutionContext, specifications: Official) => void): void {
+  if (typeof found !== 'string') {
+    test(title, (t) => body(t, found))
+    return
+  }
+  console.error(`skipped: ${title}: ${found}`)
+  test.skip(title, (t) => t.pass())
 }

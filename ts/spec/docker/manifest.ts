@@ -3,6 +3,7 @@ import type { Descriptor } from '../image/descriptor.ts'
 
 /** "Image Manifest Version 2, Schema 2"; differs from an OCI manifest in its media types. */
 export interface DockerManifest {
+  /** Always 2. */
   schemaVersion: 2
   /** `application/vnd.docker.distribution.manifest.v2+json`. */
   mediaType: string
@@ -15,6 +16,7 @@ export interface DockerManifest {
 
 /** "Manifest List": Docker's index. */
 export interface DockerManifestList {
+  /** Always 2. */
   schemaVersion: 2
   /** `application/vnd.docker.distribution.manifest.list.v2+json`. */
   mediaType: string

@@ -16,12 +16,15 @@ export const ANNOTATION = {
   version: 'org.opencontainers.image.version',
   /** Of the source code. */
   revision: 'org.opencontainers.image.revision',
+  /** Name of the distributing entity. */
   vendor: 'org.opencontainers.image.vendor',
   /** SPDX licence expression. */
   licenses: 'org.opencontainers.image.licenses',
   /** Name of a reference; valid in index.json of a layout only. */
   refName: 'org.opencontainers.image.ref.name',
+  /** For people. */
   title: 'org.opencontainers.image.title',
+  /** For people. */
   description: 'org.opencontainers.image.description',
   /** Digest of the image this one is based on. */
   baseDigest: 'org.opencontainers.image.base.digest',

@@ -4,6 +4,7 @@
 export interface ImageConfig {
   /** RFC 3339. */
   created?: string
+  /** Name and address. */
   author?: string
   /** GOARCH. */
   architecture: string
@@ -11,7 +12,9 @@ export interface ImageConfig {
   os: string
   /** Of the CPU (image-index.md, "Platform Variants"). */
   variant?: string
+  /** As in an index's `platform`. */
   'os.version'?: string
+  /** As in an index's `platform`. */
   'os.features'?: string[] | null
   /** Defaults of a container. */
   config?: ImageExecution | null
@@ -38,6 +41,7 @@ export interface ImageExecution {
   Volumes?: Record<string, object> | null
   /** Absolute path inside; `/` where it is left out or empty. */
   WorkingDir?: string | null
+  /** annotations.md. */
   Labels?: Record<string, string> | null
   /** `SIGTERM`, `SIGRTMIN+3`. */
   StopSignal?: string | null
@@ -50,9 +54,11 @@ export interface ImageExecution {
 export interface ImageHistory {
   /** RFC 3339. */
   created?: string
+  /** Name and address. */
   author?: string
   /** Command that made the layer. */
   created_by?: string
+  /** For people. */
   comment?: string
   /** Whether there is no layer to this entry. */
   empty_layer?: boolean

@@ -3,6 +3,7 @@ import type { Descriptor } from './descriptor.ts'
 
 /** image-index.md, "Image Index Property Descriptions". Unknown properties are kept. */
 export interface ImageIndex {
+  /** Always 2, as Docker's. */
   schemaVersion: 2
   /** `application/vnd.oci.image.index.v1+json`; should be there. */
   mediaType?: string

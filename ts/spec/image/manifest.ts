@@ -3,6 +3,7 @@ import type { Descriptor } from './descriptor.ts'
 
 /** manifest.md, "Image Manifest Property Descriptions". Unknown properties are kept. */
 export interface ImageManifest {
+  /** Always 2, as Docker's. */
   schemaVersion: 2
   /** `application/vnd.oci.image.manifest.v1+json`; should be there. */
   mediaType?: string

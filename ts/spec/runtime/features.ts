@@ -25,29 +25,41 @@ export interface LinuxFeatures {
   namespaces?: string[]
   /** `CAP_…`. */
   capabilities?: string[]
+  /** "Cgroup". */
   cgroup?: CgroupFeatures
+  /** "Seccomp". */
   seccomp?: SeccompFeatures
+  /** "AppArmor": whether the runtime can set a profile. */
   apparmor?: { enabled?: boolean }
+  /** "SELinux": whether the runtime can set a label. */
   selinux?: { enabled?: boolean }
+  /** "Intel RDT": classes, `schemata`, monitoring groups. */
   intelRdt?: { enabled?: boolean; schemata?: boolean; monitoring?: boolean }
+  /** "MemoryPolicy": `MPOL_…` and `MPOL_F_…`. */
   memoryPolicy?: { modes?: string[]; flags?: string[] }
+  /** "Mount Extensions": mounts with mappings of their own. */
   mountExtensions?: { idmap?: { enabled?: boolean } }
+  /** "Net Devices": whether interfaces can be moved. */
   netDevices?: { enabled?: boolean }
 }
 
 /** features-linux.md, "Cgroup". */
 export interface CgroupFeatures {
+  /** Whether version 1 is supported. */
   v1?: boolean
+  /** Whether version 2 is supported. */
   v2?: boolean
   /** The manager of the system. */
   systemd?: boolean
   /** The manager of a user's session. */
   systemdUser?: boolean
+  /** Whether its controller is supported. */
   rdma?: boolean
 }
 
 /** features-linux.md, "Seccomp". */
 export interface SeccompFeatures {
+  /** Whether filters are supported. */
   enabled?: boolean
   /** `SCMP_ACT_…`. */
   actions?: string[]

@@ -38,6 +38,7 @@ export interface DeviceRule {
 
 /** config-linux.md, "Memory". Bytes; -1 is unlimited. */
 export interface MemoryResources {
+  /** Hard limit, bytes. */
   limit?: number | bigint
   /** Soft limit, bytes. */
   reservation?: number | bigint
@@ -91,6 +92,7 @@ export interface BlockIoResources {
   weight?: number
   /** 10 to 1000, version 1 only. */
   leafWeight?: number
+  /** Weights of single devices. */
   weightDevice?: WeightDevice[]
   /** Bytes per second. */
   throttleReadBpsDevice?: Throttle[]
@@ -104,7 +106,9 @@ export interface BlockIoResources {
 
 /** config-linux.md, "Block IO", `weightDevice`: at least one of the weights. */
 export interface WeightDevice {
+  /** Number of the device. */
   major: number
+  /** As `major`. */
   minor: number
   /** 10 to 1000. */
   weight?: number
@@ -114,7 +118,9 @@ export interface WeightDevice {
 
 /** config-linux.md, "Block IO", `throttle…Device`. */
 export interface Throttle {
+  /** Number of the device. */
   major: number
+  /** As `major`. */
   minor: number
   /** Bytes or operations per second. */
   rate: number | bigint
@@ -138,6 +144,8 @@ export interface NetworkResources {
 
 /** config-linux.md, "RDMA": at least one of the two. */
 export interface RdmaResources {
+  /** Handles at most. */
   hcaHandles?: number
+  /** Objects at most. */
   hcaObjects?: number
 }

@@ -44,6 +44,7 @@ export interface SeccompArg {
 
 /** config-linux.md, "The Container Process State": what the socket of `listenerPath` receives. */
 export interface ContainerProcessState {
+  /** SemVer of the specification the state follows. */
   ociVersion: string
   /** Names of the descriptors sent along; `seccompFd` is one. */
   fds: string[]

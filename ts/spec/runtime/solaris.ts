@@ -18,11 +18,18 @@ export interface Solaris {
 
 /** config-solaris.md, "anet". */
 export interface SolarisNetwork {
+  /** Of the virtual interface. */
   linkname?: string
+  /** What it is made over; `auto` chooses. */
   lowerLink?: string
+  /** Addresses it may use, separated by commas. */
   allowedAddress?: string
+  /** `true`: they are configured at each start. */
   configureAllowedAddress?: string
+  /** Default router. */
   defrouter?: string
+  /** An address, or `auto`, `random`, …. */
   macAddress?: string
+  /** Kinds of protection, separated by commas. */
   linkProtection?: string
 }

@@ -14,7 +14,9 @@ export interface Vm {
 
 /** config-vm.md, "HWConfig Object". */
 export interface VmHardware {
+  /** Path of the device tree blob. */
   deviceTree?: string
+  /** Virtual processors. */
   vcpus?: number
   /** Bytes. */
   memory?: number | bigint
@@ -22,5 +24,6 @@ export interface VmHardware {
   dtdevs?: string[]
   /** Frame numbers and a number of pages. */
   iomems?: { firstGFN?: number | bigint; firstMFN: number | bigint; nrMFNs: number | bigint }[]
+  /** Physical interrupts the machine may use. */
   irqs?: number[]
 }

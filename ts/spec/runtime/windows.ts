@@ -22,6 +22,7 @@ export interface Windows {
 
 /** config-windows.md, "Devices". */
 export interface WindowsDevice {
+  /** A GUID. */
   id: string
   /** `id` is the GUID of an interface class. */
   idType: 'class'
@@ -31,7 +32,9 @@ export interface WindowsDevice {
 export interface WindowsResources {
   /** Bytes. */
   memory?: { limit?: number | bigint }
+  /** "CPU". */
   cpu?: WindowsCpu
+  /** "Storage", of the system drive. */
   storage?: WindowsStorage
 }
 
@@ -43,6 +46,7 @@ export interface WindowsCpu {
   shares?: number
   /** Percent times 100. */
   maximum?: number
+  /** Processors of each group. */
   affinity?: { mask: number | bigint; group: number }[]
 }
 
@@ -60,6 +64,7 @@ export interface WindowsStorage {
 export interface WindowsNetwork {
   /** Of the Host Network Service. */
   endpointList?: string[]
+  /** Names without a dot are asked for, too. */
   allowUnqualifiedDNSQuery?: boolean
   /** Suffixes. */
   DNSSearchList?: string[]
