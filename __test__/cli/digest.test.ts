@@ -237,7 +237,7 @@ test('wrong calls', async (t) => {
 })
 
 needs('python3')('a bar is drawn on a terminal, on stderr, and nowhere else', async (t) => {
-  spawnSync('truncate', ['--size=3G', 'sparse'], { cwd: folder })
+  spawnSync('truncate', ['--size=600M', 'sparse'], { cwd: folder })
   const script = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'
   const command = [process.execPath, COMMAND, 'digest', '-a', 'sha512', 'sparse']
   const inTerminal = await answer('python3', ['-c', script, ...command])
