@@ -15,7 +15,7 @@ export interface Difference {
 
 export function differences(schema: Schema, value: unknown, hasTexts: boolean): Difference[] {
   return problems(schema, hasTexts ? withoutTexts(value) : value).map((problem) => {
-    const allowed = allowedBy(problem)
+    const allowed = problem.code === 'custom' ? String(problem.params?.['allowed']) : problem.message
     const found = at(value, problem.path)
     const issue: SpecIssue = {
       path: formatPath(problem.path),
@@ -27,13 +27,6 @@ export function differences(schema: Schema, value: unknown, hasTexts: boolean): 
     if (found !== undefined) issue.found = show(found)
     return { keys: problem.path, found, issue }
   })
-}
-
-function allowedBy(problem: ReturnType<typeof problems>[number]): string {
-  if (problem.code === 'custom') return String(problem.params?.['allowed'] ?? problem.message)
-  if (problem.code === 'invalid_type')
-    return problem.expected === 'array' ? 'a list' : `an ${problem.expected}`
-  return problem.message
 }
 
 /** A {@link JsonNumber} is an object to JavaScript, and must not be taken for one of the document's. */

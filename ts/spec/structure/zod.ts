@@ -27,7 +27,11 @@ function zodOf(schema: Schema): ZodSchema {
 
 function build(schema: Schema): ZodSchema {
   const { shape, item } = schema
-  if (item) return z.array(zodOf(item))
+  if (item) {
+    return checked(Array.isArray, 'a list', (payload) => {
+      for (const [index, value] of (payload.value as unknown[]).entries()) look(payload, [index], item, value)
+    })
+  }
   if (!shape) return checked(always, '', (payload) => look(payload, [], schema, payload.value))
   const members = Object.entries(shape)
   return checked(isObject, 'an object', (payload) => {
