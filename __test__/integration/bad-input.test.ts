@@ -154,3 +154,11 @@ test('options that contradict each other', async (t) => {
 })
 
 test.after.always('the root is empty', () => rmSync(root, { recursive: true, force: true }))
+
+test('more descriptors than one message holds are refused by their number', async (t) => {
+  const error = await t.throwsAsync<CaissonError>(
+    runtime.create('many', { bundle: bundle(), preserveFds: 247 }),
+    { instanceOf: CaissonError, code: 'ERR_INVALID_OPTION' },
+  )
+  t.regex(error.message, /preserveFds: is 247; at most 246 descriptors/)
+})

@@ -1,9 +1,8 @@
 /** What happens to a create when something around it breaks: a clear error, and nothing is left. */
-import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError, Runtime } from '../../ts/index.ts'
-import { startTimeOf } from '../../ts/runtime/owner.ts'
 import { bundle } from '../fixtures/bundle.ts'
+import { children } from '../fixtures/children.ts'
 import { missing, needs, needsAlone } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { remains } from '../fixtures/remains.ts'
@@ -15,25 +14,6 @@ const alone = needsAlone('root')
 const root = join(scratch('state'), 'root')
 let serial = 0
 const newId = (): string => `damage-${process.pid}-${serial++}`
-
-/** Living children of this process, by name where one is given. */
-function children(name?: string): number[] {
-  const pids = readdirSync('/proc/self/task').flatMap((thread) => {
-    try {
-      return readFileSync(`/proc/self/task/${thread}/children`, 'latin1').trim().split(' ').map(Number)
-    } catch {
-      return [] // the thread has ended
-    }
-  })
-  return pids.filter((pid) => {
-    try {
-      const named = readFileSync(`/proc/${pid}/comm`, 'latin1').trim()
-      return (name ?? named) === named && startTimeOf(pid) !== undefined // no zombie
-    } catch {
-      return false
-    }
-  })
-}
 
 function kill(pids: readonly number[]): void {
   for (const pid of pids) {

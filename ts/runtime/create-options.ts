@@ -16,7 +16,7 @@ export interface LifetimeOptions extends LayerOptions {
   signal?: AbortSignal | undefined
   /** Path of a listening Unix socket that gets the master of the container's terminal. */
   consoleSocket?: string | undefined
-  /** Number of descriptors from 3 on that the program inherits. Default 0. */
+  /** Number of descriptors from 3 on that the program inherits, at most 246. Default 0. */
   preserveFds?: number | undefined
   /** `false`: the root is moved over `/` instead of pivot_root(2); only for a root file system on a ramdisk. */
   pivot?: boolean | undefined

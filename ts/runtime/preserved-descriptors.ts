@@ -2,12 +2,16 @@
 import { readlinkSync } from 'node:fs'
 import { SpecError } from '../errors.ts'
 
+/** One message holds 253 descriptors (SCM_MAX_FD): these, six that every start has, and the cgroup's. */
+const MOST = 246
+
 /**
  * Throws unless descriptors 3 to 2 + `count` were handed to this process. Node opens an event poll before anything else,
  * so one of those where an inherited descriptor should be says that nobody gave it.
  */
 export function checkPreserved(count: number): void {
   if (!Number.isInteger(count) || count < 0) throw invalid(`${count} is no count`)
+  if (count > MOST) throw invalid(`is ${count}; at most ${MOST} descriptors can be handed on`)
   for (let descriptor = 3; descriptor < 3 + count; descriptor++) {
     // SECURITY: Node's own descriptors would let the program watch and wake this process.
     if (target(descriptor) === 'anon_inode:[eventpoll]' || target(descriptor) === undefined)

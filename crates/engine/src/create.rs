@@ -1,5 +1,6 @@
 //! create on the spawner thread: decide, begin, and hand the rest to the reactor.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use caisson_plan::protocol::Command;
@@ -21,6 +22,9 @@ pub(crate) fn create(shared: &Arc<Shared>, token: Token, request: &CreateRequest
 }
 
 fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Result<()> {
+    if shared.closed.load(Ordering::Acquire) {
+        return Err(closed());
+    }
     let facts = shared.facts()?;
     let decided = decide::decide(request, facts)?;
     let handle = shared.next_serial();
@@ -58,11 +62,17 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
     let watched =
         container.control.as_ref().map_or(Ok(()), |control| shared.watch(control, Key::Control(handle)));
     let watched = watched.and_then(|()| shared.watch(&container.pidfd, Key::Process(handle)));
+    // Whoever closes looks for containers under the same lock: either it finds this one, or this is seen here.
+    let late = request.attached && shared.closed.load(Ordering::Acquire);
     drop(registry);
-    if let Err(failure) = watched {
+    if let Err(failure) = if late { Err(closed()) } else { watched } {
         shared.post(Job::Abandon(handle, Box::new(failure)), shared);
     }
     Ok(())
+}
+
+fn closed() -> Failure {
+    Failure::new("ERR_INVALID_STATE", "prepare", "the thread that asked for the container has ended")
 }
 
 /// The hooks of the runtime have passed: the helper goes on, and its next report is the answer.

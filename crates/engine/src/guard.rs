@@ -54,6 +54,14 @@ pub struct Born {
     pub pidfd: OwnedFd,
 }
 
+impl Born {
+    /// Kills and collects it.
+    pub fn end(&self) {
+        let _ = pidfd::send_signal(&self.pidfd, 9);
+        let _ = pidfd::wait(&self.pidfd, true);
+    }
+}
+
 impl Guard {
     /// Starts a guard that serves and watches this process.
     pub fn start(program: &Program, origin: Origin) -> Result<Self> {
@@ -96,6 +104,17 @@ impl Guard {
 
     /// Waits for the answer to the last [`ask`](Self::ask). The inner error is the clone's.
     pub fn born(&self, token: u64) -> Result<Result<Born, Error>> {
+        loop {
+            match self.answer()? {
+                (answered, born) if answered == token => return Ok(born),
+                // A question that was given up: its process finds the control socket closed.
+                (_, Ok(unwanted)) => unwanted.end(),
+                (_, Err(_)) => {}
+            }
+        }
+    }
+
+    fn answer(&self) -> Result<(u64, Result<Born, Error>)> {
         // A guard answers within a millisecond; a minute without an answer means that it is stopped, and waiting longer would not help.
         let [ready] = poll::readable([&self.socket], Some(Duration::from_secs(60))).map_err(|e| lost(&e))?;
         let message = if ready {
@@ -106,14 +125,14 @@ impl Guard {
         let silent = || Failure::new("ERR_SYSCALL", "spawn", "the guard process does not answer");
         let message = message.ok_or_else(silent)?;
         match protocol::decode(&message.bytes) {
-            Ok(GuardReply::Spawned { token: answered, pid }) if answered == token => {
+            Ok(GuardReply::Spawned { token, pid }) => {
                 let pidfd = message.descriptors.into_iter().next().ok_or_else(silent)?;
-                Ok(Ok(Born { pid, pidfd }))
+                Ok((token, Ok(Born { pid, pidfd })))
             }
-            Ok(GuardReply::Refused { token: answered, arguments, errno }) if answered == token => {
-                Ok(Err(Error::new("clone3", arguments, errno)))
+            Ok(GuardReply::Refused { token, arguments, errno }) => {
+                Ok((token, Err(Error::new("clone3", arguments, errno))))
             }
-            _ => Err(silent()),
+            Err(_) => Err(silent()),
         }
     }
 
@@ -138,10 +157,34 @@ impl Drop for Guard {
     /// Ends the guard: end of file, then its exit is collected.
     fn drop(&mut self) {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        let _ = pidfd::send_signal(&self.process, 18); // SIGCONT: one that is stopped would never see it
         let _ = pidfd::wait(&self.process, true);
     }
 }
 
 fn lost(error: &Error) -> Failure {
     Failure::syscall("spawn", "the guard process is lost", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(socket: &OwnedFd, reply: &GuardReply, pidfd: Option<&OwnedFd>) {
+        socket::send(socket, &protocol::encode(reply).unwrap(), pidfd.as_slice()).unwrap();
+    }
+
+    #[test]
+    fn the_answer_to_a_question_that_was_given_up_is_not_taken_for_another() {
+        let (socket, theirs) = socket::pair().unwrap();
+        let mut unwanted = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = unwanted.id().cast_signed();
+        let process = pidfd::open(pid).unwrap();
+        let guard = Guard { origin: Origin::now(false), socket, process: process.try_clone().unwrap() };
+        answer(&theirs, &GuardReply::Refused { token: 1, arguments: "late".into(), errno: 11 }, None);
+        answer(&theirs, &GuardReply::Spawned { token: 2, pid }, Some(&process));
+        answer(&theirs, &GuardReply::Refused { token: 3, arguments: "{}".into(), errno: 12 }, None);
+        assert_eq!(guard.born(3).unwrap().unwrap_err().errno(), 12);
+        assert!(unwanted.wait().is_err(), "it was killed and collected");
+    }
 }

@@ -96,7 +96,7 @@ fn begin_in(
     let (cgroup, born) = match (cgroup, born) {
         (Ok(cgroup), Ok(born)) => (cgroup, born),
         (Err(error), born) => {
-            let _ = born.map(|born| end(&born));
+            let _ = born.map(|born| born.end());
             return Err(cgroups::failure(error));
         }
         (Ok(cgroup), Err(error)) => {
@@ -107,7 +107,7 @@ fn begin_in(
     match told.and_then(|()| map_ids(decided, facts, &born, &control)) {
         Ok(()) => Ok((state, cgroup, born, control, streams)),
         Err(failure) => {
-            end(&born);
+            born.end();
             let _ = cgroup.map(|cgroup| cgroup.remove());
             Err(failure)
         }
@@ -123,11 +123,6 @@ fn map_ids(decided: &Decided, facts: &Facts, born: &Born, control: &OwnedFd) -> 
         }
         None => Ok(()),
     }
-}
-
-fn end(born: &Born) {
-    let _ = caisson_sys::pidfd::send_signal(&born.pidfd, 9);
-    let _ = caisson_sys::pidfd::wait(&born.pidfd, true);
 }
 
 type Descriptors = (OwnedFd, [Option<OwnedFd>; 3], Vec<OwnedFd>);

@@ -30,30 +30,27 @@ const CALLER: u64 = 1;
 
 /// Runs until the caller is gone. The status matters to nobody: whoever would look at it is gone too.
 pub fn run() -> i32 {
-    match serve() {
-        Ok(containers) => {
-            cleanup::all(&containers);
-            0
-        }
-        Err(_) => 1,
-    }
+    let mut containers = BTreeMap::new();
+    // A caller that dies in the middle of a conversation shows as an error, too: what it had is removed all the same.
+    let ended = serve(&mut containers);
+    cleanup::all(&containers);
+    i32::from(ended.is_err())
 }
 
-/// Returns when the caller is gone, with what it has left behind.
-fn serve() -> Result<BTreeMap<u64, Container>> {
+/// Returns when the caller is gone; `containers` is what it has left behind.
+fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
     let control = descriptor::inherited(fd::CONTROL)?;
     let caller = descriptor::inherited(fd::CALLER)?;
     settle()?;
     let poller = Poller::new()?;
     poller.add(&control, CONTROL)?;
     poller.add(&caller, CALLER)?;
-    let mut containers = BTreeMap::new();
     let mut moved_out = false;
     loop {
         let ready = poller.wait(None)?;
         if ready.contains(&CONTROL) {
             // End of file is the caller's death too, or the end of the worker thread that had the containers.
-            let Some(message) = socket::receive(&control, MAX_MESSAGE, true)? else { return Ok(containers) };
+            let Some(message) = socket::receive(&control, MAX_MESSAGE, true)? else { return Ok(()) };
             // What does not decode comes from another version of ourselves: nothing sensible can be done with it.
             let Ok(request) = decode(&message.bytes) else { continue };
             match request {
@@ -65,31 +62,28 @@ fn serve() -> Result<BTreeMap<u64, Container>> {
                     }
                     let birth =
                         Birth { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
-                    let reply = match birth.clone_process() {
+                    match birth.clone_process() {
                         Ok((pid, pidfd)) => {
-                            answer(&control, &GuardReply::Spawned { token, pid }, Some(&pidfd))?;
+                            let answered =
+                                answer(&control, &GuardReply::Spawned { token, pid }, Some(&pidfd));
                             if let Some(container) = containers.get_mut(&token) {
                                 container.process = Some(pidfd);
                             }
-                            continue;
+                            answered?;
                         }
                         Err(error) => {
                             containers.remove(&token);
-                            GuardReply::Refused {
-                                token,
-                                arguments: error.arguments().to_owned(),
-                                errno: error.errno(),
-                            }
+                            let (arguments, errno) = (error.arguments().to_owned(), error.errno());
+                            answer(&control, &GuardReply::Refused { token, arguments, errno }, None)?;
                         }
-                    };
-                    answer(&control, &reply, None)?;
+                    }
                 }
             }
             if !moved_out {
                 moved_out = containers.values().any(|container| leave_cgroups(&container.belongings));
             }
         } else if ready.contains(&CALLER) {
-            return Ok(containers);
+            return Ok(());
         }
     }
 }
