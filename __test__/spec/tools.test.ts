@@ -1,7 +1,7 @@
 /** What others write today, made when the test runs: the strict mode takes it, or names what is known of it. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { Image, validate, type ValidationReport } from '../../ts/index.ts'
 import { parseRuntimeFeatures, safeParseRuntimeSpec } from '../../ts/spec/index.ts'
@@ -129,7 +129,8 @@ for (const program of ['podman', 'buildah'] as const) {
       run(place, 'buildah', ...storage, 'config', '--cmd', '/x', '--label', 'a=b', container)
       run(place, 'buildah', ...storage, 'commit', '--quiet', container, `oci-archive:${archive}:v1`)
     } else {
-      run(place, 'podman', ...storage, 'pull', '--quiet', `oci:${await image()}:v1`)
+      // Relative: podman makes a name of the path, and names have no capital letters.
+      run(dirname(await image()), 'podman', ...storage, 'pull', '--quiet', 'oci:images:v1')
       const [id] = run(place, 'podman', ...storage, 'images', '--quiet').split('\n')
       run(place, 'podman', ...storage, 'save', '--quiet', '--format', 'oci-archive', '--output', archive, id!)
     }
