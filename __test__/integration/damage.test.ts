@@ -83,21 +83,36 @@ alone('a guard that is killed is replaced, and its containers run on', async (t)
   t.is(children('caisson-guard').length, 1)
 })
 
-privileged('after a change of ids the guard of before makes nothing more', async (t) => {
-  const running = program(`
-import { run, Runtime } from 'caisson'
+privileged(
+  'after a change of ids the guard of before makes nothing more, and a new one what is allowed',
+  async (t) => {
+    const map = [{ containerID: 0, hostID: 12_345, size: 1 }]
+    const ordinary = bundle({
+      rootless: true,
+      args: ['cat', '/proc/self/uid_map'],
+      edit: (spec) => void Object.assign(spec.linux!, { uidMappings: map, gidMappings: map }),
+    })
+    const running = program(`
+import { mkdtempSync, rmSync } from 'node:fs'
+import { Runtime } from 'caisson'
 const source = { bundle: ${JSON.stringify(bundle({ args: ['true'] }))} }
 const runtime = new Runtime({ root: ${JSON.stringify(join(scratch('ids'), 'root'))} })
 await runtime.run(source)
+process.setgroups!([])
 process.setegid!(12345)
 process.seteuid!(12345)
 const error = await runtime.run(source).catch((cause) => cause)
 console.log(error.code, error.errno)
+const own = mkdtempSync('/tmp/caisson-ids-')
+const { stdout } = await new Runtime({ root: own + '/root' }).run({ bundle: ${JSON.stringify(ordinary)} })
+console.log(stdout.trim().split(/\\s+/).join(' '))
+rmSync(own, { recursive: true })
 `)
-  // The privileged guard is still there for what it has made, and makes nothing for an ordinary user.
-  t.is(await nextLine(running), 'ERR_SYSCALL EACCES')
-  await running.ended
-})
+    t.is(await nextLine(running), 'ERR_SYSCALL EACCES')
+    t.is(await nextLine(running), '0 12345 1')
+    await running.ended
+  },
+)
 
 /** Runs a program with a file system of 256 KiB at a directory of its own. */
 function onSmallDisk(source: (disk: string) => string): ReturnType<typeof program> {

@@ -26,11 +26,11 @@ fn try_create(shared: &Arc<Shared>, token: Token, request: &CreateRequest) -> Re
         return Err(closed());
     }
     let facts = shared.facts()?;
-    let decided = decide::decide(request, facts)?;
+    let decided = decide::decide(request, &facts)?;
     let handle = shared.next_serial();
     let guard = guard_for(shared, Origin::now(decided.placement.is_some()))?;
     let Begun { directory, mut state, cgroup, born, control, streams } =
-        prepare::begin(request, &decided, facts, &guard, handle)?;
+        prepare::begin(request, &decided, &facts, &guard, handle)?;
     let start_time = pidfd::state_and_start_time(born.pid).map_or(0, |(_, time)| time);
     state.pid = Some(born.pid);
     state.start_time = Some(start_time.to_string());

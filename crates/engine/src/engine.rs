@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use caisson_sys::poll::{Poller, Waker};
@@ -29,7 +29,7 @@ pub(crate) const WAKER: u64 = u64::MAX;
 /// Everything the threads share.
 pub(crate) struct Shared {
     sink: Box<dyn Fn(Event) + Send + Sync>,
-    facts: OnceLock<Facts>,
+    facts: Mutex<Option<Arc<Facts>>>,
     pub program: Program,
     pub poller: Poller,
     pub waker: Waker,
@@ -102,7 +102,7 @@ impl Engine {
         let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up the event loop", &e);
         let shared = Shared {
             sink: Box::new(sink),
-            facts: OnceLock::new(),
+            facts: Mutex::default(),
             program: Program::new(helper),
             poller: Poller::new().map_err(failed)?,
             waker: Waker::new().map_err(failed)?,
@@ -185,11 +185,6 @@ impl Engine {
         }
     }
 
-    /// What the host is; gathered on first use.
-    pub fn facts(&self) -> Result<&Facts> {
-        self.shared.facts()
-    }
-
     /// Kills this engine's attached containers and removes all that belongs to them. Called when the environment ends.
     pub fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);
@@ -215,12 +210,15 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn facts(&self) -> Result<&Facts> {
-        if let Some(facts) = self.facts.get() {
-            return Ok(facts);
+    /// Asked again after a change of ids.
+    pub fn facts(&self) -> Result<Arc<Facts>> {
+        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(facts) = known.as_ref().filter(|facts| facts.are_ours()) {
+            return Ok(Arc::clone(facts));
         }
-        let facts = Facts::gather()?;
-        Ok(self.facts.get_or_init(|| facts))
+        let facts = Arc::new(Facts::gather()?);
+        *known = Some(Arc::clone(&facts));
+        Ok(facts)
     }
 
     pub fn next_serial(&self) -> u64 {

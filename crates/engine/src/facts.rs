@@ -1,9 +1,9 @@
-//! What the host is: asked once per engine, because it does not change while a process lives.
+//! What the host is for this process: asked once per engine, because it does not change while the process has its ids.
 
 use std::fs;
 
 use caisson_cgroup as cgroup;
-use caisson_sys::pidfd;
+use caisson_sys::{credentials, pidfd};
 
 use crate::failure::{Failure, Result};
 
@@ -29,10 +29,10 @@ impl Facts {
         let pid = std::process::id().cast_signed();
         let (_, start_time) = pidfd::state_and_start_time(pid)
             .map_err(|e| Failure::syscall("prepare", "cannot read our own start time", &e))?;
-        let euid = rustix::process::geteuid().as_raw();
+        let euid = credentials::effective_uid();
         Ok(Self {
             euid,
-            egid: rustix::process::getegid().as_raw(),
+            egid: credentials::effective_gid(),
             in_user_namespace: in_user_namespace(&read("/proc/self/uid_map")),
             capabilities: capabilities(&read("/proc/sys/kernel/cap_last_cap")),
             security_modules: read("/sys/kernel/security/lsm").trim().split(',').map(str::to_owned).collect(),
@@ -42,6 +42,11 @@ impl Facts {
             start_time,
             owner: user_name(&read("/etc/passwd"), euid).unwrap_or_else(|| euid.to_string()),
         })
+    }
+
+    /// Whether the process still has the ids that these were asked with.
+    pub fn are_ours(&self) -> bool {
+        (self.euid, self.egid) == (credentials::effective_uid(), credentials::effective_gid())
     }
 
     /// Undecided (`None`) means: whoever is not root, or only the root of somebody's user namespace.

@@ -15,8 +15,7 @@ use crate::program::Program;
 /// What a container's first process has from the process that clones it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    user: u32,
-    group: u32,
+    ids: [u32; 6],
     /// A container with cgroups of its own. The others stay in the caller's, which the guard of these leaves.
     placed: bool,
 }
@@ -24,7 +23,7 @@ pub struct Origin {
 impl Origin {
     /// Of this process as it is now: Node may have changed its ids.
     pub fn now(placed: bool) -> Self {
-        Self { user: credentials::effective_uid(), group: credentials::effective_gid(), placed }
+        Self { ids: credentials::all_ids(), placed }
     }
 }
 

@@ -72,3 +72,15 @@ pub fn effective_uid() -> u32 {
 pub fn effective_gid() -> u32 {
     rustix::process::getegid().as_raw()
 }
+
+/// Real, effective and saved user ids, then the same of the group: `getresuid(2)`, `getresgid(2)`.
+pub fn all_ids() -> [u32; 6] {
+    let mut ids = [0; 6];
+    let [a, b, c, d, e, f] = &mut ids;
+    // SAFETY: six live numbers; the calls cannot fail on them.
+    unsafe {
+        libc::getresuid(a, b, c);
+        libc::getresgid(d, e, f);
+    }
+    ids
+}
