@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { Engine } from '../../ts/native/engine.ts'
+import { mountsOf } from '../fixtures/remains.ts'
 import { makeBundle } from './bundle.ts'
 import { failureOf, remains, requestFor, runToEnd, until } from './container.ts'
 
@@ -18,7 +19,7 @@ function belongings(): { descriptors: string[]; children: string[]; mounts: numb
   return {
     descriptors: readdirSync('/proc/self/fd'),
     children,
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length,
+    mounts: mountsOf(['caisson-native-']),
   }
 }
 
