@@ -191,12 +191,14 @@ unprivileged('limits without the right to make control groups are refused', asyn
   const ids = process.geteuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
   const running = program(
     `
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { Runtime } from 'caisson'
-const runtime = new Runtime({ root: mkdtempSync('/tmp/caisson-nocgroup-') + '/root' })
+const own = mkdtempSync('/tmp/caisson-nocgroup-')
+const runtime = new Runtime({ root: own + '/root' })
 const error = await runtime.create('limited', { bundle: ${JSON.stringify(path)} }).catch((cause) => cause)
 console.log(JSON.stringify([error.code, error.phase]))
 console.log(error.hint ?? '')
+rmSync(own, { recursive: true })
 `,
     { ...ids, env: { HOME: folder } },
   )
