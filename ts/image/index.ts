@@ -16,6 +16,7 @@ export {
 export { Layout } from './layout.ts'
 export type { IdMappings, IdMappingsOption } from './id-mappings.ts'
 export type { ImageLimits } from './limits.ts'
+export type { ImageOrigin } from './origin.ts'
 export type { Platform } from './platform.ts'
 export { parseReference, type ImageReference, type Transport } from './reference.ts'
 export type { RuntimeConfigOptions } from './runtime-config.ts'

@@ -148,6 +148,8 @@ export interface CreateRequest {
   consoleSocket?: string
   /** The root file system, in place of `root.path`. */
   overlay?: OverlayRequest
+  /** What the root file system is from; for `state.json`. */
+  image?: ImageOrigin
 }
 
 export interface DestroyRequest {
@@ -201,6 +203,15 @@ export interface IdMaps {
 export interface IdRange {
   container: number
   host: number
+  size: number
+}
+
+export interface ImageOrigin {
+  transport: string
+  /** Absolute. */
+  path: string
+  mediaType: string
+  digest: string
   size: number
 }
 

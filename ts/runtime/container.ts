@@ -7,12 +7,14 @@ import { addon } from '../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
 import { abortable } from './abort.ts'
+import type { CommitOptions } from './commit.ts'
 import type { Console } from './console.ts'
 import type { RuntimeSettings } from './create.ts'
 import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
+import type { Image, ImageOrigin } from '../image/index.ts'
 import { removeContainerDirectory } from '../image/store/container-directory.ts'
-import { readState, type StateFile } from './state-file.ts'
+import { readState, writableLayer, type StateFile } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
 import { Streams } from './streams.ts'
 
@@ -85,8 +87,12 @@ export class Container {
    */
   get writableLayer(): string | undefined {
     if (this.#ownership) return this.#ownership.writableLayer
-    const { overlay } = readState(this.#settings.root, this.id) ?? {}
-    return overlay && !overlay.tmpfs ? join(overlay.store, overlay.container, 'upper') : undefined
+    return writableLayer(readState(this.#settings.root, this.id) ?? {})
+  }
+
+  /** The image that it was made from, and where that was read. Undefined for a bundle or a directory. */
+  get image(): ImageOrigin | undefined {
+    return readState(this.#settings.root, this.id)?.image
   }
 
   /** Where `stdio` made a pipe in this process; null otherwise. */
@@ -188,6 +194,21 @@ export class Container {
   async kill(signal: Signal = 'SIGTERM', { all = false }: { all?: boolean } = {}): Promise<void> {
     const result = addon().signalContainer(this.#settings.root, this.id, signalNumber(signal), all)
     if (isNativeError(result)) throw errorFrom(result, this.id)
+  }
+
+  /**
+   * Makes an image of what it has changed, on top of the one that it was made from; layers of that which `layout` lacks are
+   * copied. A container that writes meanwhile may give `ERR_CHANGED`. Rejects with `ERR_INVALID_STATE` where there is no image
+   * or what it writes is in memory, and with `ERR_IMAGE_NOT_FOUND` where its image is gone.
+   */
+  async commit(options: CommitOptions): Promise<Image> {
+    const { root, warn } = this.#settings
+    const { commitContainer } = await import('./commit.ts')
+    const state = readState(root, this.id)
+    if (state?.status === 'ready') return commitContainer(state, options, (message) => warn(message, this.id))
+    throw new CaissonError('ERR_INVALID_STATE', `container ${this.id} is not made yet`, {
+      containerId: this.id,
+    })
   }
 
   /**

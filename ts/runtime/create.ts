@@ -10,7 +10,7 @@ import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
-import { readState } from './state-file.ts'
+import { readState, writableLayer } from './state-file.ts'
 import { stateOf, type ContainerState } from './state.ts'
 import { planStdio } from './stdio.ts'
 
@@ -61,7 +61,7 @@ export async function createContainer(
       created,
       detached: options.detached === true,
       dispose: resolved.dispose,
-      writableLayer: writableLayerOf(resolved),
+      writableLayer: writableLayer(resolved),
       connect: stdio.connect,
     })
   } catch (error) {
@@ -73,12 +73,6 @@ export async function createContainer(
     throw signal.reason
   }
   return container
-}
-
-/** Where on the host the container's own files are. */
-function writableLayerOf({ overlay }: Resolved): string | undefined {
-  if (!overlay || overlay.tmpfs) return undefined
-  return join(overlay.store, overlay.container, 'upper')
 }
 
 function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
@@ -95,7 +89,7 @@ function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
 function requestOf(
   settings: RuntimeSettings,
   id: string,
-  { bundle, config, overlay }: Resolved,
+  { bundle, config, overlay, image }: Resolved,
   options: CreateOptions,
   stdio: number[],
 ): CreateRequest {
@@ -111,6 +105,7 @@ function requestOf(
     cgroupDisabled: settings.cgroupManager === 'disabled',
     ...(config === undefined ? {} : { config }),
     ...(overlay === undefined ? {} : { overlay }),
+    ...(image === undefined ? {} : { image }),
     ...(settings.rootless === undefined ? {} : { rootless: settings.rootless }),
     ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
   }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image, Snapshot, Store } from '../image/index.ts'
+import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
 import { lookUpUser, removeTree } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
@@ -41,6 +42,7 @@ export async function resolveImage(
   const store = await place.store()
   const isOurs = typeof source === 'string'
   const image = isOurs ? await (await import('../image/image.ts')).Image.open(source, { signal }) : source
+  const origin = originOf(image)
   let snapshot: Snapshot | undefined
   try {
     try {
@@ -49,13 +51,13 @@ export async function resolveImage(
       const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
       if (!failed || layering === 'overlay') throw error
       place.warn(`the image is unpacked for every container: ${error.message}`)
-      return await unpacked(image, options, signal)
+      return { ...(await unpacked(image, options, signal)), image: origin }
     }
     const config = formatJson(configOf(image, snapshot.layers, options))
     if (layering === 'copy' || (layering === undefined && unavailable !== undefined)) {
-      return await copied(snapshot, config, signal)
+      return { ...(await copied(snapshot, config, signal)), image: origin }
     }
-    return await mounted(snapshot, config, options, place)
+    return { ...(await mounted(snapshot, config, options, place)), image: origin }
   } catch (error) {
     snapshot?.close()
     throw error
@@ -95,7 +97,7 @@ export async function resolveImage(
         unavailable = error.message
         warn(`the image is copied for every container, as no overlay can be mounted: ${error.message}`)
         await directory?.remove()
-        return copied(snapshot, config, signal)
+        return { ...(await copied(snapshot, config, signal)), image: origin }
       },
     }
   }

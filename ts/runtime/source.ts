@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
+import type { ImageOrigin } from '../image/origin.ts'
 import type { OverlayRequest } from '../native/engine.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
@@ -26,6 +27,8 @@ export interface Resolved {
   config: string | undefined
   /** The root file system in place of `root.path`. */
   overlay?: OverlayRequest
+  /** What it is from. */
+  image?: ImageOrigin
   /** What to do where the overlay cannot be mounted; resolves to undefined where the caller insists on it. */
   withoutOverlay?: (error: CaissonError) => Promise<Resolved | undefined>
   /** Removes what was made for this container only. */

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
+import type { ImageOrigin } from '../image/origin.ts'
 import { checkId } from './id.ts'
 
 /** What the directory says; status and pid are derived (state.ts). */
@@ -26,6 +27,13 @@ export interface StateFile {
   pidNamespace: boolean
   /** Only where the root file system comes from a store. */
   overlay?: { store: string; container: string; tmpfs: boolean }
+  /** Only where it is made from an image. */
+  image?: ImageOrigin
+}
+
+/** Path on the host of the directory with what a container writes, where it is on disk. */
+export function writableLayer({ overlay }: Pick<StateFile, 'overlay'>): string | undefined {
+  return overlay && !overlay.tmpfs ? join(overlay.store, overlay.container, 'upper') : undefined
 }
 
 /** Undefined while a container is in its first moments and has no file yet. Throws `ERR_NOT_FOUND`, `ERR_INVALID_ID`. */

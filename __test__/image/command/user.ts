@@ -20,14 +20,19 @@ export interface Answer {
 export class User {
   readonly name: string
   readonly folder: string
-  readonly #ids: { uid?: number; gid?: number }
+  readonly ids: { uid?: number; gid?: number }
 
   constructor(name: string, ids: { uid?: number; gid?: number }) {
     this.name = name
-    this.#ids = ids
+    this.ids = ids
     this.folder = scratch('image-command')
     chmodSync(this.folder, 0o755)
     if (ids.uid !== undefined) chownSync(this.folder, ids.uid, ids.gid!)
+  }
+
+  /** Path of the program, for Node. */
+  get command(): string {
+    return COMMAND
   }
 
   get ordinary(): boolean {
@@ -40,7 +45,7 @@ export class User {
       encoding: 'utf8',
       env: { ...process.env, HOME: this.folder, ...env },
       maxBuffer: 1 << 28,
-      ...this.#ids,
+      ...this.ids,
     })
     if (error) throw error
     return { status, stdout, stderr }

@@ -28,6 +28,30 @@ pub struct CreateRequest {
     pub console_socket: Option<String>,
     /// The root file system, in place of `root.path`.
     pub overlay: Option<OverlayRequest>,
+    /// What the root file system is from; for `state.json`.
+    pub image: Option<ImageOrigin>,
+}
+
+#[napi(object)]
+pub struct ImageOrigin {
+    pub transport: String,
+    /// Absolute.
+    pub path: String,
+    pub media_type: String,
+    pub digest: String,
+    pub size: f64,
+}
+
+impl From<ImageOrigin> for engine::ImageOrigin {
+    fn from(origin: ImageOrigin) -> Self {
+        Self {
+            transport: origin.transport,
+            path: origin.path,
+            media_type: origin.media_type,
+            digest: origin.digest,
+            size: origin.size as u64,
+        }
+    }
 }
 
 /// Layers of a store, with a writable one on top, mounted in the container's mount namespace.
@@ -81,6 +105,7 @@ impl From<CreateRequest> for engine::CreateRequest {
             cgroup_disabled: request.cgroup_disabled,
             console_socket: request.console_socket,
             overlay: request.overlay.map(Into::into),
+            image: request.image.map(Into::into),
         }
     }
 }

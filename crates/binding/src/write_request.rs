@@ -204,7 +204,8 @@ impl LayerStep {
             }
             "upper" => {
                 let (scan, _) = tree(self.tree.take(), owner);
-                Ok(Step::Upper { source: self.source()?, scan })
+                let below = self.base.take().and_then(|base| base.layers).map_or(Ok(Vec::new()), blobs)?;
+                Ok(Step::Upper { source: self.source()?, below, scan })
             }
             "difference" => {
                 let (scan, comparison) = tree(self.tree.take(), owner);

@@ -33,6 +33,6 @@ pub use facts::Facts;
 pub use failure::{Failure, Result};
 pub use owner::Owner;
 pub use request::{
-    CreateRequest, Created, DestroyRequest, Event, Handle, OverlayRequest, Reply, Stdio, Token,
+    CreateRequest, Created, DestroyRequest, Event, Handle, ImageOrigin, OverlayRequest, Reply, Stdio, Token,
 };
 pub use status::{Status, signal, status};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Failure;
 
 /// Number of one container within one engine.
@@ -33,6 +35,20 @@ pub struct CreateRequest {
     pub cgroup_disabled: bool,
     pub console_socket: Option<String>,
     pub overlay: Option<OverlayRequest>,
+    pub image: Option<ImageOrigin>,
+}
+
+/// The image that a container is made from: written down for whoever makes another one of what it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageOrigin {
+    /// Where it was read: `oci`, `oci-archive`, …, and the absolute path.
+    pub transport: String,
+    pub path: String,
+    /// Descriptor of its manifest.
+    pub media_type: String,
+    pub digest: String,
+    pub size: u64,
 }
 
 /// The root file system from the layers of a store, in place of `root.path`.

@@ -11,6 +11,7 @@ use caisson_sys::lock;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
+use crate::request::ImageOrigin;
 
 pub const START_SOCKET: &str = "start.sock";
 const STATE: &str = "state.json";
@@ -46,6 +47,8 @@ pub struct StateFile {
     /// The root file system comes from a store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlay: Option<OverlayState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageOrigin>,
 }
 
 /// What a container uses of a store.

@@ -116,7 +116,9 @@ export interface ArchiveLayer {
   annotations?: Readonly<Record<string, string>> | undefined
 }
 
-/** The upper directory of an overlay: what a container wrote. */
+/**
+ * The upper directory of an overlay, mounted on the layers so far: what a container wrote. What it hides is hidden by name.
+ */
 export interface UpperLayer extends TreeReading {
   upper: string
   history?: HistoryOptions | false | undefined

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
-import type { LayerOperation } from '../../native/layer.ts'
+import type { LayerBlob, LayerOperation } from '../../native/layer.ts'
 import {
   transcodeLayer,
   writeLayer,
@@ -114,11 +114,13 @@ async function writtenLayer(
       steps = await layerSteps(options.entries, { epoch, spoolPath, signal: operation.signal })
     } else if ('upper' in options) {
       const { uid, gid } = options
+      const known = draft.manifest.layers.length > 0
       steps = [
         {
           kind: 'upper',
           path: '',
           source: resolve(options.upper),
+          ...(known ? { base: { layers: await layersSoFar(context) } } : {}),
           tree: treeOptions(options),
           ...owner(uid, gid),
         },
@@ -161,19 +163,13 @@ function owner(uid: number | undefined, gid: number | undefined): { uid?: number
   return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }
 }
 
-async function baseOf(
-  { before = 'image' }: DifferenceLayer,
-  { layout, draft }: LayerContext,
-): Promise<LayerBase> {
-  if (before === 'image') {
-    const soFar: ImageParts = {
-      source: layout,
-      digest: 'the image',
-      manifest: draft.manifest,
-      config: draft.config,
-    }
-    return { layers: await layerBlobs(soFar) }
-  }
+async function baseOf({ before = 'image' }: DifferenceLayer, context: LayerContext): Promise<LayerBase> {
+  if (before === 'image') return { layers: await layersSoFar(context) }
   if ('manifest' in before) return { manifest: resolve(before.manifest) }
   return { directory: resolve(before.directory) }
+}
+
+function layersSoFar({ layout, draft: { manifest, config } }: LayerContext): Promise<LayerBlob[]> {
+  const soFar: ImageParts = { source: layout, digest: 'the image', manifest, config }
+  return layerBlobs(soFar)
 }

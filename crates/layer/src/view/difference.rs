@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Item, View};
+use super::View;
 use crate::Result;
 use crate::tar::{Entry, EntryKind};
 
@@ -130,10 +130,13 @@ fn stands_for_device(entry: &Entry) -> bool {
 
 /// The topmost of what is gone, as a whiteout takes everything below with it.
 fn removed(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec<(Vec<u8>, Change)>) {
-    let mut last: Option<&[u8]> = None;
+    let mut gone: BTreeSet<&[u8]> = BTreeSet::new();
     for (path, item) in &before.items {
-        let below = |top: &[u8]| path.strip_prefix(top).is_some_and(|rest| rest.starts_with(b"/"));
-        if now.items.contains_key(path) || last.is_some_and(below) || comparison.masks(path) {
+        if now.items.contains_key(path) || comparison.masks(path) {
+            continue;
+        }
+        // A name such as `a-b` may stand between a directory `a` and what is in it.
+        if parents(path).any(|parent| gone.contains(parent)) {
             continue;
         }
         if comparison.rootless && is_device(&item.entry) {
@@ -143,20 +146,19 @@ fn removed(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec
         if replaced(path, now) {
             continue;
         }
-        last = Some(path);
+        gone.insert(path);
         changes.push((path.clone(), Change::Removed));
     }
 }
 
 fn replaced(path: &[u8], now: &View) -> bool {
-    let mut end = path.len();
-    while let Some(slash) = path[..end].iter().rposition(|byte| *byte == b'/') {
-        end = slash;
-        if let Some(Item { entry, .. }) = now.items.get(&path[..end]) {
-            return entry.kind != EntryKind::Directory;
-        }
-    }
-    false
+    let above = parents(path).find_map(|parent| now.items.get(parent));
+    above.is_some_and(|item| item.entry.kind != EntryKind::Directory)
+}
+
+/// The directories above a path, the nearest first.
+fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(slash, _)| &path[..slash])
 }
 
 /// A file that got another name, or lost one to another file, comes with all its names: a link in an archive can only

@@ -30,6 +30,16 @@ pub struct Scan {
     pub limits: Limits,
 }
 
+impl Scan {
+    /// Whether a path is left out.
+    pub fn excludes(&self, path: &[u8]) -> bool {
+        self.exclude.iter().any(|exclude| {
+            path.strip_prefix(exclude.as_slice())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        })
+    }
+}
+
 /// A tree that was read, with what keeps it readable as long as this lives.
 pub struct Scanned {
     pub view: View,
@@ -88,7 +98,7 @@ impl<'s> Scanner<'s> {
         Limits::check("components in a path", depth as u64, self.options.limits.depth as u64)?;
         for name in children(directory, path)? {
             let below = if path.is_empty() { name.clone() } else { [path, b"/", &name].concat() };
-            if self.options.exclude.contains(&below) {
+            if self.options.excludes(&below) {
                 continue;
             }
             let Some(item) = self.item(directory, &name, below.clone())? else { continue };

@@ -43,6 +43,8 @@ fn a_removed_directory_is_one_removal() {
     let now = view([file("d-", 3)]);
     assert_eq!(changes(&before, &now, &Comparison::default()), [("d".to_owned(), Change::Removed)]);
     assert_eq!(changes(&before, &before, &Comparison::default()), []);
+    let gone = [("d".to_owned(), Change::Removed), ("d-".to_owned(), Change::Removed)];
+    assert_eq!(changes(&before, &view([]), &Comparison::default()), gone);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod pick;
 mod plan;
 mod steps;
 mod transcode;
+mod upper;
 
 use std::path::PathBuf;
 
@@ -58,6 +59,8 @@ pub enum Step {
     /// The upper directory of an overlay: its whiteouts and opaque marks become those of a layer.
     Upper {
         source: PathBuf,
+        /// The layers it was mounted on, bottom first; empty where nobody knows them: opaque marks stay what they are then.
+        below: Vec<Blob>,
         scan: Scan,
     },
     /// Hides a path of the layers below.

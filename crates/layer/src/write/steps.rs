@@ -7,14 +7,13 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags};
 
 use super::plan::{Body, Plan, Planned, join};
+use super::upper::upper;
 use super::{Base, Content, Step};
 use crate::blob::io_error;
-use crate::error::display;
 use crate::tar::EntryKind;
 use crate::unpack::components;
 use crate::view::{
-    self, Change, Comparison, Item, OVERLAY_OPAQUE, Scan, Scanned, View, difference, open_file, scan,
-    scan_one,
+    self, Change, Comparison, Item, Scan, Scanned, View, difference, open_file, scan, scan_one,
 };
 use crate::{Error, Kind, Limits, Result, Stop};
 
@@ -53,7 +52,7 @@ pub fn add(step: &Step, plan: &mut Plan, limits: &Limits, stop: &Stop) -> Result
             plan.put(Planned { entry, body, file: None })
         }
         Step::Tree { source, at, scan } => tree(source, &normal(at, limits)?, scan, plan, stop),
-        Step::Upper { source, scan } => upper(source, scan, plan, stop),
+        Step::Upper { source, below, scan } => upper(source, below, scan, plan, stop),
         Step::Remove { path } => plan.remove(&normal(path, limits)?),
         Step::Opaque { path } => plan.opaque(&normal(path, limits)?),
         Step::Difference { source, base, scan, comparison } => {
@@ -67,7 +66,7 @@ fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
         .map_err(|errno| Error::system("open", path.as_os_str().as_encoded_bytes(), errno))
 }
 
-fn open_root(path: &Path) -> Result<OwnedFd> {
+pub fn open_root(path: &Path) -> Result<OwnedFd> {
     open(path, OFlags::RDONLY | OFlags::DIRECTORY).or_else(|error| {
         // Root of a tree that its owner may not list; the scan gives him the right.
         if error.errno == Some(rustix::io::Errno::ACCESS) {
@@ -109,69 +108,9 @@ fn tree(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) 
     Ok(())
 }
 
-fn adopt(plan: &mut Plan, mut scanned: Scanned) {
+pub fn adopt(plan: &mut Plan, mut scanned: Scanned) {
     plan.warnings.append(&mut scanned.warnings);
     plan.trees.push(scanned);
-}
-
-/// Marks of an overlay, Documentation/filesystems/overlayfs.rst.
-fn upper(source: &Path, options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
-    let options = Scan { overlay: true, ..options.clone() };
-    let scanned = scan(open_root(source)?, &options, stop)?;
-    let number = plan.trees.len();
-    let items: Vec<(Vec<u8>, Item)> = scanned.view.items.clone().into_iter().collect();
-    adopt(plan, scanned);
-    for (path, mut item) in items {
-        if is_whiteout(&item) {
-            plan.remove(&path)?;
-            continue;
-        }
-        let (mut opaque, mut kept) = (false, Vec::new());
-        for (name, value) in std::mem::take(&mut item.entry.xattrs) {
-            if OVERLAY_OPAQUE.contains(&name.as_slice()) {
-                opaque |= value == b"y";
-            } else if name.ends_with(b"overlay.redirect") || name.ends_with(b"overlay.metacopy") {
-                let shown = display(&path);
-                let message = format!("{shown} stands for something in a lower layer ({})", display(&name));
-                return Err(Error::new(Kind::Unsupported, message)
-                    .on(shown)
-                    .hint("mount the overlay with redirect_dir=off,metacopy=off"));
-            } else if !view::stays_behind(&name) {
-                kept.push((name, value));
-            }
-        }
-        item.entry.xattrs = kept;
-        if opaque {
-            plan.opaque(&path)?;
-        }
-        if path.is_empty()
-            && !opaque
-            && item.entry.mode == 0o755
-            && (item.entry.uid, item.entry.gid) == (0, 0)
-        {
-            // The upper directory itself: made by whoever mounted it, not by the container. Its time says nothing.
-            continue;
-        }
-        let (device, inode) = item.file;
-        plan.put(Planned {
-            entry: item.entry,
-            body: Body::Tree(number, path),
-            file: Some((number, device, inode)),
-        })?;
-    }
-    Ok(())
-}
-
-/// A character device 0:0, or since Linux 6.7 an empty file with a mark, inside another overlay.
-fn is_whiteout(item: &Item) -> bool {
-    match item.entry.kind {
-        EntryKind::CharDevice(0, 0) => true,
-        EntryKind::File => {
-            item.entry.size == 0
-                && item.entry.xattrs.iter().any(|(name, _)| name.ends_with(b"overlay.whiteout"))
-        }
-        _ => false,
-    }
 }
 
 /// What a root file system holds, with the digests of its files.
@@ -226,10 +165,8 @@ fn changes(
     }
     adopt(plan, after);
     for (path, mut item) in found {
-        if comparison.rootless && (item.entry.uid, item.entry.gid) == (0, 0) {
-            // An ordinary user's tree does not say whose a file is: it stays whose it was.
-            let old = before.items.get(&path).filter(|old| same_kind(old, &item));
-            (item.entry.uid, item.entry.gid) = old.map_or((0, 0), |old| (old.entry.uid, old.entry.gid));
+        if comparison.rootless {
+            keep_owner(&mut item, before.items.get(&path));
         }
         let (device, inode) = item.file;
         plan.put(Planned {
@@ -242,8 +179,15 @@ fn changes(
     Ok(())
 }
 
-fn same_kind(a: &Item, b: &Item) -> bool {
-    std::mem::discriminant(&a.entry.kind) == std::mem::discriminant(&b.entry.kind)
+/// An ordinary user's tree does not say whose a file is: it stays whose it was.
+pub fn keep_owner(item: &mut Item, before: Option<&Item>) {
+    let same_kind =
+        |old: &&Item| std::mem::discriminant(&old.entry.kind) == std::mem::discriminant(&item.entry.kind);
+    if (item.entry.uid, item.entry.gid) == (0, 0)
+        && let Some(Item { entry, .. }) = before.filter(same_kind)
+    {
+        (item.entry.uid, item.entry.gid) = (entry.uid, entry.gid);
+    }
 }
 
 fn digest(scanned: &Scanned, path: &[u8]) -> Result<String> {

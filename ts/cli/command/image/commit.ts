@@ -1,5 +1,5 @@
-import { Image, Layout } from '../../../index.ts'
-import { text, type Command } from '../../command.ts'
+import { Image, Layout, type Container } from '../../../index.ts'
+import { list, on, text, type Command, type Invocation } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
 import {
   compressionFlags,
@@ -13,14 +13,18 @@ import { progress } from '../../image/progress.ts'
 import { imageFlag, inLayout, openEditable, referenceAnd, tagFlag } from '../../image/reference.ts'
 import { repackBundle } from '../../image/repack-bundle.ts'
 import { showImage } from '../../image/result.ts'
+import { UsageError } from '../../usage-error.ts'
 import { bundleFlags } from './repack.ts'
+
+const createdBy = 'caisson image commit'
 
 export const commit: Command = {
   name: 'commit',
   usage: 'add what a container wrote to an image as a layer',
   argsUsage: '--image <layout>[:<tag>] <container-id>',
-  description: `Adds what a container has changed to the image of its bundle, as repack does. With --upper the layer is made of
-the upper directory of an overlay instead, on top of the image that is named. Stop or pause a container that writes.`,
+  description: `Adds what a container has changed to the image that it was made from, which is copied to the layout as far as it is not
+there; a container with a bundle is packed as repack does it. With --upper the layer is made of the upper directory of an overlay
+instead, on top of the image that is named. Stop or pause a container that writes.`,
   flags: [
     imageFlag,
     tagFlag,
@@ -37,18 +41,16 @@ the upper directory of an overlay instead, on top of the image that is named. St
     const { flags, context } = invocation
     const json = isJson(invocation)
     const upper = text(flags, 'upper')
-    const createdBy = 'caisson image commit'
     if (upper === undefined) {
       const { reference, rest } = referenceAnd(invocation, 'container-id')
-      const { path, tag = text(flags, 'tag') } = inLayout(reference)
+      const { path, tag: named } = inLayout(reference)
+      const tag = text(flags, 'tag') ?? named
       const container = await context.runtime.get(rest[0]!)
-      const { bundle } = await container.state()
       const layout = await Layout.open(path)
-      const image = await repackBundle(invocation, bundle, {
-        layout,
-        tag: text(flags, 'tag') ?? tag,
-        createdBy,
-      })
+      const target = { layout, tag, createdBy }
+      const image = container.image
+        ? await commitContainer(invocation, container, target)
+        : await repackBundle(invocation, (await container.state()).bundle, target)
       showImage(json, image.descriptor, tag)
       return 0
     }
@@ -60,4 +62,24 @@ the upper directory of an overlay instead, on top of the image that is named. St
     showImage(json, made.descriptor, tag)
     return 0
   },
+}
+
+/** A container whose root file system is made of the layers of an image. */
+async function commitContainer(
+  { flags }: Invocation,
+  container: Container,
+  target: { layout: Layout; tag: string | undefined; createdBy: string },
+): Promise<Image> {
+  for (const name of ['no-mask-volumes', 'refresh-bundle']) {
+    if (on(flags, name)) throw new UsageError(`--${name} is for containers with a bundle`)
+  }
+  using bar = progress('packing')
+  return container.commit({
+    ...target,
+    ...compressionOf(flags),
+    ...ownersOf(flags),
+    mask: list(flags, 'mask-path'),
+    history: historyOf(flags),
+    onProgress: bar.update,
+  })
 }

@@ -1,0 +1,53 @@
+/** A new image from what a container has changed. */
+import { CaissonError } from '../errors.ts'
+import type { BuildOptions, HistoryOptions, Image, LayerOptions, TreeReading } from '../image/index.ts'
+import { writableLayer, type StateFile } from './state-file.ts'
+
+/** Where the image goes and what it says, as with `Image.build`. */
+export interface CommitOptions
+  extends
+    Omit<BuildOptions, 'layers' | 'platform' | 'history'>,
+    Pick<TreeReading, 'uidMap' | 'gidMap' | 'rootless'> {
+  /** Paths in which changes do not count. */
+  mask?: readonly string[] | undefined
+  /** What history says of the new layer. */
+  history?: HistoryOptions | false | undefined
+}
+
+/** Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
+export async function commitContainer(
+  state: StateFile,
+  options: CommitOptions,
+  warn: (message: string) => void,
+): Promise<Image> {
+  const { id, image: origin, overlay } = state
+  if (!origin) throw refused(id, 'was not made from an image', 'pack its bundle: caisson image repack')
+  if (overlay?.tmpfs) {
+    throw refused(
+      id,
+      'keeps what it writes in memory',
+      "create it with writable: 'disk' to make images of it",
+    )
+  }
+  const { mask, uidMap, gidMap, rootless, history, ...build } = options
+  const [{ Image, Layout }, { openOrigin }] = await Promise.all([
+    import('../image/index.ts'),
+    import('../image/origin.ts'),
+  ])
+  const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
+  const stores = overlay ? [await Layout.open(overlay.store)] : []
+  await using base = await openOrigin(origin, [layout, ...stores])
+  const upper = writableLayer(state)
+  const reading = { uidMap, gidMap, rootless, history }
+  const layer: LayerOptions =
+    upper === undefined ? { directory: state.rootfs, mask, ...reading } : { upper, exclude: mask, ...reading }
+  const { image, layers } = await Image.buildWithResult({ ...build, layout, from: base, layers: [layer] })
+  for (const warning of layers[0]!.warnings) warn(warning)
+  if (!layers[0]!.descriptor) warn('nothing has changed: no layer was added')
+  return image
+}
+
+function refused(containerId: string, why: string, hint: string): CaissonError {
+  const message = `container ${containerId} ${why}: there is nothing to make a layer of`
+  return new CaissonError('ERR_INVALID_STATE', message, { phase: 'write', containerId, hint })
+}
