@@ -102,6 +102,18 @@ const zstd = (bytes: Buffer): Buffer | undefined => {
   return status === 0 ? stdout : undefined
 }
 
+test('an archive may end with its last byte of content, as that of umoci insert did, and not before', async (t) => {
+  const whole = tar([f('a'), f('b', 'content')])
+  const end = whole.indexOf('content') + 'content'.length
+  for (const cut of [end, end + 100]) {
+    const { read } = await unpack(t, [{ tar: whole.subarray(0, cut) }])
+    t.is(read('a') + read('b'), 'acontent')
+  }
+  for (const cut of [end - 1, end - 7 - 100]) {
+    t.is(await refused(t, [{ tar: whole.subarray(0, cut) }]), 'ERR_LAYER_INVALID')
+  }
+})
+
 test('zstd of several frames, skippable ones too, decodes to its end', async (t) => {
   const archive = tar([f('a'), f('b')])
   const frames = [zstd(archive.subarray(0, 700)), zstd(archive.subarray(700))]

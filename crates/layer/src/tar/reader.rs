@@ -72,12 +72,18 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
+    /// COMPAT(umoci): `insert` up to 0.4.7 wrote neither the padding of the last file nor an end marker. Go's reader, and
+    /// so every engine, takes such layers; the body must be complete.
     fn skip_body(&mut self) -> Result<()> {
         let count = self.remaining + self.padding;
-        (self.remaining, self.padding) = (0, 0);
         let skipped = self.source.skip(count)?;
         self.position += skipped;
-        if skipped == count { Ok(()) } else { Err(cut_short()) }
+        if skipped < self.remaining {
+            return Err(cut_short());
+        }
+        self.done |= skipped < count;
+        (self.remaining, self.padding) = (0, 0);
+        Ok(())
     }
 
     /// Where in the stream the body of the current entry begins, before any of it is read.
