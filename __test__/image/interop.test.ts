@@ -97,7 +97,7 @@ interop('an image of umoci unpacks to the tree that umoci makes of it', async (t
   const { process: program } = JSON.parse(readFileSync(join(base, 'ours/config.json'), 'utf8')) as {
     process: { user: object; args: string[]; cwd: string; env: string[]; capabilities: object }
   }
-  t.deepEqual(program.user, { uid: 33, gid: 33 })
+  t.deepEqual(program.user, { uid: 33, gid: 33, additionalGids: [33] })
   t.deepEqual(program.args, ['sh'])
   t.is(program.cwd, '/etc')
   t.true(program.env.includes('A=1') && program.env.includes('HOME=/srv'))

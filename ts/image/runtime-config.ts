@@ -1,4 +1,5 @@
 /** From an image configuration to a runtime configuration: image-spec, conversion.md, point by point. */
+import { posix } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
 import { defaultSpec } from './default-spec.ts'
@@ -34,27 +35,38 @@ export interface ResolvedUser {
 }
 
 const PREFIX = 'org.opencontainers.image.'
-const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
  * The configuration for `runtime-spec`. `lookUp` resolves a user below the unpacked root file system.
- * Throws `ERR_INVALID_IMAGE`, and `ERR_INVALID_OPTION` where neither image nor options name a program.
+ * Throws `ERR_INVALID_IMAGE`, `ERR_UNSUPPORTED_IMAGE` where the image is not for Linux, and `ERR_INVALID_OPTION` where
+ * neither image nor options name a program.
  */
 export function toRuntimeConfig(
   image: ImageConfig,
   options: RuntimeConfigOptions,
   lookUp: (user: string) => ResolvedUser,
 ): RuntimeSpec {
-  const { config } = image
+  const { config, os } = image
   const { idMappings } = options
+  if (os !== 'linux') {
+    throw new CaissonError('ERR_UNSUPPORTED_IMAGE', `an image for ${os} makes no bundle for Linux`, {
+      phase: 'validate',
+      hint: 'its root file system can be unpacked alone',
+    })
+  }
   const spec = defaultSpec({ rootless: options.rootless ?? false })
   if (idMappings) mapIds(spec, idMappings)
   const process = spec.process as NonNullable<RuntimeSpec['process']>
   const user = lookUp(options.user ?? config?.User ?? '')
 
   process.terminal = options.terminal ?? false
-  process.cwd = workingDirectory(options.cwd ?? config?.WorkingDir ?? '')
-  process.env = environment(config?.Env ?? [], options.env ?? {}, user.home)
+  process.cwd = absolute(options.cwd ?? config?.WorkingDir ?? '')
+  process.env = environment(config?.Env ?? [], options.env ?? {}, {
+    PATH: DEFAULT_PATH,
+    HOME: user.home,
+    TERM: process.terminal ? 'xterm' : undefined,
+  })
   process.args = options.args ? [...options.args] : [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])]
   if (process.args.length === 0) {
     throw new CaissonError('ERR_INVALID_OPTION', 'the image names no program to run', {
@@ -62,13 +74,14 @@ export function toRuntimeConfig(
       hint: 'give one in the option args',
     })
   }
+  // A single mapped id leaves no room for supplementary groups.
+  const hasGroups = idMappings !== undefined || !options.rootless
   process.user = {
     uid: user.uid,
     gid: user.gid,
-    // A single mapped id leaves no room for supplementary groups.
-    ...(user.additionalGids.length > 0 && (idMappings || !options.rootless)
-      ? { additionalGids: user.additionalGids }
-      : {}),
+    // SECURITY: the own group is one of them, as initgroups(3) has it: otherwise a set-group-id program is a way out of it,
+    // and past what a file's mode denies to it (CVE-2022-2989, CVE-2022-36109, CVE-2023-25173).
+    ...(hasGroups ? { additionalGids: [...new Set([user.gid, ...user.additionalGids])] } : {}),
   }
   spec.root = { path: 'rootfs', readonly: options.readonly ?? false }
   if (options.hostname !== undefined) spec.hostname = options.hostname
@@ -89,8 +102,8 @@ function mapIds(spec: RuntimeSpec, { uidMappings, gidMappings }: IdMappings): vo
   }
 }
 
-/** Absent or empty is the root; a relative one is taken from there. */
-function workingDirectory(path: string): string {
+/** Absent or empty is the root; a relative path is taken from there, as engines do: runtimes refuse it. */
+function absolute(path: string): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
@@ -98,7 +111,7 @@ function workingDirectory(path: string): string {
 function environment(
   entries: readonly string[],
   changes: Readonly<Record<string, string | undefined>>,
-  home: string | undefined,
+  defaults: Readonly<Record<string, string | undefined>>,
 ): string[] {
   const env = new Map<string, string>()
   for (const entry of entries) {
@@ -112,8 +125,9 @@ function environment(
     env.set(entry.slice(0, equals), entry)
   }
   // What the image says is never overridden, only completed.
-  if (!env.has('PATH')) env.set('PATH', DEFAULT_PATH)
-  if (!env.has('HOME') && home !== undefined) env.set('HOME', `HOME=${home}`)
+  for (const [name, value] of Object.entries(defaults)) {
+    if (value !== undefined && !env.has(name)) env.set(name, `${name}=${value}`)
+  }
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined) env.delete(name)
     else env.set(name, `${name}=${value}`)
@@ -129,7 +143,7 @@ function annotations(image: ImageConfig): Record<string, string> {
     architecture: image.architecture,
     variant: image.variant,
     'os.version': image['os.version'],
-    'os.features': image['os.features']?.join(','),
+    'os.features': [...(image['os.features'] ?? [])].sort().join(','),
     author: image.author,
     created: image.created,
     stopSignal: config?.StopSignal,
@@ -140,18 +154,28 @@ function annotations(image: ImageConfig): Record<string, string> {
   const named = Object.entries(derived).filter((pair): pair is [string, string] => Boolean(pair[1]))
   // A Map, as a label may be called __proto__.
   const all = new Map(named.map(([name, value]) => [`${PREFIX}${name}`, value]))
-  for (const [name, value] of Object.entries(config?.Labels ?? {})) all.set(name, value)
+  for (const [name, value] of Object.entries(config?.Labels ?? {})) {
+    if (name !== '') all.set(name, value) // runtime-spec forbids a key without a name
+  }
   return Object.fromEntries(all)
 }
 
-/** Data in a volume is not part of the image: a tmpfs each, as umoci does it. */
+/**
+ * Data in a volume is not part of the image: an empty tmpfs each, as umoci does it. As engines do, paths are cleaned:
+ * runtimes refuse `..` or follow it, and one directory under two names would be two mounts.
+ */
 function volumes(config: ImageConfig['config']): NonNullable<RuntimeSpec['mounts']> {
-  return Object.keys(config?.Volumes ?? {})
-    .sort()
-    .map((destination) => ({
-      destination: workingDirectory(destination),
-      type: 'tmpfs',
-      source: 'none',
-      options: ['rw', 'nosuid', 'nodev', 'noexec', 'relatime'],
-    }))
+  const destinations = new Set(Object.keys(config?.Volumes ?? {}).map((path) => posix.resolve('/', path)))
+  if (destinations.has('/')) {
+    throw new CaissonError('ERR_INVALID_IMAGE', 'config.Volumes names the root directory', {
+      phase: 'validate',
+      hint: 'no runtime mounts there; caisson image config --clear config.volume takes the volumes away',
+    })
+  }
+  return [...destinations].sort().map((destination) => ({
+    destination,
+    type: 'tmpfs',
+    source: 'none',
+    options: ['rw', 'nosuid', 'nodev', 'noexec', 'relatime'],
+  }))
 }

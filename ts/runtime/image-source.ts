@@ -4,7 +4,7 @@ import { CaissonError } from '../errors.ts'
 import type { Image, Snapshot, Store } from '../image/index.ts'
 import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
-import { lookUpUser, removeTree } from '../native/layer.ts'
+import { lookUpUser, removeTree, type UserIds } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
 import { formatJson } from '../spec/json/format.ts'
 import { makePrivateDirectory } from './private-directory.ts'
@@ -134,8 +134,9 @@ async function unpacked(image: Image, options: SpecOptions, signal?: AbortSignal
 /** `roots`: layers, the top one first, or one root file system. */
 function configOf(image: Image, roots: readonly string[], options: SpecOptions): object {
   const rootless = (process.geteuid?.() ?? 0) !== 0
-  const { args, ...changes } = options
-  const spec = toRuntimeConfig(image.runnable(), { rootless, args }, (user) => lookUpUser(roots, user))
+  const { args, terminal, ...changes } = options
+  const lookUp = (user: string): UserIds => lookUpUser(roots, user)
+  const spec = toRuntimeConfig(image.runnable(), { rootless, args, terminal }, lookUp)
   return applyOptions(spec, changes)
 }
 

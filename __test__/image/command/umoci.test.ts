@@ -278,12 +278,12 @@ asEach('config.user is looked up in the root file system', (t, user) => {
     return (JSON.parse(readFileSync(join(user.folder, 'b/config.json'), 'utf8')) as { process: never })
       .process
   }
-  const groups = user.ordinary ? {} : { additionalGids: [9] }
-  t.deepEqual(process('web').user, { uid: 33, gid: 44, ...groups })
+  const groups = (...ids: number[]): object => (user.ordinary ? {} : { additionalGids: ids })
+  t.deepEqual(process('web').user, { uid: 33, gid: 44, ...groups(44, 9) })
   t.true(process('web').env.includes('HOME=/srv'))
-  t.deepEqual(process('web:log').user, { uid: 33, gid: 9 })
-  t.deepEqual(process('1000:1001').user, { uid: 1000, gid: 1001 })
-  t.deepEqual(process('33').user, { uid: 33, gid: 44, ...groups })
+  t.deepEqual(process('web:log').user, { uid: 33, gid: 9, ...groups(9) })
+  t.deepEqual(process('1000:1001').user, { uid: 1000, gid: 1001, ...groups(1001) })
+  t.deepEqual(process('33').user, { uid: 33, gid: 44, ...groups(44, 9) })
   user.image('config --image im:a --config.user nobody --config.env HOME=/set')
   user.sh('rm -rf b')
   t.regex(user.try('unpack --image im:a b').stderr, /nobody/)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::unpack::{Found, Merged, names};
 use crate::{Error, Kind, Result};
@@ -23,103 +23,128 @@ pub struct User {
 /// Looks `spec` up (`user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0) below `root`, which may be a stack of layers.
 ///
 /// A number is always an id and never a name, and must fit 0..=2147483647 (CVE-2024-40635, CVE-2026-46680). A name that
-/// is not there is an error.
+/// is not there is an error. The first line that fits counts; comments and lines without numeric ids do not, as in glibc:
+/// Go's reader takes what is no number for 0, and with it a broken line for root.
 pub fn look_up(root: &Merged<'_>, spec: &str) -> Result<User> {
-    let (user_part, group_part) = match spec.split_once(':') {
-        Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
-        None => (spec, None),
-    };
-    let user_part = if user_part.is_empty() { "0" } else { user_part };
-    let wanted_uid = number(user_part)?;
+    let (user, group) = spec.split_once(':').unwrap_or((spec, ""));
+    let user = if user.is_empty() { "0" } else { user };
+    let (uid, group_id) = (number(user)?, number(group)?);
     let passwd = read(root, "etc/passwd")?;
-    let line = passwd.lines().map(fields).find(|line| match wanted_uid {
-        Some(uid) => line.get(2).and_then(|field| field.parse().ok()) == Some(uid),
-        None => line.first() == Some(&user_part),
+    let line = passwd.lines().filter_map(Account::parse).find(|line| match uid {
+        Some(uid) => line.uid.parse() == Ok(uid),
+        None => line.name == user,
     });
-    let id = |index: usize| -> Result<Option<u32>> {
-        line.as_ref().and_then(|line| line.get(index)).map_or(Ok(None), |field| number(field))
-    };
-    let uid = match wanted_uid {
-        Some(uid) => uid,
-        None => match id(2)? {
-            Some(uid) => uid,
-            None => {
-                return Err(Error::new(
-                    Kind::Image,
-                    format!("user {user_part:?} is not in the image's /etc/passwd"),
-                )
+    let (uid, own_gid) = match (&line, uid) {
+        (Some(line), _) => (id(line.uid)?, id(line.gid)?),
+        (None, Some(uid)) => (uid, 0),
+        (None, None) => {
+            return Err(missing("user", user, "passwd")
                 .hint("choose another user in the options, for example a numeric one"));
-            }
-        },
+        }
     };
-    let name = line.as_ref().and_then(|line| line.first()).copied();
-    let home = line
-        .as_ref()
-        .and_then(|line| line.get(5))
-        .filter(|home| !home.is_empty())
-        .map(|home| (*home).to_owned());
-    let own_gid = id(3)?.unwrap_or(0);
+    let home = line.as_ref().map(|line| line.home).filter(|home| !home.is_empty()).map(ToOwned::to_owned);
     let groups = read(root, "etc/group")?;
-    if let Some(group) = group_part {
-        let gid = match number(group)? {
+    let mut groups = groups.lines().filter_map(Group::parse);
+    if !group.is_empty() {
+        // A group that was asked for takes the supplementary ones away.
+        let gid = match group_id {
             Some(gid) => gid,
             None => {
-                let line = groups.lines().map(fields).find(|line| line.first() == Some(&group));
-                let gid =
-                    line.as_ref().and_then(|line| line.get(2)).map_or(Ok(None), |field| number(field))?;
-                gid.ok_or_else(|| {
-                    Error::new(Kind::Image, format!("group {group:?} is not in the image's /etc/group"))
-                })?
+                let line = groups.find(|line| line.name == group);
+                id(line.ok_or_else(|| missing("group", group, "group"))?.gid)?
             }
         };
-        // An explicit group takes the supplementary ones away.
         return Ok(User { uid, gid, additional_gids: Vec::new(), home });
     }
     let mut additional = BTreeSet::new();
-    for line in groups.lines().map(fields) {
-        let is_member =
-            line.get(3).is_some_and(|members| members.split(',').any(|member| Some(member) == name));
-        if let (true, Some(field)) = (is_member, line.get(2))
-            && let Some(gid) = number(field)?
-        {
-            additional.insert(gid);
+    if let Some(Account { name, .. }) = line {
+        for line in groups.filter(|line| line.members.split(',').any(|member| member == name)) {
+            additional.insert(id(line.gid)?);
         }
     }
     additional.remove(&own_gid);
     Ok(User { uid, gid: own_gid, additional_gids: additional.into_iter().collect(), home })
 }
 
-fn fields(line: &str) -> Vec<&str> {
-    line.trim().split(':').collect()
+/// passwd(5): `name:password:uid:gid:comment:home:shell`.
+struct Account<'t> {
+    name: &'t str,
+    uid: &'t str,
+    gid: &'t str,
+    home: &'t str,
+}
+
+impl<'t> Account<'t> {
+    fn parse(line: &'t str) -> Option<Self> {
+        let mut fields = fields(line)?;
+        let name = fields.next()?;
+        let uid = fields.nth(1).filter(|text| is_number(text))?;
+        let gid = fields.next().filter(|text| is_number(text))?;
+        Some(Self { name, uid, gid, home: fields.nth(1).unwrap_or_default() })
+    }
+}
+
+/// group(5): `name:password:gid:member,member`.
+struct Group<'t> {
+    name: &'t str,
+    gid: &'t str,
+    members: &'t str,
+}
+
+impl<'t> Group<'t> {
+    fn parse(line: &'t str) -> Option<Self> {
+        let mut fields = fields(line)?;
+        let name = fields.next()?;
+        let gid = fields.nth(1).filter(|text| is_number(text))?;
+        Some(Self { name, gid, members: fields.next().unwrap_or_default() })
+    }
+}
+
+/// `None` for a comment.
+fn fields(line: &str) -> Option<std::str::Split<'_, char>> {
+    let line = line.trim();
+    (!line.starts_with('#')).then(|| line.split(':'))
+}
+
+fn missing(what: &str, name: &str, file: &str) -> Error {
+    Error::new(Kind::Image, format!("{what} {name:?} is not in the image's /etc/{file}"))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `None` for a name. A number out of range is an error and never looked up as a name.
 fn number(text: &str) -> Result<Option<u32>> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(None);
-    }
-    match text.parse::<u32>() {
-        Ok(id) if id <= i32::MAX as u32 && !text.starts_with('+') => Ok(Some(id)),
-        _ => Err(Error::new(Kind::Image, format!("the id {text} is out of range (0 to {})", i32::MAX))),
-    }
+    if is_number(text.strip_prefix(['-', '+']).unwrap_or(text)) { id(text).map(Some) } else { Ok(None) }
 }
 
-/// The file as text, empty where it is missing. Links stay inside the root; only a regular file of sane size counts
-/// (a FIFO here would block for ever).
+fn id(text: &str) -> Result<u32> {
+    let id = text.parse().ok().filter(|id| *id <= i32::MAX as u32 && !text.starts_with('+'));
+    id.ok_or_else(|| Error::new(Kind::Image, format!("the id {text} is out of range (0 to {})", i32::MAX)))
+}
+
+/// The file as text, empty where it is missing.
+///
+/// SECURITY: links stay inside the root, only a regular file is opened (a FIFO would block for ever, a device may act), and
+/// it is read to a limit.
 fn read(root: &Merged<'_>, path: &str) -> Result<String> {
     let system = |call, errno| Error::system(call, path.as_bytes(), errno);
     let names = root.resolve(&[], &names(path.as_bytes()))?;
-    let (Found::Other(directory, _), Some(name)) = (root.look(&names)?, names.last()) else {
+    let (Found::Other(directory, status), Some(name)) = (root.look(&names)?, names.last()) else {
         return Ok(String::new());
     };
+    let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
+    if !is_file(status.st_mode) {
+        return Ok(String::new());
+    }
     // Links have been followed, inside.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&directory, name.as_slice(), flags, Mode::empty())
         .map_err(|errno| system("openat", errno))?;
     let status = rustix::fs::fstat(&file).map_err(|errno| system("fstat", errno))?;
-    if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
-        return Err(Error::new(Kind::Image, format!("/{path} in the image is not a regular file")));
+    if !is_file(status.st_mode) {
+        return Ok(String::new());
     }
     let bytes = caisson_sys::file::read_all(file.as_fd(), MAX_SIZE)
         .map_err(|error| Error::new(Kind::Image, format!("/{path} in the image cannot be read: {error}")))?;
@@ -130,47 +155,159 @@ fn read(root: &Merged<'_>, path: &str) -> Result<String> {
 mod tests {
     use super::*;
 
+    const PASSWD: &str = "\
+root:x:0:0::/root:/bin/sh
+#web:x:1:1::/commented:/x
+
+  web:x:33:44::/srv:/bin/sh
+web:x:34:45::/second:/x
+same:x:33:46::/same:/x
+77:x:5:5::/number:/x
+broken:x:abc:1::/:/x
+noids:x
+nogid:x:88:zzz::/:/x
+short:x:90:91
+big:x:4294967296:0::/:/x
+biggid:x:91:4294967296::/:/x
+";
+    const GROUP: &str = "root:x:0:\nweb:x:44:web\nlog:x:9:web,root\n#off:x:10:web\nbad:x:q:web\nadm:x:4:web,same\nadm:x:4:web\n12:x:13:\n";
+
     fn root(name: &str) -> (std::path::PathBuf, rustix::fd::OwnedFd) {
         let path = std::env::temp_dir().join(format!("caisson-passwd-{name}-{}", std::process::id()));
         std::fs::create_dir_all(path.join("etc")).unwrap();
-        std::fs::write(
-            path.join("etc/passwd"),
-            "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv:/bin/sh\n77:x:5:5::/:/x\nbig:x:4294967296:0::/:/x\n",
-        )
-        .unwrap();
-        std::fs::write(path.join("etc/group"), "root:x:0:\nweb:x:44:\nlog:x:9:web,root\nadm:x:4:web\n")
-            .unwrap();
+        std::fs::write(path.join("etc/passwd"), PASSWD).unwrap();
+        std::fs::write(path.join("etc/group"), GROUP).unwrap();
         let fd = rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
         (path, fd)
     }
 
     #[test]
-    fn the_six_forms_are_looked_up() {
+    fn every_form_is_looked_up() {
         let (path, fd) = root("forms");
-        let user = |spec: &str| {
-            look_up(&Merged::new(vec![fd.as_fd()]), spec)
-                .map(|user| (user.uid, user.gid, user.additional_gids))
-        };
-        assert_eq!(user("").unwrap(), (0, 0, vec![9]));
-        assert_eq!(user("web").unwrap(), (33, 44, vec![4, 9]));
-        assert_eq!(user("33").unwrap(), (33, 44, vec![4, 9]));
-        assert_eq!(user("web:log").unwrap(), (33, 9, vec![]));
-        assert_eq!(user("1000:1001").unwrap(), (1000, 1001, vec![]));
-        assert_eq!(user("1000").unwrap(), (1000, 0, vec![]));
-        assert_eq!(user("77").unwrap(), (77, 0, vec![]), "a number is never a name");
-        for bad in ["nobody", "web:nogroup", "4294967296", "2147483648:0", "0:2147483648", "-1", "big"] {
-            assert!(user(bad).is_err(), "{bad}");
+        let user = |spec: &str| look_up(&Merged::new(vec![fd.as_fd()]), spec);
+        let cases = [
+            ("", 0, 0, vec![9], Some("/root")),
+            (":", 0, 0, vec![9], Some("/root")),
+            (":9", 0, 9, vec![], Some("/root")),
+            ("web", 33, 44, vec![4, 9], Some("/srv")),
+            ("web:", 33, 44, vec![4, 9], Some("/srv")),
+            ("33", 33, 44, vec![4, 9], Some("/srv")),
+            ("0033", 33, 44, vec![4, 9], Some("/srv")),
+            ("web:log", 33, 9, vec![], Some("/srv")),
+            ("web:1001", 33, 1001, vec![], Some("/srv")),
+            ("33:log", 33, 9, vec![], Some("/srv")),
+            ("33:12", 33, 12, vec![], Some("/srv")), // never the group that is called 12
+            ("1000:1001", 1000, 1001, vec![], None),
+            ("1000", 1000, 0, vec![], None),
+            ("77", 77, 0, vec![], None), // never the user that is called 77
+            ("same", 33, 46, vec![4], Some("/same")),
+            ("short", 90, 91, vec![], None),
+            ("2147483647:2147483647", 2_147_483_647, 2_147_483_647, vec![], None),
+        ];
+        for (spec, uid, gid, additional, home) in cases {
+            let home = home.map(str::to_owned);
+            let expected = User { uid, gid, additional_gids: additional, home };
+            assert_eq!(user(spec).unwrap(), expected, "{spec:?}");
         }
         std::fs::remove_dir_all(path).unwrap();
     }
 
     #[test]
-    fn a_link_out_of_the_root_stays_inside() {
-        let (path, fd) = root("link");
-        std::fs::remove_file(path.join("etc/passwd")).unwrap();
-        std::os::unix::fs::symlink("/../../../../etc/hostname", path.join("etc/passwd")).unwrap();
-        assert!(look_up(&Merged::new(vec![fd.as_fd()]), "web").is_err());
-        assert_eq!(look_up(&Merged::new(vec![fd.as_fd()]), "7").unwrap().uid, 7);
+    fn what_is_not_there_or_no_id_is_an_error() {
+        let (path, fd) = root("errors");
+        for spec in [
+            "nobody",
+            "web:nogroup",
+            "33:bad",
+            "0:#off",
+            "#web",
+            "broken",
+            "noids",
+            "nogid",
+            "big",
+            "biggid",
+            "4294967296",
+            "2147483648:0",
+            "0:2147483648",
+            "99999999999999999999",
+            "-1",
+            "+5",
+            "0:+5",
+            "0x10",
+            " 0",
+            "0 ",
+            "web :log",
+            "web:log:x",
+        ] {
+            assert!(look_up(&Merged::new(vec![fd.as_fd()]), spec).is_err(), "{spec:?}");
+        }
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    /// Replaces passwd with what `make` puts there; who `web`, and who 7 is then.
+    fn instead(name: &str, make: impl Fn(&std::path::Path)) -> (Result<User>, Result<User>) {
+        let (path, fd) = root(name);
+        let file = path.join("etc/passwd");
+        std::fs::remove_file(&file).unwrap();
+        make(&file);
+        let user = |spec: &str| look_up(&Merged::new(vec![fd.as_fd()]), spec);
+        let found = (user("web"), user("7"));
+        std::fs::remove_dir_all(path).unwrap();
+        found
+    }
+
+    #[test]
+    fn links_are_followed_and_stay_inside() {
+        let link = |target: &'static str| {
+            move |file: &std::path::Path| {
+                std::fs::write(file.with_file_name("other"), PASSWD).unwrap();
+                std::os::unix::fs::symlink(target, file).unwrap();
+            }
+        };
+        for (name, target) in
+            [("relative", "other"), ("absolute", "/etc/other"), ("climbing", "../../../etc/other")]
+        {
+            assert_eq!(instead(name, link(target)).0.unwrap().uid, 33, "{target}");
+        }
+        let (named, numeric) = instead("out", link("/../../../../proc/self/root/etc/passwd"));
+        assert!(named.is_err());
+        assert_eq!(numeric.unwrap(), User { uid: 7, gid: 0, additional_gids: vec![], home: None });
+        assert!(instead("loop", link("passwd")).0.is_err());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened_and_a_huge_one_is_refused() {
+        let fifo = |file: &std::path::Path| {
+            rustix::fs::mknodat(rustix::fs::CWD, file, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+                .unwrap();
+        };
+        let directory = |file: &std::path::Path| std::fs::create_dir(file).unwrap();
+        let nothing = |_: &std::path::Path| {};
+        for (named, numeric) in
+            [instead("fifo", fifo), instead("directory", directory), instead("nothing", nothing)]
+        {
+            assert!(named.is_err());
+            assert_eq!(numeric.unwrap().uid, 7);
+        }
+        let huge = |file: &std::path::Path| {
+            std::fs::File::create(file).unwrap().set_len(MAX_SIZE as u64 + 1).unwrap();
+        };
+        let (named, numeric) = instead("huge", huge);
+        assert!(named.is_err() && numeric.is_err());
+    }
+
+    #[test]
+    fn an_upper_layer_hides_the_file_of_a_lower_one() {
+        let (lower, lower_fd) = root("lower");
+        let (upper, upper_fd) = root("upper");
+        std::fs::write(upper.join("etc/passwd"), "web:x:50:51::/up:/x\n").unwrap();
+        std::fs::remove_file(upper.join("etc/group")).unwrap();
+        let both = Merged::new(vec![upper_fd.as_fd(), lower_fd.as_fd()]);
+        let expected =
+            User { uid: 50, gid: 51, additional_gids: vec![4, 9, 44], home: Some("/up".to_owned()) };
+        assert_eq!(look_up(&both, "web").unwrap(), expected);
+        for path in [lower, upper] {
+            std::fs::remove_dir_all(path).unwrap();
+        }
     }
 }
