@@ -1,5 +1,6 @@
 /** The store's native side: importing layers, looking after snapshots, and locks, which Node has none of. */
-import { closeSync } from 'node:fs'
+import { close, closeSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { addon } from './addon.ts'
 import type { ImportRequest, UnpackOutcome } from './binding.d.ts'
 import { errorFrom, isNativeError } from './failure.ts'
@@ -61,6 +62,13 @@ export class FileLock implements Disposable {
     const descriptor = this.#descriptor
     this.#descriptor = undefined
     if (descriptor !== undefined) closeSync(descriptor)
+  }
+
+  /** Closes it off the event loop: the last descriptor of a file that is gone makes the kernel free its blocks. */
+  async closeAside(): Promise<void> {
+    const descriptor = this.#descriptor
+    this.#descriptor = undefined
+    if (descriptor !== undefined) await promisify(close)(descriptor)
   }
 
   [Symbol.dispose](): void {

@@ -58,6 +58,7 @@ export class Container {
   readonly #streams: Streams
   readonly #passedOn: Promise<void>[] = []
   readonly #exit: Promise<ContainerExit> | undefined
+  #ended = false
   #pid: number
 
   /** @internal */
@@ -70,7 +71,12 @@ export class Container {
     const directory = join(settings.root, id)
     this.#exit = exits.get(directory)
     if (ownership) {
-      this.#exit = engine().exited(ownership.created.handle).then(exitOf)
+      this.#exit = engine()
+        .exited(ownership.created.handle)
+        .then((exit) => {
+          this.#ended = true
+          return exitOf(exit)
+        })
       exits.set(directory, this.#exit)
       this.#connect(ownership.connect)
     }
@@ -220,6 +226,9 @@ export class Container {
     const hooks = this.#laterHooks()
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
     const overlay = this.#ownership ? undefined : overlayOf(root, this.id)
+    // Its program has ended and no hook will look at it: its files go while the native side removes the rest.
+    const early = this.#ended && !state ? this.#ownership?.dispose() : undefined
+    early?.catch(() => {})
     try {
       await engine().destroy({ root, id: this.id, force })
     } catch (error) {
@@ -238,7 +247,8 @@ export class Container {
         )
       }
     }
-    await this.#ownership?.dispose()
+    // Again, if processes that had outlived the program were still writing.
+    await (early?.catch(() => this.#ownership?.dispose()) ?? this.#ownership?.dispose())
     if (overlay) await removeContainerDirectory(overlay.store, overlay.container)
   }
 

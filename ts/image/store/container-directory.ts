@@ -49,7 +49,7 @@ export class ContainerDirectory {
     try {
       await removeTree(this.path)
     } finally {
-      this.#lock.close()
+      await this.#lock.closeAside()
     }
   }
 }
