@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use caisson_layer::blob::Blob;
 use caisson_layer::inflate::Compression;
@@ -234,6 +235,9 @@ pub(crate) fn open_root(path: &str) -> Result<std::fs::File, Error> {
     })
 }
 
+/// What a thread of a layer job asks the scheduler for; others ask for about 3 ms.
+const SLICE: Duration = Duration::from_millis(20);
+
 /// Runs `work` on a thread of its own and resolves the promise with what it returns.
 pub(crate) fn on_thread<'env, T>(
     env: &'env Env,
@@ -244,6 +248,8 @@ where
 {
     let (deferred, promise) = env.create_deferred()?;
     let spawned = std::thread::Builder::new().name("caisson-layer".to_owned()).spawn(move || {
+        // Work without pause gives way to the event loop, which has little to do at a time. Where it cannot, it is only slower.
+        let _ = caisson_sys::scheduling::set_slice(SLICE);
         let value = work();
         deferred.resolve(move |_| Ok(value));
     });

@@ -18,6 +18,7 @@ pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod resolve;
+pub mod scheduling;
 pub mod sibling;
 pub mod signal;
 pub mod terminal;
