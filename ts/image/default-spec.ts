@@ -6,6 +6,9 @@ export interface DefaultSpecOptions {
   rootless?: boolean
 }
 
+/** Where programs are looked for, unless an image says otherwise. */
+export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
 
 /** A fresh copy, its keys in runc's order: `caisson spec` prints it as it is. */
@@ -19,7 +22,7 @@ export function defaultSpec({ rootless = false }: DefaultSpecOptions = {}): Runt
       terminal: true,
       user: { uid: 0, gid: 0 },
       args: ['sh'],
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'],
+      env: [DEFAULT_PATH, 'TERM=xterm'],
       cwd: '/',
       // SECURITY: nothing inheritable and nothing ambient: an unprivileged program must not gain by exec what the
       // container was given (CVE-2022-24769).

@@ -1,12 +1,10 @@
 /** An image of the host's own programs: no network, no other tool. */
-import { rename, rm } from 'node:fs/promises'
-import { CaissonError } from '../errors.ts'
-import { packHostLayer } from '../native/layer.ts'
-import type { Descriptor } from '../spec/index.ts'
-import { Layout } from './layout.ts'
-import { MEDIA_TYPE } from './media-type.ts'
-import { hostPlatform } from './platform.ts'
-import { isTag } from './reference.ts'
+import { hostFiles } from '../native/layer.ts'
+import type { BuildOptions } from './build/build.ts'
+import type { LayerEntry } from './build/content.ts'
+import { checkTag } from './build/draft.ts'
+import { sourceDateEpoch } from './build/epoch.ts'
+import { DEFAULT_PATH } from './default-spec.ts'
 
 export interface FromHostOptions {
   /** Layout directory, made if missing. */
@@ -36,55 +34,47 @@ const PROGRAMS = [
 ]
 const SEARCH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin']
 
-/** Writes the image and returns the descriptor of its manifest. */
-export async function writeHostImage(
-  options: FromHostOptions,
-): Promise<{ layout: Layout; manifest: Descriptor }> {
-  const { tag = 'latest', programs = PROGRAMS, command = ['/bin/sh'], signal } = options
-  if (!isTag(tag)) {
-    throw new CaissonError('ERR_INVALID_OPTION', `tag ${JSON.stringify(tag)} is not valid`, {
-      phase: 'validate',
-    })
-  }
-  const layout = await Layout.create(options.layout)
-  using _ = await layout.protect(signal)
-  const epoch = sourceDateEpoch()
-  const output = layout.temporaryBlobPath()
-  const layer = await packHostLayer(
-    { programs: [...programs], search: SEARCH, output, mtime: epoch },
-    { signal },
-  )
-  try {
-    await rename(output, layout.blobPath(layer.digest))
-  } catch (error) {
-    await rm(output, { force: true })
-    throw error
-  }
-  const created = `${new Date(epoch * 1000).toISOString().slice(0, 19)}Z`
-  const { os, architecture } = hostPlatform()
-  const config = await layout.writeBlob(
-    JSON.stringify({
-      created,
-      architecture,
-      os,
-      config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: command },
-      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-      history: [{ created, created_by: `caisson from host: ${programs.join(' ')}` }],
-    }),
-    MEDIA_TYPE.config,
-  )
-  const layers = [{ mediaType: MEDIA_TYPE.layerGzip, digest: layer.digest, size: layer.size }]
-  const manifest = await layout.writeBlob(
-    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.manifest, config, layers }),
-    MEDIA_TYPE.manifest,
-  )
-  const described = { ...manifest, platform: { architecture, os } }
-  await layout.tag(described, tag)
-  return { layout, manifest: described }
+/** What every image of this kind has besides, with modes. */
+const DIRECTORIES: Record<string, number> = {
+  '/': 0o755,
+  '/dev': 0o755,
+  '/etc': 0o755,
+  '/home': 0o755,
+  '/proc': 0o555,
+  '/root': 0o700,
+  '/run': 0o755,
+  '/sys': 0o555,
+  '/tmp': 0o1777,
+  '/usr/bin': 0o755,
+  '/var/tmp': 0o1777,
+}
+const TEXTS = {
+  passwd: 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n',
+  group: 'root:x:0:\nnogroup:x:65534:\n',
+  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
 }
 
-/** Seconds; 0 where nothing is said, so that the same programs give the same image. */
-function sourceDateEpoch(): number {
-  const text = process.env['SOURCE_DATE_EPOCH']
-  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : 0
+/** The image as {@link buildImage} makes it. The same programs give the same image, SOURCE_DATE_EPOCH or not. */
+export async function hostImage(options: FromHostOptions): Promise<BuildOptions> {
+  const { layout, tag = 'latest', programs = PROGRAMS, command = ['/bin/sh'], signal } = options
+  checkTag(tag)
+  const entries: LayerEntry[] = [
+    ...Object.entries(DIRECTORIES).map(([path, mode]) => ({ path, type: 'directory' as const, mode })),
+    { path: '/bin', type: 'symlink', target: 'usr/bin' },
+    { path: '/sbin', type: 'symlink', target: 'usr/bin' },
+    { path: '/etc', tree: TEXTS },
+  ]
+  // Whatever the mode on the host: a set-user-id program is a plain one here.
+  for (const { place, file } of await hostFiles(programs, SEARCH)) {
+    entries.push({ path: `/${place}`, content: { file }, mode: 0o755 })
+  }
+  const createdBy = `caisson from host: ${programs.join(' ')}`
+  return {
+    layout,
+    tag,
+    layers: [{ entries, history: { createdBy } }],
+    config: { config: { Env: [DEFAULT_PATH], Cmd: [...command] } },
+    sourceDateEpoch: sourceDateEpoch() ?? 0,
+    signal,
+  }
 }

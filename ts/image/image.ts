@@ -8,7 +8,7 @@ import { parseConfig, parseManifest } from './document.ts'
 import { convertImage, type ConvertOptions } from './edit/convert.ts'
 import { rebaseImage, type RebaseOptions } from './edit/rebase.ts'
 import { squashImage, type SquashOptions } from './edit/squash.ts'
-import { writeHostImage, type FromHostOptions } from './from-host.ts'
+import { hostImage, type FromHostOptions } from './from-host.ts'
 import { layerBlobs, layerDiffIds, runnableConfig } from './layer-blobs.ts'
 import { Layout } from './layout.ts'
 import { isConfigType } from './media-type.ts'
@@ -97,8 +97,7 @@ export class Image {
 
   /** Packs programs of this host, with the libraries they need, into a layout, and opens the result. */
   static async fromHost(options: FromHostOptions): Promise<Image> {
-    const { layout, manifest } = await writeHostImage(options)
-    return Image.from(layout, manifest)
+    return Image.build(await hostImage(options))
   }
 
   /** The image that `descriptor` names in `source`, which from then on belongs to the image. */

@@ -43,7 +43,8 @@ export declare class LayerJob {
   stop(): void
   progress(): LayerProgress
   unpack(request: UnpackRequest): Promise<UnpackOutcome>
-  packHost(request: PackHostRequest): Promise<PackHostOutcome>
+  /** Programs of this host with the libraries that they need, sorted by place. */
+  hostFiles(programs: Array<string>, search: Array<string>): Promise<HostFilesOutcome>
   /** Removes a directory with all it holds; links are not followed. The failure, if any. */
   remove(path: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Makes the snapshots that are missing. */
@@ -183,6 +184,17 @@ export interface FlattenRequest {
   keep?: number
   path?: string
   epoch?: number
+}
+
+export interface HostFile {
+  /** Path in the image, without a leading slash. */
+  place: string
+  file: string
+}
+
+export interface HostFilesOutcome {
+  failure?: NativeError
+  files: Array<HostFile>
 }
 
 /** One line of an id map, as in config.json. */
@@ -376,21 +388,6 @@ export interface OverlayRequest {
   tmpfsSize?: number
   /** Nothing is written through to the disk for the sake of a crash. */
   volatile: boolean
-}
-
-export interface PackHostOutcome {
-  failure?: NativeError
-  digest: string
-  size: number
-  diffId: string
-  files: Array<string>
-}
-
-export interface PackHostRequest {
-  programs: Array<string>
-  search: Array<string>
-  output: string
-  mtime: number
 }
 
 export interface PathChange {

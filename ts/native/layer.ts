@@ -1,17 +1,10 @@
 /** Layers: coarse native operations, each on a native thread of its own; an AbortSignal stops them. */
 import type { CaissonError } from '../errors.ts'
 import { addon } from './addon.ts'
-import type {
-  IdMaps,
-  LayerJob,
-  PackHostOutcome,
-  PackHostRequest,
-  UnpackOutcome,
-  UnpackRequest,
-} from './binding.d.ts'
+import type { HostFile, IdMaps, LayerJob, UnpackOutcome, UnpackRequest } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
-export type { IdMaps, LayerBlob, PackHostRequest, SkippedEntry, UnpackRequest } from './binding.d.ts'
+export type { HostFile, IdMaps, LayerBlob, SkippedEntry, UnpackRequest } from './binding.d.ts'
 
 /** Where an operation stands. */
 export interface LayerProgress {
@@ -46,12 +39,10 @@ export async function unpackLayers(
   return perform(operation, (job) => job.unpack(request))
 }
 
-/** Packs programs of this host and the libraries they need into one gzip layer at `request.output`. */
-export async function packHostLayer(
-  request: PackHostRequest,
-  operation: LayerOperation = {},
-): Promise<Omit<PackHostOutcome, 'failure'>> {
-  return perform(operation, (job) => job.packHost(request))
+/** Programs of this host (names to look up in `search`, or absolute paths) with the libraries that they need. */
+export async function hostFiles(programs: readonly string[], search: readonly string[]): Promise<HostFile[]> {
+  const { files } = await perform({}, (job) => job.hostFiles([...programs], [...search]))
+  return files
 }
 
 /**

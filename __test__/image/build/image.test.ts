@@ -1,7 +1,16 @@
 /** Images from options: what goes in comes out, what makes no sense is refused before anything is written. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test from 'ava'
@@ -79,6 +88,24 @@ async function bytes(stream: Readable): Promise<Buffer> {
   for await (const chunk of stream) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
+
+test('a file of the host gives its content alone, through links', async (t) => {
+  const folder = scratch('build')
+  const [file, link] = [join(folder, 'file'), join(folder, 'link')]
+  writeFileSync(file, 'of the host\n', { mode: 0o4711 })
+  symlinkSync(file, link)
+  const entries = [{ path: '/file', content: { file: link }, mode: 0o640 }]
+  const image = await Image.build({ layout: join(folder, 'images'), layers: [{ entries }] })
+  const { rootfs } = await image.unpack(join(folder, 'bundle'), { args: ['sh'] })
+  t.is(readFileSync(join(rootfs, 'file'), 'utf8'), 'of the host\n')
+  t.is(statSync(join(rootfs, 'file')).mode, 0o100640)
+  const missing = {
+    layout: join(folder, 'none'),
+    layers: [{ entries: [{ path: '/a', content: { file: '/nowhere' } }] }],
+  }
+  const error = await t.throwsAsync(Image.build(missing), { message: /\/nowhere/ })
+  t.is((error as { path?: string }).path, '/nowhere')
+})
 
 test('bad options are refused before there is a layout', async (t) => {
   const base = scratch('build')

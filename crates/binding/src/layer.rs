@@ -1,5 +1,6 @@
 //! Layers for JavaScript: one native thread per operation, a promise for its end, a `LayerJob` to stop it and to look on.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,20 +80,16 @@ pub struct UnpackOutcome {
 }
 
 #[napi(object)]
-pub struct PackHostRequest {
-    pub programs: Vec<String>,
-    pub search: Vec<String>,
-    pub output: String,
-    pub mtime: f64,
+pub struct HostFile {
+    /// Path in the image, without a leading slash.
+    pub place: String,
+    pub file: String,
 }
 
 #[napi(object)]
-pub struct PackHostOutcome {
+pub struct HostFilesOutcome {
     pub failure: Option<NativeError>,
-    pub digest: String,
-    pub size: f64,
-    pub diff_id: String,
-    pub files: Vec<String>,
+    pub files: Vec<HostFile>,
 }
 
 #[napi(object)]
@@ -154,32 +151,25 @@ impl LayerJob {
         })
     }
 
-    #[napi(ts_return_type = "Promise<PackHostOutcome>", catch_unwind)]
-    pub fn pack_host<'env>(&self, env: &'env Env, request: PackHostRequest) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+    /// Programs of this host with the libraries that they need, sorted by place.
+    #[napi(ts_return_type = "Promise<HostFilesOutcome>", catch_unwind)]
+    pub fn host_files<'env>(
+        &self,
+        env: &'env Env,
+        programs: Vec<String>,
+        search: Vec<String>,
+    ) -> napi::Result<Object<'env>> {
         on_thread(env, move || {
-            let request = host::Request {
-                programs: request.programs,
-                search: request.search.into_iter().map(PathBuf::from).collect(),
-                output: PathBuf::from(request.output),
-                mtime: request.mtime as i64,
+            let search: Vec<PathBuf> = search.into_iter().map(PathBuf::from).collect();
+            let (failure, files) = match host::files(&programs, &search) {
+                Ok(files) => (None, files),
+                Err(error) => (Some(error.into()), BTreeSet::new()),
             };
-            match host::pack(&request, &stop) {
-                Ok(packed) => PackHostOutcome {
-                    failure: None,
-                    digest: packed.digest,
-                    size: packed.size as f64,
-                    diff_id: packed.diff_id,
-                    files: packed.files,
-                },
-                Err(error) => PackHostOutcome {
-                    failure: Some(error.into()),
-                    digest: String::new(),
-                    size: 0.0,
-                    diff_id: String::new(),
-                    files: Vec::new(),
-                },
-            }
+            let shown = |host::HostFile { place, file }| HostFile {
+                place,
+                file: file.to_string_lossy().into_owned(),
+            };
+            HostFilesOutcome { failure, files: files.into_iter().map(shown).collect() }
         })
     }
 

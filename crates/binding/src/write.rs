@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write};
 use std::os::fd::IntoRawFd;
 use std::path::Path;
 
-use caisson_layer::compress::{self, Sealed};
+use caisson_layer::compress;
 use caisson_layer::view::Change;
-use caisson_layer::write::{self as writing, Flatten};
+use caisson_layer::write::{self as writing, Flatten, Report};
 use caisson_layer::{Error, Kind, Limits, lock};
 use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
@@ -71,19 +71,16 @@ pub struct PipeEnds {
     pub write: i32,
 }
 
-/// What was written, entries, warnings, changes.
-type Done = (Option<Sealed>, u64, Vec<String>, Vec<(Vec<u8>, Change)>);
-
 impl WriteOutcome {
-    fn of(result: Result<Done, Error>) -> Self {
-        let (failure, (sealed, entries, warnings, changes)) = match result {
+    fn of(result: Result<Report, Error>) -> Self {
+        let (failure, done) = match result {
             Ok(done) => (None, done),
             Err(error) => {
-                let mut failure = NativeError::from(error);
-                failure.phase = Some("write".to_owned());
-                (Some(failure), (None, 0, Vec::new(), Vec::new()))
+                let failure = NativeError { phase: Some("write".to_owned()), ..NativeError::from(error) };
+                (Some(failure), Report::default())
             }
         };
+        let Report { sealed, entries, warnings, changes } = done;
         Self {
             failure,
             size: sealed.as_ref().map_or(0.0, |sealed| sealed.size as f64),
@@ -137,13 +134,7 @@ impl LayerJob {
     pub fn write<'env>(&self, env: &'env Env, request: WriteLayerRequest) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         let request = writing::Request::try_from(request); // here, as it holds buffers of JavaScript
-        on_thread(env, move || {
-            WriteOutcome::of(
-                request
-                    .and_then(|request| writing::write(&request, &stop))
-                    .map(|report| (report.sealed, report.entries, report.warnings, report.changes)),
-            )
-        })
+        on_thread(env, move || WriteOutcome::of(request.and_then(|request| writing::write(&request, &stop))))
     }
 
     /// Writes what a layer or an archive holds again, in another compression.
@@ -161,7 +152,7 @@ impl LayerJob {
                 let path = Path::new(&to.path);
                 writing::transcode(&blob(layer)?, path, &settings, &Limits::default(), &stop)
             };
-            WriteOutcome::of(work().map(|sealed| (Some(sealed), 0, Vec::new(), Vec::new())))
+            WriteOutcome::of(work().map(|sealed| Report { sealed: Some(sealed), ..Report::default() }))
         })
     }
 
@@ -181,7 +172,11 @@ impl LayerJob {
                     writing::flatten(&request, out, &stop)
                 })
             };
-            WriteOutcome::of(work().map(|(entries, sealed)| (Some(sealed), entries, Vec::new(), Vec::new())))
+            WriteOutcome::of(work().map(|(entries, sealed)| Report {
+                sealed: Some(sealed),
+                entries,
+                ..Report::default()
+            }))
         })
     }
 
@@ -201,7 +196,7 @@ impl LayerJob {
                 let entries = writing::flatten(&flatten_request(request)?, &mut out, &stop)?;
                 flushed(out).map(|()| entries)
             };
-            WriteOutcome::of(work().map(|entries| (None, entries, Vec::new(), Vec::new())))
+            WriteOutcome::of(work().map(|entries| Report { entries, ..Report::default() }))
         })
     }
 
@@ -222,7 +217,7 @@ impl LayerJob {
                 writing::pick(&blobs(layers)?, path.as_bytes(), &mut out, &Limits::default(), &stop)?;
                 flushed(out)
             };
-            WriteOutcome::of(work().map(|()| (None, 1, Vec::new(), Vec::new())))
+            WriteOutcome::of(work().map(|()| Report { entries: 1, ..Report::default() }))
         })
     }
 
@@ -235,7 +230,7 @@ impl LayerJob {
                 let (scan, comparison) = tree(request.tree, (None, None));
                 writing::compare(&base(request.before)?, &base(request.after)?, &scan, &comparison, &stop)
             };
-            WriteOutcome::of(work().map(|changes| (None, 0, Vec::new(), changes)))
+            WriteOutcome::of(work().map(|changes| Report { changes, ..Report::default() }))
         })
     }
 
@@ -252,7 +247,7 @@ impl LayerJob {
         on_thread(env, move || {
             let (scan, _) = tree(options, (None, None));
             let done = writing::snapshot(Path::new(&source), Path::new(&to), &scan, &stop);
-            WriteOutcome::of(done.map(|entries| (None, entries, Vec::new(), Vec::new())))
+            WriteOutcome::of(done.map(|entries| Report { entries, ..Report::default() }))
         })
     }
 

@@ -124,22 +124,15 @@ impl Birth {
         // A process that is not dumpable belongs to root: an ordinary user could not write its maps. It closes itself
         // when it has them; nobody but its user's own processes outside of all its namespaces can look at it until then.
         credentials::set_dumpable(self.maps_follow)?;
-        let cloned = clone_sibling(self.namespaces, cgroup.as_ref().map(AsFd::as_fd));
-        match cloned {
+        let cloned = match clone_sibling(self.namespaces, cgroup.as_ref().map(AsFd::as_fd)) {
             Ok(Clone::Sibling { in_cgroup }) => self.go_on(cgroup.filter(|_| !in_cgroup)),
-            Ok(Clone::Caller { pid, pidfd }) => {
-                credentials::set_dumpable(false)?;
-                Ok((pid, pidfd))
-            }
-            Err(error) => {
-                credentials::set_dumpable(false)?;
-                Err(error)
-            }
-        }
+            Ok(Clone::Caller { pid, pidfd }) => Ok((pid, pidfd)),
+            Err(error) => Err(error),
+        };
+        credentials::set_dumpable(false)?;
+        cloned
     }
-}
 
-impl Birth {
     /// In the copy. `cgroup` is there where it could not be born in it.
     fn go_on(self, cgroup: Option<OwnedFd>) -> ! {
         let join = |cgroup: OwnedFd| {

@@ -40,3 +40,20 @@ pub fn set_slice(slice: Duration) -> Result<()> {
     let value = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     check(value, "sched_setattr", || format!("0, {{sched_runtime={slice:?}}}, 0")).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_its_policy_and_its_niceness() {
+        let seen = std::thread::spawn(|| {
+            set_slice(Duration::from_millis(20)).unwrap();
+            // SAFETY: both take numbers only.
+            unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) }
+        });
+        // SAFETY: as above.
+        let before = unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
+        assert_eq!(seen.join().unwrap(), before);
+    }
+}

@@ -12,7 +12,8 @@ export interface EntryAttributes {
   xattrs?: Readonly<Record<string, string | Uint8Array>> | undefined
 }
 
-export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array | string>
+/** A text, bytes, a stream, or what a file of the host holds (links are followed). */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array | string> | { file: string }
 
 /** A file with the content given here. A stream is kept on disk until its size is known. */
 export interface FileEntry extends EntryAttributes {

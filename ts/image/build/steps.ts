@@ -90,9 +90,11 @@ async function fileStep(
   const step = { ...attributes(path, given, context), kind: 'file', path }
   if (typeof content === 'string') return defined({ ...step, content: Buffer.from(content) })
   if (content instanceof Uint8Array) return defined({ ...step, content })
-  if (typeof content?.[Symbol.asyncIterator] !== 'function') {
-    throw invalid(`${path}: its content must be a text, bytes or a stream`)
+  if (typeof content === 'object' && 'file' in content) {
+    return defined({ ...step, source: resolve(content.file) })
   }
+  if (typeof content?.[Symbol.asyncIterator] !== 'function')
+    throw invalid(`${path}: its content must be a text, bytes, a stream or a file`)
   const source = context.spoolPath()
   const options = context.signal ? { signal: context.signal } : {}
   await pipeline(Readable.from(content), createWriteStream(source, { flags: 'wx', mode: 0o600 }), options)

@@ -4,16 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::HostFile;
 use super::elf::{self, Elf};
 use crate::blob::io_error;
 use crate::{Error, Kind, Result};
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Library {
-    /// Path in the image, without a leading slash.
-    pub place: String,
-    pub file: PathBuf,
-}
 
 pub struct Search {
     directories: Vec<PathBuf>,
@@ -36,7 +30,7 @@ impl Search {
 
     /// The loader and every library that `program` needs, directly or not. They are placed where the C library is: the
     /// one directory that the loader of the image surely searches, as it has no cache file.
-    pub fn closure(&self, program: &Path) -> Result<BTreeSet<Library>> {
+    pub fn closure(&self, program: &Path) -> Result<BTreeSet<HostFile>> {
         let root = load(program)?.ok_or_else(|| {
             Error::new(Kind::Unsupported, format!("{} is not an ELF program", program.display()))
                 .on(program.to_string_lossy())
@@ -51,7 +45,7 @@ impl Search {
                 loader_name =
                     Path::new(interpreter).file_name().map(|name| name.to_string_lossy().into_owned());
                 let place = interpreter.trim_start_matches('/').to_owned();
-                libraries.insert(Library { place, file: PathBuf::from(interpreter) });
+                libraries.insert(HostFile { place, file: PathBuf::from(interpreter) });
             }
             for name in &elf.needed {
                 if found.contains_key(name) || loader_name.as_ref() == Some(name) {
@@ -67,7 +61,7 @@ impl Search {
         for (name, file) in &found {
             let directory = of_libc.or(file.parent()).unwrap_or(Path::new("/lib"));
             let place = directory.join(name).to_string_lossy().trim_start_matches('/').to_owned();
-            libraries.insert(Library { place, file: file.clone() });
+            libraries.insert(HostFile { place, file: file.clone() });
         }
         Ok(libraries)
     }

@@ -94,7 +94,7 @@ pub struct Request {
 }
 
 /// What was written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// `None` where there was nothing to write; there is no file then.
     pub sealed: Option<Sealed>,
