@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Image, Runtime, Store, type RunOptions } from '../../ts/index.ts'
+import { Image, Layout, Runtime, Store, type RunOptions } from '../../ts/index.ts'
 import { needs } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { remains } from '../fixtures/remains.ts'
@@ -49,6 +49,21 @@ for (const options of [{}, { writable: 'tmpfs' }, { layering: 'copy' }] as RunOp
     },
   )
 }
+
+privileged('a reference means what its layout says at that moment', async (t) => {
+  const store = newStore()
+  const runtime = newRuntime(store)
+  const reference = makeImage()
+  const layout = await Layout.open(reference.slice('oci:'.length, -':test'.length))
+  const said = async (): Promise<string> =>
+    (await runtime.run(reference, sh('echo $WHICH'), { layering: 'overlay' })).stdout.trim()
+  t.is(await said(), '')
+  t.is(await said(), '')
+  await Image.build({ from: reference, layout, tag: 'test', config: { config: { Env: ['WHICH=second'] } } })
+  t.is(await said(), 'second')
+  await layout.untag('test')
+  await t.throwsAsync(said, { code: 'ERR_IMAGE_NOT_FOUND' })
+})
 
 privileged('owners are right where a user namespace maps them, and nothing of it is on disk', async (t) => {
   const store = newStore()

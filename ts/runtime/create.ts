@@ -8,6 +8,7 @@ import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
 import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
+import type { KnownImages } from './known-images.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
 import { readState, writableLayer } from './state-file.ts'
@@ -21,6 +22,7 @@ export interface RuntimeSettings {
   cgroupManager: 'cgroupfs' | 'disabled'
   rootless: boolean | undefined
   store: () => Promise<Store>
+  images: KnownImages
   warn: (message: string, containerId: string) => void
 }
 
@@ -37,6 +39,7 @@ export async function createContainer(
   checkPreserved(options.preserveFds ?? 0)
   let resolved = await resolveSource(sourceOf(options), options, {
     store: settings.store,
+    images: settings.images,
     stateDirectory: join(settings.root, id),
     detached: options.detached === true,
     signal,

@@ -7,6 +7,7 @@ import { toRuntimeConfig } from '../image/runtime-config.ts'
 import { lookUpUser, removeTree, type UserIds } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
 import { formatJson } from '../spec/json/format.ts'
+import type { KnownImages } from './known-images.ts'
 import { makePrivateDirectory } from './private-directory.ts'
 import type { LayerOptions } from './layer-options.ts'
 import { parseSize } from './size.ts'
@@ -16,6 +17,8 @@ import { applyOptions, type SpecOptions } from './spec-options.ts'
 /** What the caller of a create says beside the options. */
 export interface ImagePlace {
   store: () => Promise<Store>
+  /** Those that were opened by reference before. */
+  images: KnownImages
   /** Absolute path of the container's state directory. */
   stateDirectory: string
   /** The container outlives this process. */
@@ -40,8 +43,8 @@ export async function resolveImage(
   checkOptions(options)
   const { signal } = place
   const store = await place.store()
-  const isOurs = typeof source === 'string'
-  const image = isOurs ? await (await import('../image/image.ts')).Image.open(source, { signal }) : source
+  const opened = typeof source === 'string' ? await place.images.open(source, signal) : undefined
+  const image = opened?.image ?? (source as Image)
   const origin = originOf(image)
   let snapshot: Snapshot | undefined
   try {
@@ -62,7 +65,7 @@ export async function resolveImage(
     snapshot?.close()
     throw error
   } finally {
-    if (isOurs) await image.close()
+    await opened?.close()
   }
 
   async function mounted(

@@ -8,6 +8,7 @@ import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
 import { createContainer, type RuntimeSettings } from './create.ts'
 import { checkId } from './id.ts'
+import { KnownImages } from './known-images.ts'
 import { reap } from './reap.ts'
 import { ContainerProcess, type OutputOf, type RunOptions } from './process.ts'
 import { resolveSource, type Source } from './source.ts'
@@ -63,6 +64,7 @@ export class Runtime {
       cgroupManager,
       rootless,
       store: () => (opened ??= openStore(store)),
+      images: new KnownImages(),
       warn: onWarning ?? emitWarning,
     }
   }
@@ -111,6 +113,7 @@ export class Runtime {
     checkId(id)
     const source = await resolveSource({ bundle }, specOptions, {
       store: this.#settings.store,
+      images: this.#settings.images,
       stateDirectory: join(this.root, id),
       detached: false,
       signal: undefined,
