@@ -1,7 +1,7 @@
 //! The ids and capabilities the program runs with. The order is capabilities(7)'s: what needs a right comes before the
 //! right is given up.
 
-use caisson_plan::Process;
+use caisson_plan::{Process, show_capabilities};
 use caisson_sys::capability::{self, Sets};
 use caisson_sys::{credentials, errno};
 
@@ -63,7 +63,7 @@ fn set_capabilities(process: &Process, bounding: u64, control: &Control) -> Resu
     ];
     for (set, mask) in missing {
         if mask != 0 {
-            control.warn(format!("process.capabilities.{set}: not granted: {}", capability::names(mask)));
+            control.warn(format!("process.capabilities.{set}: not granted: {}", show_capabilities(mask)));
         }
     }
     Ok(())

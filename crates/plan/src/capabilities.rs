@@ -54,6 +54,15 @@ pub fn names() -> Vec<String> {
     NAMES.iter().map(|name| format!("CAP_{name}")).collect()
 }
 
+/// The names in a mask, comma-separated; `CAP_41` for one that has none yet.
+pub fn show(mask: u64) -> String {
+    let name = |number: usize| match NAMES.get(number) {
+        Some(name) => format!("CAP_{name}"),
+        None => format!("CAP_{number}"),
+    };
+    (0..64).filter(|number| mask >> number & 1 == 1).map(name).collect::<Vec<_>>().join(", ")
+}
+
 fn number(name: &str) -> Option<usize> {
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("CAP_")?;
@@ -106,6 +115,7 @@ mod tests {
             (Some(0), Some(21), Some(40))
         );
         assert_eq!(number("CHOWN"), None);
+        assert_eq!(show(1 << 5 | 1 << 63), "CAP_KILL, CAP_63");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod sysctl;
 mod unsupported;
 mod validate;
 
+pub use capabilities::show as show_capabilities;
 pub use compose::plan;
 pub use config::{Config, HOOKS};
 pub use features::features;

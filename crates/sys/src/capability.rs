@@ -97,76 +97,9 @@ pub fn raise_ambient(number: u32) -> Result<()> {
         .map(drop)
 }
 
-/// `CAP_CHOWN` and so on for a capability number; `CAP_41` for one that has no name yet.
-pub fn name(number: u32) -> String {
-    const NAMES: [&str; 41] = [
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "DAC_READ_SEARCH",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "SETGID",
-        "SETUID",
-        "SETPCAP",
-        "LINUX_IMMUTABLE",
-        "NET_BIND_SERVICE",
-        "NET_BROADCAST",
-        "NET_ADMIN",
-        "NET_RAW",
-        "IPC_LOCK",
-        "IPC_OWNER",
-        "SYS_MODULE",
-        "SYS_RAWIO",
-        "SYS_CHROOT",
-        "SYS_PTRACE",
-        "SYS_PACCT",
-        "SYS_ADMIN",
-        "SYS_BOOT",
-        "SYS_NICE",
-        "SYS_RESOURCE",
-        "SYS_TIME",
-        "SYS_TTY_CONFIG",
-        "MKNOD",
-        "LEASE",
-        "AUDIT_WRITE",
-        "AUDIT_CONTROL",
-        "SETFCAP",
-        "MAC_OVERRIDE",
-        "MAC_ADMIN",
-        "SYSLOG",
-        "WAKE_ALARM",
-        "BLOCK_SUSPEND",
-        "AUDIT_READ",
-        "PERFMON",
-        "BPF",
-        "CHECKPOINT_RESTORE",
-    ];
-    match NAMES.get(number as usize) {
-        Some(name) => format!("CAP_{name}"),
-        None => format!("CAP_{number}"),
-    }
-}
-
-/// The names of all capabilities in a mask, comma-separated.
-pub fn names(mask: u64) -> String {
-    (0..64).filter(|number| mask >> number & 1 == 1).map(name).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_match_the_numbers_of_the_kernel_headers() {
-        // linux/capability.h
-        for (number, expected) in
-            [(0, "CAP_CHOWN"), (21, "CAP_SYS_ADMIN"), (29, "CAP_AUDIT_WRITE"), (40, "CAP_CHECKPOINT_RESTORE")]
-        {
-            assert_eq!(name(number), expected);
-        }
-        assert_eq!(names(1 << 5 | 1 << 63), "CAP_KILL, CAP_63");
-    }
 
     #[test]
     fn the_sets_are_those_of_proc_status() {
