@@ -36,6 +36,8 @@ export declare class LayerJob {
   listArchive(path: string, maxEntries: number): Promise<ArchiveListing>
   /** Decompresses the file `from` into the file `to`. The failure, if any. */
   unpackArchive(from: string, to: string): Promise<NativeError | null>
+  /** Writes a new archive at `output`, always the same one for the same members. The failure, if any. */
+  writeArchive(members: Array<ArchiveMember>, output: string): Promise<NativeError | null>
   /** Reads a blob to its end: digest, diffID, compression. */
   identify(range: BlobRange): Promise<BlobIdentity>
   constructor()
@@ -64,6 +66,8 @@ export declare class LayerJob {
   mergeLayers(request: FlattenRequest, to: LayerOutput): Promise<WriteOutcome>
   /** The same as a plain archive to a descriptor, which stays open. */
   export(request: FlattenRequest, fd: number): Promise<WriteOutcome>
+  /** Packs a directory as a plain layer to a descriptor, which stays open. */
+  pack(source: string, options: TreeOptions | undefined | null, fd: number): Promise<WriteOutcome>
   /** Writes the content of one file of an image to a descriptor, which stays open. */
   pick(layers: Array<LayerBlob>, path: string, fd: number): Promise<WriteOutcome>
   /** What leads from one root file system to another. */
@@ -101,6 +105,13 @@ export interface ArchiveListing {
   /** True where it must be unpacked first: there are no items then. */
   compressed: boolean
   items: Array<ArchiveItem>
+}
+
+/** A file of a new archive: content, or a blob as it is stored. */
+export interface ArchiveMember {
+  path: string
+  content?: Uint8Array
+  blob?: LayerBlob
 }
 
 /** What a range of a file is when taken for a blob. */

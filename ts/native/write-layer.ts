@@ -61,6 +61,16 @@ export async function writeManifest(
   return (await perform(operation, (job) => job.snapshot(source, to, options))).entries
 }
 
+/** Packs a directory as a plain layer, to a descriptor that stays open. */
+export function packTo(
+  fd: number,
+  source: string,
+  options: TreeOptions,
+  operation: LayerOperation = {},
+): Promise<Written> {
+  return perform(operation, (job) => job.pack(source, options, fd))
+}
+
 /** The root file system as an archive, to a descriptor that stays open. */
 export async function exportTo(
   fd: number,

@@ -1,15 +1,16 @@
-//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, and what a blob is.
+//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, writing a new one, and what a
+//! blob is.
 
 use std::path::{Path, PathBuf};
 
-use caisson_layer::archive::{self, ItemKind, Listing};
+use caisson_layer::archive::{self, Body, ItemKind, Listing, Member};
 use caisson_layer::blob::{self, Blob};
 use caisson_layer::{Limits, Result};
-use napi::bindgen_prelude::{Env, Object};
+use napi::bindgen_prelude::{Env, Object, Uint8Array};
 use napi_derive::napi;
 
 use crate::failure::NativeError;
-use crate::layer::{LayerJob, on_thread};
+use crate::layer::{self, LayerBlob, LayerJob, on_thread};
 
 /// A file or link in an archive.
 #[napi(object)]
@@ -50,6 +51,14 @@ pub struct BlobRange {
     pub size: f64,
 }
 
+/// A file of a new archive: content, or a blob as it is stored.
+#[napi(object)]
+pub struct ArchiveMember {
+    pub path: String,
+    pub content: Option<Uint8Array>,
+    pub blob: Option<LayerBlob>,
+}
+
 #[napi]
 impl LayerJob {
     /// Lists the files and links of an archive, `max_entries` at most.
@@ -82,6 +91,22 @@ impl LayerJob {
         })
     }
 
+    /// Writes a new archive at `output`, always the same one for the same members. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn write_archive<'env>(
+        &self,
+        env: &'env Env,
+        members: Vec<ArchiveMember>,
+        output: String,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        let members: Result<Vec<_>> = members.into_iter().map(member).collect(); // here, as they hold buffers of JavaScript
+        on_thread(env, move || {
+            let written = members.and_then(|members| archive::write(members, Path::new(&output), &stop));
+            written.err().map(|error| NativeError { phase: Some("write".to_owned()), ..error.into() })
+        })
+    }
+
     /// Reads a blob to its end: digest, diffID, compression.
     #[napi(ts_return_type = "Promise<BlobIdentity>", catch_unwind)]
     pub fn identify<'env>(&self, env: &'env Env, range: BlobRange) -> napi::Result<Object<'env>> {
@@ -95,6 +120,14 @@ impl LayerJob {
             identity(blob::identify(&blob, &Limits::default(), &stop))
         })
     }
+}
+
+fn member(ArchiveMember { path, content, blob }: ArchiveMember) -> Result<Member> {
+    let body = match blob {
+        Some(blob) => Body::Blob(layer::blob(blob)?),
+        None => Body::Bytes(content.map_or_else(Vec::new, |bytes| bytes.to_vec())),
+    };
+    Ok(Member { path, body })
 }
 
 fn listing(listing: Result<Listing>) -> ArchiveListing {

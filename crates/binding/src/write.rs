@@ -200,6 +200,28 @@ impl LayerJob {
         })
     }
 
+    /// Packs a directory as a plain layer to a descriptor, which stays open.
+    #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
+    pub fn pack<'env>(
+        &self,
+        env: &'env Env,
+        source: String,
+        options: Option<TreeOptions>,
+        fd: i32,
+    ) -> napi::Result<Object<'env>> {
+        let stop = self.stop.clone();
+        let out = output(fd);
+        on_thread(env, move || {
+            let work = || {
+                let (scan, _) = tree(options, (None, None));
+                let mut out = out?;
+                let report = writing::pack(Path::new(&source), &scan, &mut out, &stop)?;
+                flushed(out).map(|()| report)
+            };
+            WriteOutcome::of(work())
+        })
+    }
+
     /// Writes the content of one file of an image to a descriptor, which stays open.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn pick<'env>(

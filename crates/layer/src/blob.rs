@@ -115,7 +115,7 @@ pub fn read<T>(
     Ok((value, Seen { digest, compression, diff_id, compressed: stored, decompressed, warning }))
 }
 
-fn check_stored(blob: &Blob, size: u64, found: &str) -> Result<()> {
+pub(crate) fn check_stored(blob: &Blob, size: u64, found: &str) -> Result<()> {
     if blob.size.is_some_and(|expected| size != expected) {
         return Err(size_mismatch(blob, size));
     }
@@ -146,7 +146,7 @@ fn name(blob: &Blob) -> String {
 }
 
 /// Opens a blob where it begins. A file that is too short is refused before anything is read.
-fn open(blob: &Blob) -> Result<File> {
+pub(crate) fn open(blob: &Blob) -> Result<File> {
     let mut file = open_regular(&blob.path).map_err(|error| match (error.errno, &blob.digest) {
         (Some(Errno::NOENT), Some(digest)) => {
             let shown = blob.path.to_string_lossy().into_owned();
@@ -181,7 +181,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<File> {
     Err(Error::new(Kind::Image, format!("{shown} is not a regular file")).on(shown))
 }
 
-fn size_mismatch(blob: &Blob, found: u64) -> Error {
+pub(crate) fn size_mismatch(blob: &Blob, found: u64) -> Error {
     let expected = blob.size.unwrap_or(0);
     Error::new(
         Kind::SizeMismatch,

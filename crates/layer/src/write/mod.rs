@@ -11,16 +11,19 @@ mod steps;
 mod transcode;
 mod upper;
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use crate::blob::Blob;
 use crate::compress::{self, Sealed, Settings};
+use crate::inflate::Compression;
 use crate::tar::Entry;
 use crate::view::{Change, Comparison, Scan};
 use crate::{Limits, Result, Stop};
 
 pub use flatten::{Flatten, flatten};
 pub use pick::pick;
+pub(crate) use plan::plain;
 pub use steps::{compare, snapshot};
 pub use transcode::transcode;
 
@@ -124,6 +127,17 @@ pub fn write(request: &Request, stop: &Stop) -> Result<Report> {
         }
     };
     Ok(Report { sealed, entries, warnings: plan.warnings, changes: plan.changes })
+}
+
+/// Packs a directory as one plain layer.
+pub fn pack(source: &Path, scan: &Scan, out: impl Write + Send, stop: &Stop) -> Result<Report> {
+    let mut plan = plan::Plan::default();
+    steps::directory(source, b"", scan, &mut plan, stop)?;
+    let entries = plan.len() as u64;
+    let ((), sealed) = compress::write(out, &Settings::new(Compression::None), stop, |writing| {
+        append::append(&plan, None, writing, stop)
+    })?;
+    Ok(Report { sealed: Some(sealed), entries, warnings: plan.warnings, changes: plan.changes })
 }
 
 #[cfg(test)]

@@ -79,25 +79,30 @@ pub fn open_root(path: &Path) -> Result<OwnedFd> {
 
 /// A directory by descriptor, or whatever else is there by its name in the directory above.
 fn tree(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
-    let is_directory =
-        std::fs::symlink_metadata(source).map_err(|error| io_error("lstat", source, &error))?.is_dir();
-    let scanned = if is_directory {
-        scan(open_root(source)?, options, stop)?
-    } else {
-        let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
-            return Err(Error::new(Kind::Option, format!("{} has no name", source.display())));
-        };
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        scan_one(open_root(parent)?, name.as_encoded_bytes(), options, stop)?
+    if std::fs::symlink_metadata(source).map_err(|error| io_error("lstat", source, &error))?.is_dir() {
+        return directory(source, at, options, plan, stop);
+    }
+    let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
+        return Err(Error::new(Kind::Option, format!("{} has no name", source.display())));
     };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let scanned = scan_one(open_root(parent)?, name.as_encoded_bytes(), options, stop)?;
+    put_all(plan, scanned, |_| at.to_vec())
+}
+
+/// A directory with all below it.
+pub fn directory(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
+    let scanned = scan(open_root(source)?, options, stop)?;
+    put_all(plan, scanned, |path| if path.is_empty() { at.to_vec() } else { join(at, path) })
+}
+
+/// Everything that was seen, under the path that `place` gives it.
+fn put_all(plan: &mut Plan, scanned: Scanned, place: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let number = plan.trees.len();
     let items: Vec<(Vec<u8>, Item)> = scanned.view.items.clone().into_iter().collect();
     adopt(plan, scanned);
     for (path, mut item) in items {
-        item.entry.path = match (is_directory, path.is_empty()) {
-            (false, _) | (true, true) => at.to_vec(),
-            (true, false) => join(at, &path),
-        };
+        item.entry.path = place(&path);
         let (device, inode) = item.file;
         plan.put(Planned {
             entry: item.entry,

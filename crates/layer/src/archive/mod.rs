@@ -1,5 +1,7 @@
-//! Archives that hold an image: what lies where in them, so that blobs are read in place, and the unpacking of a
-//! compressed one into a file.
+//! Archives that hold images: what lies where in them, so that blobs are read in place, the unpacking of a compressed one
+//! into a file, and the writing of new ones.
+
+mod write;
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -12,6 +14,8 @@ use crate::chunk::Source;
 use crate::inflate::Compression;
 use crate::tar::{EntryKind, Reader};
 use crate::{Error, Limits, Result, Stop};
+
+pub use write::{Body, Member, write};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {

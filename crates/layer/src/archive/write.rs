@@ -1,0 +1,216 @@
+//! Writing an archive that holds images: documents, and blobs from wherever they are, verified on the way.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use caisson_digest::Hasher;
+
+use crate::blob::{self, Blob, io_error};
+use crate::tar::write::Writer;
+use crate::tar::{Entry, EntryKind};
+use crate::write::plain;
+use crate::{Error, Result, Stop};
+
+#[derive(Debug, Clone)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    /// Goes in as it is stored. Its size must be known; where its digest is, that must be right.
+    Blob(Blob),
+}
+
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Without a slash at either end.
+    pub path: String,
+    pub body: Body,
+}
+
+/// Writes a new archive at `output`, which is on the disk when this returns, and gone again after a failure. The same
+/// members give the same bytes: they are sorted, all is root's, and nothing has a time.
+pub fn write(mut members: Vec<Member>, output: &Path, stop: &Stop) -> Result<()> {
+    members.sort_by(|a, b| a.path.cmp(&b.path));
+    let failed = |call, error: &io::Error| io_error(call, output, error);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(output)
+        .map_err(|error| failed("open", &error))?;
+    let written = append_all(&members, &file, output, stop)
+        .and_then(|()| file.sync_all().map_err(|error| failed("fsync", &error)));
+    if written.is_err() {
+        let _ = std::fs::remove_file(output); // half an archive helps nobody; the error at hand says why
+    }
+    written
+}
+
+fn append_all(members: &[Member], file: &File, output: &Path, stop: &Stop) -> Result<()> {
+    let failed = |error: &io::Error| io_error("write", output, error);
+    let mut writer = Writer::new(file);
+    let mut directories = BTreeSet::new();
+    for Member { path, body } in members {
+        for (at, _) in path.match_indices('/') {
+            let directory = &path[..=at];
+            if directories.insert(directory) {
+                let entry = plain(directory.into(), EntryKind::Directory, 0o755);
+                writer.append(&entry, &mut io::empty()).map_err(|error| failed(&error))?;
+            }
+        }
+        let mut entry = plain(path.as_bytes().to_vec(), EntryKind::File, 0o644);
+        match body {
+            Body::Bytes(bytes) => {
+                entry.size = bytes.len() as u64;
+                writer.append(&entry, &mut bytes.as_slice()).map_err(|error| failed(&error))?;
+            }
+            Body::Blob(blob) => append_blob(blob, entry, &mut writer, output, stop)?,
+        }
+        stop.count_entry();
+    }
+    writer.finish().map(drop).map_err(|error| failed(&error))
+}
+
+fn append_blob(
+    blob: &Blob,
+    mut entry: Entry,
+    writer: &mut Writer<&File>,
+    output: &Path,
+    stop: &Stop,
+) -> Result<()> {
+    let hasher = blob.digest.as_deref().map_or_else(|| Ok(Hasher::sha256()), Hasher::for_digest)?;
+    entry.size = blob.size.unwrap_or(0);
+    let mut source =
+        Checked { file: blob::open(blob)?, hasher, seen: 0, path: &blob.path, stop, failure: None };
+    let written = writer.append(&entry, &mut source);
+    if let Some(failure) = source.failure {
+        return Err(failure);
+    }
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => blob::size_mismatch(blob, source.seen), // it was longer a moment ago
+        _ => io_error("write", output, &error),
+    })?;
+    blob::check_stored(blob, source.seen, &source.hasher.digest())
+}
+
+/// What is read, hashed. Its own failures are kept apart from those of the writing end.
+struct Checked<'s> {
+    file: File,
+    hasher: Hasher,
+    seen: u64,
+    path: &'s Path,
+    stop: &'s Stop,
+    failure: Option<Error>,
+}
+
+impl Read for Checked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stop.check().and_then(|()| {
+            loop {
+                match self.file.read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    other => break other.map_err(|error| io_error("read", self.path, &error)),
+                }
+            }
+        });
+        let count = read.map_err(|failure| {
+            self.failure = Some(failure);
+            io::Error::from(io::ErrorKind::Other)
+        })?;
+        self.hasher.update(&buffer[..count]);
+        self.seen += count as u64;
+        self.stop.count_read(count as u64);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ItemKind, Listing, list};
+    use super::*;
+    use crate::{Kind, Limits};
+
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("caisson-archive-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn member(path: &str, body: Body) -> Member {
+        Member { path: path.to_owned(), body }
+    }
+
+    /// The middle of a file, as in an archive.
+    fn stored(folder: &Folder, digest: &str) -> Body {
+        let path = folder.0.join("store");
+        std::fs::write(&path, b"..abc..").unwrap();
+        Body::Blob(Blob { offset: 2, size: Some(3), digest: Some(digest.to_owned()), ..Blob::file(&path) })
+    }
+
+    fn sha512(bytes: &[u8]) -> String {
+        let mut hasher = Hasher::new(caisson_digest::Algorithm::Sha512);
+        hasher.update(bytes);
+        hasher.digest()
+    }
+
+    #[test]
+    fn the_same_members_in_any_order_give_the_same_bytes() {
+        let folder = Folder::new("order");
+        let digest = sha512(b"abc");
+        // Too long for the fields of ustar.
+        let name = format!("blobs/sha512/{}", &digest[7..]);
+        let mut members = vec![
+            member("oci-layout", Body::Bytes(b"{}".to_vec())),
+            member(&name, stored(&folder, &digest)),
+            member("index.json", Body::Bytes(Vec::new())),
+        ];
+        let (one, two) = (folder.0.join("one"), folder.0.join("two"));
+        let stop = Stop::default();
+        write(members.clone(), &one, &stop).unwrap();
+        assert_eq!(stop.progress(), (3, 3));
+        members.reverse();
+        write(members, &two, &stop).unwrap();
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+        let Listing::Items(items) = list(&one, &Limits::default(), &stop).unwrap() else { panic!() };
+        let paths: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
+        assert_eq!(paths, [name.as_str(), "index.json", "oci-layout"]);
+        let ItemKind::File { offset, size: 3 } = items[0].kind else { panic!() };
+        assert_eq!(&std::fs::read(&one).unwrap()[offset as usize..][..3], b"abc");
+    }
+
+    #[test]
+    fn a_wrong_blob_leaves_no_archive() {
+        let folder = Folder::new("wrong");
+        let output = folder.0.join("out");
+        let failing = |body: Body, stop: &Stop| {
+            let error = write(vec![member("a", body)], &output, stop).unwrap_err();
+            assert!(!output.exists());
+            error.kind
+        };
+        let stop = Stop::default();
+        assert_eq!(failing(stored(&folder, &sha512(b"abd")), &stop), Kind::DigestMismatch);
+        assert_eq!(failing(stored(&folder, "sha3:00"), &stop), Kind::Unsupported);
+        let long = Blob { size: Some(99), ..Blob::file(&folder.0.join("store")) };
+        assert_eq!(failing(Body::Blob(long), &stop), Kind::SizeMismatch);
+        stop.stop();
+        assert_eq!(failing(stored(&folder, &sha512(b"abc")), &stop), Kind::Stopped);
+    }
+
+    #[test]
+    fn what_is_there_already_stays() {
+        let folder = Folder::new("there");
+        let output = folder.0.join("out");
+        std::fs::write(&output, b"mine").unwrap();
+        write(Vec::new(), &output, &Stop::default()).unwrap_err();
+        assert_eq!(std::fs::read(&output).unwrap(), b"mine");
+    }
+}
