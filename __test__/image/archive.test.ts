@@ -1,11 +1,11 @@
 /** Images in archives: OCI layouts, what docker save writes, plain root file systems; compressed or not. */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import anyTest, { type ExecutionContext } from 'ava'
 import { Image } from '../../ts/image/index.ts'
-import { rawEntry, scratch, sha256, tar, writeLayout, type TestEntry } from './fixture.ts'
+import { rawEntry, scratch, sha256, tar, unnamed, writeLayout, type TestEntry } from './fixture.ts'
 
 const architecture = { x64: 'amd64' }[process.arch as string] ?? process.arch
 const layers = [tar([{ name: 'a', content: 'lower' }]), tar([{ name: 'a', content: 'upper' }, { name: 'b' }])]
@@ -18,17 +18,6 @@ async function open(t: ExecutionContext, reference: string): Promise<Image> {
   const image = await Image.open(reference)
   t.teardown(() => image.close())
   return image
-}
-
-/** Files of this process that have no name any more: what a compressed archive was unpacked to. */
-function unnamed(): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return /caisson-.*\(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`))
-    } catch {
-      return false
-    }
-  }).length
 }
 
 async function unpacksTo(t: ExecutionContext, base: string, reference: string, b = true): Promise<void> {

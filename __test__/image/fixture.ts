@@ -1,6 +1,6 @@
 /** Archives and layouts made byte by byte, so that tests can say what no honest tool would write. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -150,6 +150,17 @@ export function writeLayout(
     ],
   }
   writeFileSync(join(path, 'index.json'), JSON.stringify(index))
+}
+
+/** Files of this process that have no name any more: private copies of a compressed archive or a directory. */
+export function unnamed(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return /caisson-.*\(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`))
+    } catch {
+      return false
+    }
+  }).length
 }
 
 /** A directory that goes when the test does. */

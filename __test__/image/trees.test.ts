@@ -109,6 +109,15 @@ for (const [format, options] of [
   })
 }
 
+using()('a tree as it lies there', async (t) => {
+  const base = scratch(t)
+  const tree = rich(base)
+  // A layer has whole seconds: half a second after -1 is -1, and not 0.
+  const options = { wholeSeconds: true, withoutTime: ['empty'] }
+  const { skipped } = await compare(t, `dir:${tree}`, base, tree, options)
+  t.deepEqual(skipped, [])
+})
+
 using('bsdtar')('a tree of bsdtar, attributes in the form of libarchive', async (t) => {
   const base = scratch(t)
   const tree = rich(base)

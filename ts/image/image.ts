@@ -68,8 +68,8 @@ export class Image {
 
   /**
    * Opens `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:NAME[:TAG]|@DIGEST]` or
-   * `tar:FILE`, a root file system. Archives may be compressed with gzip or zstd; then a private copy is kept until the
-   * image is closed. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`,
+   * a root file system, `tar:FILE` or `dir:DIRECTORY`. An archive may be compressed with gzip or zstd; of such a one, and of
+   * a directory, a private copy is kept until the image is closed. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`,
    * `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH` and, for damaged archives, `ERR_LAYER_INVALID`.
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {

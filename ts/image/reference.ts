@@ -4,7 +4,7 @@ import { isRefName } from '../spec/ref-name.ts'
 import { dockerName } from './docker-name.ts'
 
 /** How a place is read. */
-export type Transport = 'oci' | 'oci-archive' | 'docker-archive' | 'tar'
+export type Transport = 'oci' | 'oci-archive' | 'docker-archive' | 'tar' | 'dir'
 
 export interface ImageReference {
   transport: Transport
@@ -22,6 +22,7 @@ const FORMS: Record<Transport, string> = {
   'oci-archive': 'oci-archive:FILE[:TAG|@DIGEST]',
   'docker-archive': 'docker-archive:FILE[:NAME[:TAG]|@DIGEST]',
   tar: 'tar:FILE',
+  dir: 'dir:DIRECTORY',
 }
 
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/
@@ -49,7 +50,7 @@ export function parseReference(text: string): ImageReference {
   const rest = text.slice(colon + 1)
   const at = rest.lastIndexOf('@')
   // A root file system is one image: whatever follows is its path.
-  const isWhole = transport === 'tar'
+  const isWhole = transport === 'tar' || transport === 'dir'
   const digest = !isWhole && at > 0 && DIGEST.test(rest.slice(at + 1)) ? rest.slice(at + 1) : undefined
   const separator = isWhole || digest !== undefined ? -1 : rest.indexOf(':')
   const path = digest !== undefined ? rest.slice(0, at) : separator < 0 ? rest : rest.slice(0, separator)

@@ -28,7 +28,7 @@ export const platformFlag: Flag = {
   usage: 'os/architecture[/variant] in place of this machine',
 }
 
-const TRANSPORT = /^(oci|oci-archive|docker-archive|tar):/
+const TRANSPORT = /^(oci|oci-archive|docker-archive|tar|dir):/
 
 /** umoci's form has no transport. A directory that looks like one is written ./oci:… */
 export function withTransport(reference: string): string {

@@ -4,7 +4,7 @@ import type { ImageReference } from '../reference.ts'
 import { Archive } from './archive.ts'
 import { openDockerArchive } from './docker-archive.ts'
 import { OciArchive } from './oci-archive.ts'
-import { RootfsArchive } from './rootfs-archive.ts'
+import { Rootfs } from './rootfs.ts'
 import type { ImageSource } from './source.ts'
 
 /** Opens what a reference names, as far as it names a place; which image there, is for others to choose. */
@@ -14,7 +14,9 @@ export async function openSource(reference: ImageReference, signal?: AbortSignal
     case 'oci':
       return Layout.open(path)
     case 'tar':
-      return RootfsArchive.open(path, signal)
+      return Rootfs.archive(path, signal)
+    case 'dir':
+      return Rootfs.directory(path, signal)
     case 'oci-archive':
       return within(path, signal, (archive) => OciArchive.open(archive))
     case 'docker-archive':

@@ -1,5 +1,5 @@
 /** A private file without a name: it goes with the last descriptor, also when the process is killed. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,12 +8,12 @@ import type { FileRange } from './source.ts'
 const forgotten = new FinalizationRegistry<number>(closeSync)
 
 export class TemporaryFile {
-  readonly #fd: number
-  #size = 0
+  /** Of the file, to be closed by {@link close} alone. */
+  readonly fd: number
   #closed = false
 
   private constructor(fd: number) {
-    this.#fd = fd
+    this.fd = fd
     forgotten.register(this, fd, this)
   }
 
@@ -29,15 +29,14 @@ export class TemporaryFile {
 
   /** Leads to the file, in this process and as long as it is not closed. */
   get path(): string {
-    return `/proc/self/fd/${this.#fd}`
+    return `/proc/self/fd/${this.fd}`
   }
 
-  /** Adds bytes at the end; of use only where nothing else writes to the file. */
+  /** Adds bytes at the end; of use only where nothing else writes to the file meanwhile. */
   append(bytes: Uint8Array): FileRange {
-    const range = { path: this.path, offset: this.#size, size: bytes.length }
+    const range = { path: this.path, offset: fstatSync(this.fd).size, size: bytes.length }
     for (let done = 0; done < bytes.length;)
-      done += writeSync(this.#fd, bytes, done, bytes.length - done, range.offset + done)
-    this.#size += bytes.length
+      done += writeSync(this.fd, bytes, done, bytes.length - done, range.offset + done)
     return range
   }
 
@@ -45,6 +44,6 @@ export class TemporaryFile {
     if (this.#closed) return
     this.#closed = true
     forgotten.unregister(this)
-    closeSync(this.#fd)
+    closeSync(this.fd)
   }
 }
