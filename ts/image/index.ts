@@ -59,7 +59,15 @@ export type { LayerResult } from './build/layer.ts'
 export type { ConfigPatch } from './build/patch.ts'
 export { changesSince, snapshot, type SnapshotOptions } from './build/snapshot.ts'
 export type { ConvertOptions } from './edit/convert.ts'
-export { copyImage, type CopyOptions, type CopyProgress, type CopyResult } from './edit/copy.ts'
+export {
+  copyImage,
+  copyImages,
+  type CopyImagesResult,
+  type CopyOptions,
+  type CopyProgress,
+  type CopyResult,
+} from './edit/copy.ts'
+export type { BlobOrigin, Copied, CopyOperation, ImageSet, ImageTarget, NamedImage } from './target/target.ts'
 export type { RebaseOptions } from './edit/rebase.ts'
 export type { SquashOptions } from './edit/squash.ts'
 export type { Collected, CollectGarbageOptions } from './layout/gc.ts'

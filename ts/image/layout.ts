@@ -14,9 +14,10 @@ import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
 import {
   blobName,
+  formatIndex,
   INDEX_FILE,
   LAYOUT_FILE,
-  LAYOUT_VERSION,
+  LAYOUT_TEXT,
   requireLayoutVersion,
 } from './source/layout-files.ts'
 import type { FileRange, ImageSource } from './source/source.ts'
@@ -70,10 +71,7 @@ export class Layout implements ImageSource {
       join(absolute, INDEX_FILE),
       formatIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] }),
     )
-    await createFile(
-      join(absolute, LAYOUT_FILE),
-      `${JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })}\n`,
-    )
+    await createFile(join(absolute, LAYOUT_FILE), LAYOUT_TEXT)
     return Layout.open(absolute)
   }
 
@@ -223,10 +221,6 @@ export class Layout implements ImageSource {
   async collectGarbage(options: CollectGarbageOptions = {}): Promise<Collected> {
     return collectGarbage(this, options)
   }
-}
-
-function formatIndex(index: ImageIndex): string {
-  return `${JSON.stringify(index, null, 2)}\n`
 }
 
 async function readDocument(path: string): Promise<Buffer> {

@@ -1,41 +1,44 @@
-/** Images from any source into a layout. */
+/** Images from any source to a layout or an archive. */
 import { CaissonError } from '../../errors.ts'
-import type { Descriptor, ImageIndex } from '../../spec/index.ts'
-import { checkTag } from '../build/draft.ts'
-import { parseConfig, parseIndex, parseManifest } from '../document.ts'
-import { copyBlob } from '../layout/copy-blob.ts'
-import { Layout, REF_NAME } from '../layout.ts'
-import { MAX_INDEX_DEPTH } from '../limits.ts'
-import { isConfigType, isIndexType, isManifestType, MEDIA_TYPE } from '../media-type.ts'
-import { formatPlatform, parsePlatform, platformRank, type Platform } from '../platform.ts'
+import type { Descriptor } from '../../spec/index.ts'
+import { REF_NAME, type Layout } from '../layout.ts'
+import { isManifestType } from '../media-type.ts'
+import { formatPlatform, parsePlatform, type Platform } from '../platform.ts'
+import { thisMachine } from '../processor.ts'
 import { parseReference, type ImageReference } from '../reference.ts'
-import { entriesNamed } from '../select.ts'
+import { entriesNamed, selectManifest } from '../select.ts'
 import { openSource } from '../source/open.ts'
-import { readDocument } from '../source/read.ts'
 import type { ImageSource } from '../source/source.ts'
+import { LayoutTarget } from '../target/layout.ts'
+import { openTarget } from '../target/open.ts'
+import type { BlobOrigin, Copied, CopyOperation, ImageTarget, NamedImage } from '../target/target.ts'
+import { gather } from './gather.ts'
 
-export interface CopyOptions {
-  /** Layout directory, made if missing. */
-  layout: string | Layout
-  /** Name in the layout; default: the tag of the reference. */
+export type { CopyProgress } from '../target/target.ts'
+
+export interface CopyOptions extends CopyOperation {
+  /**
+   * `oci:DIRECTORY[:TAG]`, made if missing; a new archive, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME[:TAG]]`;
+   * or anything else that takes images.
+   */
+  to?: string | ImageTarget | undefined
+  /** A layout, in place of `to`: its directory, made if missing, or opened. */
+  layout?: string | Layout | undefined
+  /** Name in the target, in place of that in `to`. Default: the tag of the reference, or the name that the source knows. */
   tag?: string | undefined
-  /** Only what runs on these, out of an index. Default: everything, byte by byte. */
+  /** Only what runs on these, out of an index. Default: everything, byte by byte; for `docker-archive` this machine. */
   platforms?: readonly (Platform | string)[] | undefined
-  signal?: AbortSignal | undefined
-  /** Called with every piece: bytes of blobs copied so far, and blobs. */
-  onProgress?: ((progress: CopyProgress) => void) | undefined
+  /** An archive that exists is replaced once the new one is complete. Otherwise it is an error. */
+  overwrite?: boolean | undefined
 }
 
-export interface CopyProgress {
-  bytes: number
-  blobs: number
-}
-
-export interface CopyResult {
+export interface CopyResult extends Copied {
   descriptor: Descriptor
-  /** What was copied; what the layout had already is not counted. */
-  bytes: number
-  blobs: number
+}
+
+export interface CopyImagesResult extends Copied {
+  /** In the order of the references. */
+  images: NamedImage[]
 }
 
 /**
@@ -43,155 +46,117 @@ export interface CopyResult {
  * an index. Blobs that the source lacks are an error, except layers that say where else they are (`urls`).
  */
 export async function copyImage(reference: string, options: CopyOptions): Promise<CopyResult> {
-  const { signal } = options
-  const parsed = parseReference(reference)
-  const tag = options.tag ?? parsed.tag
-  checkTag(tag)
-  const platforms = options.platforms?.map(wanted)
-  const source = await openSource(parsed)
+  const { images, ...copied } = await copyImages([reference], options)
+  return { descriptor: images[0]!.descriptor, ...copied }
+}
+
+/** Copies several images at once, as an archive is written in one go. Each keeps its name. */
+export async function copyImages(
+  references: readonly string[],
+  options: CopyOptions,
+): Promise<CopyImagesResult> {
+  const { signal, onProgress } = options
+  const parsed = references.map((reference) => parseReference(reference))
+  if (parsed.length === 0) throw invalid('there is nothing to copy')
+  const { target, name } = await targetOf(options)
+  if (name !== undefined && parsed.length > 1)
+    throw invalid(`${parsed.length} images cannot all be called ${name}`)
+  const platforms = options.platforms?.map(platformOf)
+  if (!target.takesIndexes && platforms && platforms.length > 1)
+    throw invalid(`${target.transport} takes one platform of an image, not ${platforms.length}`)
+  const blobs = new Map<string, BlobOrigin>()
+  const images: NamedImage[] = []
+  const sources: ImageSource[] = []
   try {
-    const entry = await chooseEntry(source, parsed, reference)
-    const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
-    using _ = await layout.protect(signal)
-    const copy = new Copy(source, layout, platforms, options)
-    const descriptor = await copy.entry(entry, 0)
-    if (!descriptor) {
-      const list = platforms!.map(formatPlatform).join(', ')
-      throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${reference} has no image for ${list}`, {
-        phase: 'resolve',
+    for (const [at, reference] of references.entries()) {
+      const source = await openSource(parsed[at]!, signal)
+      sources.push(source)
+      const { entry, image, wanted } = await choose(source, parsed[at]!, reference, target, platforms)
+      const descriptor = await gather(blobs, source, image, wanted)
+      if (!descriptor) {
+        const list = wanted!.map(formatPlatform).join(', ')
+        throw notFound(source, `${reference} has no image for ${list}`)
+      }
+      images.push({
+        descriptor: withoutTag(descriptor),
+        name: target.nameOf(name, { tag: parsed[at]!.tag, entry }),
       })
     }
-    const { [REF_NAME]: __, ...annotations } = descriptor.annotations ?? {}
-    const { annotations: ___, ...plain } = descriptor
-    const described = Object.keys(annotations).length > 0 ? { ...plain, annotations } : plain
-    await layout.add(described, tag) // listed without a name too, so that garbage collection keeps it
-    return { descriptor: described, bytes: copy.bytes, blobs: copy.blobs }
+    refuseSameName(images)
+    const copied = await target.write({ images, blobs }, { signal, onProgress })
+    return { images, ...copied }
   } finally {
-    await source.close()
+    for (const source of sources) await source.close()
   }
 }
 
-function wanted(platform: Platform | string): Platform {
+async function targetOf({
+  to,
+  layout,
+  tag,
+  overwrite = false,
+}: CopyOptions): Promise<{ target: ImageTarget; name: string | undefined }> {
+  if ((to === undefined) === (layout === undefined)) throw invalid('say where to: either to or layout')
+  if (layout !== undefined) return { target: new LayoutTarget(layout), name: tag }
+  if (typeof to !== 'string') return { target: to!, name: tag }
+  const { target, name } = await openTarget(to, overwrite)
+  return { target, name: tag ?? name }
+}
+
+/** The entry that the name means, and what of it is copied: all, or for a target without indexes one image. */
+async function choose(
+  source: ImageSource,
+  { tag, name, digest }: ImageReference,
+  reference: string,
+  { takesIndexes }: ImageTarget,
+  platforms: readonly Platform[] | undefined,
+): Promise<{ entry: Descriptor; image: Descriptor; wanted: readonly Platform[] | undefined }> {
+  const found = entriesNamed((await source.index()).manifests, { tag, name, digest })
+  const [entry] = found
+  const isOne = entry !== undefined && found.every(({ digest }) => digest === entry.digest)
+  if (takesIndexes) {
+    if (isOne) return { entry, image: entry, wanted: platforms }
+    const why = entry ? `is one of ${found.length} images: say which by its digest` : 'does not exist'
+    throw notFound(source, `${reference} ${why}`)
+  }
+  // One manifest is taken for what it is, whatever it is for.
+  if (isOne && !platforms && isManifestType(entry.mediaType))
+    return { entry, image: entry, wanted: undefined }
+  const platform = platforms?.[0] ?? thisMachine()
+  const image = await selectManifest(source, { tag, name, digest, platform })
+  return {
+    entry: entry ?? image,
+    image,
+    wanted: platforms ?? (digest === undefined ? [platform] : undefined),
+  }
+}
+
+/** The tag is one of the place that it comes from. */
+function withoutTag(descriptor: Descriptor): Descriptor {
+  const { annotations, ...plain } = descriptor
+  const { [REF_NAME]: _, ...others } = annotations ?? {}
+  return Object.keys(others).length > 0 ? { ...plain, annotations: others } : plain
+}
+
+function refuseSameName(images: readonly NamedImage[]): void {
+  const names = new Set<string>()
+  for (const { name } of images) {
+    if (name === undefined) continue
+    if (names.has(name)) throw invalid(`two images would be called ${name}`)
+    names.add(name)
+  }
+}
+
+function platformOf(platform: Platform | string): Platform {
   const parsed = typeof platform === 'string' ? parsePlatform(platform) : platform
   if (parsed) return parsed
-  throw new CaissonError(
-    'ERR_INVALID_OPTION',
-    `platform ${JSON.stringify(platform)} is not os/architecture[/variant]`,
-    {
-      phase: 'validate',
-    },
-  )
+  throw invalid(`platform ${JSON.stringify(platform)} is not os/architecture[/variant]`)
 }
 
-/** What the name means, as it stands in the index: nothing is chosen by platform here. */
-async function chooseEntry(
-  source: ImageSource,
-  wanted: ImageReference,
-  reference: string,
-): Promise<Descriptor> {
-  const found = entriesNamed((await source.index()).manifests, wanted)
-  if (found.length === 1 || (found.length > 1 && found.every((entry) => entry.digest === found[0]!.digest)))
-    return found[0]!
-  const why =
-    found.length === 0 ? 'does not exist' : `is one of ${found.length} images: say which by its digest`
-  throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${reference} ${why}`, {
-    path: source.path,
-    phase: 'resolve',
-  })
+function invalid(message: string): CaissonError {
+  return new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
 }
 
-class Copy {
-  bytes = 0
-  blobs = 0
-  readonly #source: ImageSource
-  readonly #layout: Layout
-  readonly #platforms: readonly Platform[] | undefined
-  readonly #options: CopyOptions
-
-  constructor(
-    source: ImageSource,
-    layout: Layout,
-    platforms: readonly Platform[] | undefined,
-    options: CopyOptions,
-  ) {
-    this.#source = source
-    this.#layout = layout
-    this.#platforms = platforms
-    this.#options = options
-  }
-
-  /** Children first, so that what is there is complete. Undefined where nothing of it is wanted. */
-  async entry(descriptor: Descriptor, depth: number): Promise<Descriptor | undefined> {
-    const { digest, mediaType } = descriptor
-    if (depth > MAX_INDEX_DEPTH) {
-      throw new CaissonError('ERR_LIMIT_EXCEEDED', `${this.#source.path}: its indexes are nested too deep`)
-    }
-    if (isIndexType(mediaType)) {
-      const text = await readDocument(this.#source, descriptor)
-      return this.#index(descriptor, await parseIndex(text, `index ${digest}`, mediaType), depth)
-    }
-    if (isManifestType(mediaType)) {
-      const text = await readDocument(this.#source, descriptor)
-      const { config, layers } = await parseManifest(text, `manifest ${digest}`, mediaType)
-      if (depth === 0 && this.#platforms && !(await this.#fits(descriptor, config))) return undefined
-      await this.#blob(config)
-      for (const layer of layers) await this.#layer(layer)
-    }
-    await this.#blob(descriptor)
-    return descriptor
-  }
-
-  async #index(descriptor: Descriptor, index: ImageIndex, depth: number): Promise<Descriptor | undefined> {
-    const copied: Descriptor[] = []
-    for (const entry of index.manifests) {
-      if (this.#wants(entry, index)) {
-        const done = await this.entry(entry, depth + 1)
-        if (done) copied.push(done)
-      }
-    }
-    if (
-      copied.length === index.manifests.length &&
-      copied.every((entry, at) => entry === index.manifests[at])
-    ) {
-      await this.#blob(descriptor)
-      return descriptor
-    }
-    if (copied.length === 0) return undefined
-    // A part of an index is another index, with another digest.
-    const text = JSON.stringify({ ...index, manifests: copied })
-    const written = await this.#layout.writeBlob(text, descriptor.mediaType || MEDIA_TYPE.index)
-    return { ...descriptor, ...written }
-  }
-
-  /** Attestations go with the image that they speak of. */
-  #wants(entry: Descriptor, { manifests }: ImageIndex): boolean {
-    if (!this.#platforms || isIndexType(entry.mediaType)) return true
-    const of = entry.annotations?.['vnd.docker.reference.digest']
-    const subject = of === undefined ? entry : manifests.find(({ digest }) => digest === of)
-    const platform = subject?.platform
-    return platform !== undefined && this.#platforms.some((wanted) => platformRank(platform, wanted) > 0)
-  }
-
-  async #fits(descriptor: Descriptor, config: Descriptor): Promise<boolean> {
-    let platform: Platform | undefined = descriptor.platform
-    if (!platform && isConfigType(config.mediaType)) {
-      platform = await parseConfig(await readDocument(this.#source, config), `configuration ${config.digest}`)
-    }
-    return platform !== undefined && this.#platforms!.some((wanted) => platformRank(platform, wanted) > 0)
-  }
-
-  async #layer(layer: Descriptor): Promise<void> {
-    const elsewhere = (layer.urls?.length ?? 0) > 0
-    if (elsewhere && (await this.#source.locate(layer.digest)) === undefined) return
-    await this.#blob(layer)
-  }
-
-  async #blob(descriptor: Descriptor): Promise<void> {
-    const { signal, onProgress } = this.#options
-    const onBytes = (count: number): void => {
-      this.bytes += count
-      onProgress?.({ bytes: this.bytes, blobs: this.blobs })
-    }
-    if (await copyBlob(this.#source, descriptor, this.#layout, { signal, onBytes })) this.blobs += 1
-  }
+function notFound({ path }: ImageSource, message: string): CaissonError {
+  return new CaissonError('ERR_IMAGE_NOT_FOUND', message, { path, phase: 'resolve' })
 }

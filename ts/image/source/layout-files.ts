@@ -1,9 +1,17 @@
 /** The files of an OCI image layout, wherever they are: image-spec, image-layout.md. */
 import { CaissonError } from '../../errors.ts'
+import type { ImageIndex } from '../../spec/index.ts'
 
 export const LAYOUT_FILE = 'oci-layout'
 export const INDEX_FILE = 'index.json'
-export const LAYOUT_VERSION = '1.0.0'
+const LAYOUT_VERSION = '1.0.0'
+/** What is in `oci-layout`. */
+export const LAYOUT_TEXT: string = `${JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION })}\n`
+
+/** The text of `index.json`. */
+export function formatIndex(index: ImageIndex): string {
+  return `${JSON.stringify(index, null, 2)}\n`
+}
 
 /** `blobs/ALGORITHM/ENCODED`. Throws `ERR_INVALID_IMAGE` for what is no digest. */
 export function blobName(digest: string): string {

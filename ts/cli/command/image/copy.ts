@@ -1,36 +1,39 @@
-import { copyImage } from '../../../index.ts'
-import { list, type Command } from '../../command.ts'
+import { copyImages } from '../../../index.ts'
+import { list, on, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
 import { progress } from '../../image/progress.ts'
-import { inLayout, withTransport } from '../../image/reference.ts'
-import { showImage } from '../../image/result.ts'
+import { withTransport } from '../../image/reference.ts'
+import { showImages } from '../../image/result.ts'
 
 export const copy: Command = {
   name: 'copy',
   aliases: ['cp'],
-  usage: 'copy an image into a layout',
-  argsUsage: '<source> <layout>[:<tag>]',
-  description: `Copies an image, or an index with all its images, from any source into a layout, made where it is missing.
-Digests stay. With --platform only the images for these platforms are copied, and an index becomes a smaller one.`,
+  usage: 'copy images to a layout or an archive',
+  argsUsage: '<source>... <layout>[:<tag>]',
+  description: `Copies images, or indexes with all their images, from any source to a layout, made where it is missing, or to a
+new archive: oci-archive:FILE[:TAG], or docker-archive:FILE[:NAME] for docker load. Digests stay. With --platform only
+the images for these platforms are copied, and an index becomes a smaller one; an archive for docker takes one of
+them. Several sources keep their names.`,
   flags: [
     { name: 'platform', type: 'list', usage: 'os/architecture[/variant]; may be repeated' },
+    { name: 'overwrite', type: 'switch', usage: 'replace an archive that exists' },
     formatFlag,
   ],
   min: 2,
-  max: 2,
+  max: Infinity,
   run: async (invocation) => {
     const json = isJson(invocation)
-    const [from, to] = invocation.args as [string, string]
-    const { path: layout, tag } = inLayout(withTransport(to))
+    const references = invocation.args.map(withTransport)
+    const to = references.pop()!
     const platforms = list(invocation.flags, 'platform')
     using bar = progress('copying')
-    const { descriptor } = await copyImage(withTransport(from), {
-      layout,
-      tag,
+    const { images } = await copyImages(references, {
+      to,
       platforms: platforms.length > 0 ? platforms : undefined,
+      overwrite: on(invocation.flags, 'overwrite'),
       onProgress: bar.update,
     })
-    showImage(json, descriptor, tag)
+    showImages(json, images)
     return 0
   },
 }

@@ -1,0 +1,53 @@
+/** Images into a layout directory. */
+import { resolve } from 'node:path'
+import type { Descriptor } from '../../spec/index.ts'
+import { checkTag } from '../build/draft.ts'
+import { copyBlob } from '../layout/copy-blob.ts'
+import { Layout } from '../layout.ts'
+import { totalOf, type Copied, type CopyOperation, type ImageSet, type ImageTarget } from './target.ts'
+
+export class LayoutTarget implements ImageTarget {
+  readonly transport = 'oci'
+  readonly takesIndexes = true
+  readonly path: string
+  readonly #layout: Layout | undefined
+
+  /** The directory is made with the first write. */
+  constructor(layout: string | Layout) {
+    this.#layout = typeof layout === 'string' ? undefined : layout
+    this.path = typeof layout === 'string' ? resolve(layout) : layout.path
+  }
+
+  nameOf(wanted: string | undefined, origin: { tag: string | undefined; entry: Descriptor }): string | undefined {
+    return tagOf(wanted, origin)
+  }
+
+  async write({ images, blobs }: ImageSet, { signal, onProgress }: CopyOperation): Promise<Copied> {
+    const layout = this.#layout ?? (await Layout.create(this.path))
+    using _ = await layout.protect(signal)
+    const lacking = []
+    for (const origin of blobs.values()) {
+      const { digest, size } = origin.descriptor
+      if ((await layout.locate(digest))?.size !== size) lacking.push(origin)
+    }
+    const total = totalOf(lacking)
+    const copied = { bytes: 0, blobs: 0 }
+    const onBytes = (count: number): void => {
+      copied.bytes += count
+      onProgress?.({ ...copied, total })
+    }
+    for (const { source, descriptor } of lacking) {
+      if (await copyBlob(source, descriptor, layout, { signal, onBytes })) copied.blobs += 1
+    }
+    // Listed without a name too, so that garbage collection keeps it.
+    for (const { descriptor, name } of images) await layout.add(descriptor, name)
+    return copied
+  }
+}
+
+/** The tag that was asked for, or else that of the reference. */
+export function tagOf(wanted: string | undefined, origin: { tag: string | undefined }): string | undefined {
+  const tag = wanted ?? origin.tag
+  checkTag(tag)
+  return tag
+}
