@@ -55,6 +55,14 @@ privileged('an overlay holds no whiteouts: an image with some is unpacked for ev
     const { stdout } = await runtime.run(makeImage(), ['sh', '-c', 'cat /original; ls /gone'])
     t.is(stdout, 'originalagain\n')
     t.regex(warnings.join(), /unpacked for every container.*takes no whiteouts/)
+    const map = [{ containerID: 0, hostID: 300_000, size: 65_536 }]
+    const mapped = await runtime.run(makeImage(), ['stat', '-c', '%a %u:%g', '/usr/lib', '/original'], {
+      spec: (spec) => {
+        spec.linux!.namespaces!.push({ type: 'user' })
+        return { ...spec, linux: { ...spec.linux!, uidMappings: map, gidMappings: map } }
+      },
+    })
+    t.is(mapped.stdout, '2755 3:4\n4755 0:0\n')
     t.deepEqual(names(store.root, 'ingest'), [])
     const insist = async (): Promise<void> =>
       void (await runtime.run(makeImage(), ['true'], { layering: 'overlay' }))

@@ -1,62 +1,6 @@
 /** The store of an ordinary user, and the host as a source. */
-import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import test from 'ava'
-import { missing } from '../fixtures/needs.ts'
-import { checkout, nextLine, program } from '../fixtures/program.ts'
-import { scratch } from '../fixtures/rootfs.ts'
 import { makeImage } from './images.ts'
-
-const NAME = 'caisson-test' // with subordinate ids: scripts/install-test-tools
-const line = readFileSync('/etc/passwd', 'utf8')
-  .split('\n')
-  .find((each) => each.startsWith(`${NAME}:`))
-const ids = line ? { uid: Number(line.split(':')[2]), gid: Number(line.split(':')[3]) } : undefined
-const ranges = /^caisson-test:(\d+):(\d+)/m.exec(readFileSync('/etc/subuid', 'utf8'))
-
-function obstacle(): string | undefined {
-  const reason = missing('root', 'userns', 'busybox')
-  if (reason) return reason
-  if (!ids || !ranges) return `there is no user ${NAME} with subordinate ids (scripts/install-test-tools)`
-  const readable = spawnSync('sh', ['-c', `test -r ${checkout}/package.json`], ids).status === 0
-  return readable ? undefined : 'the checkout cannot be read by an ordinary user'
-}
-
-const reason = obstacle()
-if (reason) console.error(`skipped: rootless store: ${reason}`)
-const rootless = reason ? test.skip : test
-
-/** Runs a program as that user; its one line of JSON. */
-async function answer(body: string): Promise<unknown> {
-  const folder = scratch('rootless-store')
-  mkdirSync(join(folder, 'run'))
-  for (const path of [folder, join(folder, 'run')]) {
-    chownSync(path, ids!.uid, ids!.gid)
-    chmodSync(path, 0o755)
-  }
-  const source = `
-import { Image, Runtime, Store } from 'caisson'
-const warnings: string[] = []
-// Whether this user has cgroups is not the question here.
-const warn = (message: string): void => void (message.startsWith('no cgroup') || warnings.push(message))
-const store = new Store({ durability: 'none' })
-const runtime = new Runtime({ store, onWarning: warn })
-${body}
-`
-  const env = {
-    XDG_RUNTIME_DIR: join(folder, 'run'),
-    XDG_DATA_HOME: join(folder, 'data'),
-    CAISSON_STORE: '',
-    TMPDIR: folder,
-    HOME: folder,
-  }
-  const running = program(source, { ...ids, env })
-  const text = await nextLine(running)
-  const { code, stderr } = await running.ended
-  if (code !== 0) throw new Error(stderr)
-  return JSON.parse(text)
-}
+import { answer, ranges, rootless } from './user.ts'
 
 rootless('an ordinary user runs images from a store of its own', async (t) => {
   const script =

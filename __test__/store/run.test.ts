@@ -1,6 +1,9 @@
-import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Image, Layout, Runtime, Store, type RunOptions } from '../../ts/index.ts'
+import type { RuntimeSpec } from '../../ts/spec/index.ts'
 import { needs } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { remains } from '../fixtures/remains.ts'
@@ -68,21 +71,96 @@ privileged('a reference means what its layout says at that moment', async (t) =>
 privileged('owners are right where a user namespace maps them, and nothing of it is on disk', async (t) => {
   const store = newStore()
   const runtime = newRuntime(store)
+  const map = [{ containerID: 0, hostID: 300_000, size: 65_536 }]
   const options: RunOptions = {
     spec: (spec) => {
       spec.linux!.namespaces!.push({ type: 'user' })
-      const map = [{ containerID: 0, hostID: 300_000, size: 65_536 }]
       return { ...spec, linux: { ...spec.linux!, uidMappings: map, gidMappings: map } }
     },
   }
-  for (const writable of ['disk', 'tmpfs'] as const) {
-    const line = `${look}; touch /made; stat -c "%u %n" /made; cat /proc/self/uid_map`
-    const { stdout } = await runtime.run(makeImage(), sh(line), { ...options, writable })
-    t.deepEqual(stdout.split('\n').slice(0, 6), expected, writable)
-    t.regex(stdout, /^0 \/made$/m)
+  const ways: RunOptions[] = [{ writable: 'disk' }, { writable: 'tmpfs' }, { layering: 'copy' }]
+  for (const way of ways) {
+    const line = `${look}; touch /made; stat -c "%u %n" /made /fifo; cat /proc/self/uid_map`
+    const { stdout } = await runtime.run(makeImage(), sh(line), { ...options, ...way })
+    t.deepEqual(stdout.split('\n').slice(0, 6), expected, JSON.stringify(way))
+    t.regex(stdout, /^0 \/made\n0 \/fifo$/m)
     t.regex(stdout, /300000/)
   }
   t.true((await store.verify()).sound)
+})
+
+needs(
+  'root',
+  'busybox',
+  'python3',
+)('a copy for a user namespace has its owners, set-id programs and capabilities', async (t) => {
+  const store = newStore()
+  const runtime = newRuntime(store)
+  const uidMappings = [{ containerID: 0, hostID: 300_000, size: 1000 }]
+  const gidMappings = [{ containerID: 0, hostID: 400_000, size: 1000 }]
+  const spec = (given: RuntimeSpec): RuntimeSpec => ({
+    ...given,
+    linux: {
+      ...given.linux,
+      namespaces: [...given.linux!.namespaces!, { type: 'user' }],
+      uidMappings,
+      gidMappings,
+    },
+  })
+  // VFS_CAP_REVISION_2, CAP_NET_RAW permitted.
+  const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex').toString('latin1')
+  const file = { name: 'able', content: 'x', uid: 5, gid: 6, mode: 0o6755 }
+  const image = makeImage([[{ ...file, pax: { 'SCHILY.xattr.security.capability': capability } }]])
+  await using container = await runtime.create(`shifted-${process.pid}`, {
+    image,
+    layering: 'copy',
+    args: sh('echo done; exec sleep 600'),
+    spec,
+  })
+  const { rootfs } = await container.state()
+  const { uid, gid, mode } = statSync(join(rootfs, 'able'))
+  t.deepEqual([uid, gid, mode & 0o7777], [300_005, 400_006, 0o6755])
+  t.is(statSync(join(rootfs, 'linked')).ino, statSync(join(rootfs, 'original')).ino)
+  const read = `import os, sys; print(os.getxattr(sys.argv[1], 'security.capability').hex())`
+  const { stdout } = spawnSync('python3', ['-c', read, join(rootfs, 'able')], { encoding: 'utf8' })
+  // VFS_CAP_REVISION_3, with the root of the namespace.
+  t.is(stdout.trim(), `01000003${'00200000'.padEnd(32, '0')}e0930400`)
+  const layout = scratch('layout')
+  const committed = await container.commit({ layout, tag: 'x', mask: ['dev', 'proc', 'sys'] })
+  const { files } = await (await Image.open(image)).diff(committed)
+  t.deepEqual(files, [{ path: '', change: 'changed', what: ['time'] }]) // mount points were made in it
+  const outside = makeImage([[{ name: 'far', content: '', uid: 5000 }]])
+  const failing = async (): Promise<void> =>
+    void (await runtime.run(outside, ['true'], { layering: 'copy', spec }))
+  await t.throwsAsync(failing, { message: /far/ })
+})
+
+needs(
+  'root',
+  'busybox',
+  'python3',
+)('the root directory has the attributes of the image', async (t) => {
+  const runtime = newRuntime(newStore())
+  // Entries of an access list as acl(5) writes them.
+  const pax = {
+    'SCHILY.xattr.user.note': 'root',
+    'SCHILY.acl.default': 'user::rwx,user:7:r-x,group::r-x,mask::rwx,other::---',
+  }
+  const image = makeImage([[{ name: './', mode: 0o751, uid: 1, gid: 2, pax }]])
+  const read = `import os, sys; print({n: os.getxattr(sys.argv[1], n).hex() for n in sorted(os.listxattr(sys.argv[1])) if not n.startswith('trusted')})`
+  const seen: string[] = []
+  for (const options of [{}, { writable: 'tmpfs' }, { layering: 'copy' }] as RunOptions[]) {
+    await using container = await runtime.create(`root-${process.pid}-${seen.length}`, {
+      image,
+      args: sh('stat -c "%a %u:%g" /; exec sleep 600'),
+      ...options,
+    })
+    const [said] = await Promise.all([once(container.stdout!, 'data'), container.start()])
+    const root = `/proc/${container.pid}/root/.`
+    seen.push(String(said) + spawnSync('python3', ['-c', read, root], { encoding: 'utf8' }).stdout)
+  }
+  t.regex(seen[0]!, /^751 1:2\n\{'system.posix_acl_default': '02000000.*', 'user.note': '726f6f74'\}/)
+  t.deepEqual(seen, [seen[0], seen[0], seen[0]])
 })
 
 privileged('what a container writes to disk is where writableLayer says, until it is deleted', async (t) => {

@@ -52,8 +52,11 @@ export declare class LayerJob {
   /** Makes the snapshots that are missing. */
   import(request: ImportRequest): Promise<ImportOutcome>
   verifySnapshot(store: string, chainId: string): Promise<SnapshotHealth>
-  /** Copies what a stack of layers (directories, the top one first) shows to `target`. The failure, if any. */
-  flatten(layers: Array<string>, target: string): Promise<NativeError | null>
+  /**
+   * Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps` give. The
+   * failure, if any.
+   */
+  flatten(layers: Array<string>, target: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Waits for the lock of a store: shared, or (`exclusive`) alone. */
   lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
   /** Removes what importers that died have left in a store. The failure, if any. */

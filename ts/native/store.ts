@@ -2,7 +2,7 @@
 import { close, closeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { addon } from './addon.ts'
-import type { ImportRequest, UnpackOutcome } from './binding.d.ts'
+import type { IdMaps, ImportRequest, UnpackOutcome } from './binding.d.ts'
 import { errorFrom, isNativeError } from './failure.ts'
 import { perform, type LayerOperation } from './layer.ts'
 
@@ -31,14 +31,16 @@ export async function checkSnapshot(
   return { health: health as SnapshotCheck['health'], reason }
 }
 
-/** Copies what a stack of layers shows to `target`, which appears complete or not at all. */
+/**
+ * Copies what a stack of layers shows to `target`, which appears complete or not at all. `idMaps`: whose the files are then.
+ */
 export async function flattenLayers(
   layers: readonly string[],
   target: string,
-  operation: LayerOperation = {},
+  operation: LayerOperation & { idMaps?: IdMaps | undefined } = {},
 ): Promise<void> {
   await perform(operation, async (job) => {
-    const failure = await job.flatten([...layers], target)
+    const failure = await job.flatten([...layers], target, operation.idMaps)
     return failure ? { failure } : {}
   })
 }

@@ -1,6 +1,16 @@
 /** A new image from what a container has changed. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
-import type { BuildOptions, HistoryOptions, Image, LayerOptions, TreeReading } from '../image/index.ts'
+import type {
+  BuildOptions,
+  HistoryOptions,
+  IdRange,
+  Image,
+  LayerOptions,
+  TreeReading,
+} from '../image/index.ts'
+import type { IdMapping, RuntimeSpec } from '../spec/index.ts'
 import { writableLayer, type StateFile } from './state-file.ts'
 
 /** Where the image goes and what it says, as with `Image.build`. */
@@ -14,9 +24,10 @@ export interface CommitOptions
   history?: HistoryOptions | false | undefined
 }
 
-/** Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
+/** `directory`: of its state. Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
 export async function commitContainer(
   state: StateFile,
+  directory: string,
   options: CommitOptions,
   warn: (message: string) => void,
 ): Promise<Image> {
@@ -29,7 +40,7 @@ export async function commitContainer(
       "create it with writable: 'disk' to make images of it",
     )
   }
-  const { mask, uidMap, gidMap, rootless, history, ...build } = options
+  const { mask, uidMap, gidMap, rootless, history, ...build } = { ...ownersOf(state, directory), ...options }
   const [{ Image, Layout }, { openOrigin }] = await Promise.all([
     import('../image/index.ts'),
     import('../image/origin.ts'),
@@ -45,6 +56,15 @@ export async function commitContainer(
   for (const warning of layers[0]!.warnings) warn(warning)
   if (!layers[0]!.descriptor) warn('nothing has changed: no layer was added')
   return image
+}
+
+/** Ids of the host in the files of a container that root copied for a user namespace. Below an overlay they are those of the image. */
+function ownersOf({ overlay }: StateFile, directory: string): Pick<TreeReading, 'uidMap' | 'gidMap'> {
+  if (overlay || process.geteuid?.() !== 0) return {}
+  const { linux } = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')) as RuntimeSpec
+  const ranges = (list: readonly IdMapping[] | undefined | null): IdRange[] =>
+    (list ?? []).map(({ containerID, hostID, size }) => ({ container: containerID, host: hostID, size }))
+  return { uidMap: ranges(linux?.uidMappings), gidMap: ranges(linux?.gidMappings) }
 }
 
 function refused(containerId: string, why: string, hint: string): CaissonError {

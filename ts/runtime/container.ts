@@ -211,7 +211,8 @@ export class Container {
     const { root, warn } = this.#settings
     const { commitContainer } = await import('./commit.ts')
     const state = readState(root, this.id)
-    if (state?.status === 'ready') return commitContainer(state, options, (message) => warn(message, this.id))
+    if (state?.status === 'ready')
+      return commitContainer(state, join(root, this.id), options, (message) => warn(message, this.id))
     throw new CaissonError('ERR_INVALID_STATE', `container ${this.id} is not made yet`, {
       containerId: this.id,
     })

@@ -1,11 +1,14 @@
 /** A container from an image: layers of the store under an overlay, or copied where no overlay can be mounted. */
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image, Snapshot, Store } from '../image/index.ts'
+import { nativeIdMaps } from '../image/id-mappings.ts'
 import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
-import { lookUpUser, removeTree, type UserIds } from '../native/layer.ts'
+import { lookUpUser, removeTree, type IdMaps, type UserIds } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
+import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
 import type { KnownImages } from './known-images.ts'
 import { makePrivateDirectory } from './private-directory.ts'
@@ -56,7 +59,7 @@ export async function resolveImage(
       place.warn(`the image is unpacked for every container: ${error.message}`)
       return { ...(await unpacked(image, options, signal)), image: origin }
     }
-    const config = formatJson(configOf(image, snapshot.layers, options))
+    const config = configOf(image, snapshot.layers, options)
     if (layering === 'copy' || (layering === undefined && unavailable !== undefined)) {
       return { ...(await copied(snapshot, config, signal)), image: origin }
     }
@@ -70,7 +73,7 @@ export async function resolveImage(
 
   async function mounted(
     snapshot: Snapshot,
-    config: string,
+    config: RuntimeSpec,
     { writableSize }: LayerOptions,
     { detached, stateDirectory, warn }: ImagePlace,
   ): Promise<Resolved> {
@@ -85,7 +88,7 @@ export async function resolveImage(
     }
     return {
       bundle: store.snapshotDirectory(snapshot.chainId),
-      config,
+      config: formatJson(config),
       overlay: {
         store: store.root,
         lower: chainIds.map((chainId) => store.layerPath(chainId)),
@@ -106,15 +109,16 @@ export async function resolveImage(
   }
 }
 
-async function copied(snapshot: Snapshot, config: string, signal?: AbortSignal): Promise<Resolved> {
+async function copied(snapshot: Snapshot, config: RuntimeSpec, signal?: AbortSignal): Promise<Resolved> {
   const bundle = makePrivateDirectory()
   const dispose = async (): Promise<void> => {
     await removeTree(bundle)
     snapshot.close()
   }
   try {
-    await flattenLayers(snapshot.layers, join(bundle, 'rootfs'), { signal })
-    return { bundle, config, dispose }
+    const idMaps = nativeMapsOf(config)
+    await flattenLayers(snapshot.layers, join(bundle, 'rootfs'), { signal, idMaps })
+    return { bundle, config: formatJson(config), dispose }
   } catch (error) {
     await removeTree(bundle)
     throw error
@@ -127,7 +131,16 @@ async function unpacked(image: Image, options: SpecOptions, signal?: AbortSignal
   const dispose = (): Promise<void> => removeTree(bundle)
   try {
     const { rootfs } = await image.unpackRootfs(join(bundle, 'rootfs'), { signal })
-    return { bundle, config: formatJson(configOf(image, [rootfs], options)), dispose }
+    const config = configOf(image, [rootfs], options)
+    const idMaps = nativeMapsOf(config)
+    if (idMaps) {
+      // Which user runs the program is looked up in the files first, and the last word on ids has the configuration.
+      const plain = join(bundle, 'plain')
+      await rename(rootfs, plain)
+      await flattenLayers([plain], rootfs, { signal, idMaps })
+      await removeTree(plain)
+    }
+    return { bundle, config: formatJson(config), dispose }
   } catch (error) {
     await dispose()
     throw error
@@ -135,12 +148,28 @@ async function unpacked(image: Image, options: SpecOptions, signal?: AbortSignal
 }
 
 /** `roots`: layers, the top one first, or one root file system. */
-function configOf(image: Image, roots: readonly string[], options: SpecOptions): object {
-  const rootless = (process.geteuid?.() ?? 0) !== 0
+function configOf(image: Image, roots: readonly string[], options: SpecOptions): RuntimeSpec {
   const { args, terminal, ...changes } = options
   const lookUp = (user: string): UserIds => lookUpUser(roots, user)
-  const spec = toRuntimeConfig(image.runnable(), { rootless, args, terminal }, lookUp)
+  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal }, lookUp)
   return applyOptions(spec, changes)
+}
+
+/** Whose copied files are, where root makes a user namespace: an overlay maps them when it is mounted, a copy has to be made so. */
+function nativeMapsOf({ linux }: RuntimeSpec): IdMaps | undefined {
+  const namespace = linux?.namespaces?.find(({ type }) => type === 'user')
+  if (!isRoot() || !namespace) return undefined
+  if (namespace.path) {
+    const message =
+      'a copy of the files needs owners, and the ids of a user namespace that is joined are not known'
+    throw new CaissonError('ERR_OVERLAY_UNAVAILABLE', message, { phase: 'prepare', path: namespace.path })
+  }
+  const { uidMappings, gidMappings } = linux ?? {}
+  return uidMappings && gidMappings ? nativeIdMaps({ uidMappings, gidMappings }) : undefined
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0
 }
 
 function checkOptions({ layering, writable, writableSize }: LayerOptions): void {

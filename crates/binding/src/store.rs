@@ -13,6 +13,7 @@ use crate::failure::NativeError;
 use crate::layer::{
     LayerJob, UnpackOutcome, UnpackRequest, on_thread, open_root, unpack_outcome, unpack_request,
 };
+use crate::owners::{self, IdMaps};
 
 #[napi(object)]
 pub struct ImportRequest {
@@ -87,22 +88,25 @@ impl LayerJob {
         })
     }
 
-    /// Copies what a stack of layers (directories, the top one first) shows to `target`. The failure, if any.
+    /// Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps` give. The
+    /// failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn flatten<'env>(
         &self,
         env: &'env Env,
         layers: Vec<String>,
         target: String,
+        id_maps: Option<IdMaps>,
     ) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         on_thread(env, move || {
-            let copy = || {
+            let copy = || -> Result<(), NativeError> {
+                let owners = id_maps.map(owners::open).transpose()?;
                 let roots = layers.iter().map(|root| open_root(root)).collect::<Result<Vec<_>, _>>()?;
                 let stack = Merged::new(roots.iter().map(AsFd::as_fd).collect());
-                unpack::flatten(&stack, Path::new(&target), &stop)
+                Ok(unpack::flatten(&stack, Path::new(&target), owners.as_deref(), &stop)?)
             };
-            copy().err().map(NativeError::from)
+            copy().err()
         })
     }
 

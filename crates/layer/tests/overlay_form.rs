@@ -189,7 +189,7 @@ fn show(layers: &[Vec<Line>]) -> Result<Shown> {
     };
     let stack = Merged::new(done.iter().rev().map(AsFd::as_fd).collect());
     let merged = folder.0.join("merged");
-    unpack::flatten(&stack, &merged, &Stop::default())?;
+    unpack::flatten(&stack, &merged, None, &Stop::default())?;
     let layers = (0..done.len()).map(|index| tree(&folder.0.join(format!("layer{index}")))).collect();
     Ok(Shown { flat: tree(&flat), merged: tree(&merged), layers })
 }

@@ -7,10 +7,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_plan::Overlay;
-use caisson_sys::errno::{EINVAL, ENOSYS, EPERM};
+use caisson_sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use caisson_sys::file::{self, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY};
 use caisson_sys::mount::{self, flag};
-use caisson_sys::{Error, process, resolve};
+use caisson_sys::{Error, attribute, process, resolve};
 
 use super::Setup;
 use super::filesystem::Filesystem;
@@ -114,7 +114,19 @@ fn resemble(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()> {
         Err(error) if matches!(error.errno(), EINVAL | EPERM) => {}
         other => other?,
     }
-    Ok(file::change_mode(upper, status.permissions)?)
+    file::change_mode(upper, status.permissions)?;
+    for name in attribute::list(top)? {
+        // Lists of access among them, which count for what is made in `/`.
+        if name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.") {
+            continue;
+        }
+        match attribute::set(upper, &name, &attribute::get(top, &name)?) {
+            // Not in a user namespace, or not on a tmpfs.
+            Err(error) if matches!(error.errno(), EPERM | EOPNOTSUPP) => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, spot: Spot<'_>) -> Result<OwnedFd> {

@@ -5,20 +5,25 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
+use super::attributes::of_handle;
 use super::copy_up::{copy_directory_attributes, copy_up, status, times};
 use super::merged::{Found, Merged, MergedDirectory, Names};
+use super::owners::Owners;
 use super::staging::Staging;
 use crate::{Error, Result, Stop};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Copies what `layers` show to `target`, which appears complete or not at all.
-pub fn flatten(layers: &Merged<'_>, target: &Path, stop: &Stop) -> Result<()> {
-    let staging = Staging::create(target, None)?;
-    let mut copier = Copier { root: staging.root().as_fd(), firsts: HashMap::new(), stop };
+const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Copies what `layers` show to `target`, which appears complete or not at all. `owners` gives each file to whoever stands for
+/// its owner.
+pub fn flatten(layers: &Merged<'_>, target: &Path, owners: Option<&dyn Owners>, stop: &Stop) -> Result<()> {
+    let staging = Staging::create(target, owners)?;
+    let mut copier = Copier { root: staging.root().as_fd(), firsts: HashMap::new(), owners, stop };
     copier.directory(&layers.root()?, staging.root().as_fd(), &mut Vec::new())?;
     staging.publish()
 }
@@ -27,6 +32,7 @@ struct Copier<'r> {
     root: BorrowedFd<'r>,
     /// Where the first name of a file with several is, by device and inode.
     firsts: HashMap<(u64, u64), Names>,
+    owners: Option<&'r dyn Owners>,
     stop: &'r Stop,
 }
 
@@ -54,6 +60,7 @@ impl Copier<'_> {
         }
         let top = status(from.top(), b".")?;
         copy_directory_attributes(from.top(), &top, to)?;
+        self.give(to, &top, path)?;
         rustix::fs::fchmod(to, Mode::from_raw_mode(top.st_mode & 0o7777))
             .map_err(|errno| Error::system("fchmod", b".", errno))?;
         rustix::fs::futimens(to, &times(&top)).map_err(|errno| Error::system("futimens", b".", errno))
@@ -74,10 +81,30 @@ impl Copier<'_> {
                 .map_err(|errno| Error::system("linkat", name, errno));
         }
         copy_up(from, name, found, to)?;
+        if self.owners.is_some() {
+            let made = rustix::fs::openat(to, name.as_slice(), HANDLE, Mode::empty())
+                .map_err(|errno| Error::system("openat", name, errno))?;
+            self.give(made.as_fd(), found, path)?;
+        }
         if found.st_nlink > 1 {
             self.firsts.insert(key, path.to_vec());
         }
         Ok(())
+    }
+
+    /// A change of owner takes set-id bits and capabilities away: both are set once more.
+    fn give(&self, made: BorrowedFd<'_>, status: &Stat, path: &[Vec<u8>]) -> Result<()> {
+        let Some(owners) = self.owners else { return Ok(()) };
+        let mut capability = [0u8; 64];
+        let capability = rustix::fs::getxattr(of_handle(made), "security.capability", &mut capability[..])
+            .ok()
+            .map(|length| capability[..length].to_vec());
+        let is_link = FileType::from_raw_mode(status.st_mode) == FileType::Symlink;
+        let mode = (!is_link).then_some(status.st_mode & 0o7777);
+        let owner = (status.st_uid, status.st_gid);
+        owners.give(made, owner, mode, capability.as_deref()).map_err(|errno| {
+            Error::system("fchownat", &path.join(&b'/'), errno).hint("map enough ids for this image")
+        })
     }
 
     fn open_first(&self, path: &[Vec<u8>]) -> Result<(OwnedFd, Vec<u8>)> {

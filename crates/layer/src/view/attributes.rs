@@ -46,9 +46,26 @@ impl Owners {
                 None => (0, 0),
             }
         } else {
+            if !self.uid_map.is_empty() {
+                self.unmap_capability(xattrs);
+            }
             (map(&self.uid_map, ids.0, "uid", path)?, map(&self.gid_map, ids.1, "gid", path)?)
         };
         Ok((self.uid.unwrap_or(uid), self.gid.unwrap_or(gid)))
+    }
+
+    /// A file capability that counts in the namespace of the map (version 3, capabilities(7)) is one of the image (version 2).
+    fn unmap_capability(&self, xattrs: &mut [(Vec<u8>, Vec<u8>)]) {
+        let is_root = |id| map(&self.uid_map, id, "uid", b"").is_ok_and(|id| id == 0);
+        for (name, value) in xattrs {
+            if name == b"security.capability"
+                && let [_, _, _, version @ 3, .., a, b, c, d] = value.as_mut_slice()
+                && is_root(u32::from_le_bytes([*a, *b, *c, *d]))
+            {
+                *version = 2;
+                value.truncate(20);
+            }
+        }
     }
 }
 
@@ -117,6 +134,19 @@ mod tests {
         for bad in [&[0x08][..], &[0x08, 0x80], &[0x18, 1], &[0x08, 0xff, 0xff, 0xff, 0xff, 0x7f]] {
             assert_eq!(decode(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn capabilities_of_the_namespace_become_those_of_the_image() {
+        let owners = Owners { uid_map: vec![IdMap { container: 0, host: 5, size: 2 }], ..Owners::default() };
+        let of = |root: u8| {
+            let value = [&[1, 0, 0, 3][..], &[7; 16], &[root, 0, 0, 0]].concat();
+            let mut xattrs = vec![(b"security.capability".to_vec(), value)];
+            owners.of(b"x", (5, 0), &mut xattrs).unwrap();
+            xattrs.remove(0).1
+        };
+        assert_eq!(of(5), [&[1, 0, 0, 2][..], &[7; 16]].concat());
+        assert_eq!(of(6).len(), 24); // of another namespace, inside this one
     }
 
     #[test]
