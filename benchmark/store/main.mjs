@@ -1,6 +1,6 @@
 // The store: a warm run of an image against the same root file system as a plain bundle, and four gzip layers taken in
 // one after the other and at the same time.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Image, Runtime, Store } from 'caisson'
@@ -9,6 +9,8 @@ import { makeFourLayers } from './layers.mjs'
 
 const rounds = Number(process.env.CAISSON_BENCH_ROUNDS ?? 60)
 const folder = mkdtempSync(join(tmpdir(), 'caisson-bench-store-'))
+// States are in memory by default, too.
+const states = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'caisson-bench-state-'))
 
 try {
   const reference = `oci:${folder}/images:bench`
@@ -18,7 +20,7 @@ try {
     programs: ['true', 'sh'],
   })
   const store = new Store({ root: join(folder, 'store') })
-  const runtime = new Runtime({ root: join(folder, 'run'), store, onWarning: () => {} })
+  const runtime = new Runtime({ root: join(states, 'run'), store, onWarning: () => {} })
   const bundle = join(folder, 'bundle')
   await image.unpack(bundle, { args: ['true'], rootless: process.getuid() !== 0 })
   const options = { stdio: 'ignore' }
@@ -60,5 +62,5 @@ try {
     'at the same time',
   )
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  for (const made of [folder, states]) rmSync(made, { recursive: true, force: true })
 }
