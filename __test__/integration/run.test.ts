@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import test from 'ava'
@@ -169,12 +168,10 @@ privileged(
   async (t) => {
     const layout = join(scratch('layout'), 'images')
     await Image.fromHost({ layout, tag: 'host', programs: ['sh', 'id'] })
-    const mine = (): string[] =>
-      list(tmpdir()).filter((name) => name.startsWith(`caisson-run-${process.pid}-`))
     t.is((await runtime.run(`oci:${layout}:host`, ['sh', '-c', 'id -u'])).stdout, '0\n')
     const opened = await Image.open(`oci:${layout}:host`)
     t.is((await runtime.run(opened, ['id', '-g'])).stdout, '0\n')
-    t.deepEqual(mine(), [])
+    t.deepEqual(list(join(runtime.root, '.bundles')), [])
   },
 )
 

@@ -1,5 +1,4 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { Runtime } from '../../ts/index.ts'
@@ -57,6 +56,5 @@ test('a program has to be named', async (t) => {
 })
 
 test.after.always('nothing is left of the directories that were made', (t) => {
-  const mine = readdirSync(tmpdir()).filter((name) => name.startsWith(`caisson-run-${process.pid}-`))
-  t.deepEqual(mine, [])
+  t.deepEqual(existsSync(runtime.root) ? readdirSync(join(runtime.root, '.bundles')) : [], [])
 })

@@ -165,6 +165,8 @@ export interface CreateRequest {
   overlay?: OverlayRequest
   /** What the root file system is from; for `state.json`. */
   image?: ImageOrigin
+  /** Absolute path of a directory that goes with the container; for `state.json`. */
+  directory?: string
 }
 
 export interface DestroyRequest {

@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises'
 import { addon } from '../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
+import { removeTree } from '../native/layer.ts'
 import { abortable } from './abort.ts'
 import type { CommitOptions } from './commit.ts'
 import type { Console } from './console.ts'
@@ -13,8 +14,7 @@ import type { RuntimeSettings } from './create.ts'
 import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import type { Image, ImageOrigin } from '../image/index.ts'
-import { removeContainerDirectory } from '../image/store/container-directory.ts'
-import { readState, writableLayer, type StateFile } from './state-file.ts'
+import { readState, writableLayer } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
 import { Streams } from './streams.ts'
 
@@ -226,7 +226,7 @@ export class Container {
     const { root, warn } = this.#settings
     const hooks = this.#laterHooks()
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
-    const overlay = this.#ownership ? undefined : overlayOf(root, this.id)
+    const directory = this.#ownership ? undefined : directoryOf(root, this.id)
     // Its program has ended and no hook will look at it: its files go while the native side removes the rest.
     const early = this.#ended && !state ? this.#ownership?.dispose() : undefined
     early?.catch(() => {})
@@ -250,7 +250,7 @@ export class Container {
     }
     // Again, if processes that had outlived the program were still writing.
     await (early?.catch(() => this.#ownership?.dispose()) ?? this.#ownership?.dispose())
-    if (overlay) await removeContainerDirectory(overlay.store, overlay.container)
+    if (directory) await removeTree(directory)
   }
 
   /** Kills and deletes it; fine when it is gone already. */
@@ -296,10 +296,10 @@ export class Container {
   }
 }
 
-/** What a container of another process has in a store. */
-function overlayOf(root: string, id: string): StateFile['overlay'] {
+/** What was made for a container of another process. */
+function directoryOf(root: string, id: string): string | undefined {
   try {
-    return readState(root, id)?.overlay
+    return readState(root, id)?.directory
   } catch {
     return undefined // gone already
   }

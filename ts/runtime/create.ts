@@ -92,7 +92,7 @@ function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
 function requestOf(
   settings: RuntimeSettings,
   id: string,
-  { bundle, config, overlay, image }: Resolved,
+  { bundle, config, overlay, image, directory }: Resolved,
   options: CreateOptions,
   stdio: number[],
 ): CreateRequest {
@@ -109,6 +109,7 @@ function requestOf(
     ...(config === undefined ? {} : { config }),
     ...(overlay === undefined ? {} : { overlay }),
     ...(image === undefined ? {} : { image }),
+    ...(directory === undefined ? {} : { directory }),
     ...(settings.rootless === undefined ? {} : { rootless: settings.rootless }),
     ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
   }

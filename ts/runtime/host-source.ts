@@ -16,12 +16,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { removeTree } from '../native/layer.ts'
+import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
-import { makePrivateDirectory } from './private-directory.ts'
+import { leaseOf, type ContainerPlace } from './container-place.ts'
 import { base, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
+import { BUNDLES } from './state-file.ts'
 
 /** Links into `/usr` on merged systems, directories of their own on others. */
 const PROGRAMS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
@@ -51,14 +52,16 @@ const MAX_FILE = 4 << 20
 const READABLE_BY_ALL = 0o004
 
 /** Throws `ERR_INVALID_OPTION`. */
-export async function resolveHost(options: SpecOptions): Promise<Resolved> {
-  const bundle = makePrivateDirectory()
-  const dispose = (): Promise<void> => removeTree(bundle)
+export async function resolveHost(options: SpecOptions, place: ContainerPlace): Promise<Resolved> {
+  const lease = leaseOf(place, [])
+  // Beside the states, which are in memory as a rule.
+  const directory = ContainerDirectory.create(join(dirname(place.stateDirectory), BUNDLES), lease)
+  const { path } = directory
   try {
-    const mounts = makeRoot(join(bundle, 'rootfs'))
-    return { bundle, config: formatJson(specOf(mounts, options)), dispose }
+    const config = formatJson(specOf(makeRoot(join(path, 'rootfs')), options))
+    return { bundle: path, config, directory: path, dispose: () => directory.remove() }
   } catch (error) {
-    await dispose()
+    await directory.remove()
     throw error
   }
 }

@@ -1,6 +1,6 @@
 /** A container from an image: layers of the store under an overlay, or copied where no overlay can be mounted. */
 import { rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Image, Snapshot, Store } from '../image/index.ts'
 import { nativeIdMaps } from '../image/id-mappings.ts'
@@ -10,25 +10,11 @@ import { lookUpUser, removeTree, type IdMaps, type UserIds } from '../native/lay
 import { flattenLayers } from '../native/store.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
-import type { KnownImages } from './known-images.ts'
-import { makePrivateDirectory } from './private-directory.ts'
+import { leaseOf, type ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
 import { parseSize } from './size.ts'
 import type { Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
-
-/** What the caller of a create says beside the options. */
-export interface ImagePlace {
-  store: () => Promise<Store>
-  /** Those that were opened by reference before. */
-  images: KnownImages
-  /** Absolute path of the container's state directory. */
-  stateDirectory: string
-  /** The container outlives this process. */
-  detached: boolean
-  signal: AbortSignal | undefined
-  warn: (message: string) => void
-}
 
 /** A name below the store that nothing has. */
 const NO_DIRECTORY = 'containers/none'
@@ -40,7 +26,7 @@ let unavailable: string | undefined
 export async function resolveImage(
   source: Image | string,
   options: SpecOptions & LayerOptions,
-  place: ImagePlace,
+  place: ContainerPlace,
 ): Promise<Resolved> {
   const { layering, writable } = options
   checkOptions(options)
@@ -57,13 +43,13 @@ export async function resolveImage(
       const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
       if (!failed || layering === 'overlay') throw error
       place.warn(`the image is unpacked for every container: ${error.message}`)
-      return { ...(await unpacked(image, options, signal)), image: origin }
+      const resolved = await bundled(store, place, (rootfs) => unpack(image, rootfs, options, signal))
+      return { ...resolved, image: origin }
     }
     const config = configOf(image, snapshot.layers, options)
-    if (layering === 'copy' || (layering === undefined && unavailable !== undefined)) {
-      return { ...(await copied(snapshot, config, signal)), image: origin }
-    }
-    return { ...(await mounted(snapshot, config, options, place)), image: origin }
+    const copies = layering === 'copy' || (layering === undefined && unavailable !== undefined)
+    const resolved = copies ? await copied(snapshot, config) : await mounted(snapshot, config)
+    return { ...resolved, image: origin }
   } catch (error) {
     snapshot?.close()
     throw error
@@ -71,80 +57,85 @@ export async function resolveImage(
     await opened?.close()
   }
 
-  async function mounted(
-    snapshot: Snapshot,
-    config: RuntimeSpec,
-    { writableSize }: LayerOptions,
-    { detached, stateDirectory, warn }: ImagePlace,
-  ): Promise<Resolved> {
+  async function mounted(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
     const { chainIds } = snapshot
     const tmpfs = writable === 'tmpfs' || (writable === undefined && store.liesOnOverlay())
-    const lease = detached ? { chainIds, state: stateDirectory } : undefined
+    const lease = leaseOf(place, chainIds)
     // With everything in memory the lock of the snapshot is all that is needed, as long as this process is there.
     const directory = tmpfs && !lease ? undefined : await store.containerDirectory(lease)
-    const dispose = async (): Promise<void> => {
-      await directory?.remove()
-      snapshot.close()
-    }
+    const { writableSize } = options
     return {
       bundle: store.snapshotDirectory(snapshot.chainId),
       config: formatJson(config),
       overlay: {
         store: store.root,
         lower: chainIds.map((chainId) => store.layerPath(chainId)),
-        container: directory?.name ?? NO_DIRECTORY,
+        container: directory ? relative(store.root, directory.path) : NO_DIRECTORY,
         tmpfs,
         volatile: true,
         ...(writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }),
       },
-      dispose,
+      directory: directory?.path,
+      async dispose() {
+        await directory?.remove()
+        snapshot.close()
+      },
       async withoutOverlay(error) {
         if (layering !== undefined) return undefined
         unavailable = error.message
-        warn(`the image is copied for every container, as no overlay can be mounted: ${error.message}`)
+        place.warn(`the image is copied for every container, as no overlay can be mounted: ${error.message}`)
         await directory?.remove()
-        return { ...(await copied(snapshot, config, signal)), image: origin }
+        return { ...(await copied(snapshot, config)), image: origin }
       },
     }
   }
-}
 
-async function copied(snapshot: Snapshot, config: RuntimeSpec, signal?: AbortSignal): Promise<Resolved> {
-  const bundle = makePrivateDirectory()
-  const dispose = async (): Promise<void> => {
-    await removeTree(bundle)
+  async function copied(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
+    const idMaps = nativeMapsOf(config)
+    const resolved = await bundled(store, place, async (rootfs) => {
+      await flattenLayers(snapshot.layers, rootfs, { signal, idMaps })
+      return config
+    })
     snapshot.close()
+    return resolved
   }
+}
+
+/** A bundle for this container alone, on the disk of the store. `fill` makes the root file system and says the configuration. */
+async function bundled(
+  store: Store,
+  place: ContainerPlace,
+  fill: (rootfs: string) => Promise<RuntimeSpec>,
+): Promise<Resolved> {
+  const directory = await store.containerDirectory(leaseOf(place, []))
+  const { path } = directory
   try {
-    const idMaps = nativeMapsOf(config)
-    await flattenLayers(snapshot.layers, join(bundle, 'rootfs'), { signal, idMaps })
-    return { bundle, config: formatJson(config), dispose }
+    const config = formatJson(await fill(join(path, 'rootfs')))
+    return { bundle: path, config, directory: path, dispose: () => directory.remove() }
   } catch (error) {
-    await removeTree(bundle)
+    await directory.remove()
     throw error
   }
 }
 
-/** Without the store, whose file system cannot hold the layers. */
-async function unpacked(image: Image, options: SpecOptions, signal?: AbortSignal): Promise<Resolved> {
-  const bundle = makePrivateDirectory()
-  const dispose = (): Promise<void> => removeTree(bundle)
-  try {
-    const { rootfs } = await image.unpackRootfs(join(bundle, 'rootfs'), { signal })
-    const config = configOf(image, [rootfs], options)
-    const idMaps = nativeMapsOf(config)
-    if (idMaps) {
-      // Which user runs the program is looked up in the files first, and the last word on ids has the configuration.
-      const plain = join(bundle, 'plain')
-      await rename(rootfs, plain)
-      await flattenLayers([plain], rootfs, { signal, idMaps })
-      await removeTree(plain)
-    }
-    return { bundle, config: formatJson(config), dispose }
-  } catch (error) {
-    await dispose()
-    throw error
+/** Without a snapshot, as the file system of the store cannot hold the layers. */
+async function unpack(
+  image: Image,
+  rootfs: string,
+  options: SpecOptions,
+  signal: AbortSignal | undefined,
+): Promise<RuntimeSpec> {
+  await image.unpackRootfs(rootfs, { signal })
+  const config = configOf(image, [rootfs], options)
+  const idMaps = nativeMapsOf(config)
+  if (idMaps) {
+    // Which user runs the program is looked up in the files first, and the last word on ids has the configuration.
+    const plain = `${rootfs}.plain`
+    await rename(rootfs, plain)
+    await flattenLayers([plain], rootfs, { signal, idMaps })
+    await removeTree(plain)
   }
+  return config
 }
 
 /** `roots`: layers, the top one first, or one root file system. */

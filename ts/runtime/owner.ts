@@ -30,12 +30,3 @@ let self: Owner | undefined
 export function thisProcess(): Owner {
   return (self ??= { pid: process.pid, startTime: startTimeOf(process.pid) ?? '0' })
 }
-
-/** Changes with every boot of the machine. */
-export function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  } catch {
-    return ''
-  }
-}

@@ -8,7 +8,7 @@ import type { OverlayRequest } from '../native/engine.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
-import type { ImagePlace } from './image-source.ts'
+import type { ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
 import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
@@ -31,6 +31,8 @@ export interface Resolved {
   image?: ImageOrigin
   /** What to do where the overlay cannot be mounted; resolves to undefined where the caller insists on it. */
   withoutOverlay?: (error: CaissonError) => Promise<Resolved | undefined>
+  /** Absolute path of a directory that whoever deletes the container removes: this process by `dispose`. */
+  directory?: string | undefined
   /** Removes what was made for this container only. */
   dispose: () => Promise<void>
 }
@@ -41,14 +43,14 @@ const nothing = (): Promise<void> => Promise.resolve()
 export async function resolveSource(
   source: Source,
   options: SpecOptions & LayerOptions,
-  place: ImagePlace,
+  place: ContainerPlace,
 ): Promise<Resolved> {
   if (typeof source === 'object' && source !== null && 'bundle' in source)
     return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
     return fromRootfs(source.rootfs, options)
   // Loaded on first use: most containers of a service come from bundles.
-  if (source === 'host') return (await import('./host-source.ts')).resolveHost(options)
+  if (source === 'host') return (await import('./host-source.ts')).resolveHost(options, place)
   return (await import('./image-source.ts')).resolveImage(source, options, place)
 }
 

@@ -27,6 +27,8 @@ export interface StateFile {
   pidNamespace: boolean
   /** Only where the root file system comes from a store. */
   overlay?: { store: string; container: string; tmpfs: boolean }
+  /** Made for this container only, outside of the state directory. */
+  directory?: string
   /** Only where it is made from an image. */
   image?: ImageOrigin
 }
@@ -63,11 +65,16 @@ export function readState(root: string, id: string): StateFile | undefined {
   }
 }
 
+/** Below a state root: bundles that were made for one container. No id, whatever checkId says. */
+export const BUNDLES = '.bundles'
+
 /** Ids of all containers below a root, sorted; empty when the root does not exist. */
 export function listIds(root: string): string[] {
   try {
     const entries = readdirSync(root, { withFileTypes: true })
-    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
+    return entries
+      .flatMap((entry) => (entry.isDirectory() && entry.name !== BUNDLES ? [entry.name] : []))
+      .sort()
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw cause

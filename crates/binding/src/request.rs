@@ -30,6 +30,8 @@ pub struct CreateRequest {
     pub overlay: Option<OverlayRequest>,
     /// What the root file system is from; for `state.json`.
     pub image: Option<ImageOrigin>,
+    /// Absolute path of a directory that goes with the container; for `state.json`.
+    pub directory: Option<String>,
 }
 
 #[napi(object)]
@@ -106,6 +108,7 @@ impl From<CreateRequest> for engine::CreateRequest {
             console_socket: request.console_socket,
             overlay: request.overlay.map(Into::into),
             image: request.image.map(Into::into),
+            directory: request.directory,
         }
     }
 }

@@ -190,6 +190,7 @@ fn initial_state(
             tmpfs: overlay.tmpfs,
         }),
         image: request.image.clone(),
+        directory: request.directory.clone(),
         // A joined one does not end with the container's first process.
         pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join) & CLONE_NEWPID != 0,
     }

@@ -36,6 +36,7 @@ pub struct CreateRequest {
     pub console_socket: Option<String>,
     pub overlay: Option<OverlayRequest>,
     pub image: Option<ImageOrigin>,
+    pub directory: Option<String>,
 }
 
 /// The image that a container is made from: written down for whoever makes another one of what it changes.

@@ -49,6 +49,9 @@ pub struct StateFile {
     pub overlay: Option<OverlayState>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageOrigin>,
+    /// What was made for this container only, outside of this directory; whoever deletes the container removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
 }
 
 /// What a container uses of a store.

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { removeTree } from '../../native/layer.ts'
 import { tryLockDirectory, type FileLock } from '../../native/store.ts'
 import type { Layout } from '../layout.ts'
-import { sweepContainers } from './container-directory.ts'
+import { containersPath, sweepContainers } from './container-directory.ts'
 import { listBlobs } from './content.ts'
 import { references } from './references.ts'
 import { listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
@@ -28,12 +28,11 @@ export interface CollectResult {
 /** The caller holds the store's lock exclusively: nobody adds anything meanwhile. */
 export async function collect(
   layout: Layout,
-  bootId: string,
   { unusedFor = 0, signal }: CollectOptions,
 ): Promise<CollectResult> {
   const store = layout.path
   const needed = await references(layout)
-  for (const chainId of await sweepContainers(store, bootId)) needed.snapshots.add(chainId)
+  for (const chainId of await sweepContainers(containersPath(store))) needed.snapshots.add(chainId)
   const result: CollectResult = { snapshots: [], blobs: [], bytes: 0 }
   const free = await freeSnapshots(store, needed.snapshots, unusedFor)
   try {

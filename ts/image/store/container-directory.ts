@@ -1,46 +1,57 @@
 /**
- * What a container has in a store: a directory of its own for what it writes, and while the container lives a lease on
- * its layers. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
+ * A directory that goes with a container: what it writes, or a bundle made for it, and while it lives a lease on layers of
+ * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeTree } from '../../native/layer.ts'
 import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import { bootId } from './boot-id.ts'
 
-const CONTAINERS = 'containers'
+/** Where they are in a store. */
+export function containersPath(store: string): string {
+  return join(store, 'containers')
+}
 
 /** A container that nobody's lock speaks for. */
 export interface Lease {
+  /** Layers that nobody may remove. */
   chainIds: readonly string[]
   /** Absolute path of its state directory: the lease ends with it. */
   state: string
-  /** And with this boot of the machine. */
+}
+
+/** `lease.json`: a lease ends with the boot of the machine, too. */
+interface LeaseFile extends Lease {
   bootId: string
 }
 
 export class ContainerDirectory {
-  /** Below the store. */
-  readonly name: string
+  /** Absolute. */
   readonly path: string
   readonly #lock: FileLock
 
-  private constructor(store: string, name: string, lock: FileLock) {
-    this.name = name
-    this.path = join(store, name)
+  private constructor(path: string, lock: FileLock) {
+    this.path = path
     this.#lock = lock
   }
 
-  static create(store: string, lease?: Lease): ContainerDirectory {
+  /** `parent` is made where it is missing. */
+  static create(parent: string, lease?: Lease): ContainerDirectory {
     for (;;) {
-      const name = `${CONTAINERS}/${randomBytes(8).toString('hex')}`
-      const path = join(store, name)
+      const path = join(parent, randomBytes(8).toString('hex'))
       mkdirSync(path, { recursive: true, mode: 0o700 })
       // Somebody who sweeps may have been faster than our lock: then under another name.
       const lock = tryLock(path)
       if (!lock) continue
-      if (lease) writeFileSync(join(path, 'lease.json'), JSON.stringify(lease), { flag: 'wx', mode: 0o600 })
-      return new ContainerDirectory(store, name, lock)
+      if (lease)
+        writeFileSync(
+          join(path, 'lease.json'),
+          JSON.stringify({ ...lease, bootId: bootId() } satisfies LeaseFile),
+          { flag: 'wx', mode: 0o600 },
+        )
+      return new ContainerDirectory(path, lock)
     }
   }
 
@@ -54,11 +65,6 @@ export class ContainerDirectory {
   }
 }
 
-/** Removes the directory of a container that is gone, whoever made it. */
-export async function removeContainerDirectory(store: string, name: string): Promise<void> {
-  await removeTree(join(store, name))
-}
-
 function tryLock(path: string): FileLock | undefined {
   try {
     return tryLockDirectory(path, 'exclusive')
@@ -67,27 +73,28 @@ function tryLock(path: string): FileLock | undefined {
   }
 }
 
-function leaseOf(path: string): Lease | undefined {
+function leaseOf(path: string): LeaseFile | undefined {
   try {
-    return JSON.parse(readFileSync(join(path, 'lease.json'), 'utf8')) as Lease
+    return JSON.parse(readFileSync(join(path, 'lease.json'), 'utf8')) as LeaseFile
   } catch {
     return undefined
   }
 }
 
 /** Removes what containers of processes that were killed have left. Returns the chainIDs that living ones lease. */
-export async function sweepContainers(store: string, bootId: string): Promise<string[]> {
+export async function sweepContainers(parent: string): Promise<string[]> {
   let names: string[]
   try {
-    names = readdirSync(join(store, CONTAINERS))
+    names = readdirSync(parent)
   } catch {
     return [] // there was never a container
   }
   const leased: string[] = []
+  const boot = bootId()
   for (const name of names) {
-    const path = join(store, CONTAINERS, name)
+    const path = join(parent, name)
     const lease = leaseOf(path)
-    const alive = lease !== undefined && lease.bootId === bootId && existsSync(lease.state)
+    const alive = lease !== undefined && lease.bootId === boot && existsSync(lease.state)
     if (alive) leased.push(...lease.chainIds)
     using lock = alive ? undefined : tryLock(path)
     if (lock) await removeTree(path)

@@ -1,6 +1,6 @@
 /** A store: content by digest, and layers unpacked once for all processes. */
 import { availableParallelism } from 'node:os'
-import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
@@ -12,7 +12,7 @@ import { Layout, REF_NAME } from '../layout.ts'
 import { isTag, parseReference } from '../reference.ts'
 import { operationOf, unpackRequest, type SkippedEntry, type UnpackOptions } from '../unpack.ts'
 import { collect, type CollectOptions, type CollectResult } from './collect.ts'
-import { ContainerDirectory, sweepContainers, type Lease } from './container-directory.ts'
+import { containersPath, ContainerDirectory, sweepContainers, type Lease } from './container-directory.ts'
 import { copyContent } from './content.ts'
 import { completeImages, inspect, removeDamaged, type RepairResult, type StoreHealth } from './health.ts'
 import { listStore, type StoreListing } from './list.ts'
@@ -170,7 +170,7 @@ export class Store implements AsyncDisposable {
     // Other writers of the layout, which know nothing of snapshots.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
     await sweepIngest(this.root)
-    const result = await collect(layout, bootId(), options)
+    const result = await collect(layout, options)
     blobs[Symbol.dispose]()
     lock.close()
     return result
@@ -205,9 +205,9 @@ export class Store implements AsyncDisposable {
   }
 
   /** @internal A directory for one container; the first one of a process sweeps what others have left. */
-  async containerDirectory(lease?: Omit<Lease, 'bootId'>): Promise<ContainerDirectory> {
-    await (this.#swept ??= sweepContainers(this.root, bootId()))
-    return ContainerDirectory.create(this.root, lease && { ...lease, bootId: bootId() })
+  async containerDirectory(lease?: Lease): Promise<ContainerDirectory> {
+    await (this.#swept ??= sweepContainers(containersPath(this.root)))
+    return ContainerDirectory.create(containersPath(this.root), lease)
   }
 
   /** @internal Path of a snapshot's layer below the store. */
@@ -250,14 +250,6 @@ export class Store implements AsyncDisposable {
 
 function tagOf(source: Image | string): string | undefined {
   return typeof source === 'string' ? parseReference(source).tag : source.descriptor.annotations?.[REF_NAME]
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  } catch {
-    return ''
-  }
 }
 
 function invalid(message: string): CaissonError {

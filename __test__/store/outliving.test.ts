@@ -1,0 +1,77 @@
+/** Files that are made for one container, without an overlay: whose are they when their maker has ended? */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Runtime } from '../../ts/index.ts'
+import { needs } from '../fixtures/needs.ts'
+import { nextLine, program } from '../fixtures/program.ts'
+import { scratch } from '../fixtures/rootfs.ts'
+import { until } from '../fixtures/until.ts'
+import { makeImage, names, storeRoot } from './images.ts'
+
+const privileged = needs('root', 'busybox')
+
+interface Place {
+  root: string
+  store: string
+  id: string
+  /** Where the directory of the container is. */
+  made: () => string[]
+}
+
+function place(id: string, source: string): Place {
+  const [root, store] = [join(scratch('state'), 'run'), storeRoot()]
+  const made = (): string[] => (source === 'host' ? names(root, '.bundles') : names(store, 'containers'))
+  return { root, store, id: `${id}-${process.pid}`, made }
+}
+
+/** A process that makes a container which sleeps, says its pid, and ends or waits. */
+async function maker({ root, store, id }: Place, options: object, wait: boolean) {
+  const running = program(`
+import { Runtime } from 'caisson'
+const runtime = new Runtime({ root: ${JSON.stringify(root)}, store: ${JSON.stringify(store)} })
+const container = await runtime.create(${JSON.stringify(id)}, {
+  args: ['sleep', '600'], stdio: 'ignore', ...${JSON.stringify(options)} })
+await container.start()
+console.log(container.pid)
+${wait ? 'await container.wait()' : ''}
+`)
+  return { running, pid: Number(await nextLine(running)) }
+}
+
+for (const [name, source] of [
+  ['the host', 'host'],
+  ['a copy', makeImage()],
+] as const) {
+  const options = source === 'host' ? { image: source } : { image: source, layering: 'copy' }
+
+  privileged(`${name}: a detached container keeps its files until somebody deletes it`, async (t) => {
+    const here = place('outliving', source)
+    const { running, pid } = await maker(here, { ...options, detached: true }, false)
+    t.is((await running.ended).code, 0)
+    const files = (): string[] => readdirSync(`/proc/${pid}/root/etc`)
+    const before = files()
+    t.true(before.includes('passwd'))
+    const runtime = new Runtime({ root: here.root, store: here.store })
+    await runtime.run(source, ['true'], source === 'host' ? {} : { layering: 'copy' })
+    t.deepEqual(files(), before)
+    t.is(here.made().length, 1)
+    t.deepEqual(
+      (await runtime.list()).map(({ id }) => id),
+      [here.id],
+    )
+    await (await runtime.get(here.id)).delete({ force: true })
+    t.deepEqual(here.made(), [])
+  })
+
+  privileged(`${name}: what a killed process has made goes with the next container`, async (t) => {
+    const here = place('killed', source)
+    const { running } = await maker(here, options, true)
+    running.child.kill('SIGKILL')
+    await running.ended
+    await until(() => !existsSync(join(here.root, here.id)), 'the guard has cleaned up')
+    t.is(here.made().length, 1)
+    const runtime = new Runtime({ root: here.root, store: here.store })
+    await runtime.run(source, ['true'], source === 'host' ? {} : { layering: 'copy' })
+    t.deepEqual(here.made(), [])
+  })
+}

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs'
+
+/** Changes with every boot of the machine; empty where there is no procfs. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return ''
+  }
+}
