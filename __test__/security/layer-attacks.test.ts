@@ -72,6 +72,36 @@ const attacks: Attack[] = [
     title: 'a directory over a link of a lower layer',
     layers: [[link('l', 'OUTSIDE')], [{ name: 'l/', mode: 0o777 }]],
   },
+  ...(
+    [
+      ['an absolute link', [link('l', 'OUTSIDE')], 'l'],
+      ['a link that climbs', [link('l', '../outside')], 'l'],
+      ['a link to the root', [link('l', '/')], 'l'],
+      ['a link to the root, then outside', [link('l', '/../outside')], 'l'],
+      ['a chain of links', [link('a', 'OUTSIDE'), link('l', 'a')], 'l'],
+      ['a link in the middle', [link('a', '..'), { name: 'outside/' }, link('l', 'a/outside')], 'l'],
+      ['a link to procfs', [link('l', '/proc/self/cwd')], 'l'],
+      ['a link to a descriptor', [link('l', '/proc/self/fd/3')], 'l'],
+      ['a loop of links', [link('a', 'l'), link('l', 'a')], 'l'],
+      ['a link to nothing', [link('l', '/nowhere')], 'l'],
+      ['a link to a file', [file('f', 'kept'), link('l', 'f')], 'l'],
+      ['a link below a link', [{ name: 'd/' }, link('d/l', 'OUTSIDE'), link('m', 'd')], 'm/l'],
+    ] as [title: string, links: TestEntry[], name: string][]
+  ).flatMap(([title, links, name]): Attack[] => {
+    // As one layer and as two: what is below may be known or not.
+    const onto = [
+      { name: `${name}/`, mode: 0o777, uid: 7, gid: 7 },
+      file(`${name}/canary`),
+      file(`${name}/.wh.directory`),
+      { name: `${name}/sub/`, mode: 0o777 },
+      hard(`${name}/hard`, `${name}/canary`),
+    ]
+    const options = { keepDirlinks: true }
+    return [
+      { title: `CVE-2026-33056: with kept links, a directory onto ${title}`, layers: [links, onto], options },
+      { title: `the same in one layer: ${title}`, layers: [[...links, ...onto]], options },
+    ]
+  }),
   {
     title: 'CVE-2021-29136: the root as a link',
     layers: [[link('.', 'OUTSIDE')], [file('canary')]],

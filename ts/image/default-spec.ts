@@ -17,7 +17,7 @@ export function defaultSpec({ rootless = false }: DefaultSpecOptions = {}): Runt
     ? ['pid', 'ipc', 'uts', 'mount', 'user', 'cgroup']
     : ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup']
   const spec = {
-    ociVersion: '1.2.0',
+    ociVersion: '1.0.2', // COMPAT(crun): nothing here is newer, and up to 1.8 it takes no 1.1 or 1.2
     process: {
       terminal: true,
       user: { uid: 0, gid: 0 },

@@ -2,8 +2,9 @@
 import type { Readable } from 'node:stream'
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
-import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
+import type { Descriptor, ImageConfig, ImageManifest, RuntimeSpec } from '../spec/index.ts'
 import { buildImage, type BuildOptions, type BuildResult } from './build/build.ts'
+import { bundleConfig, type BundleConfigOptions } from './bundle-config.ts'
 import { parseConfig, parseManifest } from './document.ts'
 import { convertImage, type ConvertOptions } from './edit/convert.ts'
 import { rebaseImage, type RebaseOptions } from './edit/rebase.ts'
@@ -124,6 +125,18 @@ export class Image {
    */
   async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
     return unpackBundle(await this.layers(), this.runnable(), bundle, options)
+  }
+
+  /**
+   * What `unpack` writes as `config.json`, without unpacking anything.
+   *
+   * @example
+   * ```ts
+   * const spec = image.runtimeConfig({ rootfs: './bundle/rootfs', args: ['id'] })
+   * ```
+   */
+  runtimeConfig(options: BundleConfigOptions = {}): RuntimeSpec {
+    return bundleConfig(this.runnable(), options)
   }
 
   /** The root file system alone. `directory` appears complete or not at all. */

@@ -19,6 +19,7 @@ export type { ImageLimits } from './limits.ts'
 export type { ImageOrigin } from './origin.ts'
 export type { Platform } from './platform.ts'
 export { parseReference, type ImageReference, type Transport } from './reference.ts'
+export type { BundleConfigOptions } from './bundle-config.ts'
 export type { RuntimeConfigOptions } from './runtime-config.ts'
 export type { FileRange, ImageSource } from './source/source.ts'
 export {

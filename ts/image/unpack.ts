@@ -3,7 +3,6 @@ import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import {
-  lookUpUser,
   removeTree,
   unpackLayers,
   type LayerBlob,
@@ -13,9 +12,9 @@ import {
   type UnpackRequest,
 } from '../native/layer.ts'
 import type { ImageConfig } from '../spec/index.ts'
+import { bundleConfig, type BundleConfigOptions } from './bundle-config.ts'
 import { nativeIdMaps, resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
 import type { ImageLimits } from './limits.ts'
-import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
 
 /** What to do where the process lacks the right: fail, leave it out, or leave a trace. */
 export type UnpackPolicy = 'error' | 'skip' | 'placeholder'
@@ -30,6 +29,11 @@ export interface UnpackOptions {
   /** Extended attributes that cannot be set. Default: `skip`. */
   xattrs?: 'error' | 'skip' | undefined
   /**
+   * Where a layer has a directory and those below a link to one, the link stays, and the files go where it leads. Otherwise
+   * the directory replaces the link, as the specification says.
+   */
+  keepDirlinks?: boolean | undefined
+  /**
    * Ids of the host that stand for those of the image. As root files are given to them; an ordinary user needs newuidmap and
    * newgidmap for that. What has no id there is an error unless `owners` says otherwise.
    */
@@ -40,7 +44,7 @@ export interface UnpackOptions {
 }
 
 /** Options of both: what is unpacked, and what config.json says. */
-export type UnpackBundleOptions = UnpackOptions & Omit<RuntimeConfigOptions, 'idMappings'>
+export type UnpackBundleOptions = UnpackOptions & Omit<BundleConfigOptions, 'rootfs'>
 
 export interface UnpackProgress extends LayerProgress {
   /** Compressed bytes of all layers. */
@@ -103,6 +107,7 @@ export function unpackRequest(layers: LayerBlob[], target: string, options: Unpa
     devices: options.devices ?? fallback,
     owners: options.owners ?? (mappings ? 'error' : fallback),
     xattrs: options.xattrs ?? 'skip',
+    ...(options.keepDirlinks ? { keepDirlinks: true } : {}),
     ...(mappings ? { idMaps: nativeIdMaps(mappings) } : {}),
     ...(bytes === undefined ? {} : { maxBytes: bytes }),
     ...(entries === undefined ? {} : { maxEntries: entries }),
@@ -129,11 +134,8 @@ export async function unpackBundle(
   options: UnpackBundleOptions,
 ): Promise<UnpackResult> {
   const bundle = resolve(directory)
-  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
-  const convert = (lookUp: (user: string) => ResolvedUser): object =>
-    toRuntimeConfig(config, { ...options, rootless, idMappings }, lookUp)
-  convert(() => ({ uid: 0, gid: 0, additionalGids: [] })) // all but the user can be refused before anything is made
+  bundleConfig(config, { ...options, user: '0' }) // all but the user can be refused before anything is made
   // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
   const first = await mkdir(bundle, { recursive: true, mode: 0o700 })
   if (first === undefined) await refuseContent(bundle)
@@ -143,7 +145,7 @@ export async function unpackBundle(
   try {
     const result = await unpackRootfs(layers, rootfs, options)
     unpacked = true
-    const spec = convert((user) => lookUpUser([rootfs], user))
+    const spec = bundleConfig(config, { ...options, rootfs })
     await writeFile(configFile, `${JSON.stringify(spec, null, 2)}\n`, { flag: 'wx', mode: 0o600 })
     return result
   } catch (error) {

@@ -263,6 +263,8 @@ export interface ImportRequest {
 /** One of them. */
 export interface LayerBase {
   layers?: Array<LayerBlob>
+  /** The layers were unpacked that way. */
+  keepDirlinks?: boolean
   manifest?: string
   directory?: string
 }
@@ -476,6 +478,7 @@ export interface UnpackRequest {
   owners: string
   xattrs: string
   rootless: boolean
+  keepDirlinks?: boolean
   idMaps?: IdMaps
 }
 

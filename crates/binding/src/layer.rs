@@ -56,6 +56,7 @@ pub struct UnpackRequest {
     pub owners: String,
     pub xattrs: String,
     pub rootless: bool,
+    pub keep_dirlinks: Option<bool>,
     pub id_maps: Option<IdMaps>,
 }
 
@@ -286,6 +287,7 @@ pub(crate) fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, 
             owners: fallback(&request.owners)?,
             xattrs: fallback(&request.xattrs)?,
             rootless: request.rootless,
+            keep_dirlinks: request.keep_dirlinks.unwrap_or(false),
         },
     })
 }

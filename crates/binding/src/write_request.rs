@@ -30,6 +30,8 @@ pub struct LayerXattr {
 #[napi(object)]
 pub struct LayerBase {
     pub layers: Option<Vec<LayerBlob>>,
+    /// The layers were unpacked that way.
+    pub keep_dirlinks: Option<bool>,
     pub manifest: Option<String>,
     pub directory: Option<String>,
 }
@@ -105,7 +107,10 @@ pub fn blobs(layers: Vec<LayerBlob>) -> Result<Vec<Blob>, Error> {
 
 pub fn base(base: LayerBase) -> Result<Base, Error> {
     match base {
-        LayerBase { layers: Some(layers), .. } => blobs(layers).map(Base::Layers),
+        LayerBase { layers: Some(layers), keep_dirlinks, .. } => {
+            let keep_dirlinks = keep_dirlinks.unwrap_or(false);
+            blobs(layers).map(|layers| Base::Layers { layers, keep_dirlinks })
+        }
         LayerBase { manifest: Some(path), .. } => Ok(Base::Manifest(PathBuf::from(path))),
         LayerBase { directory: Some(path), .. } => Ok(Base::Directory(PathBuf::from(path))),
         _ => Err(refused("a difference needs something to begin with".to_owned())),

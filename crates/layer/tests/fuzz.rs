@@ -251,8 +251,13 @@ fn any_tar_unpacks_inside_or_leaves_nothing() {
     let (file, target) = (folder.0.join("layer"), work.join("rootfs"));
     let seeds = corpus("tar");
     let limits = Limits { bytes: 8 << 20, entries: 1000, depth: 64, ..Limits::default() };
-    let policy =
-        Policy { devices: Fallback::Skip, owners: Fallback::Skip, xattrs: Fallback::Skip, rootless: false };
+    let policy = Policy {
+        devices: Fallback::Skip,
+        owners: Fallback::Skip,
+        xattrs: Fallback::Skip,
+        rootless: false,
+        keep_dirlinks: false,
+    };
     fuzz("tar", 4, |input| {
         fs::write(&file, input).unwrap();
         let below = &folder.0.join("below");

@@ -15,8 +15,13 @@ use caisson_layer::unpack::{self, Fallback, Merged, Policy};
 use caisson_layer::{Kind, Limits, Result, Stop};
 use proptest::prelude::*;
 
-const POLICY: Policy =
-    Policy { devices: Fallback::Skip, owners: Fallback::Skip, xattrs: Fallback::Skip, rootless: false };
+const POLICY: Policy = Policy {
+    devices: Fallback::Skip,
+    owners: Fallback::Skip,
+    xattrs: Fallback::Skip,
+    rootless: false,
+    keep_dirlinks: false,
+};
 
 struct Folder(PathBuf);
 

@@ -12,6 +12,8 @@ export interface BundleRecord {
   rootless: boolean
   uidMap: IdRange[]
   gidMap: IdRange[]
+  /** Links to directories were kept. */
+  keepDirlinks?: boolean
 }
 
 const NAME = 'caisson.json'

@@ -1,5 +1,6 @@
 /** Flags that several verbs share, in umoci's words, and what they mean. */
-import type { CompressionOptions, HistoryOptions, IdRange } from '../../index.ts'
+import type { CompressionOptions, HistoryOptions, IdMappings, IdRange } from '../../index.ts'
+import type { IdMapping } from '../../spec/index.ts'
 import { list, number, on, text } from '../command.ts'
 import type { Flag, FlagValues } from '../flags.ts'
 import { UsageError } from '../usage-error.ts'
@@ -57,9 +58,13 @@ export function compressionOf(flags: FlagValues): CompressionOptions {
   return { compression: compression as CompressionOptions['compression'], level: number(flags, 'level') }
 }
 
-export const ownerFlags: readonly Flag[] = [
+export const idMapFlags: readonly Flag[] = [
   { name: 'uid-map', type: 'list', usage: 'CONTAINER:HOST[:SIZE], ids of users; may be repeated' },
   { name: 'gid-map', type: 'list', usage: 'the same for groups' },
+]
+
+export const ownerFlags: readonly Flag[] = [
+  ...idMapFlags,
   {
     name: 'rootless',
     type: 'switch',
@@ -67,8 +72,26 @@ export const ownerFlags: readonly Flag[] = [
   },
 ]
 
+export function idMapsOf(flags: FlagValues): { uidMap: IdRange[]; gidMap: IdRange[] } {
+  return { uidMap: list(flags, 'uid-map').map(range), gidMap: list(flags, 'gid-map').map(range) }
+}
+
+/** For a user namespace, which has both or none. */
+export function idMappingsOf(flags: FlagValues): IdMappings | undefined {
+  const { uidMap, gidMap } = idMapsOf(flags)
+  if (uidMap.length === 0 && gidMap.length === 0) return undefined
+  if (uidMap.length === 0 || gidMap.length === 0)
+    throw new UsageError('--uid-map and --gid-map belong together')
+  const mapping = ({ container, host, size }: IdRange): IdMapping => ({
+    containerID: container,
+    hostID: host,
+    size,
+  })
+  return { uidMappings: uidMap.map(mapping), gidMappings: gidMap.map(mapping) }
+}
+
 export function ownersOf(flags: FlagValues): { uidMap: IdRange[]; gidMap: IdRange[]; rootless?: boolean } {
-  const maps = { uidMap: list(flags, 'uid-map').map(range), gidMap: list(flags, 'gid-map').map(range) }
+  const maps = idMapsOf(flags)
   return on(flags, 'rootless') ? { ...maps, rootless: true } : maps
 }
 

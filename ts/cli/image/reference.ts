@@ -72,6 +72,12 @@ export async function openImage({ flags }: Invocation, reference: string): Promi
   return Image.open(reference, platform === undefined ? {} : { platform })
 }
 
+/** For a bundle of an image without a program, which is changed and packed again. */
+export function argsOf({ config }: Image): string[] | undefined {
+  const { Entrypoint, Cmd } = config?.config ?? {}
+  return (Entrypoint ?? []).length + (Cmd ?? []).length > 0 ? undefined : ['sh']
+}
+
 export async function openEditable(invocation: Invocation, reference: string): Promise<Editable> {
   const parsed = inLayout(reference)
   const layout = await Layout.open(parsed.path)

@@ -38,6 +38,7 @@ export async function repackBundle(
         uidMap: mapped ? given.uidMap : record.rootless ? [] : record.uidMap,
         gidMap: mapped ? given.gidMap : record.rootless ? [] : record.gidMap,
         rootless: given.rootless ?? record.rootless,
+        keepDirlinks: record.keepDirlinks,
         history,
       },
     ],

@@ -94,6 +94,7 @@ export type LayerEntry =
 
 /** What history says of a layer or of a change of the configuration. */
 export interface HistoryOptions {
+  /** Default: that of the image. */
   author?: string | undefined
   comment?: string | undefined
   /** RFC 3339; default SOURCE_DATE_EPOCH, else now. */
@@ -134,6 +135,8 @@ export interface DifferenceLayer extends TreeReading {
   directory: string
   /** The layers so far, a manifest that `snapshot` wrote, or another directory. Default: the layers so far. */
   before?: 'image' | { manifest: string } | { directory: string } | undefined
+  /** The directory was unpacked with the option of this name. */
+  keepDirlinks?: boolean | undefined
   /** Paths in which changes do not count, such as volumes. */
   mask?: readonly string[] | undefined
   history?: HistoryOptions | false | undefined

@@ -60,7 +60,7 @@ export function addHistory(
 ): void {
   if (history === false) return
   const {
-    author,
+    author = config.author ?? undefined,
     comment,
     created = timestamp(defaults.epoch),
     createdBy = defaults.createdBy,

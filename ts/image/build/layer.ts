@@ -163,8 +163,16 @@ function owner(uid: number | undefined, gid: number | undefined): { uid?: number
   return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }
 }
 
-async function baseOf({ before = 'image' }: DifferenceLayer, context: LayerContext): Promise<LayerBase> {
-  if (before === 'image') return { layers: await layersSoFar(context) }
+async function baseOf(
+  { before = 'image', keepDirlinks = false }: DifferenceLayer,
+  context: LayerContext,
+): Promise<LayerBase> {
+  if (before === 'image') return { layers: await layersSoFar(context), keepDirlinks }
+  if (keepDirlinks) {
+    throw new CaissonError('ERR_INVALID_OPTION', 'keepDirlinks is for a difference from the layers so far', {
+      phase: 'validate',
+    })
+  }
   if ('manifest' in before) return { manifest: resolve(before.manifest) }
   return { directory: resolve(before.directory) }
 }

@@ -33,7 +33,7 @@ export interface StoreOptions {
 }
 
 /** Limits and policies as with `Image.unpack`, an AbortSignal, and progress. */
-export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'idMappings'> {
+export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'idMappings' | 'keepDirlinks'> {
   /** Called for every layer that this call has unpacked, the base first. */
   onLayer?: ((layer: UnpackedLayer) => void) | undefined
 }

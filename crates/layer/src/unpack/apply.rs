@@ -75,6 +75,11 @@ impl<'r> Applier<'r> {
 
     /// For one layer by itself: what it says of layers below it is not applied but handed out by [`Self::unsettled`].
     pub fn alone(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
+        if policy.keep_dirlinks {
+            let message =
+                "links to directories cannot be kept in a layer by itself: only the layers below have them";
+            return Err(Error::new(Kind::Option, message));
+        }
         Ok(Self { claims: Some(Vec::new()), ..Self::new(root, limits, policy, stop)? })
     }
 
@@ -279,6 +284,9 @@ impl<'r> Applier<'r> {
 
     fn directory(&mut self, parent: &Directory, name: &[u8], parts: &[&[u8]], entry: &Entry) -> Result<()> {
         let mode = Mode::from_raw_mode(0o700);
+        if self.is_kept_link(parent, name, parts)? {
+            return Ok(());
+        }
         let merged = match rustix::fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Directory => true,
             // SECURITY: a link is replaced, not followed to the directory it names (CVE-2026-33056).
@@ -291,6 +299,17 @@ impl<'r> Applier<'r> {
         let directory = rustix::fs::openat(&parent.fd, name, flags, Mode::empty())
             .map_err(|errno| creation_error("openat", entry, errno))?;
         self.directory_attributes(directory.as_fd(), parts.join(&b'/'), entry, merged)
+    }
+
+    /// COMPAT(umoci): with `keep_dirlinks` a link to a directory stays, and so does the directory: the entry says nothing of
+    /// it. The link is followed inside the root, as on the way to every other name.
+    fn is_kept_link(&mut self, parent: &Directory, name: &[u8], parts: &[&[u8]]) -> Result<bool> {
+        if !self.policy.keep_dirlinks {
+            return Ok(false);
+        }
+        let status = rustix::fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_link = status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Symlink);
+        Ok(is_link && self.tree.find(parts)?.is_some())
     }
 
     fn directory_attributes(

@@ -80,14 +80,12 @@ pub fn change_owner(
 }
 
 /// The protobuf message `Resource { uint32 uid = 1; uint32 gid = 2 }` of the rootlesscontainers project.
+/// COMPAT(umoci): root is "not set" (4294967295), so that the same image leaves the same attribute.
 fn rootless_owner(uid: u32, gid: u32) -> Vec<u8> {
     let mut message = Vec::new();
     for (tag, id) in [(0x08, uid), (0x10, gid)] {
-        if id == 0 {
-            continue; // the default is not written
-        }
         message.push(tag);
-        let mut rest = id;
+        let mut rest = if id == 0 { u32::MAX } else { id };
         while rest >= 0x80 {
             message.push((rest as u8 & 0x7f) | 0x80);
             rest >>= 7;

@@ -18,6 +18,8 @@ pub struct Policy {
     pub xattrs: Fallback,
     /// Do not even try: an ordinary user's files belong to that user.
     pub rootless: bool,
+    /// A directory of a layer does not replace a link to a directory: what is in it goes there. Of a tree of all layers only.
+    pub keep_dirlinks: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,10 +17,19 @@ use tree::Tree;
 /// Where the content of a file stands: number of the layer, and of the entry in it.
 pub type Place = (u64, u64);
 
-/// Reads and verifies all layers, bottom first. `Item::file` is the [`Place`] of each file. With `contents` every file is
-/// hashed.
-pub fn merge(layers: &[Blob], contents: bool, limits: &Limits, stop: &Stop) -> Result<View> {
-    let mut merger = Merger { tree: Tree::new(), limits, stop, contents, layer: 0, entries: 0, bytes: 0 };
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Merging {
+    /// Every file is hashed.
+    pub contents: bool,
+    /// As [`crate::unpack::Policy::keep_dirlinks`].
+    pub keep_dirlinks: bool,
+}
+
+/// Reads and verifies all layers, bottom first. `Item::file` is the [`Place`] of each file.
+pub fn merge(layers: &[Blob], merging: Merging, limits: &Limits, stop: &Stop) -> Result<View> {
+    let Merging { contents, keep_dirlinks } = merging;
+    let tree = Tree::new(keep_dirlinks);
+    let mut merger = Merger { tree, limits, stop, contents, layer: 0, entries: 0, bytes: 0 };
     for (index, layer) in layers.iter().enumerate() {
         merger.layer = index as u64;
         blob::read(layer, limits, stop, |source| merger.layer(source))?;

@@ -14,7 +14,7 @@ use crate::tar::{Entry, EntryKind};
 
 pub use attributes::{IdMap, Owners, stays_behind};
 pub use difference::{Change, Comparison, difference};
-pub use merge::{Place, merge};
+pub use merge::{Merging, Place, merge};
 pub use mtree::{parse as parse_manifest, write as write_manifest};
 pub use readable::open_file;
 pub use scan::{OVERLAY_OPAQUE, Scan, Scanned, scan, scan_one};

@@ -10,7 +10,7 @@ use crate::blob::{self, Blob};
 use crate::error::display;
 use crate::tar::write::Writer;
 use crate::tar::{Entry, EntryKind, Reader, content};
-use crate::view::{Change, Comparison, Item, Place, View, difference, merge};
+use crate::view::{Change, Comparison, Item, Merging, Place, View, difference, merge};
 use crate::{Error, Kind, Limits, Result, Stop};
 
 /// What of the layers to write.
@@ -34,7 +34,7 @@ type Bodies<'f, 'v> = HashMap<Place, &'f (Vec<Vec<u8>>, &'v Item)>;
 /// Writes the archive; the number of entries.
 pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u64> {
     let Flatten { layers, limits, epoch, .. } = request;
-    let mut view = merge(layers, request.keep > 0, limits, stop)?;
+    let mut view = merge(layers, Merging { contents: request.keep > 0, ..Merging::default() }, limits, stop)?;
     let hidden = if request.keep > 0 { reduce(&mut view, request, stop)? } else { Vec::new() };
     let top = top(&view, &request.path)?;
     let mut writer = Writer::new(out);
@@ -101,7 +101,7 @@ fn reduce(view: &mut View, request: &Flatten, stop: &Stop) -> Result<Vec<Vec<u8>
         let (keep, all) = (request.keep, request.layers.len());
         Error::new(Kind::Option, format!("{keep} layers cannot be kept of {all}"))
     })?;
-    let before = merge(kept, true, &request.limits, stop)?;
+    let before = merge(kept, Merging { contents: true, ..Merging::default() }, &request.limits, stop)?;
     let changes = difference(&before, view, &Comparison::default(), &mut |_| Ok(None))?;
     let mut hidden = Vec::new();
     let mut changed = View::default();

@@ -40,7 +40,10 @@ pub enum Content {
 #[derive(Debug, Clone)]
 pub enum Base {
     /// An image, bottom first.
-    Layers(Vec<Blob>),
+    Layers {
+        layers: Vec<Blob>,
+        keep_dirlinks: bool,
+    },
     /// A file that [`snapshot`] wrote.
     Manifest(PathBuf),
     Directory(PathBuf),

@@ -6,7 +6,7 @@ use super::append::tar_error;
 use crate::blob::{self, Blob};
 use crate::error::display;
 use crate::tar::{Entry, EntryKind, Reader, content};
-use crate::view::merge;
+use crate::view::{Merging, merge};
 use crate::{Error, Kind, Limits, Result, Stop};
 
 /// Writes the content of the file at `path`, links followed, to `out`. Everything is verified before the first byte.
@@ -17,7 +17,7 @@ pub fn pick(
     limits: &Limits,
     stop: &Stop,
 ) -> Result<Entry> {
-    let view = merge(layers, false, limits, stop)?;
+    let view = merge(layers, Merging::default(), limits, stop)?;
     let shown = display(path);
     let found = view.resolve(path).and_then(|found| view.items.get(&found));
     let item = found.ok_or_else(|| {

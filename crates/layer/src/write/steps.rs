@@ -13,7 +13,7 @@ use crate::blob::io_error;
 use crate::tar::EntryKind;
 use crate::unpack::components;
 use crate::view::{
-    self, Change, Comparison, Item, Scan, Scanned, View, difference, open_file, scan, scan_one,
+    self, Change, Comparison, Item, Merging, Scan, Scanned, View, difference, open_file, scan, scan_one,
 };
 use crate::{Error, Kind, Limits, Result, Stop};
 
@@ -121,7 +121,10 @@ pub fn adopt(plan: &mut Plan, mut scanned: Scanned) {
 /// What a root file system holds, with the digests of its files.
 fn state(base: &Base, options: &Scan, stop: &Stop) -> Result<View> {
     match base {
-        Base::Layers(layers) => view::merge(layers, true, &options.limits, stop),
+        Base::Layers { layers, keep_dirlinks } => {
+            let merging = Merging { contents: true, keep_dirlinks: *keep_dirlinks };
+            view::merge(layers, merging, &options.limits, stop)
+        }
         Base::Manifest(path) => {
             let bytes = std::fs::read(path).map_err(|error| io_error("read", path, &error))?;
             view::parse_manifest(&bytes).map_err(|error| error.on(path.to_string_lossy()))

@@ -8,7 +8,7 @@ use super::steps::{adopt, keep_owner, open_root};
 use crate::blob::Blob;
 use crate::error::display;
 use crate::tar::{Entry, EntryKind};
-use crate::view::{self, Item, OVERLAY_OPAQUE, Scan, View, scan};
+use crate::view::{self, Item, Merging, OVERLAY_OPAQUE, Scan, View, scan};
 use crate::{Error, Kind, Result, Stop};
 
 /// `below`: the layers that the overlay was mounted on, bottom first; none where they are not known.
@@ -16,7 +16,7 @@ pub fn upper(source: &Path, below: &[Blob], options: &Scan, plan: &mut Plan, sto
     let options = Scan { overlay: true, ..options.clone() };
     let below = match below {
         [] => None,
-        layers => Some(view::merge(layers, false, &options.limits, stop)?),
+        layers => Some(view::merge(layers, Merging::default(), &options.limits, stop)?),
     };
     let scanned = scan(open_root(source)?, &options, stop)?;
     let number = plan.trees.len();

@@ -16,6 +16,7 @@ import { new_ } from './new.ts'
 import { rebase } from './rebase.ts'
 import { repack } from './repack.ts'
 import { rm } from './rm.ts'
+import { runtimeConfig } from './runtime-config.ts'
 import { squash } from './squash.ts'
 import { tag } from './tag.ts'
 import { unpack } from './unpack.ts'
@@ -34,6 +35,7 @@ export const image: Command = {
     ls,
     inspect,
     unpack,
+    runtimeConfig,
     repack,
     commit,
     config,

@@ -23,6 +23,7 @@ struct Node {
 pub struct Tree {
     nodes: Vec<Node>,
     items: Vec<Item>,
+    keep_dirlinks: bool,
 }
 
 const ROOT: usize = 0;
@@ -45,9 +46,9 @@ fn implied(layer: u64) -> Item {
 }
 
 impl Tree {
-    pub fn new() -> Self {
+    pub fn new(keep_dirlinks: bool) -> Self {
         let root = Node { parent: ROOT, item: 0, layer: 0, children: Some(BTreeMap::new()) };
-        Self { nodes: vec![root], items: vec![implied(0)] }
+        Self { nodes: vec![root], items: vec![implied(0)], keep_dirlinks }
     }
 
     fn child(&self, node: usize, name: &[u8]) -> Option<usize> {
@@ -115,8 +116,16 @@ impl Tree {
         };
         let Some(parent) = self.directory(parents, Some(layer))? else { return Ok(()) };
         let existing = self.child(parent, name);
+        let is_directory = item.entry.kind == EntryKind::Directory;
+        if let Some(node) = existing.filter(|_| self.keep_dirlinks && is_directory)
+            && matches!(self.items[self.nodes[node].item].entry.kind, EntryKind::Symlink(_))
+            && self.directory(path, None)?.is_some()
+        {
+            self.nodes[node].layer = layer;
+            return Ok(());
+        }
         match existing.filter(|node| self.nodes[*node].children.is_some()) {
-            Some(node) if item.entry.kind == EntryKind::Directory => {
+            Some(node) if is_directory => {
                 self.items.push(item);
                 self.nodes[node].item = self.items.len() - 1;
                 self.nodes[node].layer = layer;

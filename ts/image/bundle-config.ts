@@ -1,0 +1,26 @@
+/** config.json for an image whose root file system lies somewhere, or nowhere yet. */
+import { resolve } from 'node:path'
+import { CaissonError } from '../errors.ts'
+import { lookUpUser } from '../native/layer.ts'
+import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
+import { resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
+import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
+
+export interface BundleConfigOptions extends Omit<RuntimeConfigOptions, 'idMappings'> {
+  /** Where users and groups are looked up. Without it a user with a name is an error, and one with a number has no groups. */
+  rootfs?: string | undefined
+  idMappings?: IdMappingsOption | undefined
+}
+
+/** Throws what `unpack` throws for the configuration; `ERR_INVALID_OPTION` where a user needs a root file system. */
+export function bundleConfig(config: ImageConfig, { rootfs, ...options }: BundleConfigOptions): RuntimeSpec {
+  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
+  const lookUp = (user: string): ResolvedUser => {
+    if (rootfs !== undefined) return lookUpUser([resolve(rootfs)], user)
+    if (/^[-+\d:]*$/.test(user)) return lookUpUser([], user)
+    const message = `the user ${JSON.stringify(user)} can only be looked up in a root file system: none is given (rootfs)`
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
+  return toRuntimeConfig(config, { ...options, rootless, idMappings }, lookUp)
+}
