@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Image, Store } from '../../ts/index.ts'
@@ -41,6 +41,15 @@ test('ls, verify, repair, rm and gc say what is in a store and what they did', a
   const repaired = caisson(store.root, 'repair')
   t.is(repaired.status, 0)
   t.true(repaired.stdout.endsWith(`restored snapshot ${base}\n`))
+  const file = join(snapshot.layers.at(-1)!, 'original')
+  const { mtime } = statSync(file)
+  writeFileSync(file, 'Original')
+  chmodSync(file, 0o4755)
+  utimesSync(file, mtime, mtime)
+  t.is(caisson(store.root, 'verify', '--no-contents').status, 0)
+  t.regex(caisson(store.root, 'verify').stdout, /the content of a file is not as it was unpacked/)
+  t.is(caisson(store.root, 'repair', '--no-contents').stdout, '')
+  t.true(caisson(store.root, 'repair').stdout.endsWith(`restored snapshot ${base}\n`))
 
   t.is(caisson(store.root, 'rm', 'one').status, 0)
   t.regex(caisson(store.root, 'rm', 'one').stderr, /there is no image \\"one\\"/)

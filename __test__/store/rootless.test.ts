@@ -1,12 +1,22 @@
 /** The store of an ordinary user, and the host as a source. */
+import type { TestEntry } from '../image/fixture.ts'
 import { makeImage } from './images.ts'
 import { answer, ranges, rootless } from './user.ts'
+
+/** What only root reads whatever the mode. */
+const closed: TestEntry[] = [
+  { name: 'closed', content: 'closed', mode: 0 },
+  { name: 'locked/', mode: 0 },
+  { name: 'locked/in', content: 'in' },
+  { name: 'listed/', mode: 0o400 },
+  { name: 'listed/in', content: 'in' },
+]
 
 rootless('an ordinary user runs images from a store of its own', async (t) => {
   const script =
     'stat -c "%u %n" / /usr/lib/b /original; ls /gone /opaque; echo mine > /original; rm -r /usr/lib'
   const result = (await answer(`
-const reference = ${JSON.stringify(makeImage())}
+const reference = ${JSON.stringify(makeImage([closed]))}
 const outputs: unknown[] = []
 for (const options of [{}, { writable: 'tmpfs' }, { layering: 'copy' }] as const) {
   const result = await runtime.run(reference, ['sh', '-c', ${JSON.stringify(script)}], { ...options, reject: false })

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Image, Store } from '../../ts/index.ts'
@@ -8,6 +18,7 @@ import { needs } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { scratch } from '../fixtures/rootfs.ts'
 import { readTree, treeDifferences } from '../fixtures/tree.ts'
+import type { TestEntry } from '../image/fixture.ts'
 import { layers, makeImage, makeLayout, names, storeRoot } from './images.ts'
 
 /** Most tests are not about a loss of power. */
@@ -169,6 +180,51 @@ test('damage is found, and repaired from the content', async (t) => {
   )
   await store.repair()
   t.deepEqual((await store.verify()).missing, [image.manifest.config.digest])
+})
+
+test('one changed byte in a file is found by its content alone, and repaired', async (t) => {
+  const store = newStore()
+  const sparse: TestEntry = {
+    name: 'sparse',
+    content: 'abc',
+    pax: {
+      'GNU.sparse.major': '0',
+      'GNU.sparse.minor': '1',
+      'GNU.sparse.name': 'sparse',
+      'GNU.sparse.size': '100000',
+      'GNU.sparse.numblocks': '1',
+      'GNU.sparse.map': '50000,3',
+    },
+  }
+  // A hard link to a file of a lower layer is a copy of it.
+  const image = await store.import(makeImage([[sparse, { name: 'copied', type: '1', link: 'usr/lib/c' }]]))
+  t.true((await store.verify()).sound)
+  using opened = await store.prepare(image)
+  const { chainIds, layers } = opened
+  opened.close()
+  for (const [layer, name] of [
+    [0, 'sparse'],
+    [0, 'copied'],
+    [layers.length - 1, 'original'],
+  ] as const) {
+    const path = join(layers[layer]!, name)
+    const { mtime, size, mode } = statSync(path)
+    const bytes = readFileSync(path)
+    bytes[size - 1]! ^= 1
+    writeFileSync(path, bytes)
+    chmodSync(path, mode)
+    utimesSync(path, mtime, mtime)
+    t.true((await store.verify({ contents: false })).sound, name)
+    const { damaged } = await store.verify()
+    t.deepEqual(damaged, [
+      { kind: 'snapshot', id: chainIds[layer]!, reason: 'the content of a file is not as it was unpacked' },
+    ])
+    t.deepEqual((await store.repair({ contents: false })).restored, [])
+    t.deepEqual((await store.repair()).restored, [chainIds[layer]!])
+    t.true((await store.verify()).sound)
+    bytes[size - 1]! ^= 1
+    t.deepEqual(readFileSync(path), bytes)
+  }
 })
 
 test('a damaged snapshot that is in use is left alone', async (t) => {

@@ -51,7 +51,7 @@ export declare class LayerJob {
   remove(path: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Makes the snapshots that are missing. */
   import(request: ImportRequest): Promise<ImportOutcome>
-  verifySnapshot(store: string, chainId: string): Promise<SnapshotHealth>
+  verifySnapshot(store: string, chainId: string, contents: boolean): Promise<SnapshotHealth>
   /**
    * Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps` give. The
    * failure, if any.

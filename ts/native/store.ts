@@ -21,13 +21,14 @@ export interface SnapshotCheck {
   reason: string | undefined
 }
 
-/** Compares a snapshot with what was recorded of it. */
+/** Compares a snapshot with what was recorded of it; with `contents` the bytes of its files, too. */
 export async function checkSnapshot(
   store: string,
   chainId: string,
+  contents: boolean,
   operation: LayerOperation = {},
 ): Promise<SnapshotCheck> {
-  const { health, reason } = await perform(operation, (job) => job.verifySnapshot(store, chainId))
+  const { health, reason } = await perform(operation, (job) => job.verifySnapshot(store, chainId, contents))
   return { health: health as SnapshotCheck['health'], reason }
 }
 

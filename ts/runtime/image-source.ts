@@ -43,12 +43,11 @@ export async function resolveImage(
       const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
       if (!failed || layering === 'overlay') throw error
       place.warn(`the image is unpacked for every container: ${error.message}`)
-      const resolved = await bundled(store, place, (rootfs) => unpack(image, rootfs, options, signal))
-      return { ...resolved, image: origin }
+      return { ...(await unpacked()), image: origin }
     }
     const config = configOf(image, snapshot.layers, options)
     const copies = layering === 'copy' || (layering === undefined && unavailable !== undefined)
-    const resolved = copies ? await copied(snapshot, config) : await mounted(snapshot, config)
+    const resolved = copies ? await copiedOrUnpacked(snapshot, config) : await mounted(snapshot, config)
     return { ...resolved, image: origin }
   } catch (error) {
     snapshot?.close()
@@ -90,6 +89,22 @@ export async function resolveImage(
     }
   }
 
+  /** Files that an image closes to their owner can be written by an ordinary user, and not be read again. */
+  async function copiedOrUnpacked(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
+    try {
+      return await copied(snapshot, config)
+    } catch (error) {
+      if (isRoot() || !(error instanceof CaissonError) || error.errno !== 'EACCES') throw error
+      snapshot.close()
+      return unpacked()
+    }
+  }
+
+  /** Without a snapshot. */
+  function unpacked(): Promise<Resolved> {
+    return bundled(store, place, (rootfs) => unpack(image, rootfs, options, signal))
+  }
+
   async function copied(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
     const idMaps = nativeMapsOf(config)
     const resolved = await bundled(store, place, async (rootfs) => {
@@ -118,7 +133,7 @@ async function bundled(
   }
 }
 
-/** Without a snapshot, as the file system of the store cannot hold the layers. */
+/** All layers, for one container; the configuration says who runs the program, which the files know. */
 async function unpack(
   image: Image,
   rootfs: string,

@@ -75,10 +75,12 @@ impl LayerJob {
         env: &'env Env,
         store: String,
         chain_id: String,
+        contents: bool,
     ) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         on_thread(env, move || {
-            let (health, reason, failure) = match store::verify(Path::new(&store), &chain_id, &stop) {
+            let (health, reason, failure) = match store::verify(Path::new(&store), &chain_id, contents, &stop)
+            {
                 Ok(Health::Sound(_)) => ("sound", None, None),
                 Ok(Health::Missing) => ("missing", None, None),
                 Ok(Health::Damaged(reason)) => ("damaged", Some(reason), None),

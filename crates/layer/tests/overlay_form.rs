@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use caisson_layer::blob::Blob;
+use caisson_layer::store::{Content, tree_digest};
 use caisson_layer::tar::write::Writer;
 use caisson_layer::tar::{Entry, EntryKind, Time};
 use caisson_layer::unpack::{self, Fallback, Merged, Policy};
@@ -176,7 +177,10 @@ fn one_by_one(folder: &Path, blobs: &[Blob]) -> Result<Vec<File>> {
         let root = File::open(&path).unwrap();
         let unsettled = unpack::unpack_alone(blob, root.as_fd(), limits, POLICY, &stop)?;
         let below: Vec<_> = done.iter().rev().map(AsFd::as_fd).collect();
-        unpack::settle(root.as_fd(), &below, unsettled, &limits)?;
+        let settled = unpack::settle(root.as_fd(), &below, unsettled, &limits)?;
+        let digest = |content| tree_digest(root.as_fd(), content, &Stop::default()).unwrap();
+        // What was noted while files were written is what is read now.
+        assert_eq!(digest(Content::Known(&settled.checksums)), digest(Content::Read));
         done.push(root);
     }
     Ok(done)

@@ -18,6 +18,7 @@ content is there. rm: takes images out, by name or digest; gc removes what only 
     },
     { name: 'format', aliases: ['f'], type: 'text', usage: 'text or json', default: 'text' },
     { name: 'unused-for', type: 'number', usage: 'gc: keep what was used within so many seconds' },
+    { name: 'no-contents', type: 'switch', usage: 'verify, repair: do not read the bytes of files' },
     { name: 'quiet', aliases: ['q'], type: 'switch', usage: 'ls: display only names and chainIDs' },
   ],
   min: 1,
@@ -74,8 +75,8 @@ const verbs: Readonly<Record<string, Verb>> = {
     return { result, lines: [...removed, `${result.bytes} bytes`] }
   },
 
-  async verify(store) {
-    const result = await store.verify()
+  async verify(store, { flags }) {
+    const result = await store.verify({ contents: !on(flags, 'no-contents') })
     const lines = [
       ...result.damaged.map(({ kind, id, reason }) => `${kind} ${id}: ${reason}`),
       ...result.missing.map((digest) => `blob ${digest}: missing`),
@@ -84,8 +85,8 @@ const verbs: Readonly<Record<string, Verb>> = {
     return { result, lines, status: result.sound ? 0 : 1 }
   },
 
-  async repair(store) {
-    const result = await store.repair()
+  async repair(store, { flags }) {
+    const result = await store.repair({ contents: !on(flags, 'no-contents') })
     const lines = [
       ...result.removed.map(({ kind, id, reason }) => `removed ${kind} ${id}: ${reason}`),
       ...result.restored.map((id) => `restored snapshot ${id}`),

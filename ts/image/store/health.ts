@@ -40,12 +40,21 @@ export interface RepairResult {
   inUse: Damage[]
 }
 
+export interface InspectOptions {
+  /** `false`: the bytes of the files of snapshots are not read, only what surrounds them. */
+  contents?: boolean | undefined
+  signal?: AbortSignal | undefined
+}
+
 /** Compares all snapshots with what was recorded of them, and all blobs with their names. */
-export async function inspect(layout: Layout, signal?: AbortSignal): Promise<StoreHealth> {
+export async function inspect(
+  layout: Layout,
+  { contents = true, signal }: InspectOptions,
+): Promise<StoreHealth> {
   const damaged: Damage[] = []
   const snapshots = listSnapshots(layout.path)
   for (const id of snapshots) {
-    const { health, reason = '' } = await checkSnapshot(layout.path, id, { signal })
+    const { health, reason = '' } = await checkSnapshot(layout.path, id, contents, { signal })
     if (health === 'damaged') damaged.push({ kind: 'snapshot', id, reason })
   }
   const digests = (await listBlobs(layout)).flatMap(({ digest }) => digest ?? [])

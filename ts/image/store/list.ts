@@ -12,7 +12,7 @@ export interface StoredImage {
   mediaType: string
 }
 
-export interface StoredSnapshot extends Omit<SnapshotRecord, 'version' | 'tree' | 'parent'> {
+export interface StoredSnapshot extends Omit<SnapshotRecord, 'version' | 'tree' | 'contents' | 'parent'> {
   /** ChainID of the snapshot below. */
   parent: string | undefined
   /** Somebody has it open; those below it are in use as well. */

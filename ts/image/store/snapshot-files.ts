@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 
+const VERSION = 2
+
 /** Contents of `snapshot.json`. */
 export interface SnapshotRecord {
-  version: 1
+  version: typeof VERSION
   chainId: string
   diffId: string
   /** ChainID of the snapshot below. */
@@ -16,6 +18,8 @@ export interface SnapshotRecord {
   bytes: number
   /** Digest of its tree, without the content of files. */
   tree: string
+  /** Digest of the checksums of its files. */
+  contents: string
   /** Unpacked without the rights of root: every file belongs to the caller. */
   rootless: boolean
   /** How many things could not be done as the layer asks. */
@@ -58,7 +62,7 @@ export function readRecord(store: string, chainId: string): SnapshotRecord | und
   try {
     const path = join(store, snapshotPath(chainId), 'snapshot.json')
     const record = JSON.parse(readFileSync(path, 'utf8')) as SnapshotRecord
-    return record.version === 1 ? record : undefined
+    return record.version === VERSION ? record : undefined
   } catch {
     return undefined
   }

@@ -14,7 +14,14 @@ import { operationOf, unpackRequest, type SkippedEntry, type UnpackOptions } fro
 import { collect, type CollectOptions, type CollectResult } from './collect.ts'
 import { containersPath, ContainerDirectory, sweepContainers, type Lease } from './container-directory.ts'
 import { copyContent } from './content.ts'
-import { completeImages, inspect, removeDamaged, type RepairResult, type StoreHealth } from './health.ts'
+import {
+  completeImages,
+  inspect,
+  removeDamaged,
+  type InspectOptions,
+  type RepairResult,
+  type StoreHealth,
+} from './health.ts'
 import { listStore, type StoreListing } from './list.ts'
 import { defaultStoreRoot } from './root.ts'
 import { layerPath, listSnapshots, snapshotPath } from './snapshot-files.ts'
@@ -176,23 +183,23 @@ export class Store implements AsyncDisposable {
     return result
   }
 
-  /** Compares everything with what was recorded of it. */
-  async verify({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<StoreHealth> {
+  /** Compares everything with what was recorded of it: every byte, unless `contents` is false. */
+  async verify(options: InspectOptions = {}): Promise<StoreHealth> {
     const layout = await this.#layout()
-    using lock = await lockStore(this.root, 'shared', signal)
-    const health = await inspect(layout, signal)
+    using lock = await lockStore(this.root, 'shared', options.signal)
+    const health = await inspect(layout, options)
     lock.close()
     return health
   }
 
-  /** Removes what is damaged, and makes it again where the content is there. */
-  async repair(options: PrepareOptions = {}): Promise<RepairResult> {
+  /** Removes what `verify` finds damaged, and makes it again where the content is there. */
+  async repair({ contents, ...options }: PrepareOptions & InspectOptions = {}): Promise<RepairResult> {
     const layout = await this.#layout()
     let lock: FileLock | undefined = await lockStore(this.root, 'exclusive', options.signal)
     let result
     try {
       await sweepIngest(this.root)
-      const { damaged } = await inspect(layout, options.signal)
+      const { damaged } = await inspect(layout, { contents, signal: options.signal })
       result = await removeDamaged(layout, damaged)
     } finally {
       lock.close()

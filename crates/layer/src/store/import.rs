@@ -12,7 +12,7 @@ use super::lock::Lock;
 use super::tree_digest::{Content, tree_digest};
 use super::{ChainId, Record, Store};
 use crate::blob::Blob;
-use crate::unpack::{Policy, Report, Unsettled, settle, unpack_alone};
+use crate::unpack::{Policy, Report, Settled, Unsettled, settle, unpack_alone};
 use crate::{Error, Kind, Limits, Result, Stop};
 
 /// What is on disk before a snapshot gets its name.
@@ -202,7 +202,8 @@ fn complete(
         below.push(tree);
     }
     let below: Vec<_> = below.iter().map(AsFd::as_fd).collect();
-    let report = settle(ingest.tree(), &below, unsettled, &request.limits)?;
+    let Settled { report, checksums } = settle(ingest.tree(), &below, unsettled, &request.limits)?;
+    let (tree, contents) = tree_digest(ingest.tree(), Content::Known(&checksums), stop)?;
     let layer = &request.layers[*index];
     ingest.write_record(&Record {
         version: Record::VERSION,
@@ -211,7 +212,8 @@ fn complete(
         parent: index.checked_sub(1).map(|below| request.layers[below].chain_id.clone()),
         entries: report.entries,
         bytes: report.bytes,
-        tree: tree_digest(ingest.tree(), Content::Ignored, stop)?,
+        tree,
+        contents,
         rootless: request.policy.rootless,
         skipped: report.skipped_count,
     })?;

@@ -16,6 +16,8 @@ pub struct Record {
     pub bytes: u64,
     /// Of the tree without the content of its files.
     pub tree: String,
+    /// Of the checksums of its files, in order.
+    pub contents: String,
     /// Unpacked without the rights of root: every file belongs to the caller.
     pub rootless: bool,
     /// How many things could not be done as the layer asks.
@@ -23,7 +25,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self)

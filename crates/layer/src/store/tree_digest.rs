@@ -1,36 +1,53 @@
-//! One digest over a tree: names, types, modes, owners, sizes, times, targets, device numbers, extended attributes, which
-//! names are one file; with or without the content of files.
+//! Two digests over a tree: of names, types, modes, owners, sizes, times, targets, device numbers, extended attributes, which
+//! names are one file; and of the content of files, by their CRC-32, which costs next to nothing while they are written.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use crc32fast::Hasher as Crc;
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::unpack::children;
+use crate::unpack::{Checksums, children};
 use crate::{Error, Result, Stop};
 use caisson_digest::Hasher;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// A look at everything but the bytes of files: what a crash or an edit damages shows.
+/// Where the second digest comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'c> {
+    /// Nowhere: a look at everything but the bytes of files.
     Ignored,
+    /// What was noted while the files were written; others are read.
+    Known(&'c Checksums),
     Read,
 }
 
-/// The digest of the tree below `root`, `sha256:…`.
-pub fn tree_digest(root: BorrowedFd<'_>, content: Content, stop: &Stop) -> Result<String> {
-    let mut walk = Walk { hasher: Hasher::sha256(), content, stop, firsts: HashMap::new(), count: 0 };
+/// In place of the checksum of a file that this process may not read.
+const CLOSED: u64 = u64::MAX;
+
+/// The digests of the tree below `root`, `sha256:…`: without and of the content of files.
+pub fn tree_digest(root: BorrowedFd<'_>, content: Content<'_>, stop: &Stop) -> Result<(String, String)> {
+    let mut walk = Walk {
+        hasher: Hasher::sha256(),
+        contents: Hasher::sha256(),
+        content,
+        is_root: rustix::process::geteuid().is_root(),
+        stop,
+        firsts: HashMap::new(),
+        count: 0,
+    };
     let status = rustix::fs::fstat(root).map_err(|errno| Error::system("fstat", b".", errno))?;
     walk.attributes(b".", &status);
     walk.xattrs(root)?;
     walk.directory(root)?;
-    Ok(walk.hasher.digest())
+    Ok((walk.hasher.digest(), walk.contents.digest()))
 }
 
 struct Walk<'s> {
     hasher: Hasher,
-    content: Content,
+    contents: Hasher,
+    content: Content<'s>,
+    is_root: bool,
     stop: &'s Stop,
     /// Number of the first name of a file with several, by inode.
     firsts: HashMap<u64, u64>,
@@ -47,7 +64,8 @@ impl Walk<'_> {
         self.hasher.update(&number.to_le_bytes());
     }
 
-    fn attributes(&mut self, name: &[u8], status: &Stat) {
+    /// True for the first name of a file.
+    fn attributes(&mut self, name: &[u8], status: &Stat) -> bool {
         let kind = FileType::from_raw_mode(status.st_mode);
         self.field(name);
         self.number(status.st_mode.into());
@@ -62,10 +80,19 @@ impl Walk<'_> {
         let shared = kind != FileType::Directory && status.st_nlink > 1;
         let first = if shared { *self.firsts.entry(status.st_ino).or_insert(count) } else { 0 };
         self.number(first);
+        !shared || first == count
     }
 
     fn directory(&mut self, directory: BorrowedFd<'_>) -> Result<()> {
-        let mut names = children(directory, b".")?;
+        let mut names = match children(directory, b".") {
+            Ok(names) => names,
+            // It can be opened, and not entered.
+            Err(error) if error.errno == Some(Errno::ACCESS) => {
+                self.field(b"closed");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         names.sort_unstable();
         for name in names {
             self.stop.check()?;
@@ -79,7 +106,7 @@ impl Walk<'_> {
         let system = |call, errno| Error::system(call, name, errno);
         let status = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| system("fstatat", errno))?;
-        self.attributes(name, &status);
+        let is_first = self.attributes(name, &status);
         let open = |flags| {
             rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
         };
@@ -101,12 +128,8 @@ impl Walk<'_> {
             FileType::RegularFile => {
                 let handle = open(OFlags::PATH).map_err(|errno| system("openat", errno))?;
                 self.xattrs(handle.as_fd())?;
-                if self.content == Content::Read {
-                    match open(OFlags::RDONLY | OFlags::NONBLOCK) {
-                        Ok(file) => self.content(&file, name)?,
-                        Err(Errno::ACCESS) => self.field(b"closed"),
-                        Err(errno) => return Err(system("openat", errno)),
-                    }
+                if is_first && let Some(sum) = self.checksum(parent, name, &status)? {
+                    self.contents.update(&sum.to_le_bytes());
                 }
             }
             _ => {}
@@ -114,13 +137,33 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn content(&mut self, file: &OwnedFd, name: &[u8]) -> Result<()> {
-        let mut buffer = vec![0u8; 256 << 10];
+    fn checksum(&self, parent: BorrowedFd<'_>, name: &[u8], status: &Stat) -> Result<Option<u64>> {
+        if status.st_size == 0 {
+            return Ok(None);
+        }
+        let noted = match self.content {
+            Content::Ignored => return Ok(None),
+            Content::Known(sums) => sums.of(status.st_ino),
+            Content::Read => None,
+        };
+        let Some(sum) = noted else { return self.read(parent, name).map(Some) };
+        let readable = || rustix::fs::accessat(parent, name, Access::READ_OK, AtFlags::EACCESS).is_ok();
+        Ok(Some(if self.is_root || readable() { sum.into() } else { CLOSED }))
+    }
+
+    fn read(&self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file: OwnedFd = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::ACCESS) => return Ok(CLOSED),
+            Err(errno) => return Err(Error::system("openat", name, errno)),
+        };
+        let (mut sum, mut buffer) = (Crc::new(), vec![0u8; 256 << 10]);
         loop {
             self.stop.check()?;
-            match rustix::io::read(file, &mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => self.hasher.update(&buffer[..count]),
+            match rustix::io::read(&file, &mut buffer) {
+                Ok(0) => return Ok(sum.finalize().into()),
+                Ok(count) => sum.update(&buffer[..count]),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(Error::system("read", name, errno)),
             }

@@ -18,8 +18,8 @@ pub enum Health {
     Damaged(String),
 }
 
-/// Compares a snapshot with what was recorded of it.
-pub fn verify(store: &Path, chain_id: &str, stop: &Stop) -> Result<Health> {
+/// Compares a snapshot with what was recorded of it; with `contents` the bytes of its files, too.
+pub fn verify(store: &Path, chain_id: &str, contents: bool, stop: &Stop) -> Result<Health> {
     let store = Store::open(store)?;
     let id = ChainId::parse(chain_id)?;
     let Some(directory) = store.snapshot(&id)? else { return Ok(Health::Missing) };
@@ -35,9 +35,13 @@ pub fn verify(store: &Path, chain_id: &str, stop: &Stop) -> Result<Health> {
         return damaged("snapshot.json is that of another snapshot");
     }
     let Ok(Some(tree)) = store.tree(&id) else { return damaged("its layer is missing") };
-    match tree_digest(tree.as_fd(), Content::Ignored, stop) {
-        Ok(found) if found == record.tree => Ok(Health::Sound(record)),
-        Ok(_) => damaged("its files are not as they were unpacked"),
+    let content = if contents { Content::Read } else { Content::Ignored };
+    match tree_digest(tree.as_fd(), content, stop) {
+        Ok((found, _)) if found != record.tree => damaged("its files are not as they were unpacked"),
+        Ok((_, found)) if contents && found != record.contents => {
+            damaged("the content of a file is not as it was unpacked")
+        }
+        Ok(_) => Ok(Health::Sound(record)),
         Err(error) if error.kind == crate::Kind::Stopped => Err(error),
         Err(error) => Ok(Health::Damaged(format!("it cannot be read: {error}"))),
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 
 use super::apply::Applier;
+use super::checksums::Checksums;
 use super::finish::Deferred;
 use super::policy::{Policy, Report};
 use super::whiteout::Marker;
@@ -48,6 +49,7 @@ pub struct Unsettled {
     /// Whether the layer says what the root directory is like.
     pub root_described: bool,
     pub report: Report,
+    pub checksums: Checksums,
 }
 
 /// Verifies and unpacks one layer into the empty directory `root`; needs nothing of any other layer.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
+use crc32fast::Hasher as Crc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -11,6 +12,7 @@ use super::alone::{Claim, Unsettled};
 use super::attributes::{
     Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, take_acls, timestamps,
 };
+use super::checksums::Checksums;
 use super::finish::{Deferred, finish_directories};
 use super::owners::{Owners, Pending};
 use super::policy::{Policy, Report};
@@ -35,6 +37,8 @@ pub struct Applier<'r> {
     /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
     pub(super) claims: Option<Vec<Claim>>,
     root_described: bool,
+    /// With such a layer.
+    checksums: Option<Checksums>,
     /// Effective user and group of this process.
     ids: (u32, u32),
     /// With somebody else who sets owners.
@@ -59,6 +63,7 @@ impl<'r> Applier<'r> {
             links: Vec::new(),
             claims: None,
             root_described: false,
+            checksums: None,
             ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             owners: None,
             capability: None,
@@ -80,7 +85,8 @@ impl<'r> Applier<'r> {
                 "links to directories cannot be kept in a layer by itself: only the layers below have them";
             return Err(Error::new(Kind::Option, message));
         }
-        Ok(Self { claims: Some(Vec::new()), ..Self::new(root, limits, policy, stop)? })
+        let alone = Self::new(root, limits, policy, stop)?;
+        Ok(Self { claims: Some(Vec::new()), checksums: Some(Checksums::default()), ..alone })
     }
 
     /// Applies one layer, up to its end marker.
@@ -254,12 +260,32 @@ impl<'r> Applier<'r> {
         Ok(())
     }
 
-    fn write(&self, file: &OwnedFd, entry: &Entry, reader: &mut Reader<'_>) -> Result<()> {
+    fn write(&mut self, file: &OwnedFd, entry: &Entry, reader: &mut Reader<'_>) -> Result<()> {
         let system = |errno| Error::system("write", &entry.path, errno);
-        let Some(map) = &entry.map else {
+        if let Some(map) = &entry.map {
+            self.write_parts(file, entry, map, reader)?;
+            return self.checksums.as_mut().map_or(Ok(()), |sums| sums.note(file, None));
+        }
+        let Some(checksums) = &mut self.checksums else {
             return reader.body(&mut |bytes| write_all(file, bytes).map_err(system));
         };
-        // Stored bytes go to the places the map names; the rest stays a hole.
+        let mut sum = Crc::new();
+        reader.body(&mut |bytes| {
+            sum.update(bytes);
+            write_all(file, bytes).map_err(system)
+        })?;
+        checksums.note(file, Some(sum.finalize()))
+    }
+
+    /// Stored bytes go to the places the map names; the rest stays a hole.
+    fn write_parts(
+        &self,
+        file: &OwnedFd,
+        entry: &Entry,
+        map: &[(u64, u64)],
+        reader: &mut Reader<'_>,
+    ) -> Result<()> {
+        let system = |errno| Error::system("write", &entry.path, errno);
         let mut places = map.iter();
         let (mut offset, mut left) = (0, 0);
         reader.body(&mut |mut bytes| {
@@ -383,6 +409,7 @@ impl<'r> Applier<'r> {
             links: self.links,
             root_described: self.root_described,
             report: self.report,
+            checksums: self.checksums.unwrap_or_default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod alone;
 mod apply;
 mod attributes;
+mod checksums;
 mod copy_up;
 mod finish;
 mod flatten;
@@ -30,6 +31,7 @@ use crate::blob::{self, Blob};
 use crate::{Limits, Result, Stop};
 
 pub use alone::{Unsettled, unpack_alone};
+pub use checksums::Checksums;
 pub use flatten::flatten;
 pub use merged::Merged;
 pub(crate) use merged::{Found, names};
@@ -37,7 +39,7 @@ pub use owners::Owners;
 pub use policy::{Fallback, Policy, Report, Skipped};
 pub(crate) use remove::children;
 pub use remove::remove_tree;
-pub use settle::settle;
+pub use settle::{Settled, settle};
 pub use shift::{IdRange, Shift};
 pub use staging::{remove_directory, remove_directory_of};
 

@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::alone::{Claim, Unsettled};
+use super::checksums::Checksums;
 use super::copy_up::{copy_directory_attributes, copy_up, status};
 use super::finish::{Deferred, finish_directories};
 use super::merged::{Found, Merged, MergedDirectory, Names, names};
@@ -27,13 +28,19 @@ use crate::{Error, Kind, Limits, Result};
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// A complete layer.
+pub struct Settled {
+    pub report: Report,
+    pub checksums: Checksums,
+}
+
 /// Completes the layer in `root`, with `below` (the top one first) as the complete layers it stands on.
 pub fn settle(
     root: BorrowedFd<'_>,
     below: &[BorrowedFd<'_>],
     unsettled: Unsettled,
     limits: &Limits,
-) -> Result<Report> {
+) -> Result<Settled> {
     let all = [root].iter().chain(below).copied().collect();
     let settler = Settler {
         own: Merged::new(vec![root]),
@@ -57,7 +64,7 @@ struct Settler<'r, 'l> {
 }
 
 impl Settler<'_, '_> {
-    fn settle(mut self) -> Result<Report> {
+    fn settle(mut self) -> Result<Settled> {
         if !self.below.is_empty() {
             self.inherit_root()?;
             self.inherit_implied()?;
@@ -67,7 +74,7 @@ impl Settler<'_, '_> {
         let mut tree = Tree::new(self.root);
         tree.implied = self.left.implied;
         finish_directories(&mut tree, self.left.directories, &mut |_, _| Ok(()))?;
-        Ok(self.left.report)
+        Ok(Settled { report: self.left.report, checksums: self.left.checksums })
     }
 
     fn inherit_root(&mut self) -> Result<()> {
@@ -323,6 +330,10 @@ impl Settler<'_, '_> {
                 Found::Other(directory, found) => {
                     let to = self.ensure(&source)?;
                     copy_up(directory.as_fd(), from_name, &found, to.as_fd())?;
+                    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                    let made = rustix::fs::openat(&to, from_name.as_slice(), flags, Mode::empty())
+                        .map_err(|errno| Error::system("openat", from_name, errno))?;
+                    self.left.checksums.note(made, None)?;
                 }
             },
         }
