@@ -27,12 +27,22 @@ export interface DirectoryEntry extends EntryAttributes {
   type: 'directory'
 }
 
-export interface LinkEntry extends EntryAttributes {
+export interface SymlinkEntry extends EntryAttributes {
   path: string
-  type: 'symlink' | 'hardlink'
-  /** Of a symbolic link any text; of a hard link a path in this layer. */
+  type: 'symlink'
+  /** Any text. */
   target: string
 }
+
+/** Another name of a file: it has the attributes of that file, and no others. */
+export interface HardlinkEntry {
+  path: string
+  type: 'hardlink'
+  /** A path in this layer. */
+  target: string
+}
+
+export type LinkEntry = SymlinkEntry | HardlinkEntry
 
 export interface SpecialEntry extends EntryAttributes {
   path: string

@@ -53,14 +53,23 @@ async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerSt
   if (!('type' in entry) || !TYPES.has(entry.type)) {
     throw invalid(`${path}: say what it is: content, source, tree, type, remove or opaque`)
   }
-  const step = { ...attributes(path, entry, context), kind: entry.type, path }
-  if ('target' in entry) {
-    if (!entry.target) throw invalid(`${path}: a link needs a target`)
-    return [defined({ ...step, target: entry.target })]
+  if ('target' in entry && !entry.target) throw invalid(`${path}: a link needs a target`)
+  if (entry.type === 'hardlink') {
+    refuseAttributes(path, entry)
+    return [{ kind: 'hardlink', path, target: entry.target }]
   }
+  const step = { ...attributes(path, entry, context), kind: entry.type, path }
+  if ('target' in entry) return [defined({ ...step, target: entry.target })]
   if (entry.type === 'directory') return [defined(step)]
   const { major, minor } = entry as { major?: number; minor?: number }
   return [defined({ ...step, major, minor })]
+}
+
+/** They are those of the file: readers of a layer disagree on what others would do to it. */
+function refuseAttributes(path: string, link: object): void {
+  for (const name of ['mode', 'uid', 'gid', 'mtime', 'xattrs']) {
+    if (name in link) throw invalid(`${path}: a hard link has the ${name} of its target`)
+  }
 }
 
 const TYPES = new Set(['directory', 'symlink', 'hardlink', 'char', 'block', 'fifo'])

@@ -17,27 +17,38 @@ use crate::{Error, Kind, Result, Stop};
 
 pub fn append(plan: &Plan, epoch: Option<i64>, writing: &mut Writing<'_>, stop: &Stop) -> Result<()> {
     let mut writer = Writer::new(writing);
-    let mut firsts: HashMap<(usize, u64, u64), &[u8]> = HashMap::new();
+    let mut firsts: HashMap<Same<'_>, &[u8]> = HashMap::new();
     for planned in plan.iter() {
         stop.check()?;
-        let mut entry = archived(&planned.entry, epoch);
-        if let Some(file) = planned.file.filter(|_| entry.kind != EntryKind::Directory) {
-            if let Some(first) = firsts.get(&file) {
+        let path = &planned.entry.path;
+        let origin = plan.origin(planned);
+        let mut entry = archived(&origin.entry, epoch);
+        if entry.kind != EntryKind::Directory {
+            entry.path.clone_from(path);
+            let same = origin.file.map_or(Same::Path(&origin.entry.path), Same::File);
+            if let Some(first) = firsts.get(&same) {
                 entry.kind = EntryKind::HardLink(first.to_vec());
                 entry.xattrs.clear();
                 (entry.size, entry.stored) = (0, 0);
             } else {
-                firsts.insert(file, &planned.entry.path);
+                firsts.insert(same, path);
             }
         }
         match entry.kind {
-            EntryKind::File => body(plan, planned, &entry, &mut writer)?,
+            EntryKind::File => body(plan, origin, &entry, &mut writer)?,
             _ => writer.append(&entry, &mut io::empty()).map_err(|error| tar_error(error, &entry.path))?,
         }
         stop.count_entry();
     }
     writer.finish().map_err(|error| tar_error(error, b"the archive"))?;
     Ok(())
+}
+
+/// What makes several names one file. The first of them in the archive has the content, as readers make links at once.
+#[derive(PartialEq, Eq, Hash)]
+enum Same<'p> {
+    File((usize, u64, u64)),
+    Path(&'p [u8]),
 }
 
 /// As it stands in an archive: a directory with a slash, times not later than `epoch`.

@@ -73,7 +73,23 @@ pub fn plain(path: Vec<u8>, kind: EntryKind, mode: u32) -> Entry {
     Entry { path, kind, mode, uid: 0, gid: 0, mtime, stored: 0, size: 0, map: None, xattrs: Vec::new() }
 }
 
+/// Links to links are followed that far.
+const MAX_LINKS: usize = 40;
+
 impl Plan {
+    /// What a hard link leads to, or what is planned itself where it is none or leads out of the plan.
+    pub fn origin<'p>(&'p self, planned: &'p Planned) -> &'p Planned {
+        let mut origin = planned;
+        for _ in 0..MAX_LINKS {
+            let EntryKind::HardLink(target) = &origin.entry.kind else { return origin };
+            match self.entries.get(&key(target)) {
+                Some(next) if next.entry.kind != EntryKind::Directory => origin = next,
+                _ => return planned,
+            }
+        }
+        planned
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

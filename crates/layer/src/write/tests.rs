@@ -171,3 +171,25 @@ fn a_file_that_grows_while_it_is_packed_is_an_error() {
     let error = pack(&plan).unwrap_err();
     assert_eq!(error.errno, Some(rustix::io::Errno::LOOP), "{error}");
 }
+
+#[test]
+fn the_first_name_of_a_file_has_its_content_whoever_asked_for_the_link() {
+    let folder = Folder::new("links");
+    let link = |path: &str, target: &str| {
+        let entry = plain(path.into(), EntryKind::HardLink(target.into()), 0o600);
+        Step::Entry { entry, content: Content::None }
+    };
+    let mut target = plain(b"m/file".to_vec(), EntryKind::File, 0o4755);
+    target.uid = 5;
+    let target = Step::Entry { entry: target, content: Content::Bytes(b"content".to_vec()) };
+    let steps = vec![link("z", "a"), link("a", "m/file"), target, link("out", "of/this/layer")];
+    let entries = entries(&folder, &request(&folder, steps));
+    let seen: Vec<_> =
+        entries.iter().map(|entry| (entry.kind.clone(), entry.mode, entry.uid, entry.size)).collect();
+    let to_a = || (EntryKind::HardLink(b"a".to_vec()), 0o4755, 5, 0);
+    assert_eq!(paths(&entries), ["a", "m/file", "out", "z"]);
+    assert_eq!(seen[0], (EntryKind::File, 0o4755, 5, 7));
+    assert_eq!(seen[1], to_a());
+    assert_eq!(seen[2].0, EntryKind::HardLink(b"of/this/layer".to_vec()));
+    assert_eq!(seen[3], to_a());
+}
