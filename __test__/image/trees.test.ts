@@ -2,80 +2,12 @@
  * Trees that other tools pack: everything that can be seen of them must come out of an image as it went in, and as the tool
  * itself unpacks it. As root, since owners and devices are part of it.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { Image, type UnpackResult } from '../../ts/image/index.ts'
-import { missing } from '../fixtures/needs.ts'
-import { readTree, treeDifferences, type TreeOptions } from '../fixtures/tree.ts'
+import type { TreeOptions } from '../fixtures/tree.ts'
+import { Image } from '../../ts/image/index.ts'
 import { scratch } from './fixture.ts'
-
-function sh(command: string, cwd: string): void {
-  const env = { ...process.env, LC_ALL: 'C.UTF-8' }
-  const { status, stderr } = spawnSync('bash', ['-ec', command], { cwd, env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command}: ${stderr}`)
-}
-
-/** `test`, or a counted skip where a program is missing or this is not root. */
-function using(...programs: string[]): typeof test {
-  const absent = programs.find((name) => spawnSync('which', [name]).status !== 0)
-  const reason = missing('root', 'python3') ?? (absent ? `${absent} is not installed` : undefined)
-  if (!reason) return test
-  return ((title: string, implementation: () => void) => {
-    console.error(`skipped: ${title}: ${reason}`)
-    test.skip(title, implementation)
-  }) as unknown as typeof test
-}
-
-/** Every type of file, every kind of name, attributes and times. */
-const RICH = `
-mkdir -p tree && cd tree
-mkdir -m 1777 tmp; mkdir -m 2755 setgid; mkdir -m 0500 closed -p; mkdir empty
-echo text > file; chmod 4755 file; chown 33:34 file
-ln file hard; ln -s ../outside soft; ln -s "$(printf 'x%.0s' {1..180})" long-target
-mkfifo -m 640 pipe; mknod -m 666 null c 1 3; mknod disk b 259 70000
-printf x > $'bytes-\\xff'; printf x > 'ünï code'; printf x > "$(printf 'n%.0s' {1..200})"
-deep="$(printf 'd%.0s' {1..90})"; mkdir -p $deep/$deep/$deep; echo deep > $deep/$deep/$deep/file
-truncate -s 3M holes; printf start | dd of=holes conv=notrunc status=none
-printf end | dd of=holes bs=1 seek=2000000 conv=notrunc status=none
-truncate -s 1M only-hole
-python3 -c '
-import os, struct
-os.setxattr("file", "user.text", b"line\\nline=\\x00end")
-os.setxattr("empty", "user.directory", b"1")
-os.setxattr("file", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
-entry = lambda tag, bits, id=0xffffffff: struct.pack("<HHI", tag, bits, id)
-acl = struct.pack("<I", 2) + entry(1, 7) + entry(2, 5, 1234) + entry(4, 5) + entry(16, 5) + entry(32, 0)
-os.setxattr("empty", "system.posix_acl_default", acl)
-os.setxattr("setgid", "system.posix_acl_access", acl)
-os.chown("closed", 70000, 3000000, follow_symlinks=False)
-os.chown("soft", 5, 6, follow_symlinks=False)
-'
-chown 33:34 null
-touch -h -d @1234567890.123456789 soft file; touch -d '1960-01-01 00:00:00.5Z' empty; touch -d @5000000000 pipe
-touch -d @1000000001.25 tmp closed .
-`
-
-function rich(base: string): string {
-  sh(RICH, base)
-  return join(base, 'tree')
-}
-
-async function compare(
-  t: ExecutionContext,
-  reference: string,
-  base: string,
-  expected: string,
-  options: TreeOptions = {},
-): Promise<UnpackResult> {
-  const image = await Image.open(reference)
-  t.teardown(() => image.close())
-  const target = join(base, 'ours')
-  const result = await image.unpackRootfs(target)
-  t.deepEqual(treeDifferences(readTree(target, options), readTree(expected, options)).slice(0, 20), [])
-  return result
-}
+import { compare, rich, sh, using } from './peers.ts'
 
 const attributes = '--xattrs --xattrs-include=* --acls'
 const archives: [title: string, command: string, options?: TreeOptions][] = [
@@ -211,36 +143,4 @@ using('buildah')('an image of buildah, in a layout and in both archives, as buil
     const options = { without: ['.'], withoutTime: ['empty'] }
     await compare(t, `${transport}:${base}/${rest.join(':')}`, folder, join(base, 'theirs'), options)
   }
-})
-
-const MIRROR = 'http://deb.debian.org/debian/dists/stable/Release'
-
-function reachesMirror(): boolean {
-  const script = `fetch('${MIRROR}', { signal: AbortSignal.timeout(10000) }).then(({ ok }) => process.exit(ok ? 0 : 1))`
-  return spawnSync(process.execPath, ['-e', script]).status === 0
-}
-
-// A minute and a half: in CI, and where somebody asks for it.
-const wanted = Boolean(process.env['CI'] ?? process.env['CAISSON_TEST_DEBIAN'])
-const obstacle = wanted
-  ? reachesMirror()
-    ? undefined
-    : 'the mirror of Debian cannot be reached'
-  : 'takes minutes: set CI or CAISSON_TEST_DEBIAN'
-if (obstacle) console.error(`skipped: a whole Debian: ${obstacle}`)
-const debian = obstacle ? test.skip : using('debootstrap', 'umoci')
-debian('a whole Debian: what debootstrap makes, tar packs and umoci unpacks', async (t) => {
-  t.timeout(900_000)
-  const base = scratch(t)
-  sh(
-    `debootstrap --variant=minbase stable tree &&
-     tar --xattrs --numeric-owner -C tree -cf tree.tar . && gzip -1 -k tree.tar &&
-     umoci init --layout images && umoci new --image images:debian &&
-     umoci raw add-layer --image images:debian tree.tar && umoci unpack --image images:debian theirs`,
-    base,
-  )
-  const { entries } = await compare(t, `tar:${base}/tree.tar.gz`, base, join(base, 'tree'))
-  t.true(entries > 3000)
-  renameSync(join(base, 'ours'), join(base, 'from-archive'))
-  await compare(t, `oci:${base}/images:debian`, base, join(base, 'theirs/rootfs'), { wholeSeconds: true })
 })
