@@ -52,15 +52,16 @@ export class User {
   }
 
   /** `caisson image …`, which must succeed. What it printed. */
-  image(args: string, env: Record<string, string> = {}): string {
+  image(args: string | readonly string[], env: Record<string, string> = {}): string {
     const { status, stdout, stderr } = this.try(args, env)
-    if (status !== 0) throw new Error(`caisson image ${args}: ${stderr}`)
+    if (status !== 0) throw new Error(`caisson image ${String(args)}: ${stderr}`)
     return stdout
   }
 
-  /** `caisson image …`, whatever comes of it. Words are separated by spaces. */
-  try(args: string, env: Record<string, string> = {}): Answer {
-    return this.run(process.execPath, [COMMAND, 'image', ...args.split(' ')], env)
+  /** `caisson image …`, whatever comes of it. Words are separated by spaces, or a list. */
+  try(args: string | readonly string[], env: Record<string, string> = {}): Answer {
+    const words = typeof args === 'string' ? args.split(' ') : args
+    return this.run(process.execPath, [COMMAND, 'image', ...words], env)
   }
 
   /** A shell script, which must succeed. */

@@ -49,6 +49,8 @@ export function referenceAnd(
     const wanted = names.length === 0 ? 'no more arguments' : names.map((name) => `<${name}>`).join(' ')
     throw new UsageError(`after the image ${wanted} must follow, not ${JSON.stringify(rest)}`)
   }
+  // A variable of a script that is not set: '' would be the current directory, or a name without a name.
+  if (rest.includes('')) throw new UsageError(`<${names[rest.indexOf('')]}> is empty`)
   return { reference: withTransport(reference), rest }
 }
 
@@ -56,7 +58,7 @@ export function referenceAnd(
 export function layoutPath({ flags, args }: Invocation): string {
   const path = text(flags, 'layout') ?? args[0]
   const extra = text(flags, 'layout') === undefined ? args.slice(1) : args
-  if (path === undefined || extra.length > 0) throw new UsageError('a layout is needed: --layout DIRECTORY')
+  if (!path || extra.length > 0) throw new UsageError('a layout is needed: --layout DIRECTORY')
   return path.replace(/^oci:/, '')
 }
 

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { on, text, type Command } from '../../command.ts'
 import { idMapFlags, idMappingsOf } from '../../image/options.ts'
 import { argsOf, imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
@@ -31,8 +31,13 @@ is looked up in the directory of --rootfs, which must be given then. A file that
       args: argsOf(image),
     })
     const path = rest[0]!
-    await writeFile(`${path}.new`, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 })
-    await rename(`${path}.new`, path)
+    try {
+      await writeFile(`${path}.new`, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 })
+      await rename(`${path}.new`, path)
+    } catch (error) {
+      await rm(`${path}.new`, { force: true })
+      throw error
+    }
     return 0
   },
 }
