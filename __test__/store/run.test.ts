@@ -86,6 +86,12 @@ privileged('owners are right where a user namespace maps them, and nothing of it
     t.regex(stdout, /^0 \/made\n0 \/fifo$/m)
     t.regex(stdout, /300000/)
   }
+  const idMappings = { uidMappings: map, gidMappings: map }
+  const { stdout } = await runtime.run(makeImage(), sh(`${look}; cat /proc/self/gid_map`), { idMappings })
+  t.deepEqual(stdout.split('\n').slice(0, 6), expected)
+  t.regex(stdout, /300000/)
+  const refused = async (): Promise<void> => void (await runtime.run('host', ['true'], { idMappings }))
+  await t.throwsAsync(refused, { code: 'ERR_INVALID_OPTION' })
   t.true((await store.verify()).sound)
 })
 

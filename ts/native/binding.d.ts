@@ -59,8 +59,8 @@ export declare class LayerJob {
   flatten(layers: Array<string>, target: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Waits for the lock of a store: shared, or (`exclusive`) alone. */
   lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
-  /** Removes what importers that died have left in a store. The failure, if any. */
-  sweepStore(store: string): Promise<NativeError | null>
+  /** Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any. */
+  sweepStore(store: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Writes one layer from its steps. */
   write(request: WriteLayerRequest): Promise<WriteOutcome>
   /** Writes what a layer or an archive holds again, in another compression. */
@@ -258,6 +258,8 @@ export interface ImportRequest {
   sync: boolean
   /** Layers unpacked at the same time. */
   workers: number
+  /** The whole image as one snapshot with the owners of `unpack.id_maps`. */
+  mapped?: MappedSnapshot
 }
 
 /** One of them. */
@@ -342,6 +344,13 @@ export interface LockOutcome {
  * root file system), links kept inside.
  */
 export declare function lookUpUser(roots: Array<string>, spec: string): UserLookup
+
+export interface MappedSnapshot {
+  /** ChainID, `+`, and a key of the mapping. */
+  id: string
+  /** JSON, for the record. */
+  mapping: string
+}
 
 /** The answer of `create` and `proceed`. */
 export interface NativeCreated {

@@ -46,9 +46,9 @@ export async function flattenLayers(
   })
 }
 
-/** Removes what importers that died have left. */
-export async function sweepIngest(store: string): Promise<void> {
-  const failure = await new (addon().LayerJob)().sweepStore(store)
+/** Removes what importers that died have left, also what belongs to ids of `idMaps`. */
+export async function sweepIngest(store: string, idMaps?: IdMaps): Promise<void> {
+  const failure = await new (addon().LayerJob)().sweepStore(store, idMaps)
   if (failure) throw errorFrom(failure)
 }
 

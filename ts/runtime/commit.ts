@@ -58,13 +58,22 @@ export async function commitContainer(
   return image
 }
 
-/** Ids of the host in the files of a container that root copied for a user namespace. Below an overlay they are those of the image. */
-function ownersOf({ overlay }: StateFile, directory: string): Pick<TreeReading, 'uidMap' | 'gidMap'> {
-  if (overlay || process.geteuid?.() !== 0) return {}
+/**
+ * Ids of the host in the files of a container with a user namespace. Where root mounts an overlay they are those of the image;
+ * with the caller alone as root the files say nothing, and owners stay what they were.
+ */
+function ownersOf(
+  { overlay }: StateFile,
+  directory: string,
+): Pick<TreeReading, 'uidMap' | 'gidMap' | 'rootless'> {
+  const isRoot = process.geteuid?.() === 0
+  if (isRoot && overlay) return {}
   const { linux } = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')) as RuntimeSpec
   const ranges = (list: readonly IdMapping[] | undefined | null): IdRange[] =>
     (list ?? []).map(({ containerID, hostID, size }) => ({ container: containerID, host: hostID, size }))
-  return { uidMap: ranges(linux?.uidMappings), gidMap: ranges(linux?.gidMappings) }
+  const [uidMap, gidMap] = [ranges(linux?.uidMappings), ranges(linux?.gidMappings)]
+  if (!isRoot && uidMap.length < 2) return {}
+  return { uidMap, gidMap, rootless: false }
 }
 
 function refused(containerId: string, why: string, hint: string): CaissonError {

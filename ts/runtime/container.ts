@@ -6,7 +6,6 @@ import { finished } from 'node:stream/promises'
 import { addon } from '../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
-import { removeTree } from '../native/layer.ts'
 import { abortable } from './abort.ts'
 import type { CommitOptions } from './commit.ts'
 import type { Console } from './console.ts'
@@ -14,6 +13,7 @@ import type { RuntimeSettings } from './create.ts'
 import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import type { Image, ImageOrigin } from '../image/index.ts'
+import { removeOwned } from '../image/store/remove.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
 import { Streams } from './streams.ts'
@@ -250,7 +250,7 @@ export class Container {
     }
     // Again, if processes that had outlived the program were still writing.
     await (early?.catch(() => this.#ownership?.dispose()) ?? this.#ownership?.dispose())
-    if (directory) await removeTree(directory)
+    if (directory) await removeOwned(directory)
   }
 
   /** Kills and deletes it; fine when it is gone already. */

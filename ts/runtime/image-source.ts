@@ -2,8 +2,8 @@
 import { rename } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { CaissonError } from '../errors.ts'
-import type { Image, Snapshot, Store } from '../image/index.ts'
-import { nativeIdMaps } from '../image/id-mappings.ts'
+import type { IdMappings, Image, Snapshot, Store, UnpackOptions } from '../image/index.ts'
+import { nativeIdMaps, resolveIdMappings } from '../image/id-mappings.ts'
 import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
 import { lookUpUser, removeTree, type IdMaps, type UserIds } from '../native/layer.ts'
@@ -30,6 +30,9 @@ export async function resolveImage(
 ): Promise<Resolved> {
   const { layering, writable } = options
   checkOptions(options)
+  const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
+  // Owners that root maps are mapped when layers are mounted or copied.
+  const unpacking = { signal: place.signal, ...(isRoot() || !idMappings ? {} : { idMappings }) }
   const { signal } = place
   const store = await place.store()
   const opened = typeof source === 'string' ? await place.images.open(source, signal) : undefined
@@ -38,14 +41,14 @@ export async function resolveImage(
   let snapshot: Snapshot | undefined
   try {
     try {
-      snapshot = await store.prepare(image, { signal })
+      snapshot = await store.prepare(image, unpacking)
     } catch (error) {
       const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
       if (!failed || layering === 'overlay') throw error
       place.warn(`the image is unpacked for every container: ${error.message}`)
       return { ...(await unpacked()), image: origin }
     }
-    const config = configOf(image, snapshot.layers, options)
+    const config = configOf(image, snapshot.layers, options, idMappings)
     const copies = layering === 'copy' || (layering === undefined && unavailable !== undefined)
     const resolved = copies ? await copiedOrUnpacked(snapshot, config) : await mounted(snapshot, config)
     return { ...resolved, image: origin }
@@ -89,7 +92,7 @@ export async function resolveImage(
     }
   }
 
-  /** Files that an image closes to their owner can be written by an ordinary user, and not be read again. */
+  /** Files that an image closes to their owner, or that belong to other ids, an ordinary user can write and not read again. */
   async function copiedOrUnpacked(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
     try {
       return await copied(snapshot, config)
@@ -102,7 +105,7 @@ export async function resolveImage(
 
   /** Without a snapshot. */
   function unpacked(): Promise<Resolved> {
-    return bundled(store, place, (rootfs) => unpack(image, rootfs, options, signal))
+    return bundled(store, place, (rootfs) => unpack(image, rootfs, { ...options, idMappings }, unpacking))
   }
 
   async function copied(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
@@ -137,27 +140,32 @@ async function bundled(
 async function unpack(
   image: Image,
   rootfs: string,
-  options: SpecOptions,
-  signal: AbortSignal | undefined,
+  { idMappings, ...options }: SpecOptions & { idMappings: IdMappings | undefined },
+  unpacking: Pick<UnpackOptions, 'signal' | 'idMappings'>,
 ): Promise<RuntimeSpec> {
-  await image.unpackRootfs(rootfs, { signal })
-  const config = configOf(image, [rootfs], options)
+  await image.unpackRootfs(rootfs, unpacking)
+  const config = configOf(image, [rootfs], options, idMappings)
   const idMaps = nativeMapsOf(config)
   if (idMaps) {
     // Which user runs the program is looked up in the files first, and the last word on ids has the configuration.
     const plain = `${rootfs}.plain`
     await rename(rootfs, plain)
-    await flattenLayers([plain], rootfs, { signal, idMaps })
+    await flattenLayers([plain], rootfs, { signal: unpacking.signal, idMaps })
     await removeTree(plain)
   }
   return config
 }
 
 /** `roots`: layers, the top one first, or one root file system. */
-function configOf(image: Image, roots: readonly string[], options: SpecOptions): RuntimeSpec {
+function configOf(
+  image: Image,
+  roots: readonly string[],
+  options: SpecOptions,
+  idMappings: IdMappings | undefined,
+): RuntimeSpec {
   const { args, terminal, ...changes } = options
   const lookUp = (user: string): UserIds => lookUpUser(roots, user)
-  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal }, lookUp)
+  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal, idMappings }, lookUp)
   return applyOptions(spec, changes)
 }
 

@@ -45,6 +45,10 @@ export async function resolveSource(
   options: SpecOptions & LayerOptions,
   place: ContainerPlace,
 ): Promise<Resolved> {
+  if (options.idMappings !== undefined && !isImage(source)) {
+    const message = 'idMappings is for images: a configuration has linux.uidMappings and linux.gidMappings'
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
   if (typeof source === 'object' && source !== null && 'bundle' in source)
     return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
@@ -52,6 +56,11 @@ export async function resolveSource(
   // Loaded on first use: most containers of a service come from bundles.
   if (source === 'host') return (await import('./host-source.ts')).resolveHost(options, place)
   return (await import('./image-source.ts')).resolveImage(source, options, place)
+}
+
+function isImage(source: Source): source is Image | string {
+  if (typeof source === 'string') return source !== 'host'
+  return !('bundle' in source || 'rootfs' in source)
 }
 
 async function fromBundle(path: string, options: SpecOptions, config?: string): Promise<Resolved> {

@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, IntoRawFd};
 use std::path::Path;
 
-use caisson_layer::store::{self, Durability, Health, Lock, LockMode, Store};
-use caisson_layer::unpack::{self, Merged};
-use caisson_layer::{Error, Kind};
+use caisson_layer::store::{self, Durability, Health, Lock, LockMode, Mapped, Store};
+use caisson_layer::unpack::{self, Merged, Report};
+use caisson_layer::{Error, Kind, Stop};
 use napi::bindgen_prelude::{Either3, Env, Null, Object};
 use napi_derive::napi;
 
@@ -25,6 +25,16 @@ pub struct ImportRequest {
     pub sync: bool,
     /// Layers unpacked at the same time.
     pub workers: u32,
+    /// The whole image as one snapshot with the owners of `unpack.id_maps`.
+    pub mapped: Option<MappedSnapshot>,
+}
+
+#[napi(object)]
+pub struct MappedSnapshot {
+    /// ChainID, `+`, and a key of the mapping.
+    pub id: String,
+    /// JSON, for the record.
+    pub mapping: String,
 }
 
 /// One outcome for each layer, null where the snapshot was there; `failure` alone where it failed.
@@ -56,15 +66,22 @@ impl LayerJob {
     pub fn import<'env>(&self, env: &'env Env, request: ImportRequest) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         on_thread(env, move || {
-            match import_request(request).and_then(|request| store::import(&request, &stop)) {
-                Ok(imported) => ImportOutcome {
+            let imported = match request.mapped {
+                Some(_) => import_mapped(request, &stop).map(|report| vec![report]),
+                None => import_request(request)
+                    .and_then(|request| store::import(&request, &stop))
+                    .map(|layers| layers.into_iter().map(|layer| layer.report).collect())
+                    .map_err(NativeError::from),
+            };
+            match imported {
+                Ok(reports) => ImportOutcome {
                     failure: None,
-                    layers: imported
+                    layers: reports
                         .into_iter()
-                        .map(|layer| layer.report.map(|report| unpack_outcome(Ok(report))))
+                        .map(|report| report.map(|report| unpack_outcome(Ok(report))))
                         .collect(),
                 },
-                Err(error) => ImportOutcome { failure: Some(error.into()), layers: Vec::new() },
+                Err(failure) => ImportOutcome { failure: Some(failure), layers: Vec::new() },
             }
         })
     }
@@ -131,11 +148,20 @@ impl LayerJob {
         })
     }
 
-    /// Removes what importers that died have left in a store. The failure, if any.
+    /// Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
-    pub fn sweep_store<'env>(&self, env: &'env Env, store: String) -> napi::Result<Object<'env>> {
+    pub fn sweep_store<'env>(
+        &self,
+        env: &'env Env,
+        store: String,
+        id_maps: Option<IdMaps>,
+    ) -> napi::Result<Object<'env>> {
         on_thread(env, move || {
-            Store::open(Path::new(&store)).and_then(|store| store.sweep()).err().map(NativeError::from)
+            let sweep = || -> Result<usize, NativeError> {
+                let owners = id_maps.map(owners::open).transpose()?;
+                Ok(Store::open(Path::new(&store))?.sweep(owners.as_deref())?)
+            };
+            sweep().err()
         })
     }
 }
@@ -149,6 +175,19 @@ pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<i32, Null, N
         Ok(None) => Either3::B(Null),
         Err(error) => Either3::C(error.into()),
     }
+}
+
+fn import_mapped(mut request: ImportRequest, stop: &Stop) -> Result<Option<Report>, NativeError> {
+    let refused = |what: String| NativeError::from(Error::new(Kind::Option, what));
+    let (Some(MappedSnapshot { id, mapping }), Some(maps)) =
+        (request.mapped.take(), request.unpack.id_maps.take())
+    else {
+        return Err(refused("a snapshot with owners needs id maps".to_owned()));
+    };
+    let mapping = serde_json::from_str(&mapping).map_err(|error| refused(format!("mapping: {error}")))?;
+    let owners = owners::open(maps)?;
+    let mapped = Mapped { id, mapping, owners: owners.as_ref() };
+    Ok(store::import_mapped(&import_request(request)?, &mapped, stop)?)
 }
 
 fn import_request(request: ImportRequest) -> Result<store::Request, Error> {

@@ -2,13 +2,14 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { removeTree } from '../../native/layer.ts'
 import { tryLockDirectory, type FileLock } from '../../native/store.ts'
 import type { Layout } from '../layout.ts'
 import { containersPath, sweepContainers } from './container-directory.ts'
 import { listBlobs } from './content.ts'
 import { references } from './references.ts'
+import { removeOwned } from './remove.ts'
 import { listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
+import { chainIdOf } from './snapshot-id.ts'
 
 export interface CollectOptions {
   /** Keeps snapshots that were opened within so many milliseconds, though no image refers to them. Default 0. */
@@ -70,7 +71,10 @@ async function freeSnapshots(
   for (const chainId of parents.keys()) {
     const path = join(store, snapshotPath(chainId))
     const recent = unusedFor > 0 && Date.now() - (await stat(path)).mtimeMs < unusedFor
-    const lock = needed.has(chainId) || recent ? undefined : tryLockDirectory(path, 'exclusive')
+    const lock =
+      needed.has(chainId) || needed.has(chainIdOf(chainId)) || recent
+        ? undefined
+        : tryLockDirectory(path, 'exclusive')
     if (lock) locks.set(chainId, lock)
     // In use, and with it everything that it stands on.
     else
@@ -95,7 +99,7 @@ async function freeSnapshots(
 export async function removeSnapshot(store: string, chainId: string): Promise<void> {
   const away = join(store, 'ingest', `removed-${randomUUID()}`)
   await rename(join(store, snapshotPath(chainId)), away)
-  await removeTree(away)
+  await removeOwned(away)
 }
 
 /** Files that only say who unpacks: nobody does, as the store is locked. */

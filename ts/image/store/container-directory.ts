@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { removeTree } from '../../native/layer.ts'
 import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import { removeOwned } from './remove.ts'
 import { bootId } from './boot-id.ts'
 
 /** Where they are in a store. */
@@ -58,7 +58,7 @@ export class ContainerDirectory {
   /** Removes it with all that the container wrote. */
   async remove(): Promise<void> {
     try {
-      await removeTree(this.path)
+      await removeOwned(this.path)
     } finally {
       await this.#lock.closeAside()
     }
@@ -97,7 +97,7 @@ export async function sweepContainers(parent: string): Promise<string[]> {
     const alive = lease !== undefined && lease.bootId === boot && existsSync(lease.state)
     if (alive) leased.push(...lease.chainIds)
     using lock = alive ? undefined : tryLock(path)
-    if (lock) await removeTree(path)
+    if (lock) await removeOwned(path)
   }
   return leased
 }

@@ -35,9 +35,10 @@ export async function listStore(store: string, layout: Layout | undefined): Prom
   const snapshots = listSnapshots(store).flatMap((chainId) => {
     const record = readRecord(store, chainId)
     if (!record) return []
-    const { diffId, parent, entries, bytes, rootless, skipped } = record
+    const { diffId, parent, entries, bytes, rootless, mapping, skipped } = record
     const inUse = isInUse(join(store, snapshotPath(chainId)))
-    return [{ chainId, diffId, parent: parent ?? undefined, entries, bytes, rootless, skipped, inUse }]
+    const said = { chainId, diffId, parent: parent ?? undefined, entries, bytes, rootless, skipped, inUse }
+    return [mapping ? { ...said, mapping } : said]
   })
   return { images, snapshots }
 }

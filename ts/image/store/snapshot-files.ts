@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
+import type { IdMappings } from '../id-mappings.ts'
 
 const VERSION = 2
 
@@ -22,12 +23,14 @@ export interface SnapshotRecord {
   contents: string
   /** Unpacked without the rights of root: every file belongs to the caller. */
   rootless: boolean
+  /** For a snapshot of a whole image with the owners that an ordinary user's ranges of ids give. */
+  mapping?: IdMappings | undefined
   /** How many things could not be done as the layer asks. */
   skipped: number
 }
 
 /** SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727). */
-const CHAIN_ID = /^([a-z0-9]+):([a-f0-9]+)$/
+const CHAIN_ID = /^([a-z0-9]+):([a-f0-9]+(?:\+[a-f0-9]+)?)$/
 
 /** Path of a snapshot below the store. Throws `ERR_INVALID_OPTION` for what is no chainID. */
 export function snapshotPath(chainId: string): string {

@@ -1,12 +1,13 @@
 /** A store: content by digest, and layers unpacked once for all processes. */
 import { availableParallelism } from 'node:os'
 import { existsSync, statfsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { importLayers, lockStore, sweepIngest, type FileLock } from '../../native/store.ts'
 import { lockDirectory } from '../../native/write-layer.ts'
 import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
+import { resolveIdMappings, type IdMappings } from '../id-mappings.ts'
 import { Image } from '../image.ts'
 import { Layout, REF_NAME } from '../layout.ts'
 import { isTag, parseReference } from '../reference.ts'
@@ -24,7 +25,9 @@ import {
 } from './health.ts'
 import { listStore, type StoreListing } from './list.ts'
 import { defaultStoreRoot } from './root.ts'
-import { layerPath, listSnapshots, snapshotPath } from './snapshot-files.ts'
+import { subordinateMaps } from './remove.ts'
+import { layerPath, listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
+import { chainIdOf, mappedId, mappingText } from './snapshot-id.ts'
 import { tryOpenSnapshot, type Snapshot } from './snapshot.ts'
 
 export interface StoreOptions {
@@ -40,7 +43,7 @@ export interface StoreOptions {
 }
 
 /** Limits and policies as with `Image.unpack`, an AbortSignal, and progress. */
-export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'idMappings' | 'keepDirlinks'> {
+export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'keepDirlinks'> {
   /** Called for every layer that this call has unpacked, the base first. */
   onLayer?: ((layer: UnpackedLayer) => void) | undefined
 }
@@ -113,14 +116,14 @@ export class Store implements AsyncDisposable {
 
   /**
    * Opens the snapshot of an image, unpacking the layers that are missing: verified, in parallel, each by one process only.
-   * The image's blobs are not kept: `gc` may remove what is not in use, unless it was imported.
+   * The image's blobs are not kept: `gc` may remove what is not in use, unless it was imported. With `idMappings`, for an
+   * ordinary user, files have their owners, and the image is one snapshot that it shares with no other.
    */
   async prepare(image: Image, options: PrepareOptions = {}): Promise<Snapshot> {
+    if (options.idMappings) return this.#prepareMapped(image, options, resolveIdMappings(options.idMappings))
     const chainIds = chainIdsOf(image.diffIds())
     const top = chainIds.at(-1)
-    if (top === undefined) {
-      throw new CaissonError('ERR_UNSUPPORTED_IMAGE', `${image.digest} has no layers`, { phase: 'unpack' })
-    }
+    if (top === undefined) throw withoutLayers(image)
     const downwards = [...chainIds].reverse()
     // Without any lock of the store: the shared lock of the snapshot is enough once it is there.
     const there = tryOpenSnapshot(this.root, top, downwards)
@@ -176,7 +179,7 @@ export class Store implements AsyncDisposable {
     using lock = await lockStore(this.root, 'exclusive', options.signal)
     // Other writers of the layout, which know nothing of snapshots.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
-    await sweepIngest(this.root)
+    await this.#sweepIngest()
     const result = await collect(layout, options)
     blobs[Symbol.dispose]()
     lock.close()
@@ -195,18 +198,28 @@ export class Store implements AsyncDisposable {
   /** Removes what `verify` finds damaged, and makes it again where the content is there. */
   async repair({ contents, ...options }: PrepareOptions & InspectOptions = {}): Promise<RepairResult> {
     const layout = await this.#layout()
+    const mapped = new Map<string, IdMappings[]>()
     let lock: FileLock | undefined = await lockStore(this.root, 'exclusive', options.signal)
     let result
     try {
-      await sweepIngest(this.root)
+      await this.#sweepIngest()
       const { damaged } = await inspect(layout, { contents, signal: options.signal })
+      for (const { id } of damaged) {
+        const mapping = readRecord(this.root, id)?.mapping
+        if (mapping) mapped.set(chainIdOf(id), [...(mapped.get(chainIdOf(id)) ?? []), mapping])
+      }
       result = await removeDamaged(layout, damaged)
     } finally {
       lock.close()
       lock = undefined
     }
     const before = new Set(listSnapshots(this.root))
-    for (const image of await completeImages(layout)) (await this.prepare(image, options)).close()
+    for (const image of await completeImages(layout)) {
+      ;(await this.prepare(image, options)).close()
+      for (const idMappings of mapped.get(chainIdsOf(image.diffIds()).at(-1)!) ?? []) {
+        ;(await this.prepare(image, { ...options, idMappings })).close()
+      }
+    }
     const restored = listSnapshots(this.root).filter((chainId) => !before.has(chainId))
     return { ...result, restored }
   }
@@ -243,6 +256,41 @@ export class Store implements AsyncDisposable {
     this.close()
   }
 
+  /** A whole image as one snapshot: what belongs to other ids cannot be built upon. */
+  async #prepareMapped(image: Image, options: PrepareOptions, mappings: IdMappings): Promise<Snapshot> {
+    if (process.geteuid?.() === 0)
+      throw invalid('root needs no idMappings here: owners are mapped when an overlay is mounted')
+    const chainIds = chainIdsOf(image.diffIds())
+    const top = chainIds.at(-1)
+    if (top === undefined) throw withoutLayers(image)
+    const id = mappedId(top, mappings)
+    for (;;) {
+      const there = tryOpenSnapshot(this.root, id, [id])
+      if (there) return this.#track(there)
+      options.signal?.throwIfAborted()
+      await this.#layout()
+      const blobs = await image.layers()
+      const request = {
+        unpack: unpackRequest(blobs, this.root, options),
+        chainIds,
+        sync: this.durability === 'syncfs',
+        workers: this.workers,
+        mapped: { id, mapping: mappingText(mappings) },
+      }
+      const [layer] = await importLayers(request, operationOf(blobs, options))
+      const { entries, bytes, skipped } = layer ?? { entries: 0, bytes: 0, skipped: [] }
+      if (layer) options.onLayer?.({ chainId: id, entries, bytes, skipped })
+    }
+  }
+
+  /** Ranges of ids are needed only for what is left then. */
+  async #sweepIngest(): Promise<void> {
+    await sweepIngest(this.root)
+    const left = await readdir(join(this.root, 'ingest')).catch(() => [])
+    const maps = left.length > 0 ? subordinateMaps() : undefined
+    if (maps) await sweepIngest(this.root, maps)
+  }
+
   async #layout(): Promise<Layout> {
     await mkdir(this.root, { recursive: true, mode: 0o700 })
     return Layout.create(this.root)
@@ -257,6 +305,10 @@ export class Store implements AsyncDisposable {
 
 function tagOf(source: Image | string): string | undefined {
   return typeof source === 'string' ? parseReference(source).tag : source.descriptor.annotations?.[REF_NAME]
+}
+
+function withoutLayers({ digest }: Image): CaissonError {
+  return new CaissonError('ERR_UNSUPPORTED_IMAGE', `${digest} has no layers`, { phase: 'unpack' })
 }
 
 function invalid(message: string): CaissonError {

@@ -54,7 +54,7 @@ pub struct Imported {
 struct Missing {
     index: usize,
     chain_id: ChainId,
-    ingest: Ingest,
+    ingest: Ingest<'static>,
     _lock: Lock,
 }
 
@@ -73,7 +73,7 @@ pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
         if store.snapshot(&chain_id)?.is_some() {
             continue;
         }
-        missing.push(Missing { index, chain_id, ingest: Ingest::create(&store)?, _lock: lock });
+        missing.push(Missing { index, chain_id, ingest: Ingest::create(&store, None)?, _lock: lock });
     }
     let mut imported: Vec<_> = request
         .layers
@@ -83,7 +83,7 @@ pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
     if missing.is_empty() {
         return Ok(imported);
     }
-    store.sweep()?;
+    store.sweep(None)?;
     let reports = unpack_all(&store, request, &missing, stop)?;
     check_total(&reports, &request.limits)?;
     if request.durability == Durability::Syncfs {
@@ -215,6 +215,7 @@ fn complete(
         tree,
         contents,
         rootless: request.policy.rootless,
+        mapping: None,
         skipped: report.skipped_count,
     })?;
     Ok(report)

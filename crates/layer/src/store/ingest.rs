@@ -8,12 +8,13 @@ use rustix::io::Errno;
 
 use super::lock::{Lock, LockMode};
 use super::{ChainId, DIRECTORY, RECORD, Record, Store, TREE};
-use crate::unpack::{children, remove_tree};
+use crate::unpack::{Owners, children, remove_tree_of};
 use crate::{Error, Result};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-pub struct Ingest {
+pub struct Ingest<'o> {
+    owners: Option<&'o dyn Owners>,
     parent: OwnedFd,
     name: Vec<u8>,
     directory: OwnedFd,
@@ -21,8 +22,9 @@ pub struct Ingest {
     published: bool,
 }
 
-impl Ingest {
-    pub fn create(store: &Store) -> Result<Self> {
+impl<'o> Ingest<'o> {
+    /// `owners` may have to give back what is to be removed.
+    pub fn create(store: &Store, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let parent = open(&store.root, b"ingest")?;
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +44,7 @@ impl Ingest {
             rustix::fs::mkdirat(&directory, TREE, Mode::from_raw_mode(0o700))
                 .map_err(|errno| Error::system("mkdirat", TREE.as_bytes(), errno))?;
             let tree = open(&directory, TREE.as_bytes())?;
-            return Ok(Self { parent, name, directory, tree, published: false });
+            return Ok(Self { owners, parent, name, directory, tree, published: false });
         }
     }
 
@@ -75,23 +77,23 @@ impl Ingest {
     }
 }
 
-impl Drop for Ingest {
+impl Drop for Ingest<'_> {
     fn drop(&mut self) {
         if !self.published {
             // Nobody to tell; what stays is swept by the next import.
-            let _ = remove_tree(self.parent.as_fd(), &self.name);
+            let _ = remove_tree_of(self.parent.as_fd(), &self.name, self.owners);
         }
     }
 }
 
 /// Removes what processes that died have left. Returns how many there were.
-pub fn sweep(store: &Store) -> Result<usize> {
+pub fn sweep(store: &Store, owners: Option<&dyn Owners>) -> Result<usize> {
     let parent = open(&store.root, b"ingest")?;
     let mut swept = 0;
     for name in children(parent.as_fd(), b"ingest")? {
         let Ok(directory) = open(&parent, &name) else { continue };
         let Some(_lock) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
-        swept += usize::from(remove_tree(parent.as_fd(), &name).is_ok());
+        swept += usize::from(remove_tree_of(parent.as_fd(), &name, owners).is_ok());
     }
     Ok(swept)
 }

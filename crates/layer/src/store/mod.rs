@@ -1,7 +1,8 @@
 //! Snapshots: layers unpacked once, each in a directory of its own that overlayfs mounts, shared by all processes.
 //!
 //! ```text
-//! snapshots/ALGORITHM/ENCODED/   by chainID: fs/ is the layer, snapshot.json describes it
+//! snapshots/ALGORITHM/ENCODED/   by chainID: fs/ is the layer, snapshot.json describes it. With `+KEY` it is a whole image with
+//!                                the owners of a mapping, which KEY is a digest of
 //! ingest/RANDOM/                 one in the making, locked by its maker; renamed when complete
 //! locks/ALGORITHM-ENCODED        whoever unpacks that chainID holds it
 //! store.lock                     shared by importers, exclusive for whoever removes
@@ -13,6 +14,7 @@
 mod import;
 mod ingest;
 mod lock;
+mod mapped;
 mod record;
 mod tree_digest;
 mod verify;
@@ -26,10 +28,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::blob::io_error;
+use crate::unpack::Owners;
 use crate::{Error, Kind, Result, Stop};
 
 pub use import::{Durability, Imported, Layer, Request, import};
 pub use lock::{Lock, LockMode};
+pub use mapped::{Mapped, import_mapped};
 pub use record::Record;
 pub use tree_digest::{Content, tree_digest};
 pub use verify::{Health, verify};
@@ -80,9 +84,9 @@ impl Store {
         Lock::file(&self.path.join("store.lock"), LockMode::Exclusive, stop)
     }
 
-    /// Removes what importers that died have left. Returns how many there were.
-    pub fn sweep(&self) -> Result<usize> {
-        ingest::sweep(self)
+    /// Removes what importers that died have left. Returns how many there were. `owners` may have to give it back.
+    pub fn sweep(&self, owners: Option<&dyn Owners>) -> Result<usize> {
+        ingest::sweep(self, owners)
     }
 
     fn lock_chain(&self, chain_id: &ChainId, stop: &Stop) -> Result<Lock> {
@@ -133,7 +137,7 @@ impl ChainId {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         };
         match text.split_once(':') {
-            Some((algorithm, encoded)) if plain(algorithm) && plain(encoded) => {
+            Some((algorithm, encoded)) if plain(algorithm) && encoded.splitn(2, '+').all(plain) => {
                 Ok(Self { algorithm: algorithm.to_owned(), encoded: encoded.to_owned() })
             }
             _ => Err(Error::new(Kind::Option, format!("{text:?} is not a chainID"))),
@@ -152,8 +156,22 @@ mod tests {
     #[test]
     fn a_chain_id_never_leaves_the_store() {
         assert_eq!(ChainId::parse("sha256:0a").unwrap().path(), "snapshots/sha256/0a");
-        for bad in ["", "sha256", "sha256:", ":0a", "sha256:../x", "..:x", "sha256:a/b", "a:b:c", "sha256:A"]
-        {
+        assert_eq!(ChainId::parse("sha256:0a+1b").unwrap().path(), "snapshots/sha256/0a+1b");
+        for bad in [
+            "",
+            "sha256:0a+",
+            "sha256:+0a",
+            "sha256:0a+1+2",
+            "sha256:0a+../x",
+            "sha256",
+            "sha256:",
+            ":0a",
+            "sha256:../x",
+            "..:x",
+            "sha256:a/b",
+            "a:b:c",
+            "sha256:A",
+        ] {
             assert_eq!(ChainId::parse(bad).unwrap_err().kind, Kind::Option, "{bad}");
         }
     }

@@ -20,6 +20,9 @@ pub struct Record {
     pub contents: String,
     /// Unpacked without the rights of root: every file belongs to the caller.
     pub rootless: bool,
+    /// Ids of the host that stand for those of the image, for an ordinary user; then this is the whole image in one layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<serde_json::Value>,
     /// How many things could not be done as the layer asks.
     pub skipped: u64,
 }

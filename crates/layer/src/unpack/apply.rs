@@ -78,6 +78,16 @@ impl<'r> Applier<'r> {
         self
     }
 
+    /// Checksums of files are taken.
+    #[must_use]
+    pub fn with_checksums(self) -> Self {
+        Self { checksums: Some(Checksums::default()), ..self }
+    }
+
+    pub fn take_checksums(&mut self) -> Checksums {
+        self.checksums.take().unwrap_or_default()
+    }
+
     /// For one layer by itself: what it says of layers below it is not applied but handed out by [`Self::unsettled`].
     pub fn alone(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
         if policy.keep_dirlinks {
@@ -85,8 +95,8 @@ impl<'r> Applier<'r> {
                 "links to directories cannot be kept in a layer by itself: only the layers below have them";
             return Err(Error::new(Kind::Option, message));
         }
-        let alone = Self::new(root, limits, policy, stop)?;
-        Ok(Self { claims: Some(Vec::new()), checksums: Some(Checksums::default()), ..alone })
+        let alone = Self::new(root, limits, policy, stop)?.with_checksums();
+        Ok(Self { claims: Some(Vec::new()), ..alone })
     }
 
     /// Applies one layer, up to its end marker.

@@ -24,7 +24,7 @@ mod staging;
 mod tree;
 mod whiteout;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use crate::blob::{self, Blob};
@@ -38,7 +38,7 @@ pub(crate) use merged::{Found, names};
 pub use owners::Owners;
 pub use policy::{Fallback, Policy, Report, Skipped};
 pub(crate) use remove::children;
-pub use remove::remove_tree;
+pub use remove::{remove_tree, remove_tree_of};
 pub use settle::{Settled, settle};
 pub use shift::{IdRange, Shift};
 pub use staging::{remove_directory, remove_directory_of};
@@ -68,15 +68,39 @@ pub fn unpack(request: &Request, stop: &Stop) -> Result<Report> {
 /// The same, with somebody who gives files to owners that this process cannot set; the policy must be rootless then.
 pub fn unpack_for(request: &Request, owners: Option<&dyn Owners>, stop: &Stop) -> Result<Report> {
     let staging = Staging::create(&request.target, owners)?;
-    let mut applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?
+    let applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?
         .with_owners(owners);
-    for layer in &request.layers {
-        let ((), seen) = blob::read(layer, &request.limits, stop, |source| applier.layer(source))?;
+    let report = apply_all(applier, &request.layers, request.limits, stop)?.finish()?;
+    staging.publish()?;
+    Ok(report)
+}
+
+/// All layers into the empty directory `root`, as [`unpack_for`] does it, with the checksums of the files.
+pub fn unpack_into(
+    root: BorrowedFd<'_>,
+    layers: &[&Blob],
+    (limits, policy): (Limits, Policy),
+    owners: &dyn Owners,
+    stop: &Stop,
+) -> Result<Settled> {
+    let applier =
+        Applier::new(root, limits, policy, stop.clone())?.with_owners(Some(owners)).with_checksums();
+    let mut applier = apply_all(applier, layers.iter().copied(), limits, stop)?;
+    let checksums = applier.take_checksums();
+    Ok(Settled { report: applier.finish()?, checksums })
+}
+
+fn apply_all<'r, 'l>(
+    mut applier: Applier<'r>,
+    layers: impl IntoIterator<Item = &'l Blob>,
+    limits: Limits,
+    stop: &Stop,
+) -> Result<Applier<'r>> {
+    for layer in layers {
+        let ((), seen) = blob::read(layer, &limits, stop, |source| applier.layer(source))?;
         applier.report.diff_ids.push(seen.diff_id);
         applier.report.compressed += seen.compressed;
         applier.report.warnings.extend(seen.warning);
     }
-    let report = applier.finish()?;
-    staging.publish()?;
-    Ok(report)
+    Ok(applier)
 }

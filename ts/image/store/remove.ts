@@ -1,0 +1,25 @@
+/** Removing what belongs to us, or to our subordinate ids: what containers with ranges of ids wrote, and snapshots for them. */
+import { CaissonError } from '../../errors.ts'
+import { removeTree, type IdMaps } from '../../native/layer.ts'
+import { nativeIdMaps, resolveIdMappings } from '../id-mappings.ts'
+
+export async function removeOwned(path: string): Promise<void> {
+  try {
+    await removeTree(path)
+  } catch (error) {
+    const denied = error instanceof CaissonError && (error.errno === 'EACCES' || error.errno === 'EPERM')
+    const maps = denied ? subordinateMaps() : undefined
+    if (!maps) throw error
+    await removeTree(path, maps)
+  }
+}
+
+/** All ids that an ordinary user has; undefined as root, who needs none, and where there are no ranges. */
+export function subordinateMaps(): IdMaps | undefined {
+  if (process.geteuid?.() === 0) return undefined
+  try {
+    return nativeIdMaps(resolveIdMappings('subordinate'))
+  } catch {
+    return undefined
+  }
+}
