@@ -23,17 +23,19 @@ fn read(root: BorrowedFd<'_>) -> Option<String> {
     if file::status(opened.as_fd()).ok()?.kind != Kind::RegularFile {
         return None;
     }
-    String::from_utf8(file::read_all(opened.as_fd(), LIMIT).ok()?).ok()
+    // Bytes of another encoding in a comment are no reason to know nothing of anybody.
+    Some(String::from_utf8_lossy(&file::read_all(opened.as_fd(), LIMIT).ok()?).into_owned())
 }
 
-/// `name:password:uid:gid:comment:home:shell`; the first line of the user counts.
+/// `name:password:uid:gid:comment:home:shell`; the first line of the user counts, and no line that begins with `#`.
 fn find(text: &str, uid: u32) -> Option<String> {
     let fields = |line: &str| -> Option<(u32, String)> {
         let mut fields = line.split(':').skip(2);
         let uid = fields.next()?.parse().ok()?;
         Some((uid, fields.nth(2)?.to_owned()))
     };
-    let (_, home) = text.lines().filter_map(fields).find(|(owner, _)| *owner == uid)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let (_, home) = lines.filter_map(fields).find(|(owner, _)| *owner == uid)?;
     (!home.is_empty()).then_some(home)
 }
 
@@ -41,7 +43,7 @@ fn find(text: &str, uid: u32) -> Option<String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "root:x:0:0:root:/root:/bin/sh\nbroken\nweb:x:33:33:www:/var/www:/bin/false\nweb2:x:33:33::/no:/\nx:x:7:7::::";
+    const TEXT: &str = "#root:x:0:0::/off:/x\nroot:x:0:0:root:/root:/bin/sh\nbroken\nweb:x:33:33:www:/var/www:/bin/false\nweb2:x:33:33::/no:/\nx:x:7:7::::";
 
     #[test]
     fn the_first_line_of_a_user_tells_its_home() {
