@@ -80,5 +80,4 @@ debian('a whole Debian, both ways', async (t) => {
   }
 })
 
-// An exported root file system has its directories first; tar would give them their times too early.
-const TAR = "tar --delay-directory-restore --xattrs --xattrs-include='*' --numeric-owner"
+const TAR = "tar --xattrs --xattrs-include='*' --numeric-owner"

@@ -46,11 +46,11 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
     for path in hidden {
         put(&mut writer, &plain(path, EntryKind::File, 0o644))?;
     }
-    let mut files: Files<'_> = BTreeMap::new();
+    let (mut files, mut directories): (Files<'_>, _) = (BTreeMap::new(), Vec::new());
     for (path, item) in &view.items {
         let Some(name) = below(path, &top) else { continue };
         if item.entry.kind == EntryKind::Directory {
-            put(&mut writer, &Entry { path: name, ..item.entry.clone() })?;
+            directories.push(Entry { path: name, ..item.entry.clone() });
         } else {
             files.entry(item.file).or_insert_with(|| (Vec::new(), item)).0.push(name);
         }
@@ -90,6 +90,11 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
             }
             Ok(())
         })?;
+    }
+    // After what is in them, and the deeper first: content comes in the order of the layers, and tar gives a directory its
+    // time with the first entry outside of it.
+    for directory in directories.iter().rev() {
+        put(&mut writer, directory)?;
     }
     writer.finish().map_err(|error| tar_error(error, b"the archive"))?;
     Ok(count)
