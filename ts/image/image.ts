@@ -179,17 +179,20 @@ export class Image {
 
   /** Writes this image with fewer layers. */
   async squash(options: SquashOptions): Promise<Image> {
-    return Image.from(await layoutOf(options), await squashImage(this, options))
+    const descriptor = await squashImage(this, options)
+    return Image.from(await layoutOf(options), descriptor)
   }
 
   /** Writes this image, built on `base`, as if it were built on `onto`. */
   async rebase(base: Image, onto: Image, options: RebaseOptions): Promise<Image> {
-    return Image.from(await layoutOf(options), await rebaseImage(this, base, onto, options))
+    const descriptor = await rebaseImage(this, base, onto, options)
+    return Image.from(await layoutOf(options), descriptor)
   }
 
-  /** Writes this image with OCI's media types, and where asked with layers in another compression. */
+  /** Writes this image with OCI's media types, or Docker's, and where asked with layers in another compression. */
   async convert(options: ConvertOptions): Promise<Image> {
-    return Image.from(await layoutOf(options), await convertImage(this, options))
+    const descriptor = await convertImage(this, options)
+    return Image.from(await layoutOf(options), descriptor)
   }
 
   /** Why another image is not this one. */

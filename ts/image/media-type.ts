@@ -32,3 +32,12 @@ export function ociMediaType(mediaType: string): string {
   const compression = layerCompression(mediaType)
   return compression === undefined ? mediaType : layerType(compression)
 }
+
+/** Docker's word for a type of OCI's; undefined for what it has no word for. */
+export function dockerMediaType(mediaType: string): string | undefined {
+  if (isManifestType(mediaType)) return MEDIA_TYPE.dockerManifest
+  if (isConfigType(mediaType)) return MEDIA_TYPE.dockerConfig
+  const compression = layerCompression(mediaType)
+  if (compression === 'gzip') return MEDIA_TYPE.dockerLayerGzip
+  return compression === 'none' ? MEDIA_TYPE.dockerLayer : undefined
+}

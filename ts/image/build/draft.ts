@@ -86,9 +86,18 @@ export async function finishDraft(
   const written = await layout.writeBlob(formatJson(document), MEDIA_TYPE.config)
   // Unknown fields of the old descriptor would speak of the old document.
   const { data: _, ...described } = { ...manifest.config, ...written }
-  const { schemaVersion, mediaType, config: __, layers, ...more } = manifest
-  const text = formatJson({ schemaVersion, mediaType, config: described, layers, ...more })
-  const descriptor = await layout.writeBlob(text, MEDIA_TYPE.manifest)
+  return finishManifest(layout, { config, manifest: { ...manifest, config: described } }, tag)
+}
+
+/** The same where the configuration is written already. */
+export async function finishManifest(
+  layout: Layout,
+  { config, manifest }: Draft,
+  tag: string | undefined,
+): Promise<Descriptor> {
+  const { schemaVersion, mediaType = MEDIA_TYPE.manifest, config: written, layers, ...more } = manifest
+  const text = formatJson({ schemaVersion, mediaType, config: written, layers, ...more })
+  const descriptor = await layout.writeBlob(text, mediaType)
   const { os, architecture, variant } = config
   const platform = { architecture, os, ...(variant ? { variant } : {}) }
   const full = { ...descriptor, platform }

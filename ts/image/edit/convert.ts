@@ -1,23 +1,39 @@
-/** The same image in other words: Docker's types to those of OCI, another compression. */
+/** The same image in other words: OCI's types or Docker's, another compression. */
 import { rm } from 'node:fs/promises'
+import { CaissonError } from '../../errors.ts'
 import { transcodeLayer } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
 import { layerOutput, resolveCompression } from '../build/compression.ts'
-import { checkTag, draftOf, finishDraft } from '../build/draft.ts'
+import { checkTag, draftOf, finishManifest, type Draft } from '../build/draft.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
+import { copyBlob } from '../layout/copy-blob.ts'
 import { Layout } from '../layout.ts'
-import { layerCompression, layerType } from '../media-type.ts'
+import {
+  dockerMediaType,
+  layerCompression,
+  layerType,
+  MEDIA_TYPE,
+  type LayerCompression,
+} from '../media-type.ts'
 
-/** Without `compression` the layers stay as they are. */
-export type ConvertOptions = Omit<WriteOptions, 'sourceDateEpoch'>
+export interface ConvertOptions extends Omit<WriteOptions, 'sourceDateEpoch'> {
+  /** Without it the layers stay as they are. */
+  compression?: WriteOptions['compression']
+  /** Whose words the manifest has; default `oci`. Docker's has no annotations, and no word for zstd. */
+  mediaTypes?: 'oci' | 'docker' | undefined
+}
 
-/** An OCI image with the same root file system: all diffIDs stay. */
+/** An image with the same root file system and the same configuration: all diffIDs stay, and Docker's id of the image. */
 export async function convertImage(image: ImageParts, options: ConvertOptions): Promise<Descriptor> {
-  const { tag, compression = 'auto', signal, onProgress } = options
+  const { tag, compression = 'auto', mediaTypes = 'oci', signal, onProgress } = options
   checkTag(tag)
   const draft = draftOf(image)
   const wanted = resolveCompression(options, [])
+  const compressions = draft.manifest.layers.map(({ mediaType }) =>
+    compression === 'auto' ? layerCompression(mediaType) : wanted,
+  )
+  checkMediaTypes(mediaTypes, draft, compressions)
   const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
   using _ = await layout.protect(signal)
   if (compression === 'auto') await copyLayers(image, layout, signal)
@@ -45,5 +61,41 @@ export async function convertImage(image: ImageParts, options: ConvertOptions): 
       }
     }
   }
-  return finishDraft(layout, draft, tag)
+  await copyBlob(image.source, image.manifest.config, layout, { signal })
+  const { manifest } = draft
+  const config = { ...manifest.config, mediaType: MEDIA_TYPE.config }
+  if (mediaTypes === 'oci')
+    return finishManifest(layout, { ...draft, manifest: { ...manifest, config } }, tag)
+  const { annotations: __, ...plain } = manifest
+  const inDocker = { mediaType: MEDIA_TYPE.dockerManifest, config: dockerDescriptor(config) }
+  const layers = manifest.layers.map(dockerDescriptor)
+  return finishManifest(layout, { ...draft, manifest: { ...plain, ...inDocker, layers } }, tag)
+}
+
+function dockerDescriptor({ annotations: _, ...descriptor }: Descriptor): Descriptor {
+  return { ...descriptor, mediaType: dockerMediaType(descriptor.mediaType)! }
+}
+
+/** Refuses what Docker's manifests cannot say, before anything is written. */
+function checkMediaTypes(
+  mediaTypes: 'oci' | 'docker',
+  { manifest: { artifactType, subject } }: Draft,
+  compressions: readonly (LayerCompression | undefined)[],
+): void {
+  if (mediaTypes === 'oci') return
+  if (mediaTypes !== 'docker') {
+    const message = `mediaTypes must be oci or docker, not ${JSON.stringify(mediaTypes)}`
+    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+  }
+  const found: [boolean, string][] = [
+    [artifactType !== undefined, 'artifactType'],
+    [subject !== undefined, 'subject'],
+    [compressions.includes(undefined), 'layers that are no file systems'],
+    [compressions.includes('zstd'), 'zstd'],
+  ]
+  const unsaid = found.find(([there]) => there)?.[1]
+  if (unsaid === undefined) return
+  const message = `a manifest of Docker has no word for ${unsaid}`
+  const hint = unsaid === 'zstd' ? 'choose another compression, such as gzip' : undefined
+  throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'validate', hint })
 }
