@@ -26,12 +26,17 @@ const lower: TestEntry[] = [
   { name: 'implied/file', content: 'x', uid: 1, gid: 1 },
   { name: 'replaced', content: 'x', uid: 9, gid: 9 },
   { name: 'first', content: 'x', uid: 8, gid: 8 },
+  { name: 'real/' },
+  { name: 'way', type: '2', link: 'real' },
 ]
 const upper: TestEntry[] = [
   { name: 'replaced', content: 'y' },
   { name: 'second', type: '1', link: 'first' },
   { name: '.wh.first', content: '' },
+  { name: 'way/sub/', uid: 5, gid: 6, mode: 0o711 },
+  { name: 'way/own', content: 'x', uid: 9, gid: 9 },
 ]
+const top: TestEntry[] = [{ name: 'way', content: 'no link any more' }]
 
 /** What every tree must be like, with ids of the image. */
 const expected: Record<string, [uid: number, gid: number, mode: string]> = {
@@ -45,9 +50,13 @@ const expected: Record<string, [uid: number, gid: number, mode: string]> = {
   implied: [0, 0, '755'],
   'implied/file': [1, 1, '644'],
   mine: [0, 0, '644'],
+  real: [0, 0, '755'],
+  'real/own': [9, 9, '644'],
+  'real/sub': [5, 6, '711'],
   replaced: [0, 0, '644'],
   roots: [0, 0, '755'],
   second: [8, 8, '644'],
+  way: [0, 0, '644'],
 }
 
 function shown(path: string, toImage: (id: number) => number): Record<string, [number, number, string]> {
@@ -58,7 +67,7 @@ function shown(path: string, toImage: (id: number) => number): Record<string, [n
 }
 
 function layout(base: string): string {
-  writeLayout(join(base, 'images'), [tar(lower), tar(upper)])
+  writeLayout(join(base, 'images'), [tar(lower), tar(upper), tar(top)])
   return `oci:${base}/images:test`
 }
 

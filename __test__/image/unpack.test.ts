@@ -160,6 +160,17 @@ test('an upper layer replaces, merges and hides', async (t) => {
   t.is(read('l'), 'l')
 })
 
+test('a directory that was reached through a link keeps mode and time when the link is replaced', async (t) => {
+  const { path, read } = await unpack(t, [
+    [{ name: 'real/' }, { name: 'link', type: '2', link: 'real' }],
+    [{ name: 'link/sub/', mode: 0o711, mtime: 77 }, f('link/sub/x')],
+    [f('link')],
+  ])
+  const { mode, mtimeMs } = statSync(path('real/sub'))
+  t.deepEqual([mode & 0o7777, mtimeMs], [0o711, 77_000])
+  t.is(read('link'), 'link')
+})
+
 for (const order of ['before', 'after']) {
   const arranged = (marker: TestEntry, entries: TestEntry[]): TestEntry[] =>
     order === 'before' ? [marker, ...entries] : [...entries, marker]

@@ -97,14 +97,12 @@ export class Store implements AsyncDisposable {
     if (name !== undefined && !isTag(name)) throw invalid(`the name ${JSON.stringify(name)} is not valid`)
     const image = typeof source === 'string' ? await Image.open(source) : source
     const layout = await this.#layout()
-    using lock = await lockStore(this.root, 'shared', signal)
-    using blobs = await layout.protect(signal) // until the index names them
+    using blobs = await layout.protect(signal) // until the index names them; a collector of snapshots waits for it, too
     await copyContent(image, layout, signal)
     const imported = await Image.from(layout, image.descriptor)
     if (imported.config) (await this.prepare(imported, options)).close()
     await layout.add(image.descriptor, name)
     blobs[Symbol.dispose]()
-    lock.close()
     return imported
   }
 
@@ -176,13 +174,13 @@ export class Store implements AsyncDisposable {
   /** Removes what no image refers to and nobody uses. Waits for imports to end. */
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
     const layout = await this.#layout()
-    using lock = await lockStore(this.root, 'exclusive', options.signal)
-    // Other writers of the layout, which know nothing of snapshots.
+    // First whoever writes blobs, then whoever unpacks: an import does both in this order.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
+    using lock = await lockStore(this.root, 'exclusive', options.signal)
     await this.#sweepIngest()
     const result = await collect(layout, options)
-    blobs[Symbol.dispose]()
     lock.close()
+    blobs[Symbol.dispose]()
     return result
   }
 

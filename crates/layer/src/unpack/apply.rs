@@ -265,7 +265,10 @@ impl<'r> Applier<'r> {
     fn own_later(&mut self, fd: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
         let Some((_, pending)) = &mut self.owners else { return Ok(()) };
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
-        let path = components(&entry.path, &self.limits)?.join(&b'/');
+        let path = match self.tree.real_path(fd) {
+            Some(path) => path,
+            None => components(&entry.path, &self.limits)?.join(&b'/'),
+        };
         pending.note(inode, path, entry, self.capability.take());
         Ok(())
     }
@@ -366,6 +369,7 @@ impl<'r> Applier<'r> {
         set_xattrs(fd, Carrier::Open, entry, &self.policy, &mut self.report)?;
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
         self.tree.look_again(&path);
+        let path = self.tree.real_path(fd).unwrap_or(path);
         let acls = take_acls(fd, entry)?;
         self.directories.insert(inode, Deferred { acls, ..Deferred::new(path, entry.mode, entry.mtime) });
         Ok(())

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::attributes::of_handle;
 use super::remove::{children, remove_tree};
 use crate::error::display;
 use crate::{Error, Kind, Limits, Result};
@@ -57,6 +58,16 @@ pub fn components<'p>(path: &'p [u8], limits: &Limits) -> Result<Vec<&'p [u8]>> 
 impl<'r> Tree<'r> {
     pub fn new(root: BorrowedFd<'r>) -> Self {
         Self { root, cache: HashMap::new(), placed: None, implied: Vec::new(), replaced: Vec::new() }
+    }
+
+    /// Where a file below the root really is, whatever links led to it: they may be replaced before the end. `None` where the
+    /// kernel cannot tell (no procfs, a path that is too long).
+    pub fn real_path(&self, file: BorrowedFd<'_>) -> Option<Vec<u8>> {
+        let path =
+            |fd| rustix::fs::readlink(of_handle(fd), Vec::new()).ok().map(std::ffi::CString::into_bytes);
+        let (root, file) = (path(self.root)?, path(file)?);
+        let rest = file.strip_prefix(root.as_slice())?;
+        if rest.is_empty() { Some(Vec::new()) } else { rest.strip_prefix(b"/").map(<[u8]>::to_vec) }
     }
 
     pub fn root(&self) -> BorrowedFd<'r> {
