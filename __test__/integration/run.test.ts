@@ -134,7 +134,7 @@ privileged('a program that does not exist rejects started and the result, unhand
 
 privileged('options reach the program', async (t) => {
   const { stdout } = await sh(
-    'pwd; echo $A; echo ${TERM:-none}; id -u; id -g; hostname; umask >/dev/null; ls /extra',
+    'pwd; echo $A; echo ${TERM:-none}; id -u; id -g; id -G; hostname; umask >/dev/null; ls /extra',
     {
       cwd: '/made/for/it',
       env: { A: 'b c', TERM: undefined },
@@ -146,7 +146,17 @@ privileged('options reach the program', async (t) => {
       readonly: false,
     },
   )
-  t.deepEqual(stdout.split('\n'), ['/made/for/it', 'b c', 'none', '1000', '1001', 'inside', 'passwd', ''])
+  t.deepEqual(stdout.split('\n'), [
+    '/made/for/it',
+    'b c',
+    'none',
+    '1000',
+    '1001',
+    '1001',
+    'inside',
+    'passwd',
+    '',
+  ])
 })
 
 needs('root', 'cgroup')('the memory limit is told apart from other deaths', async (t) => {

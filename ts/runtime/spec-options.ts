@@ -68,7 +68,7 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions): Runti
   const issues: SpecIssue[] = []
   const spec = structuredClone(original)
   const process: Process = (spec.process ??= { cwd: '/', args: [] } as unknown as Process)
-  applyProcess(process, options, issues)
+  applyProcess(process, options, spec.linux, issues)
   if (options.hostname !== undefined) spec.hostname = options.hostname
   if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
   if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts]
@@ -77,7 +77,12 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions): Runti
   return options.spec ? options.spec(spec) : spec
 }
 
-function applyProcess(process: Process, options: SpecOptions, issues: SpecIssue[]): void {
+function applyProcess(
+  process: Process,
+  options: SpecOptions,
+  linux: RuntimeSpec['linux'],
+  issues: SpecIssue[],
+): void {
   const { args, cwd, env, user, noNewPrivileges, terminal } = options
   if (args !== undefined) {
     if (args.length > 0 && args.every((arg) => typeof arg === 'string')) process.args = [...args]
@@ -90,12 +95,19 @@ function applyProcess(process: Process, options: SpecOptions, issues: SpecIssue[
   if (env !== undefined) process.env = mergeEnv(process.env ?? [], env)
   if (user !== undefined) {
     const ids = parseUser(user)
-    if (ids) process.user = { additionalGids: [], ...ids }
+    // SECURITY: its own group is one of its groups (CVE-2022-2989), except where none can be set.
+    if (ids) process.user = { additionalGids: mapsOneGroup(linux) ? [] : [ids.gid], ...ids }
     else
       issues.push({ path: 'user', message: `${JSON.stringify(user)} is not numeric; give uid or 'uid:gid'` })
   }
   if (noNewPrivileges !== undefined) process.noNewPrivileges = noNewPrivileges
   if (terminal !== undefined) process.terminal = terminal
+}
+
+/** Then a user namespace of an ordinary user denies setgroups(2). */
+function mapsOneGroup(linux: RuntimeSpec['linux']): boolean {
+  const mapped = linux?.gidMappings?.reduce((total, { size }) => total + size, 0)
+  return mapped === 1
 }
 
 function applyLimits(spec: RuntimeSpec, options: SpecOptions, issues: SpecIssue[]): void {
