@@ -226,7 +226,9 @@ pub(crate) fn open_root(path: &str) -> Result<std::fs::File, Error> {
     })
 }
 
-/// What a thread of a layer job asks the scheduler for; others ask for about 3 ms.
+/// How far a layer job steps back behind the event loop: measured, less lets it wait for several milliseconds now and then.
+const NICER: i32 = 5;
+/// Other threads ask for about 3 ms.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// Runs `work` on a thread of its own and resolves the promise with what it returns.
@@ -240,7 +242,7 @@ where
     let (deferred, promise) = env.create_deferred()?;
     let spawned = std::thread::Builder::new().name("caisson-layer".to_owned()).spawn(move || {
         // Work without pause gives way to the event loop, which has little to do at a time. Where it cannot, it is only slower.
-        let _ = caisson_sys::scheduling::set_slice(SLICE);
+        let _ = caisson_sys::scheduling::step_back(NICER, SLICE);
         let value = work();
         deferred.resolve(move |_| Ok(value));
     });

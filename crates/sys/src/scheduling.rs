@@ -18,19 +18,21 @@ struct Attributes {
     period: u64,
 }
 
+const MOST_NICE: i32 = 19;
 const SCHED_FLAG_KEEP_POLICY: u64 = 0x08;
 
-/// `sched_setattr(0, { sched_runtime: slice }, 0)`: how long the calling thread, and those that it starts from now on, want
-/// to run in one piece, 0.1 to 100 ms. A thread that wakes up and asks for less goes first. Linux 6.12; older kernels take
-/// no notice. [sched_setattr(2)](https://man7.org/linux/man-pages/man2/sched_setattr.2.html)
-pub fn set_slice(slice: Duration) -> Result<()> {
+/// `sched_setattr(0, { sched_nice: nice + steps, sched_runtime: slice }, 0)`: the calling thread, and those that it starts
+/// from now on, are nicer than before, and want to run for so long in one piece, 0.1 to 100 ms: a thread that wakes up and
+/// asks for less goes first (Linux 6.12; older kernels only look at the niceness).
+/// [sched_setattr(2)](https://man7.org/linux/man-pages/man2/sched_setattr.2.html)
+pub fn step_back(steps: i32, slice: Duration) -> Result<()> {
     // SAFETY: takes two numbers. It cannot fail for the calling thread.
     let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
     let attributes = Attributes {
         size: size_of::<Attributes>() as u32,
         policy: 0,
         flags: SCHED_FLAG_KEEP_POLICY,
-        nice,
+        nice: (nice + steps).min(MOST_NICE),
         priority: 0,
         runtime: u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX),
         deadline: 0,
@@ -38,7 +40,10 @@ pub fn set_slice(slice: Duration) -> Result<()> {
     };
     // SAFETY: the kernel reads `size` bytes of a structure of ours.
     let value = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
-    check(value, "sched_setattr", || format!("0, {{sched_runtime={slice:?}}}, 0")).map(drop)
+    check(value, "sched_setattr", || {
+        format!("0, {{sched_nice={}, sched_runtime={slice:?}}}, 0", attributes.nice)
+    })
+    .map(drop)
 }
 
 #[cfg(test)]
@@ -46,14 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_keeps_its_policy_and_its_niceness() {
-        let seen = std::thread::spawn(|| {
-            set_slice(Duration::from_millis(20)).unwrap();
-            // SAFETY: both take numbers only.
-            unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) }
+    fn only_the_calling_thread_is_nicer() {
+        // SAFETY: both take numbers only.
+        let now = || unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
+        let before = now();
+        let nicer = std::thread::spawn(move || {
+            step_back(2, Duration::from_millis(20)).unwrap();
+            (now(), std::thread::spawn(now).join().unwrap())
         });
-        // SAFETY: as above.
-        let before = unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
-        assert_eq!(seen.join().unwrap(), before);
+        let expected = (before.0, (before.1 + 2).min(MOST_NICE));
+        assert_eq!(nicer.join().unwrap(), (expected, expected));
+        assert_eq!(now(), before);
     }
 }
