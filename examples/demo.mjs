@@ -17,7 +17,7 @@ try {
   const image = await Image.fromHost({
     layout,
     tag: 'demo',
-    programs: ['sh', 'cat', 'hostname', 'id', 'ls', 'uname', 'sleep'],
+    programs: ['sh', 'cat', 'head', 'hostname', 'id', 'ls', 'uname', 'sleep'],
   })
   console.log(`image      ${reference}`)
   console.log(`manifest   ${image.digest}`)

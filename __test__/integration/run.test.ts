@@ -61,6 +61,36 @@ privileged('lines of stdout are iterated as they come', async (t) => {
   t.deepEqual(lines, ['one', 'two'])
 })
 
+// More than a pipe and the buffers of streams hold, so that a stream which nobody reads would stop the program.
+const both = 'head -c 1000000 /dev/zero >&2; seq 1 20000'
+const streamed: Record<string, (child: ReturnType<typeof sh>) => unknown> = {
+  'line by line': async (child) => {
+    let last = ''
+    for await (const line of child) last = line
+    return last
+  },
+  'line by line, up to the first': async (child) => {
+    for await (const line of child) return line
+    return undefined
+  },
+  'both by events': (child) => {
+    child.stdout!.resume()
+    child.stderr!.resume()
+  },
+}
+for (const [how, read] of Object.entries(streamed)) {
+  privileged(`output that is not buffered is read ${how}`, async (t) => {
+    const child = sh(both, { buffer: false })
+    t.true([undefined, '1', '20000'].includes((await read(child)) as string | undefined))
+    const { exitCode, stdout, stderr } = await child
+    t.deepEqual({ exitCode, stdout, stderr }, { exitCode: 0, stdout: '', stderr: '' })
+  })
+}
+
+privileged('output that nobody reads is let go when the program has ended', async (t) => {
+  t.is((await sh('echo out; echo err >&2; exit 3', { buffer: false, reject: false })).exitCode, 3)
+})
+
 privileged('stdin is a stream that ends the program', async (t) => {
   const child = sh('cat')
   await child.started

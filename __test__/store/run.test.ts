@@ -241,6 +241,20 @@ console.log(container.pid)
   t.true((await store.gc()).snapshots.length > 0)
 })
 
+privileged('a process that ends without a word to its containers leaves nothing in the store', async (t) => {
+  const store = newStore()
+  const running = program(`
+import { Runtime } from 'caisson'
+const runtime = new Runtime({ root: ${JSON.stringify(join(scratch('state'), 'run'))}, store: ${JSON.stringify(store.root)} })
+const container = await runtime.create('forgotten-${process.pid}', {
+  image: ${JSON.stringify(makeImage())}, args: ['sleep', '600'], stdio: 'ignore' })
+console.log(container.writableLayer)
+`)
+  t.true((await nextLine(running)).startsWith(store.root))
+  t.is((await running.ended).code, 0)
+  t.deepEqual(names(store.root, 'containers'), [])
+})
+
 privileged('what a killed process has left in the store goes with the next run', async (t) => {
   const store = newStore()
   const state = join(scratch('state'), 'run')

@@ -13,6 +13,7 @@ import { signalNumber, type Signal } from './signal.ts'
 import type { Source } from './source.ts'
 import type { SpecOptions } from './spec-options.ts'
 import { planStdio } from './stdio.ts'
+import { discardUnread } from './unread.ts'
 
 /** Options of {@link run}; names and meanings are those of `node:child_process` and execa where they have them. */
 export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
@@ -35,7 +36,10 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   reject?: boolean | undefined
   /** Most bytes of stdout, and of stderr, that are kept; a program that writes more is killed. Default 100 MiB. */
   maxBuffer?: number | undefined
-  /** `false`: output is only streamed, `stdout` and `stderr` of the result are empty. Default true. */
+  /**
+   * `false`: output is only streamed, `stdout` and `stderr` of the result are empty, and a program that fills a stream which
+   * nobody reads waits; what is unread at its end is let go. Default true.
+   */
   buffer?: boolean | undefined
 }
 
@@ -141,7 +145,13 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   /** Lines of stdout as they come; then a failed run throws. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
-    if (this.stdout) yield* createInterface({ input: this.stdout, crlfDelay: Infinity })
+    // Whoever reads lines of stdout wants nothing of stderr, unless it is read, too.
+    if (this.stderr) discardUnread(this.stderr)
+    try {
+      if (this.stdout) yield* createInterface({ input: this.stdout, crlfDelay: Infinity })
+    } finally {
+      this.stdout?.resume() // after a break nobody reads the rest
+    }
     await this.#result
   }
 
@@ -196,7 +206,9 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       await container.delete({ force: true })
     }
     this.stdin?.destroy()
-    await Promise.all([this.stdout, this.stderr].map((stream) => stream && finished(stream).catch(() => {})))
+    const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
+    outputs.forEach(discardUnread)
+    await Promise.all(outputs.map((stream) => finished(stream).catch(() => {})))
     await container.outputPassedOn()
     if (signal?.aborted) throw signal.reason
     const [stdout, stderr] = collectors.map((collector) => collector?.output(encoding) ?? nothing(encoding))

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { NativeCreated } from '../native/engine.ts'
 import { Console } from './console.ts'
 import { readablePipe, writablePipe } from './stdio.ts'
+import { discardUnread } from './unread.ts'
 
 type Name = 'stdin' | 'stdout' | 'stderr' | 'console'
 
@@ -56,7 +57,7 @@ export class Streams {
     this.#descriptors.clear()
     for (const [name, stream] of this.#streams) {
       if (name === 'stdin') stream.destroy()
-      else if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume()
+      else discardUnread(stream)
     }
   }
 

@@ -3,7 +3,7 @@
  * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryLockDirectory, type FileLock } from '../../native/store.ts'
 import { removeOwned } from './remove.ts'
@@ -51,18 +51,40 @@ export class ContainerDirectory {
           JSON.stringify({ ...lease, bootId: bootId() } satisfies LeaseFile),
           { flag: 'wx', mode: 0o600 },
         )
-      return new ContainerDirectory(path, lock)
+      const directory = new ContainerDirectory(path, lock)
+      if (!lease) removeAtExit(directory)
+      return directory
     }
   }
 
   /** Removes it with all that the container wrote. */
   async remove(): Promise<void> {
+    attached.delete(this)
     try {
       await removeOwned(this.path)
     } finally {
       await this.#lock.closeAside()
     }
   }
+}
+
+/** Their containers end with this process. */
+const attached = new Set<ContainerDirectory>()
+let listens = false
+
+function removeAtExit(directory: ContainerDirectory): void {
+  attached.add(directory)
+  if (listens) return
+  listens = true
+  process.once('exit', () => {
+    for (const { path } of attached) {
+      try {
+        rmSync(path, { recursive: true, force: true })
+      } catch {
+        // still being written to, or of other ids: the next process sweeps it
+      }
+    }
+  })
 }
 
 function tryLock(path: string): FileLock | undefined {
