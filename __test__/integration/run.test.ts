@@ -226,6 +226,7 @@ test('wrong options are refused before anything happens', async (t) => {
     { killSignal: 'SIGNOPE' },
     { stdio: 'everything' as 'pipe' },
     { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
+    { memroy: '1MiB' } as RunOptions,
   ]
   for (const options of wrong) {
     await t.throwsAsync(
@@ -233,6 +234,13 @@ test('wrong options are refused before anything happens', async (t) => {
       { code: 'ERR_INVALID_OPTION' },
       JSON.stringify(options),
     )
+  }
+  for (const args of ['id', [], [1], { input: 'x' }] as unknown as string[][]) {
+    const run = runtime.run({ rootfs: rootfs() }, args)
+    await t.throwsAsync(async () => void (await run), {
+      code: 'ERR_INVALID_OPTION',
+      message: /^options: args/,
+    })
   }
 })
 

@@ -9,8 +9,10 @@ import type { CreateOptions } from './create-options.ts'
 import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { KnownImages } from './known-images.ts'
+import { refuseUnknownOptions } from './known-options.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
+import { checkArgs } from './spec-options.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { stateOf, type ContainerState } from './state.ts'
 import { planStdio } from './stdio.ts'
@@ -33,6 +35,8 @@ export async function createContainer(
   options: CreateOptions,
 ): Promise<Container> {
   checkId(id)
+  refuseUnknownOptions(options)
+  checkArgs(options.args)
   const { signal } = options
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)

@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { SpecError } from '../errors.ts'
 import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
@@ -53,6 +54,10 @@ const READABLE_BY_ALL = 0o004
 
 /** Throws `ERR_INVALID_OPTION`. */
 export async function resolveHost(options: SpecOptions, place: ContainerPlace): Promise<Resolved> {
+  if (options.args === undefined) {
+    const issue = { path: 'args', message: 'must name a program: the host says none of its own' }
+    throw new SpecError('ERR_INVALID_OPTION', 'options', [issue])
+  }
   const lease = leaseOf(place, [])
   // Beside the states, which are in memory as a rule.
   const directory = ContainerDirectory.create(join(dirname(place.stateDirectory), BUNDLES), lease)
@@ -69,10 +74,10 @@ export async function resolveHost(options: SpecOptions, place: ContainerPlace): 
 function specOf(mounts: Mount[], options: SpecOptions): RuntimeSpec {
   const spec = base()
   spec.root = { path: 'rootfs', readonly: true }
-  spec.process = { ...spec.process!, args: [] }
-  spec.process.env = [...(spec.process.env ?? []), 'HOME=/root']
+  const { process } = spec
+  spec.process = { ...process!, env: [...(process?.env ?? []), 'HOME=/root'] }
   spec.mounts = [...mounts, ...(spec.mounts ?? [])]
-  return applyOptions(spec, { ...options, args: options.args ?? [] })
+  return applyOptions(spec, options)
 }
 
 /** Fills a directory; returns what is mounted in it. */

@@ -77,6 +77,18 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions): Runti
   return options.spec ? options.spec(spec) : spec
 }
 
+/** Throws `ERR_INVALID_OPTION`. */
+export function checkArgs(args: readonly string[] | undefined): void {
+  if (args === undefined) return
+  let message: string | undefined
+  if (!Array.isArray(args) || !args.every((arg) => typeof arg === 'string')) {
+    message = 'must be a list of texts with the program first; other options come after it'
+  } else if (args.length === 0) {
+    message = 'is empty; leave it out to run what the image or the configuration says'
+  }
+  if (message !== undefined) throw new SpecError('ERR_INVALID_OPTION', 'options', [{ path: 'args', message }])
+}
+
 function applyProcess(
   process: Process,
   options: SpecOptions,
@@ -84,10 +96,8 @@ function applyProcess(
   issues: SpecIssue[],
 ): void {
   const { args, cwd, env, user, noNewPrivileges, terminal } = options
-  if (args !== undefined) {
-    if (args.length > 0 && args.every((arg) => typeof arg === 'string')) process.args = [...args]
-    else issues.push({ path: 'args', message: 'must be a list of texts with the program first' })
-  }
+  checkArgs(args)
+  if (args !== undefined) process.args = [...args]
   if (cwd !== undefined) {
     if (cwd.startsWith('/')) process.cwd = cwd
     else issues.push({ path: 'cwd', message: `${JSON.stringify(cwd)} is not absolute` })
