@@ -88,7 +88,7 @@ function ordinaryIds(): { uid: number; gid: number } | undefined {
 }
 
 /** Runs a test as root and as an ordinary user, as far as this process can be them. */
-export function asEach(title: string, body: (t: ExecutionContext, user: User) => void): void {
+export function asEach(title: string, body: (t: ExecutionContext, user: User) => void | Promise<void>): void {
   needs('root')(`${title}, as root`, (t) => body(t, new User('root', {})))
   if (!isRoot) {
     needs()(`${title}, as an ordinary user`, (t) => body(t, new User('ordinary', {})))

@@ -87,7 +87,12 @@ impl<W: Write> Writer<W> {
         let mut xattrs: Vec<_> = entry.xattrs.iter().collect();
         xattrs.sort();
         for (name, value) in xattrs {
-            record(&mut records, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+            if name.contains(&b'=') {
+                let key = [b"LIBARCHIVE.xattr.", url_encoded(name).as_bytes()].concat();
+                record(&mut records, &key, base64(value).as_bytes());
+            } else {
+                record(&mut records, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+            }
         }
         if !records.is_empty() {
             let mut extended = [0u8; BLOCK];
@@ -184,6 +189,32 @@ fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     for part in [b" ", key, b"=", value, b"\n"] {
         records.extend_from_slice(part);
     }
+}
+
+/// A key of PAX ends at the first `=`: a name that has one is written as libarchive does it.
+fn url_encoded(name: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in name {
+        match byte {
+            b'!'..=b'~' if !matches!(byte, b'=' | b'%') => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// Without padding, as libarchive has it.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().enumerate().fold(0, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        for digit in 0..=group.len() {
+            text.push(char::from(ALPHABET[(bits >> (18 - 6 * digit)) as usize & 63]));
+        }
+    }
+    text
 }
 
 fn decimal_time(time: super::Time) -> String {

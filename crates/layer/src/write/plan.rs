@@ -101,6 +101,9 @@ impl Plan {
     /// Puts an entry in its place. A directory keeps what is planned below it, anything else takes its place.
     pub fn put(&mut self, planned: Planned) -> Result<()> {
         let path = &planned.entry.path;
+        if path.is_empty() && planned.entry.kind != EntryKind::Directory {
+            return Err(Error::new(Kind::Option, "the root of an image can only be a directory"));
+        }
         self.refuse_name(path)?;
         self.refuse_parent(path)?;
         if planned.entry.kind != EntryKind::Directory {
@@ -155,6 +158,7 @@ impl Plan {
             return Err(Error::new(Kind::Option, "the root directory cannot be removed"));
         }
         self.refuse_name(path)?;
+        self.refuse_parent(path)?;
         self.forget_below(path);
         self.entries.remove(&key(path));
         let (parent, name) = split(path);
@@ -165,7 +169,9 @@ impl Plan {
     /// Hides what the layers below have in a directory. What is planned in it stays.
     pub fn opaque(&mut self, path: &[u8]) -> Result<()> {
         self.refuse_name(path)?;
-        self.marker(join(path, OPAQUE));
+        let marker = join(path, OPAQUE);
+        self.refuse_parent(&marker)?;
+        self.marker(marker);
         Ok(())
     }
 

@@ -27,9 +27,6 @@ pub fn add(step: &Step, plan: &mut Plan, limits: &Limits, stop: &Stop) -> Result
         Step::Entry { entry, content } => {
             let mut entry = entry.clone();
             entry.path = normal(&entry.path, limits)?;
-            if entry.path.is_empty() && entry.kind != EntryKind::Directory {
-                return Err(Error::new(Kind::Option, "the root of an image can only be a directory"));
-            }
             let body = match content {
                 Content::None => Body::None,
                 Content::Bytes(bytes) => {

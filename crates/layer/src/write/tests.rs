@@ -100,12 +100,33 @@ fn names_of_markers_and_impossible_paths_are_refused() {
         vec![Step::Remove { path: b"/".to_vec() }],
         vec![Step::Remove { path: b"a/.wh.b".to_vec() }],
         vec![file("a"), file("a/b")],
+        vec![file("a"), Step::Remove { path: b"a/b".to_vec() }],
+        vec![file("a"), Step::Opaque { path: b"a".to_vec() }],
         vec![file("/")],
+        vec![Step::Tree { source: "/dev/null".into(), at: b"/".to_vec(), scan: Scan::default() }],
     ] {
         let error: Error = write(&request(&folder, steps), &Stop::default()).unwrap_err();
         assert_eq!(error.kind, Kind::Option, "{error}");
         assert!(!folder.0.join("layer.tar").exists());
     }
+}
+
+#[test]
+fn an_attribute_may_have_any_name_and_value() {
+    let folder = Folder::new("xattrs");
+    let mut entry = plain(b"f".to_vec(), EntryKind::File, 0o644);
+    let named = |name: &[u8], value: &[u8]| (name.to_vec(), value.to_vec());
+    entry.xattrs = vec![
+        named(b"user.", b"%3D"),
+        named(b"user.%3D", b""),
+        named(b"user.=", b""),
+        named(b"user.a=b c%\xff=", b"\x00=\n"),
+        named(b"user.a=b1", b"1234"),
+        named(b"user.a=b2", b"12345"),
+    ];
+    let expected = entry.xattrs.clone();
+    let found = entries(&folder, &request(&folder, vec![Step::Entry { entry, content: Content::None }]));
+    assert_eq!(found[0].xattrs, expected);
 }
 
 #[test]
