@@ -2,7 +2,7 @@
 import { CaissonError, type ErrorCode } from '../errors.ts'
 
 const sentences: Partial<Record<ErrorCode, (error: CaissonError) => string>> = {
-  ERR_NOT_FOUND: () => 'container does not exist',
+  ERR_NOT_FOUND: (error) => (error.containerId === undefined ? error.message : 'container does not exist'),
   ERR_EXISTS: (error) =>
     error.containerId === undefined ? error.message : 'container with given ID already exists',
   ERR_INVALID_ID: ({ containerId }) =>

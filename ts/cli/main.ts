@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The command line: global flags, then a verb. */
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { CaissonError, Runtime } from '../index.ts'
 import type { Command, Context } from './command.ts'
@@ -19,12 +21,22 @@ function programName(): string {
   return name === 'runc' || name === 'crun' ? name : 'caisson'
 }
 
+/** Node reads arguments as UTF-8; of other bytes not enough is left to find, or to make, the right file. */
+function refuseOtherBytes(args: readonly string[]): void {
+  if (!args.some((arg) => arg.includes('\uFFFD')) || isUtf8(readFileSync('/proc/self/cmdline'))) return
+  throw new UsageError(
+    'an argument is not UTF-8: reach what it names through a link with another name',
+    false,
+  )
+}
+
 /** Runs the command line; the answer is the exit status. */
 async function main(args: readonly string[]): Promise<number> {
   const program = programName()
   const fallback = new Log({ file: undefined, format: 'text', debug: false })
   let parsed
   try {
+    refuseOtherBytes(args)
     parsed = parseFlags(args, globalFlags, false)
   } catch (error) {
     const { message } = error as Error

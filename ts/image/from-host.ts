@@ -2,9 +2,9 @@
 import { hostFiles } from '../native/layer.ts'
 import type { BuildOptions } from './build/build.ts'
 import type { LayerEntry } from './build/content.ts'
-import { checkTag } from './build/draft.ts'
 import { sourceDateEpoch } from './build/epoch.ts'
 import { DEFAULT_PATH } from './default-spec.ts'
+import { checkTag } from './reference.ts'
 
 export interface FromHostOptions {
   /** Layout directory, made if missing. */

@@ -8,10 +8,12 @@ import { lockDirectory } from '../native/write-layer.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
 import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
+import { hostPath, makeDirectories } from './host-path.ts'
 import { createFile, keepOwner, replaceFile } from './layout/file.ts'
 import { collectGarbage, type Collected, type CollectGarbageOptions } from './layout/gc.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
+import { checkTag } from './reference.ts'
 import {
   blobName,
   formatIndex,
@@ -44,7 +46,7 @@ export class Layout implements ImageSource {
 
   /** Throws `ERR_IMAGE_NOT_FOUND` where there is no layout, `ERR_INVALID_IMAGE` for one of another version. */
   static async open(path: string): Promise<Layout> {
-    const absolute = resolve(path)
+    const absolute = hostPath(path, 'layout')
     const file = join(absolute, LAYOUT_FILE)
     const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
@@ -64,8 +66,8 @@ export class Layout implements ImageSource {
 
   /** Makes an empty layout, or opens the one that is there. */
   static async create(path: string): Promise<Layout> {
-    const absolute = resolve(path)
-    await mkdir(join(absolute, 'blobs', 'sha256'), { recursive: true })
+    const absolute = hostPath(path, 'layout')
+    await makeDirectories(join(absolute, 'blobs', 'sha256'))
     // Whoever comes second finds what the first one made; oci-layout is last, as it is what makes it a layout.
     await createFile(
       join(absolute, INDEX_FILE),
@@ -181,12 +183,15 @@ export class Layout implements ImageSource {
     const changed = change(await this.index())
     if (!changed) return
     const file = join(this.path, INDEX_FILE)
-    await replaceFile(file, formatIndex(changed))
+    const text = formatIndex(changed)
+    await parseIndex(text, file) // what nobody could read again is not written
+    await replaceFile(file, text)
     await keepOwner(file, this.path)
   }
 
-  /** Gives `tag` to an image, taking it from any other. */
+  /** Gives `tag` to an image, taking it from any other. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
   async tag(descriptor: Descriptor, tag: string): Promise<void> {
+    checkTag(tag)
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
     await this.update((index) => {
       // An entry without a name said only that the image is there.
@@ -202,7 +207,10 @@ export class Layout implements ImageSource {
   /** Takes a tag away; the blobs stay until they are collected. Throws `ERR_IMAGE_NOT_FOUND`. */
   async untag(tag: string): Promise<void> {
     await this.update((index) => {
-      const manifests = index.manifests.filter(({ annotations }) => annotations?.[REF_NAME] !== tag)
+      const { manifests: all } = index
+      const manifests = all.filter(
+        ({ annotations }) => annotations?.[REF_NAME] === undefined || annotations[REF_NAME] !== tag,
+      )
       if (manifests.length < index.manifests.length) return { ...index, manifests }
       throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${this.path} has no image tagged ${tag}`, {
         path: this.path,
@@ -224,7 +232,9 @@ export class Layout implements ImageSource {
 }
 
 async function readDocument(path: string): Promise<Buffer> {
-  const { size } = await stat(path)
+  const status = await stat(path)
+  if (!status.isFile()) throw new CaissonError('ERR_INVALID_IMAGE', `${path} is not a regular file`, { path })
+  const { size } = status
   if (size > MAX_DOCUMENT_BYTES) {
     throw new CaissonError(
       'ERR_LIMIT_EXCEEDED',

@@ -32,6 +32,15 @@ export function isTag(text: string): boolean {
   return text.length <= 255 && isRefName(text)
 }
 
+/** Throws `ERR_INVALID_OPTION`. */
+export function checkTag(tag: string | undefined): void {
+  if (tag === undefined || (typeof tag === 'string' && isTag(tag))) return
+  throw new CaissonError('ERR_INVALID_OPTION', `tag ${JSON.stringify(tag)} is not valid`, {
+    phase: 'validate',
+    hint: 'letters and digits, joined by one of -._:@+ or --, in parts with / between them',
+  })
+}
+
 /**
  * Takes a reference apart. Throws `ERR_INVALID_OPTION`.
  *
@@ -41,6 +50,7 @@ export function isTag(text: string): boolean {
  * ```
  */
 export function parseReference(text: string): ImageReference {
+  if (typeof text !== 'string') throw invalid(typeof text, 'it must be a text')
   const colon = text.indexOf(':')
   const transport = text.slice(0, Math.max(colon, 0)) as Transport
   if (!Object.hasOwn(FORMS, transport)) {

@@ -1,7 +1,8 @@
 /** Unpacking: verified layers to a directory, and a bundle around it. */
-import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { CaissonError } from '../errors.ts'
+import { hostPath, makeDirectories } from './host-path.ts'
 import {
   removeTree,
   unpackLayers,
@@ -76,7 +77,7 @@ export async function unpackRootfs(
   directory: string,
   options: UnpackOptions,
 ): Promise<UnpackResult> {
-  const rootfs = resolve(directory)
+  const rootfs = hostPath(directory, 'the directory')
   const outcome = await unpackLayers(unpackRequest(layers, rootfs, options), operationOf(layers, options))
   return {
     rootfs,
@@ -133,11 +134,11 @@ export async function unpackBundle(
   directory: string,
   options: UnpackBundleOptions,
 ): Promise<UnpackResult> {
-  const bundle = resolve(directory)
+  const bundle = hostPath(directory, 'the bundle')
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
   bundleConfig(config, { ...options, user: '0' }) // all but the user can be refused before anything is made
   // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
-  const first = await mkdir(bundle, { recursive: true, mode: 0o700 })
+  const first = await makeDirectories(bundle, 0o700)
   if (first === undefined) await refuseContent(bundle)
   const rootfs = join(bundle, 'rootfs')
   const configFile = join(bundle, 'config.json')
@@ -165,7 +166,10 @@ export async function removeUnpacked(
   path: string,
   { idMappings }: Pick<UnpackOptions, 'idMappings'> = {},
 ): Promise<void> {
-  await removeTree(resolve(path), idMappings && nativeIdMaps(resolveIdMappings(idMappings)))
+  await removeTree(
+    hostPath(path, 'what is removed'),
+    idMappings && nativeIdMaps(resolveIdMappings(idMappings)),
+  )
 }
 
 /** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */

@@ -73,9 +73,20 @@ export async function perform<T extends { failure?: Parameters<typeof errorFrom>
   const job = new (addon().LayerJob)()
   const stop = (): void => job.stop()
   signal?.addEventListener('abort', stop, { once: true })
-  const timer = onProgress && setInterval(() => onProgress(job.progress()), PROGRESS_INTERVAL)
+  const thrown: unknown[] = []
+  // What the callback throws ends the operation, not the process.
+  const report = (): void => {
+    try {
+      onProgress?.(job.progress())
+    } catch (error) {
+      thrown.push(error)
+      job.stop()
+    }
+  }
+  const timer = onProgress && setInterval(report, PROGRESS_INTERVAL)
   try {
     const outcome = await start(job)
+    if (thrown.length > 0) throw thrown[0]
     if (!outcome.failure) {
       onProgress?.(job.progress())
       return outcome

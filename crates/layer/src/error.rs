@@ -83,7 +83,7 @@ impl Error {
         error.call = Some(call);
         error.errno = Some(errno);
         error.hint = match errno {
-            Errno::NOSPC => Some("free some space on that file system, or unpack elsewhere"),
+            Errno::NOSPC => Some("free some space on that file system, or take another"),
             Errno::NOSYS => Some("Linux 5.6 or newer is needed (openat2)"),
             Errno::MFILE => Some("raise the limit of open files (ulimit -n)"),
             _ => None,

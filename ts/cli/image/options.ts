@@ -1,6 +1,7 @@
 /** Flags that several verbs share, in umoci's words, and what they mean. */
 import type { CompressionOptions, HistoryOptions, IdMappings, IdRange } from '../../index.ts'
 import type { IdMapping } from '../../spec/index.ts'
+import { isTimestamp } from '../../spec/timestamp.ts'
 import { list, number, on, text } from '../command.ts'
 import type { Flag, FlagValues } from '../flags.ts'
 import { UsageError } from '../usage-error.ts'
@@ -30,13 +31,7 @@ export function historyOf(flags: FlagValues): HistoryOptions | false {
 
 /** RFC 3339, as it was written. */
 export function checkedTime(time: string | undefined): string | undefined {
-  if (
-    time === undefined ||
-    (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(time) &&
-      !Number.isNaN(Date.parse(time)))
-  ) {
-    return time
-  }
+  if (time === undefined || isTimestamp(time)) return time
   throw new UsageError(`${JSON.stringify(time)} is no time of RFC 3339, such as 2026-01-31T12:00:00Z`)
 }
 

@@ -44,7 +44,7 @@ export function referenceAnd(
   const [first, ...others] = invocation.args
   const reference = flag ?? first
   const rest = flag === undefined ? others : invocation.args
-  if (reference === undefined) throw new UsageError('an image is needed: --image DIRECTORY:TAG')
+  if (!reference) throw new UsageError('an image is needed: --image DIRECTORY:TAG')
   if (rest.length !== names.length) {
     const wanted = names.length === 0 ? 'no more arguments' : names.map((name) => `<${name}>`).join(' ')
     throw new UsageError(`after the image ${wanted} must follow, not ${JSON.stringify(rest)}`)
@@ -88,6 +88,13 @@ export async function openEditable(invocation: Invocation, reference: string): P
     layout,
     tag: text(invocation.flags, 'tag') ?? parsed.tag,
   }
+}
+
+/** Where a new image is written: under a tag, never a digest, which follows from what it holds. */
+export function targetOf(reference: string): ImageReference {
+  const parsed = inLayout(reference)
+  if (parsed.digest === undefined) return parsed
+  throw new UsageError(`${reference}: a new image has a digest of its own: write DIRECTORY[:TAG]`, false)
 }
 
 export function inLayout(reference: string): ImageReference {

@@ -1,6 +1,7 @@
 /** The changes of a bundle as a new layer on the image that it was unpacked from. */
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { CaissonError, Image, type Layout } from '../../index.ts'
+import { hostPath } from '../../image/host-path.ts'
 import { list, on, type Invocation } from '../command.ts'
 import { readRecord, writeRecord } from './bundle-record.ts'
 import { compressionOf, historyOf, ownersOf } from './options.ts'
@@ -15,7 +16,7 @@ export async function repackBundle(
   const history = historyOf(flags)
   const compression = compressionOf(flags)
   const given = ownersOf(flags)
-  const bundle = resolve(bundlePath)
+  const bundle = hostPath(bundlePath, 'the bundle')
   const record = await readRecord(bundle)
   const base = await Image.open(`oci:${layout.path}@${record.digest}`).catch((error: unknown) => {
     if (!(error instanceof CaissonError) || error.code !== 'ERR_IMAGE_NOT_FOUND') throw error

@@ -8,10 +8,11 @@ import { Layout } from '../layout.ts'
 import type { Platform } from '../platform.ts'
 import { resolveCompression, type CompressionOptions } from './compression.ts'
 import type { HistoryOptions, LayerOptions } from './content.ts'
-import { addHistory, checkTag, draftOf, emptyDraft, finishDraft, type Draft } from './draft.ts'
+import { addHistory, checkHistory, draftOf, emptyDraft, finishDraft, type Draft } from './draft.ts'
 import { sourceDateEpoch, timestamp } from './epoch.ts'
 import { addLayer, type LayerResult } from './layer.ts'
 import { mergePatch, patchConfig, type ConfigPatch } from './patch.ts'
+import { checkTag } from '../reference.ts'
 
 /** Where an image is written, and how. */
 export interface WriteOptions extends CompressionOptions {
@@ -56,6 +57,7 @@ export async function buildImage(from: ImageParts | undefined, options: BuildOpt
   checkTag(options.tag)
   const { layers = [], config, annotations, history, createdBy = 'caisson', signal, onProgress } = options
   resolveCompression(options, [])
+  for (const each of [options, ...layers]) checkHistory(each.history)
   const draft = from ? draftOf(from) : emptyDraft(options.platform, epoch)
   checkAnnotations(annotations)
   if (config) await patchConfig(draft.config, config) // what is refused is refused before anything is written

@@ -34,6 +34,7 @@ export function resolveCompression(
     if (value !== undefined && !(Number.isInteger(value) && value > 0))
       throw invalid(`${name} must be a whole number above 0, not ${value}`)
   }
+  if (compression === 'none' && level !== undefined) throw invalid('level is for gzip and zstd, not for none')
   if (compression === 'auto') {
     const top = layers.at(-1)
     return (top && layerCompression(top.mediaType)) ?? 'gzip'

@@ -2,11 +2,11 @@
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor, ImageConfig, ImageHistory, ImageManifest } from '../../spec/index.ts'
 import { formatJson } from '../../spec/json/index.ts'
+import { isTimestamp } from '../../spec/timestamp.ts'
 import { runnableConfig, type ImageParts } from '../layer-blobs.ts'
 import type { Layout } from '../layout.ts'
 import { MEDIA_TYPE, ociMediaType } from '../media-type.ts'
 import { hostPlatform, normalizePlatform, type Platform } from '../platform.ts'
-import { isTag } from '../reference.ts'
 import type { HistoryOptions } from './content.ts'
 import { timestamp } from './epoch.ts'
 
@@ -75,6 +75,16 @@ export function addHistory(
   config.history = [...(config.history ?? []), entry]
 }
 
+/** Throws `ERR_INVALID_OPTION`. */
+export function checkHistory(history: HistoryOptions | false | undefined): void {
+  for (const [name, value] of Object.entries(history || {})) {
+    if (value === undefined || (typeof value === 'string' && (name !== 'created' || isTimestamp(value))))
+      continue
+    const wanted = name === 'created' ? 'a time of RFC 3339' : 'a text'
+    throw new CaissonError('ERR_INVALID_OPTION', `history.${name} must be ${wanted}`, { phase: 'validate' })
+  }
+}
+
 /** Writes the documents and names the image. The answer describes the manifest. */
 export async function finishDraft(
   layout: Layout,
@@ -103,13 +113,4 @@ export async function finishManifest(
   const full = { ...descriptor, platform }
   if (tag !== undefined) await layout.tag(full, tag)
   return full
-}
-
-/** Throws `ERR_INVALID_OPTION`. */
-export function checkTag(tag: string | undefined): void {
-  if (tag === undefined || isTag(tag)) return
-  throw new CaissonError('ERR_INVALID_OPTION', `tag ${JSON.stringify(tag)} is not valid`, {
-    phase: 'validate',
-    hint: 'letters and digits, joined by one of -._:@+ or --, in parts with / between them',
-  })
 }

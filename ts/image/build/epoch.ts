@@ -1,20 +1,25 @@
 /** Times of what we make: SOURCE_DATE_EPOCH (reproducible-builds.org) where somebody sets it. */
 import { CaissonError } from '../../errors.ts'
 
+/** The end of the year 9999, the last that RFC 3339 can say. */
+const LAST = 253_402_300_799
+
 /** Seconds since 1970, of the option or of the environment variable; undefined where neither says one. */
 export function sourceDateEpoch(option?: number): number | undefined {
   if (option !== undefined) {
-    if (Number.isSafeInteger(option) && option >= 0) return option
-    throw new CaissonError('ERR_INVALID_OPTION', `sourceDateEpoch must be whole seconds, not ${option}`, {
-      phase: 'validate',
-    })
+    if (Number.isInteger(option) && option >= 0 && option <= LAST) return option
+    throw new CaissonError(
+      'ERR_INVALID_OPTION',
+      `sourceDateEpoch must be whole seconds up to the year 9999, not ${option}`,
+      { phase: 'validate' },
+    )
   }
   const text = process.env['SOURCE_DATE_EPOCH']
   if (text === undefined || text === '') return undefined
-  if (/^\d{1,12}$/.test(text)) return Number(text)
+  if (/^\d{1,12}$/.test(text) && Number(text) <= LAST) return Number(text)
   throw new CaissonError(
     'ERR_INVALID_OPTION',
-    `the environment variable SOURCE_DATE_EPOCH must be whole seconds, not ${JSON.stringify(text)}`,
+    `the environment variable SOURCE_DATE_EPOCH must be whole seconds up to the year 9999, not ${JSON.stringify(text)}`,
     { phase: 'validate' },
   )
 }

@@ -1,6 +1,6 @@
 /** One layer: written into the layout, described, and added to the draft. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import type { LayerBlob, LayerOperation } from '../../native/layer.ts'
 import {
@@ -12,6 +12,7 @@ import {
   type Written,
 } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
+import { hostPath } from '../host-path.ts'
 import type { ImageParts } from '../layer-blobs.ts'
 import { layerBlobs } from '../layer-blobs.ts'
 import type { Layout } from '../layout.ts'
@@ -84,7 +85,7 @@ async function archiveLayer(
   compression: LayerCompression,
   context: LayerContext,
 ): Promise<Written> {
-  const path = resolve(archive)
+  const path = hostPath(archive, 'archive')
   const output = layerOutput(temporary, compression, context)
   const written = await transcodeLayer(
     { path },
@@ -119,7 +120,7 @@ async function writtenLayer(
         {
           kind: 'upper',
           path: '',
-          source: resolve(options.upper),
+          source: hostPath(options.upper, 'upper'),
           ...(known ? { base: { layers: await layersSoFar(context) } } : {}),
           tree: treeOptions(options),
           ...owner(uid, gid),
@@ -132,7 +133,7 @@ async function writtenLayer(
         {
           kind: 'difference',
           path: '',
-          source: resolve(directory),
+          source: hostPath(directory, 'directory'),
           base,
           tree: treeOptions(options),
           ...owner(uid, gid),
@@ -173,8 +174,8 @@ async function baseOf(
       phase: 'validate',
     })
   }
-  if ('manifest' in before) return { manifest: resolve(before.manifest) }
-  return { directory: resolve(before.directory) }
+  if ('manifest' in before) return { manifest: hostPath(before.manifest, 'before.manifest') }
+  return { directory: hostPath(before.directory, 'before.directory') }
 }
 
 function layersSoFar({ layout, draft: { manifest, config } }: LayerContext): Promise<LayerBlob[]> {

@@ -1,7 +1,7 @@
 /** What a directory holds, written down to find later what changed in it. */
-import { resolve } from 'node:path'
 import type { LayerProgress } from '../../native/layer.ts'
 import { compareTrees, writeManifest, type PathChange } from '../../native/write-layer.ts'
+import { hostPath } from '../host-path.ts'
 import type { TreeReading } from './content.ts'
 import { treeOptions } from './steps.ts'
 
@@ -20,7 +20,12 @@ export async function snapshot(
   options: SnapshotOptions = {},
 ): Promise<number> {
   const { signal, onProgress } = options
-  return writeManifest(resolve(directory), resolve(manifest), treeOptions(options), { signal, onProgress })
+  return writeManifest(
+    hostPath(directory, 'directory'),
+    hostPath(manifest, 'manifest'),
+    treeOptions(options),
+    { signal, onProgress },
+  )
 }
 
 /** What has changed in `directory` since `snapshot` wrote the manifest. */
@@ -30,6 +35,9 @@ export async function changesSince(
   options: SnapshotOptions & { mask?: readonly string[] } = {},
 ): Promise<PathChange[]> {
   const { signal } = options
-  const request = { before: { manifest: resolve(manifest) }, after: { directory: resolve(directory) } }
+  const request = {
+    before: { manifest: hostPath(manifest, 'manifest') },
+    after: { directory: hostPath(directory, 'directory') },
+  }
   return compareTrees({ ...request, tree: treeOptions(options) }, { signal })
 }

@@ -1,11 +1,12 @@
 /** From the words of the options to the steps of the native side. */
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { posix, resolve } from 'node:path'
+import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CaissonError } from '../../errors.ts'
 import type { LayerStep, TreeOptions } from '../../native/write-layer.ts'
+import { hostPath } from '../host-path.ts'
 import type { EntryAttributes, FileContent, LayerEntry, TreeReading } from './content.ts'
 
 /** What making steps needs to know. */
@@ -19,6 +20,12 @@ export interface StepContext {
 /** How a tree is read, in the words of the native side. */
 export function treeOptions(reading: TreeReading & { mask?: readonly string[] | undefined }): TreeOptions {
   const { exclude = [], uidMap = [], gidMap = [], mask = [] } = reading
+  for (const [name, map] of Object.entries({ uidMap, gidMap })) {
+    for (const range of map) {
+      for (const part of ['container', 'host', 'size'] as const)
+        checkNumber(name, part, range[part], 0xffffffff)
+    }
+  }
   const mapped = uidMap.length > 0 || gidMap.length > 0
   return {
     exclude: [...exclude],
@@ -47,7 +54,12 @@ async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerSt
   if ('tree' in entry) return virtualTree(path, entry.tree, context)
   if ('source' in entry) {
     const { uid, gid } = checkedAttributes(path, entry)
-    const step = { kind: 'tree', path, source: resolve(entry.source), tree: treeOptions(entry) }
+    const step = {
+      kind: 'tree',
+      path,
+      source: hostPath(entry.source, `${path}: source`),
+      tree: treeOptions(entry),
+    }
     return [defined({ ...step, uid, gid })]
   }
   if (!('type' in entry) || !TYPES.has(entry.type)) {
@@ -62,6 +74,8 @@ async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerSt
   if ('target' in entry) return [defined({ ...step, target: entry.target })]
   if (entry.type === 'directory') return [defined(step)]
   const { major, minor } = entry as { major?: number; minor?: number }
+  checkNumber(path, 'major', major, 0xfff)
+  checkNumber(path, 'minor', minor, 0xfffff)
   return [defined({ ...step, major, minor })]
 }
 
@@ -100,13 +114,17 @@ async function fileStep(
   if (typeof content === 'string') return defined({ ...step, content: Buffer.from(content) })
   if (content instanceof Uint8Array) return defined({ ...step, content })
   if (typeof content === 'object' && 'file' in content) {
-    return defined({ ...step, source: resolve(content.file) })
+    return defined({ ...step, source: hostPath(content.file, `${path}: the file`) })
   }
   if (typeof content?.[Symbol.asyncIterator] !== 'function')
     throw invalid(`${path}: its content must be a text, bytes, a stream or a file`)
   const source = context.spoolPath()
-  const options = context.signal ? { signal: context.signal } : {}
-  await pipeline(Readable.from(content), createWriteStream(source, { flags: 'wx', mode: 0o600 }), options)
+  const { signal } = context
+  const file = createWriteStream(source, { flags: 'wx', mode: 0o600 })
+  await pipeline(Readable.from(content), file, signal ? { signal } : {}).catch((error: unknown) => {
+    signal?.throwIfAborted() // its own reason, not the stream's AbortError
+    throw error
+  })
   return defined({ ...step, source })
 }
 
@@ -116,15 +134,17 @@ function checkedAttributes(path: string, given: EntryAttributes): EntryAttribute
     ['uid', 0xfffffffe],
     ['gid', 0xfffffffe],
   ] as const) {
-    const value = given[name]
-    if (value !== undefined && !(Number.isInteger(value) && value >= 0 && value <= limit)) {
-      throw invalid(`${path}: ${name} must be a whole number between 0 and ${limit}, not ${value}`)
-    }
+    checkNumber(path, name, given[name], limit)
   }
   if (given.mtime !== undefined && !Number.isSafeInteger(given.mtime)) {
     throw invalid(`${path}: mtime must be whole seconds, not ${given.mtime}`)
   }
   return given
+}
+
+function checkNumber(path: string, name: string, value: number | undefined, limit: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= limit)) return
+  throw invalid(`${path}: ${name} must be a whole number between 0 and ${limit}, not ${value}`)
 }
 
 function attributes(path: string, given: EntryAttributes, { epoch }: StepContext): object {

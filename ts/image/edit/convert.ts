@@ -5,7 +5,7 @@ import { transcodeLayer } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
 import { layerOutput, resolveCompression } from '../build/compression.ts'
-import { checkTag, draftOf, finishManifest, type Draft } from '../build/draft.ts'
+import { draftOf, finishManifest, type Draft } from '../build/draft.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 import { copyBlob } from '../layout/copy-blob.ts'
 import { Layout } from '../layout.ts'
@@ -16,6 +16,7 @@ import {
   MEDIA_TYPE,
   type LayerCompression,
 } from '../media-type.ts'
+import { checkTag } from '../reference.ts'
 
 export interface ConvertOptions extends Omit<WriteOptions, 'sourceDateEpoch'> {
   /** Without it the layers stay as they are. */
@@ -34,6 +35,11 @@ export async function convertImage(image: ImageParts, options: ConvertOptions): 
     compression === 'auto' ? layerCompression(mediaType) : wanted,
   )
   checkMediaTypes(mediaTypes, draft, compressions)
+  if (compression === 'auto' && options.level !== undefined) {
+    throw new CaissonError('ERR_INVALID_OPTION', 'level needs compression, which says what layers become', {
+      phase: 'validate',
+    })
+  }
   const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
   using _ = await layout.protect(signal)
   if (compression === 'auto') await copyLayers(image, layout, signal)

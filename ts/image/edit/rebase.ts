@@ -2,10 +2,11 @@
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
-import { checkTag, draftOf, finishDraft } from '../build/draft.ts'
+import { draftOf, finishDraft } from '../build/draft.ts'
 import { sourceDateEpoch, timestamp } from '../build/epoch.ts'
 import type { ImageParts } from '../layer-blobs.ts'
 import { Layout } from '../layout.ts'
+import { checkTag } from '../reference.ts'
 
 export type RebaseOptions = Omit<WriteOptions, 'compression' | 'level' | 'threads' | 'onProgress'>
 

@@ -5,12 +5,13 @@ import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
 import { layerOutput, resolveCompression } from '../build/compression.ts'
 import type { HistoryOptions } from '../build/content.ts'
-import { addHistory, checkTag, draftOf, finishDraft } from '../build/draft.ts'
+import { addHistory, checkHistory, draftOf, finishDraft } from '../build/draft.ts'
 import { sourceDateEpoch, timestamp } from '../build/epoch.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 import { Layout } from '../layout.ts'
 import { layerType } from '../media-type.ts'
 import { CaissonError } from '../../errors.ts'
+import { checkTag } from '../reference.ts'
 
 export interface SquashOptions extends WriteOptions {
   /** This many layers at the bottom stay as they are; default 0. */
@@ -24,6 +25,7 @@ export async function squashImage(image: ImageParts, options: SquashOptions): Pr
   const { keep = 0, tag, signal, onProgress, history, createdBy = 'caisson squash' } = options
   const epoch = sourceDateEpoch(options.sourceDateEpoch)
   checkTag(tag)
+  checkHistory(history)
   const draft = draftOf(image)
   const { layers } = draft.manifest
   if (!Number.isInteger(keep) || keep < 0 || keep > layers.length) {

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Descriptor } from '../../spec/index.ts'
+import { systemError } from '../host-path.ts'
 import type { Layout } from '../layout.ts'
 import { readBlob } from '../source/read.ts'
 import type { ImageSource } from '../source/source.ts'
@@ -29,7 +30,8 @@ export async function copyBlob(
     await pipeline(content, file, signal ? { signal } : {})
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    signal?.throwIfAborted() // its own reason, not the stream's AbortError
+    throw systemError(error, 'write', layout.blobPath(digest))
   }
   await layout.placeBlob(temporary, digest)
   return true

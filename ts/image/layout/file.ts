@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { chown, link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { systemError } from '../host-path.ts'
 
 async function beside(
   path: string,
@@ -18,6 +19,8 @@ async function beside(
       await file.close()
     }
     await place(temporary)
+  } catch (error) {
+    throw systemError(error, 'write', path)
   } finally {
     await rm(temporary, { force: true })
   }

@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { LayerProgress } from '../../native/layer.ts'
 import { exportTo, pickTo, streamOf } from '../../native/write-layer.ts'
+import { sourceDateEpoch } from '../build/epoch.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 
 export interface ExportOptions {
@@ -27,7 +28,7 @@ export async function exportRootfsTo(image: ImageParts, fd: number, options: Exp
     {
       layers: await layerBlobs(image),
       ...(path === undefined ? {} : { path: posix.join('/', path) }),
-      ...(epoch === undefined ? {} : { epoch }),
+      ...(epoch === undefined ? {} : { epoch: sourceDateEpoch(epoch)! }),
     },
     { signal, onProgress },
   )

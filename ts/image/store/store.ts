@@ -1,9 +1,10 @@
 /** A store: content by digest, and layers unpacked once for all processes. */
 import { availableParallelism } from 'node:os'
 import { existsSync, statfsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
+import { hostPath, makeDirectories } from '../host-path.ts'
 import { importLayers, lockStore, sweepIngest, type FileLock } from '../../native/store.ts'
 import { lockDirectory } from '../../native/write-layer.ts'
 import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
@@ -86,7 +87,7 @@ export class Store implements AsyncDisposable {
       throw invalid(`durability ${JSON.stringify(durability)} is neither 'none' nor 'syncfs'`)
     }
     if (!Number.isSafeInteger(workers) || workers < 1) throw invalid(`workers ${workers} must be at least 1`)
-    this.root = resolve(root ?? defaultStoreRoot())
+    this.root = root === undefined ? resolve(defaultStoreRoot()) : hostPath(root, 'root')
     this.durability = durability
     this.workers = workers
   }
@@ -290,7 +291,7 @@ export class Store implements AsyncDisposable {
   }
 
   async #layout(): Promise<Layout> {
-    await mkdir(this.root, { recursive: true, mode: 0o700 })
+    await makeDirectories(this.root, 0o700)
     return Layout.create(this.root)
   }
 

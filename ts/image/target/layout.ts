@@ -1,10 +1,10 @@
 /** Images into a layout directory. */
-import { resolve } from 'node:path'
 import type { Descriptor } from '../../spec/index.ts'
-import { checkTag } from '../build/draft.ts'
+import { hostPath } from '../host-path.ts'
 import { copyBlob } from '../layout/copy-blob.ts'
 import { Layout } from '../layout.ts'
 import { totalOf, type Copied, type CopyOperation, type ImageSet, type ImageTarget } from './target.ts'
+import { checkTag } from '../reference.ts'
 
 export class LayoutTarget implements ImageTarget {
   readonly transport = 'oci'
@@ -15,7 +15,7 @@ export class LayoutTarget implements ImageTarget {
   /** The directory is made with the first write. */
   constructor(layout: string | Layout) {
     this.#layout = typeof layout === 'string' ? undefined : layout
-    this.path = typeof layout === 'string' ? resolve(layout) : layout.path
+    this.path = typeof layout === 'string' ? hostPath(layout, 'layout') : layout.path
   }
 
   nameOf(wanted: string | undefined, origin: { tag: string | undefined; entry: Descriptor }): string | undefined {

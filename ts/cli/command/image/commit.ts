@@ -10,7 +10,7 @@ import {
   ownersOf,
 } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
-import { imageFlag, inLayout, openEditable, referenceAnd, tagFlag } from '../../image/reference.ts'
+import { imageFlag, targetOf, openEditable, referenceAnd, tagFlag } from '../../image/reference.ts'
 import { repackBundle } from '../../image/repack-bundle.ts'
 import { showImage } from '../../image/result.ts'
 import { UsageError } from '../../usage-error.ts'
@@ -43,7 +43,7 @@ instead, on top of the image that is named. Stop or pause a container that write
     const upper = text(flags, 'upper')
     if (upper === undefined) {
       const { reference, rest } = referenceAnd(invocation, 'container-id')
-      const { path, tag: named } = inLayout(reference)
+      const { path, tag: named } = targetOf(reference)
       const tag = text(flags, 'tag') ?? named
       const container = await context.runtime.get(rest[0]!)
       const layout = await Layout.open(path)

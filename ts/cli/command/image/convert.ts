@@ -3,7 +3,7 @@ import type { FlagValues } from '../../flags.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
 import { compressionFlags, compressionOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
-import { inLayout, openImage, platformFlag, withTransport } from '../../image/reference.ts'
+import { targetOf, openImage, platformFlag, withTransport } from '../../image/reference.ts'
 import { showImage } from '../../image/result.ts'
 import { UsageError } from '../../usage-error.ts'
 
@@ -29,7 +29,7 @@ its layers are compressed anew; what is in them stays the same, and so does the 
   run: async (invocation) => {
     const json = isJson(invocation)
     const [from, to] = invocation.args as [string, string]
-    const { path: layout, tag } = inLayout(withTransport(to))
+    const { path: layout, tag } = targetOf(withTransport(to))
     const options = { ...compressionOf(invocation.flags), mediaTypes: mediaTypesOf(invocation.flags) }
     await using image = await openImage(invocation, withTransport(from))
     using bar = progress('converting')

@@ -23,6 +23,7 @@ anything. With --path only one directory.`,
   run: async (invocation) => {
     const { flags } = invocation
     const output = text(flags, 'output')
+    if (output === '') throw new UsageError('--output must name a file')
     if (output === undefined && isatty(1))
       throw new UsageError('an archive is nothing for a terminal: use --output', false)
     await using image = await openImage(invocation, referenceAnd(invocation).reference)

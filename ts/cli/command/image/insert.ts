@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs'
 import { Image, type LayerEntry } from '../../../index.ts'
 import { on, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
@@ -43,7 +44,9 @@ export const insert: Command = {
     const entries: LayerEntry[] = []
     if (whiteout) entries.push({ path: target, remove: true })
     else entries.push({ path: target, source: rest[0]!, ...ownersOf(flags) })
-    if (opaque) entries.push({ path: target, opaque: true })
+    // COMPAT(umoci): a file takes the place of what is there anyway.
+    const isDirectory = lstatSync(rest[0]!, { throwIfNoEntry: false })?.isDirectory()
+    if (opaque && isDirectory) entries.push({ path: target, opaque: true })
     const layer = { entries, history: historyOf(flags) }
     const { image, layout, tag } = await openEditable(invocation, reference)
     using bar = progress('packing')

@@ -2,7 +2,7 @@ import { Layout } from '../../../index.ts'
 import type { Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
 import { compressionFlags, historyFlags, ownerFlags } from '../../image/options.ts'
-import { imageFlag, inLayout, referenceAnd } from '../../image/reference.ts'
+import { imageFlag, targetOf, referenceAnd } from '../../image/reference.ts'
 import { repackBundle } from '../../image/repack-bundle.ts'
 import { showImage } from '../../image/result.ts'
 
@@ -25,7 +25,7 @@ Bundles of umoci are taken as well.`,
   run: async (invocation) => {
     const json = isJson(invocation)
     const { reference, rest } = referenceAnd(invocation, 'bundle')
-    const { path, tag } = inLayout(reference)
+    const { path, tag } = targetOf(reference)
     const layout = await Layout.open(path)
     const image = await repackBundle(invocation, rest[0]!, { layout, tag, createdBy: 'caisson image repack' })
     showImage(json, image.descriptor, tag)

@@ -1,8 +1,8 @@
 import { Layout } from '../../../index.ts'
-import { checkTag } from '../../../image/build/draft.ts'
 import { REF_NAME } from '../../../image/layout.ts'
 import type { Command } from '../../command.ts'
 import { imageFlag, inLayout, openImage, referenceAnd } from '../../image/reference.ts'
+import { checkTag } from '../../../image/reference.ts'
 
 export const tag: Command = {
   name: 'tag',

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { hostPath } from '../../../image/host-path.ts'
 import { on, type Command } from '../../command.ts'
 import { writeRecord } from '../../image/bundle-record.ts'
 import { idMapFlags, idMappingsOf, idMapsOf } from '../../image/options.ts'
@@ -29,7 +29,7 @@ With --rootfs-only the directory is the root file system itself.`,
   run: async (invocation) => {
     const { flags, context } = invocation
     const { reference, rest } = referenceAnd(invocation, 'bundle')
-    const target = resolve(rest[0]!)
+    const target = hostPath(rest[0]!, 'the bundle')
     const idMappings = idMappingsOf(flags)
     const rootless = on(flags, 'rootless') || process.geteuid?.() !== 0
     const keepDirlinks = on(flags, 'keep-dirlinks')
