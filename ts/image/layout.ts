@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import { lockDirectory } from '../native/write-layer.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'

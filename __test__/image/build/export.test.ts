@@ -1,6 +1,5 @@
 /** An exported root file system in the hands of tar. */
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { Image } from '../../../ts/image/index.ts'

@@ -162,7 +162,7 @@ test('an abort leaves nothing behind', async (t) => {
       yield Buffer.alloc(1000)
     }
     const options = { layout, signal: stop.signal, layers: [{ entries: [{ path: '/x', content: slow() }] }] }
-    await t.throwsAsync(Image.build(options), early ? { is: reason } : { name: 'AbortError' })
+    await t.throwsAsync(Image.build(options), { is: reason })
     t.deepEqual(readdirSync(join(layout, 'blobs/sha256')), [])
   }
   const source = join(layout, 'source')

@@ -43,7 +43,7 @@ test('an empty path is never the working directory', async (t) => {
   }
 })
 
-test('numbers that would be cut are refused', async (t) => {
+test('numbers that would be cut, links and attributes that cannot be are refused', async (t) => {
   const layout = join(scratch('refused'), 'layout')
   const entries = (entry: LayerEntry): LayerOptions => ({ entries: [entry] })
   const range = (part: object): LayerOptions =>
@@ -57,6 +57,16 @@ test('numbers that would be cut are refused', async (t) => {
     range({ size: Number.NaN }),
   ]) {
     await t.throwsAsync(Image.build({ layout, layers: [layer] }), code('ERR_INVALID_OPTION'))
+  }
+  for (const entry of [
+    { path: '/a', type: 'symlink', target: 'x\0y' },
+    { path: '/a', type: 'symlink', target: wrong(7) },
+    { path: '/a', type: 'hardlink', target: '' },
+    { path: '/a', content: '', xattrs: { '': 'x' } },
+    { path: '/a', content: '', xattrs: { 'user.\0': 'x' } },
+    { path: '/a', content: '', xattrs: { 'user.a': wrong(7) } },
+  ] as LayerEntry[]) {
+    await t.throwsAsync(Image.build({ layout, layers: [entries(entry)] }), code('ERR_INVALID_OPTION'))
   }
   for (const sourceDateEpoch of [253_402_300_800, -1, Number.NaN]) {
     await t.throwsAsync(Image.build({ layout, sourceDateEpoch }), code('ERR_INVALID_OPTION'))
@@ -134,21 +144,6 @@ test('what cannot be made is said with its path, and ends', async (t) => {
     }
   }
   t.deepEqual(readdirSync(base).sort(), ['file', 'layout'])
-})
-
-test('an aborted call rejects with the reason of the signal', async (t) => {
-  const base = scratch('refused')
-  const stop = new AbortController()
-  const reason = new Error('enough')
-  const content = (async function* () {
-    yield Buffer.alloc(1 << 20)
-    stop.abort(reason)
-    yield Buffer.alloc(1 << 20)
-  })()
-  const layers = [{ entries: [{ path: '/a', content }] }]
-  t.is(await t.throwsAsync(Image.build({ layout: base, layers, signal: stop.signal })), reason)
-  t.deepEqual(readdirSync(join(base, 'blobs')), ['sha256'])
-  t.deepEqual(readdirSync(join(base, 'blobs/sha256')), [])
 })
 
 test('what a progress callback throws ends the operation, not the process', async (t) => {

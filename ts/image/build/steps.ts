@@ -65,7 +65,7 @@ async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerSt
   if (!('type' in entry) || !TYPES.has(entry.type)) {
     throw invalid(`${path}: say what it is: content, source, tree, type, remove or opaque`)
   }
-  if ('target' in entry && !entry.target) throw invalid(`${path}: a link needs a target`)
+  if ('target' in entry && !isLinkTarget(entry.target)) throw invalid(`${path}: a link needs a target`)
   if (entry.type === 'hardlink') {
     refuseAttributes(path, entry)
     return [{ kind: 'hardlink', path, target: entry.target }]
@@ -128,6 +128,17 @@ async function fileStep(
   return defined({ ...step, source })
 }
 
+const isLinkTarget = (target: unknown): boolean =>
+  typeof target === 'string' && target !== '' && !target.includes('\0')
+
+function xattrsOf(path: string, given: EntryAttributes['xattrs']): { name: string; value: Uint8Array }[] {
+  return Object.entries(given ?? {}).map(([name, text]) => {
+    const value = typeof text === 'string' ? Buffer.from(text) : text
+    if (name !== '' && !name.includes('\0') && value instanceof Uint8Array) return { name, value }
+    throw invalid(`${path}: xattrs: ${JSON.stringify(name)} must be a name with a text or bytes`)
+  })
+}
+
 function checkedAttributes(path: string, given: EntryAttributes): EntryAttributes {
   for (const [name, limit] of [
     ['mode', 0o7777],
@@ -149,18 +160,7 @@ function checkNumber(path: string, name: string, value: number | undefined, limi
 
 function attributes(path: string, given: EntryAttributes, { epoch }: StepContext): object {
   const { mode, uid, gid, mtime = epoch ?? 0, xattrs } = checkedAttributes(path, given)
-  return {
-    mode,
-    uid,
-    gid,
-    mtime,
-    xattrs:
-      xattrs &&
-      Object.entries(xattrs).map(([name, value]) => ({
-        name,
-        value: typeof value === 'string' ? Buffer.from(value) : value,
-      })),
-  }
+  return { mode, uid, gid, mtime, xattrs: xattrs && xattrsOf(path, xattrs) }
 }
 
 /** The native side tells a missing value from one that is undefined only by its absence. */

@@ -6,6 +6,8 @@ use std::io::{self, Read};
 
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::plan::{Body, Plan, Planned};
 use crate::blob::io_error;
 use crate::compress::Writing;
@@ -105,7 +107,10 @@ impl Read for Reading<'_> {
 
 /// SECURITY: the tree may change while it is packed. Only the very file that was seen is read.
 fn open_again(plan: &Plan, tree: usize, path: &[u8], planned: &Planned) -> Result<File> {
-    let fd = open_file(plan.trees[tree].root(), path)?;
+    let fd = open_file(plan.trees[tree].root(), path).map_err(|error| match error.errno {
+        Some(Errno::NOENT | Errno::NOTDIR) => changed(path),
+        _ => error,
+    })?;
     let status = rustix::fs::fstat(&fd).map_err(|errno| Error::system("fstat", path, errno))?;
     let same =
         planned.file.is_none_or(|(_, device, inode)| (device, inode) == (status.st_dev, status.st_ino));

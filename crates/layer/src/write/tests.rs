@@ -188,6 +188,7 @@ fn a_file_that_grows_while_it_is_packed_is_an_error() {
     std::fs::write(tree.join("f"), "123").unwrap();
     assert_eq!(pack(&plan).unwrap_err().kind, Kind::Changed);
     std::fs::remove_file(tree.join("f")).unwrap();
+    assert_eq!(pack(&plan).unwrap_err().kind, Kind::Changed);
     std::os::unix::fs::symlink("/etc/passwd", tree.join("f")).unwrap();
     let error = pack(&plan).unwrap_err();
     assert_eq!(error.errno, Some(rustix::io::Errno::LOOP), "{error}");
