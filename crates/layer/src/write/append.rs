@@ -23,7 +23,7 @@ pub fn append(plan: &Plan, epoch: Option<i64>, writing: &mut Writing<'_>, stop: 
     for planned in plan.iter() {
         stop.check()?;
         let path = &planned.entry.path;
-        let origin = plan.origin(planned);
+        let origin = plan.origin(planned)?;
         let mut entry = archived(&origin.entry, epoch);
         if entry.kind != EntryKind::Directory {
             entry.path.clone_from(path);

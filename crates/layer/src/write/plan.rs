@@ -77,17 +77,24 @@ pub fn plain(path: Vec<u8>, kind: EntryKind, mode: u32) -> Entry {
 const MAX_LINKS: usize = 40;
 
 impl Plan {
-    /// What a hard link leads to, or what is planned itself where it is none or leads out of the plan.
-    pub fn origin<'p>(&'p self, planned: &'p Planned) -> &'p Planned {
+    /// What a hard link leads to, or what is planned itself where it is none or leads out of the plan. One that leads to a
+    /// directory, or to itself, could not be unpacked.
+    pub fn origin<'p>(&'p self, planned: &'p Planned) -> Result<&'p Planned> {
+        let path = display(&planned.entry.path);
+        let refused =
+            |why: &str| Err(Error::new(Kind::Option, format!("the hard link {path} {why}")).on(path.clone()));
         let mut origin = planned;
         for _ in 0..MAX_LINKS {
-            let EntryKind::HardLink(target) = &origin.entry.kind else { return origin };
+            let EntryKind::HardLink(target) = &origin.entry.kind else { return Ok(origin) };
             match self.entries.get(&key(target)) {
-                Some(next) if next.entry.kind != EntryKind::Directory => origin = next,
-                _ => return planned,
+                None => return Ok(planned),
+                Some(next) if next.entry.kind == EntryKind::Directory => {
+                    return refused(&format!("leads to the directory {}", display(target)));
+                }
+                Some(next) => origin = next,
             }
         }
-        planned
+        refused("leads to itself, or over too many others")
     }
 
     pub fn len(&self) -> usize {

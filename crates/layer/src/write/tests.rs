@@ -214,4 +214,15 @@ fn the_first_name_of_a_file_has_its_content_whoever_asked_for_the_link() {
     assert_eq!(seen[1], to_a());
     assert_eq!(seen[2].0, EntryKind::HardLink(b"of/this/layer".to_vec()));
     assert_eq!(seen[3], to_a());
+    let directory =
+        Step::Entry { entry: plain(b"d".to_vec(), EntryKind::Directory, 0o755), content: Content::None };
+    let nowhere = [
+        (vec![link("z", "z")], "itself"),
+        (vec![link("y", "z"), link("z", "y")], "itself"),
+        (vec![link("z", "d"), directory], "the directory d"),
+    ];
+    for (steps, why) in nowhere {
+        let error = write(&request(&folder, steps), &Stop::default()).unwrap_err();
+        assert!(error.kind == Kind::Option && error.to_string().contains(why), "{error}");
+    }
 }
