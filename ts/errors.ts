@@ -104,7 +104,10 @@ export class CaissonError extends Error {
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const { cause, ...fields } = details
-    super(message, cause === undefined ? undefined : { cause })
+    super(
+      details.hint === undefined ? message : `${message} (${details.hint})`,
+      cause === undefined ? undefined : { cause },
+    )
     this.code = code
     for (const [name, value] of Object.entries(fields)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true })

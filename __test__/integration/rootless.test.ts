@@ -60,6 +60,25 @@ console.log(JSON.stringify(await new Runtime().list()))
   t.is((await running.ended).code, 0)
 })
 
+rootless('an id that is not mapped is refused, and the error says where there are more', async (t) => {
+  const folder = folderOfUser()
+  const running = program(
+    `
+import { Runtime } from 'caisson'
+const runtime = new Runtime()
+const rootfs = ${JSON.stringify(join(folder, 'rootfs'))}
+const { code, hint, message } = await runtime.run({ rootfs }, ['id'], { user: 1000 }).catch((error) => error)
+console.log(JSON.stringify([code, hint, message.split(hint).length]))
+`,
+    { ...ids, env: { XDG_RUNTIME_DIR: join(folder, 'run'), TMPDIR: folder, HOME: folder } },
+  )
+  const [code, hint, pieces] = JSON.parse(await nextLine(running)) as [string, string, number]
+  t.is(code, 'ERR_INVALID_SPEC')
+  t.regex(hint, /idMappings: 'subordinate'/)
+  t.is(pieces, 2, 'the hint is there once')
+  t.is((await running.ended).code, 0)
+})
+
 rootless(
   'an ordinary user creates, starts, kills and deletes, and nothing outlives the process',
   async (t) => {

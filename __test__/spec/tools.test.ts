@@ -64,12 +64,8 @@ needs('umoci')('umoci: a new image, what it inserts, and the bundle it unpacks',
   const place = fresh()
   run(place, 'umoci', 'init', '--layout', 'images')
   run(place, 'umoci', 'new', '--image', 'images:v1')
-  // An image without layers is what the schema refuses.
-  t.regex(
-    errorsOf(await validate(join(place, 'images'))).join(),
-    /layers: must be a list with at least one descriptor/,
-  )
-  t.true((await validate(join(place, 'images'), { mode: 'lenient' })).valid)
+  // An image without layers is what the schema refuses, and the text only advises against.
+  t.deepEqual(errorsOf(await validate(join(place, 'images'))), [])
   mkdirSync(join(place, 'files'))
   run(place, 'umoci', 'insert', '--rootless', '--image', 'images:v1', 'files', '/etc')
   run(

@@ -270,9 +270,20 @@ test('what is nothing known says so', async (t) => {
   t.regex(told(await validate(path, { kind: 'config' })).join(), /is not valid JSON/)
 })
 
-test('the lenient mode takes what is read', async (t) => {
+test('an image without layers is a warning, whatever else is wrong an error', async (t) => {
   const path = join(fresh(), 'manifest.json')
   writeFileSync(path, JSON.stringify({ ...manifestBase(), layers: [] }))
+  const report = await validate(path)
+  t.true(report.valid)
+  t.regex(report.documents[0]!.warnings[0]!.message, /at least one descriptor/)
+  writeFileSync(path, JSON.stringify({ ...manifestBase(), layers: [], annotations: null }))
+  const wrong = (await validate(path)).documents[0]!
+  t.deepEqual([wrong.errors.map(({ path }) => path), wrong.warnings.length], [['annotations'], 1])
+})
+
+test('the lenient mode takes what is read', async (t) => {
+  const path = join(fresh(), 'manifest.json')
+  writeFileSync(path, JSON.stringify({ ...manifestBase(), layers: null }))
   t.false((await validate(path)).valid)
   t.true((await validate(path, { mode: 'lenient' })).valid)
 })

@@ -47,8 +47,7 @@ export async function answer(
   const source = `
 import { Image, Runtime, Store } from 'caisson'
 const warnings: string[] = []
-// Whether this user has cgroups is not the question here.
-const warn = (message: string): void => void (message.startsWith('no cgroup') || warnings.push(message))
+const warn = (message: string): void => void warnings.push(message)
 const store = new Store({ ${as === 'root' ? `root: ${JSON.stringify(join(folder, 'store'))}, ` : ''}durability: 'none' })
 const runtime = new Runtime({ ${as === 'root' ? `root: ${JSON.stringify(join(folder, 'run'))}, ` : ''}store, onWarning: warn })
 ${body}

@@ -119,7 +119,10 @@ async function runSubcommand(
   }
   const subcommand = subcommands.find(({ name, aliases = [] }) => name === verb || aliases.includes(verb))
   if (subcommand) return runCommand(`${program} ${command.name}`, subcommand, globals, rest)
-  throw new UsageError(`unknown subcommand ${JSON.stringify(verb)} of ${command.name}`, false)
+  throw new UsageError(
+    `unknown subcommand ${JSON.stringify(verb)} of ${command.name} (see ${program} ${command.name} --help)`,
+    false,
+  )
 }
 
 function logFile(globals: FlagValues): string | undefined {

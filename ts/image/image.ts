@@ -34,6 +34,8 @@ import {
 export interface OpenImageOptions {
   /** `'linux/arm64/v8'` or its parts. Default: this machine. */
   platform?: Platform | string | undefined
+  /** Without `platform`: the only image that the name leads to is taken, whatever it is for, as for looking at it or changing it. */
+  anyPlatform?: boolean | undefined
   /** Ends the reading of an archive that must be unpacked or hashed first. */
   signal?: AbortSignal | undefined
 }
@@ -76,17 +78,26 @@ export class Image {
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
     const parsed = parseReference(reference)
     const platform = wantedPlatform(options.platform)
+    const orOnly = options.anyPlatform && options.platform === undefined
     const source = await openSource(parsed, options.signal)
     try {
       const { tag, name, digest } = parsed
-      const image = await Image.from(source, await selectManifest(source, { tag, name, digest, platform }))
+      const image = await Image.from(
+        source,
+        await selectManifest(source, { tag, name, digest, platform, orOnly }),
+      )
       const { config, descriptor } = image
       // An index that says nothing about platforms: the configuration does.
-      if (config && !descriptor.platform && digest === undefined && platformRank(config, platform) === 0) {
+      const named = orOnly || digest !== undefined || descriptor.platform !== undefined
+      if (config && !named && platformRank(config, platform) === 0) {
         throw new CaissonError(
           'ERR_IMAGE_NOT_FOUND',
           `${reference} is an image for ${formatPlatform(config)}, not for ${formatPlatform(platform)}`,
-          { path: source.path, phase: 'resolve', hint: 'choose it with the option platform' },
+          {
+            path: source.path,
+            phase: 'resolve',
+            hint: `choose it with the option platform: --platform ${formatPlatform(config)}`,
+          },
         )
       }
       return image

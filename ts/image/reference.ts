@@ -25,6 +25,9 @@ const FORMS: Record<Transport, string> = {
   dir: 'dir:DIRECTORY',
 }
 
+/** Places of skopeo's and podman's that are not read here. */
+const FOREIGN = new Set(['docker', 'docker-daemon', 'containers-storage', 'ostree', 'sif'])
+
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/
 
 /** Whether `text` may be the `org.opencontainers.image.ref.name` of an image. */
@@ -41,6 +44,12 @@ export function checkTag(tag: string | undefined): void {
   })
 }
 
+/** Whether `text` names a place of another tool's. A word alone is none: `docker:TAG` may be a directory's image. */
+export function isForeign(text: string): boolean {
+  const [transport, rest] = split(text)
+  return FOREIGN.has(transport) && (transport !== 'docker' || rest.startsWith('//'))
+}
+
 /**
  * Takes a reference apart. Throws `ERR_INVALID_OPTION`.
  *
@@ -51,13 +60,8 @@ export function checkTag(tag: string | undefined): void {
  */
 export function parseReference(text: string): ImageReference {
   if (typeof text !== 'string') throw invalid(typeof text, 'it must be a text')
-  const colon = text.indexOf(':')
-  const transport = text.slice(0, Math.max(colon, 0)) as Transport
-  if (!Object.hasOwn(FORMS, transport)) {
-    const known = Object.values(FORMS).join(', ')
-    throw invalid(text, `its transport ${JSON.stringify(transport)} is not supported; write one of ${known}`)
-  }
-  const rest = text.slice(colon + 1)
+  const [transport, rest] = split(text)
+  if (!isTransport(transport)) throw unknownTransport(text, transport)
   const at = rest.lastIndexOf('@')
   // A root file system is one image: whatever follows is its path.
   const isWhole = transport === 'tar' || transport === 'dir'
@@ -77,8 +81,31 @@ export function parseReference(text: string): ImageReference {
   throw invalid(text, `${JSON.stringify(word)} is not a valid tag`)
 }
 
-function invalid(text: string, why: string): CaissonError {
+function split(text: string): [transport: string, rest: string] {
+  const colon = text.indexOf(':')
+  return [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)]
+}
+
+function isTransport(word: string): word is Transport {
+  return Object.hasOwn(FORMS, word)
+}
+
+function unknownTransport(text: string, transport: string): CaissonError {
+  if (FOREIGN.has(transport)) {
+    const why = transport === 'docker' ? ', as there are no registries here' : ''
+    const hint = `skopeo copy ${text} oci:DIRECTORY:TAG makes a layout of it`
+    return invalid(text, `its transport "${transport}" is not supported${why}`, hint)
+  }
+  const known = Object.values(FORMS).join(', ')
+  const found =
+    transport === '' ? 'it has no transport' : `its transport ${JSON.stringify(transport)} is not known`
+  const hint = "store.open() opens an image of the store; run() also takes 'host', { bundle } and { rootfs }"
+  return invalid(text, `${found}; write one of ${known}`, hint)
+}
+
+function invalid(text: string, why: string, hint?: string): CaissonError {
   return new CaissonError('ERR_INVALID_OPTION', `image reference ${JSON.stringify(text)}: ${why}`, {
     phase: 'validate',
+    hint,
   })
 }

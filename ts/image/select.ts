@@ -16,12 +16,14 @@ export interface Wanted {
   name?: string | undefined
   digest?: string | undefined
   platform: Platform
+  /** Where the name leads to one image, that one, whatever it is for. */
+  orOnly?: boolean | undefined
 }
 
 /** The entries of an index that a name means, whatever they are for. */
 export function entriesNamed(
   manifests: readonly Descriptor[],
-  wanted: Omit<Wanted, 'platform'>,
+  wanted: Pick<Wanted, 'tag' | 'name' | 'digest'>,
 ): Descriptor[] {
   return manifests.filter(
     (entry) =>
@@ -49,14 +51,18 @@ export async function selectManifest(source: ImageSource, wanted: Wanted): Promi
       undefined,
     )
   if (best) return best.descriptor
-  if (search.found.length === 0) throw notFound(source, wanted, manifests)
-  const offered = search.found
-    .map(({ platform }) => (platform ? formatPlatform(platform) : 'unknown'))
-    .join(', ')
+  const [first] = search.found
+  if (!first) throw notFound(source, wanted, manifests)
+  if (wanted.orOnly && search.found.every(({ digest }) => digest === first.digest)) return first
+  const platforms = search.found.map(({ platform }) => (platform ? formatPlatform(platform) : 'unknown'))
   throw new CaissonError(
     'ERR_IMAGE_NOT_FOUND',
-    `${describe(source, wanted)} has no image for ${formatPlatform(wanted.platform)}; it has ${offered}`,
-    { path: source.path, phase: 'resolve', hint: 'choose one with the option platform' },
+    `${describe(source, wanted)} has no image for ${formatPlatform(wanted.platform)}; it has ${platforms.join(', ')}`,
+    {
+      path: source.path,
+      phase: 'resolve',
+      hint: `choose one with the option platform: --platform ${platforms[0]}`,
+    },
   )
 }
 

@@ -9,7 +9,7 @@ export function errorFrom(native: NativeError, containerId?: string): CaissonErr
   if (issues && (code === 'ERR_INVALID_SPEC' || code === 'ERR_UNSUPPORTED_SPEC')) {
     return new SpecError(code, 'config.json', issues, details)
   }
-  return new CaissonError(code as ErrorCode, hint === undefined ? message : `${message} (${hint})`, details)
+  return new CaissonError(code as ErrorCode, message, details)
 }
 
 /** Whether a synchronous call of the addon answered with a failure. */

@@ -84,5 +84,5 @@ export function processError<Output extends string | Buffer>(
 }
 
 function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1)?.slice(0, 200) ?? ''
+  return text.trimEnd().split('\n').at(-1)!.trim().slice(0, 200)
 }

@@ -16,7 +16,6 @@ export function signalNumber(signal: Signal): number {
   // COMPAT(runc): its sentence.
   throw new CaissonError('ERR_INVALID_OPTION', `unknown signal ${JSON.stringify(String(signal))}`, {
     phase: 'kill',
-    hint: 'give a name such as SIGTERM or a number from 0 to 64',
   })
 }
 

@@ -23,20 +23,15 @@ pub fn failure(error: cgroup::Error) -> Failure {
 }
 
 /// The container's places, or `None` where it goes without a cgroup: switched off, or an ordinary user without the right
-/// to make one who asked for nothing that needs one. The second value is the warning for that case.
+/// to make one who asked for nothing that needs one.
 pub fn place(
     host: &cgroup::Host,
     request: &cgroup::Request<'_>,
     resources: Option<&LinuxResources>,
-) -> Result<(Option<cgroup::Placement>, Option<String>)> {
+) -> Result<Option<cgroup::Placement>> {
     let placement = host.place(request).map_err(failure)?;
     let dispensable = request.rootless && !placement.explicit && !resources.is_some_and(cgroup::wants_limits);
-    if dispensable && !placement.is_permitted() {
-        let warning =
-            "no cgroup: this user may not make one; the container has no limits of its own".to_owned();
-        return Ok((None, Some(warning)));
-    }
-    Ok((Some(placement), None))
+    Ok((!dispensable || placement.is_permitted()).then_some(placement))
 }
 
 /// What the plan needs to know of the cgroups: the host's hierarchies and the container's places in them.

@@ -26,8 +26,8 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     let bytes = read_config(request)?;
     let config = Config::parse(&bytes)?;
     let rootless = facts.rootless(request.rootless);
-    let (placement, warning) = if request.cgroup_disabled {
-        (None, None)
+    let placement = if request.cgroup_disabled {
+        None
     } else {
         let wanted =
             caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
@@ -51,8 +51,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         kernel_capabilities: facts.capabilities,
         security_modules: facts.security_modules.clone(),
     };
-    let mut plan = caisson_plan::plan(&config, &options, &host)?;
-    plan.warnings.extend(warning);
+    let plan = caisson_plan::plan(&config, &options, &host)?;
     let rootfs = if request.overlay.is_some() {
         mount_point(request)
     } else {

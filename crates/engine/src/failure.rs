@@ -81,6 +81,7 @@ impl From<protocol::Failure> for Failure {
 impl From<caisson_plan::SpecError> for Failure {
     fn from(error: caisson_plan::SpecError) -> Self {
         let code = if error.unsupported { "ERR_UNSUPPORTED_SPEC" } else { "ERR_INVALID_SPEC" };
+        let hint = error.issues.iter().find_map(|issue| issue.hint).map(Into::into);
         let issues: Vec<_> = error.issues.into_iter().map(|issue| (issue.path, issue.message)).collect();
         let text =
             issues.iter().map(
@@ -90,6 +91,7 @@ impl From<caisson_plan::SpecError> for Failure {
             );
         Self {
             issues: issues.clone(),
+            hint,
             ..Self::new(code, "validate", format!("config.json: {}", text.collect::<Vec<_>>().join("; ")))
         }
     }

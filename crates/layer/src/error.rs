@@ -77,9 +77,8 @@ impl Error {
     /// A failed system call on `path`.
     pub fn system(call: &'static str, path: &[u8], errno: Errno) -> Self {
         let path = display(path);
-        let name = caisson_sys::errno_name(errno.raw_os_error());
-        let reason = std::io::Error::from_raw_os_error(errno.raw_os_error());
-        let mut error = Self::new(Kind::System, format!("{call}({path:?}): {name} ({reason})")).on(path);
+        let failed = caisson_sys::Error::new(call, format!("{path:?}"), errno.raw_os_error());
+        let mut error = Self::new(Kind::System, failed.to_string()).on(path);
         error.call = Some(call);
         error.errno = Some(errno);
         error.hint = match errno {

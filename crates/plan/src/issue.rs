@@ -6,6 +6,14 @@ pub struct Issue {
     /// `linux.resources.memory.limit`, `mounts[3].options[1]`; empty for the document itself.
     pub path: String,
     pub message: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
+}
+
+impl Issue {
+    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), hint: None }
+    }
 }
 
 /// A configuration that is refused before any side effect.
@@ -18,7 +26,7 @@ pub struct SpecError {
 
 impl SpecError {
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { unsupported: false, issues: vec![Issue { path: path.into(), message: message.into() }] }
+        Self { unsupported: false, issues: vec![Issue::new(path, message)] }
     }
 
     /// The problems of two looks at one document, in one list.
@@ -35,7 +43,7 @@ impl SpecError {
 
 impl std::fmt::Display for SpecError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lines = self.issues.iter().map(|Issue { path, message }| {
+        let lines = self.issues.iter().map(|Issue { path, message, .. }| {
             if path.is_empty() { message.clone() } else { format!("{path}: {message}") }
         });
         f.write_str(&lines.collect::<Vec<_>>().join("; "))
@@ -50,7 +58,11 @@ pub(crate) struct Issues(pub Vec<Issue>);
 
 impl Issues {
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Issue { path: path.into(), message: message.into() });
+        self.0.push(Issue::new(path, message));
+    }
+
+    pub fn add_with_hint(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &'static str) {
+        self.0.push(Issue { hint: Some(hint), ..Issue::new(path, message) });
     }
 
     pub fn finish(self, unsupported: bool) -> Result<(), SpecError> {

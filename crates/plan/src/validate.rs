@@ -231,19 +231,20 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
             list.is_empty() || list.iter().any(|m| id >= m.container_id && id - m.container_id < m.size)
         })
     };
+    let hint = "the user namespace has only the ids that are mapped; idMappings: 'subordinate' gives an image more: docs/rootless.md";
     if !mapped(uids, user.uid) {
-        issues.add("process.user.uid", format!("{} is not mapped in linux.uidMappings", user.uid));
+        let message = format!("{} is not mapped in linux.uidMappings", user.uid);
+        issues.add_with_hint("process.user.uid", message, hint);
     }
     if !mapped(gids, user.gid) {
-        issues.add("process.user.gid", format!("{} is not mapped in linux.gidMappings", user.gid));
+        let message = format!("{} is not mapped in linux.gidMappings", user.gid);
+        issues.add_with_hint("process.user.gid", message, hint);
     }
     for (index, gid) in
         user.additional_gids.iter().flatten().enumerate().filter(|(_, gid)| !mapped(gids, **gid))
     {
-        issues.add(
-            format!("process.user.additionalGids[{index}]"),
-            format!("{gid} is not mapped in linux.gidMappings"),
-        );
+        let message = format!("{gid} is not mapped in linux.gidMappings");
+        issues.add_with_hint(format!("process.user.additionalGids[{index}]"), message, hint);
     }
 }
 

@@ -1,5 +1,6 @@
 /** Which image: `--image` as with umoci, or the first argument. */
 import { CaissonError, Image, Layout, parseReference, type ImageReference } from '../../index.ts'
+import { isForeign } from '../../image/reference.ts'
 import { text, type Invocation } from '../command.ts'
 import type { Flag } from '../flags.ts'
 import { UsageError } from '../usage-error.ts'
@@ -32,7 +33,17 @@ const TRANSPORT = /^(oci|oci-archive|docker-archive|tar|dir):/
 
 /** umoci's form has no transport. A directory that looks like one is written ./oci:… */
 export function withTransport(reference: string): string {
-  return TRANSPORT.test(reference) ? reference : `oci:${reference}`
+  return TRANSPORT.test(reference) || isForeign(reference) ? reference : `oci:${reference}`
+}
+
+/** For verbs that take several references; `--image` is the first one. */
+export function references({ flags, args }: Invocation, min: number, max: number): string[] {
+  const flag = text(flags, 'image')
+  const all = flag === undefined ? args : [flag, ...args]
+  if (all.includes('')) throw new UsageError('an image is needed, not an empty argument')
+  if (all.length < min || all.length > max)
+    throw new UsageError(`${max === Infinity ? 'at least ' : ''}${min} images are needed, not ${all.length}`)
+  return all.map(withTransport)
 }
 
 /** The reference, and the other arguments, of which there must be as many as names. */
@@ -69,9 +80,14 @@ export interface Editable {
   tag: string | undefined
 }
 
+/** COMPAT(umoci): the only image of a tag is looked at and changed whatever it is for. */
 export async function openImage({ flags }: Invocation, reference: string): Promise<Image> {
-  const platform = text(flags, 'platform')
-  return Image.open(reference, platform === undefined ? {} : { platform })
+  return Image.open(reference, { platform: text(flags, 'platform'), anyPlatform: true })
+}
+
+/** One that is to run here, or on the platform that is named. */
+export async function openRunnable({ flags }: Invocation, reference: string): Promise<Image> {
+  return Image.open(reference, { platform: text(flags, 'platform') })
 }
 
 /** For a bundle of an image without a program, which is changed and packed again. */

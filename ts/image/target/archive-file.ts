@@ -75,7 +75,7 @@ async function memberOf({ source, descriptor }: BlobOrigin): Promise<ArchiveMemb
 
 function exists(path: string, isFile: boolean): CaissonError {
   const message = isFile ? `${path} exists already` : `${path} exists and is no regular file`
-  const hint = isFile ? 'remove it, or say that it may be replaced (overwrite)' : undefined
+  const hint = isFile ? 'remove it, or have it replaced: --overwrite, in programs overwrite: true' : undefined
   return new CaissonError('ERR_EXISTS', message, { path, phase: 'validate', hint })
 }
 

@@ -1,6 +1,7 @@
 /** What was looked at, and what is wrong with it. */
 import type { SpecIssue } from '../../errors.ts'
 import { locate } from '../../spec/json/locate.ts'
+import { show } from '../../spec/show.ts'
 import type { DocumentInput, ParseOptions, ParseResult } from '../../spec/index.ts'
 
 /** One document or file of what was validated. */
@@ -21,6 +22,11 @@ export interface ValidationReport {
   valid: boolean
   /** In the order they were found, also those without problems. */
   documents: ValidatedDocument[]
+}
+
+/** The text of the specification only advises a layer; its schema, and so the strict mode, wants one. */
+function isAdvice({ path, found }: SpecIssue): boolean {
+  return path === 'layers' && found === show([])
 }
 
 /** Collects documents. */
@@ -52,8 +58,13 @@ export class Findings {
       document.warnings.push(...locate(Buffer.from(bytes).toString('utf8'), result.warnings))
       return result.value
     }
-    document.errors.push(...result.error.issues)
-    return undefined
+    const { issues } = result.error
+    const errors = issues.filter((issue) => !isAdvice(issue))
+    document.errors.push(...errors)
+    document.warnings.push(...issues.filter(isAdvice))
+    if (errors.length > 0) return undefined
+    const lenient = safeParse(bytes, { ...options, mode: 'lenient' })
+    return lenient.success ? lenient.value : undefined
   }
 
   report(path: string, kind: ValidationReport['kind']): ValidationReport {

@@ -3,7 +3,7 @@ import type { FlagValues } from '../../flags.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
 import { compressionFlags, compressionOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
-import { targetOf, openImage, platformFlag, withTransport } from '../../image/reference.ts'
+import { imageFlag, openImage, platformFlag, references, targetOf } from '../../image/reference.ts'
 import { showImage } from '../../image/result.ts'
 import { UsageError } from '../../usage-error.ts'
 
@@ -14,6 +14,7 @@ export const convert: Command = {
   description: `Writes one image into a layout with OCI's media types, whatever it was before, or with Docker's. With --compress
 its layers are compressed anew; what is in them stays the same, and so does the configuration.`,
   flags: [
+    imageFlag,
     platformFlag,
     {
       name: 'media-types',
@@ -24,14 +25,14 @@ its layers are compressed anew; what is in them stays the same, and so does the 
     ...compressionFlags,
     formatFlag,
   ],
-  min: 2,
+  min: 1,
   max: 2,
   run: async (invocation) => {
     const json = isJson(invocation)
-    const [from, to] = invocation.args as [string, string]
-    const { path: layout, tag } = targetOf(withTransport(to))
+    const [from, to] = references(invocation, 2, 2) as [string, string]
+    const { path: layout, tag } = targetOf(to)
     const options = { ...compressionOf(invocation.flags), mediaTypes: mediaTypesOf(invocation.flags) }
-    await using image = await openImage(invocation, withTransport(from))
+    await using image = await openImage(invocation, from)
     using bar = progress('converting')
     const made = await image.convert({ layout, tag, ...options, onProgress: bar.update })
     showImage(json, made.descriptor, tag)

@@ -1,7 +1,7 @@
 import type { ImageDifference, LayerSummary, ValueDifference } from '../../../index.ts'
 import { on, type Command } from '../../command.ts'
 import { formatFlag, isJson, show } from '../../image/format.ts'
-import { openImage, platformFlag, withTransport } from '../../image/reference.ts'
+import { imageFlag, openImage, platformFlag, references } from '../../image/reference.ts'
 
 export const diff: Command = {
   name: 'diff',
@@ -9,12 +9,17 @@ export const diff: Command = {
   argsUsage: '<image> <image>',
   description: `Compares manifest, configuration, layers and the root file systems file by file: A is only in the second one, D
 only in the first, C differs, with what differs. The exit status is 0 for the same image, 1 otherwise.`,
-  flags: [platformFlag, { name: 'no-files', type: 'switch', usage: 'do not compare the files' }, formatFlag],
-  min: 2,
+  flags: [
+    imageFlag,
+    platformFlag,
+    { name: 'no-files', type: 'switch', usage: 'do not compare the files' },
+    formatFlag,
+  ],
+  min: 1,
   max: 2,
   run: async (invocation) => {
     const json = isJson(invocation)
-    const [left, right] = invocation.args.map(withTransport) as [string, string]
+    const [left, right] = references(invocation, 2, 2) as [string, string]
     await using first = await openImage(invocation, left)
     await using second = await openImage(invocation, right)
     const difference = await first.diff(second, { files: !on(invocation.flags, 'no-files') })

@@ -7,6 +7,7 @@ import { convert } from './convert.ts'
 import { copy } from './copy.ts'
 import { diff } from './diff.ts'
 import { export_ } from './export.ts'
+import { fromHost } from './from-host.ts'
 import { gc } from './gc.ts'
 import { init } from './init.ts'
 import { insert } from './insert.ts'
@@ -32,6 +33,7 @@ export const image: Command = {
   subcommands: [
     init,
     new_,
+    fromHost,
     ls,
     inspect,
     unpack,

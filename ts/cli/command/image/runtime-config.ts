@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { on, text, type Command } from '../../command.ts'
 import { idMapFlags, idMappingsOf } from '../../image/options.ts'
-import { argsOf, imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
+import { argsOf, imageFlag, openRunnable, platformFlag, referenceAnd } from '../../image/reference.ts'
 
 export const runtimeConfig: Command = {
   name: 'runtime-config',
@@ -23,7 +23,7 @@ is looked up in the directory of --rootfs, which must be given then. A file that
     const { reference, rest } = referenceAnd(invocation, 'config.json')
     const idMappings = idMappingsOf(flags)
     const rootless = on(flags, 'rootless') || process.geteuid?.() !== 0
-    await using image = await openImage(invocation, reference)
+    await using image = await openRunnable(invocation, reference)
     const spec = image.runtimeConfig({
       rootfs: text(flags, 'rootfs'),
       rootless,

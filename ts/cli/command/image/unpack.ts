@@ -3,12 +3,12 @@ import { on, type Command } from '../../command.ts'
 import { writeRecord } from '../../image/bundle-record.ts'
 import { idMapFlags, idMappingsOf, idMapsOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
-import { argsOf, imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
+import { argsOf, imageFlag, openRunnable, platformFlag, referenceAnd } from '../../image/reference.ts'
 
 export const unpack: Command = {
   name: 'unpack',
   usage: 'verify an image and make a bundle of it',
-  argsUsage: '<reference> <bundle>',
+  argsUsage: '--image <layout>[:<tag>] <bundle>',
   description: `Verifies an image, for example oci:./images:latest, oci-archive:images.tar, docker-archive:saved.tar or
 tar:rootfs.tar.gz, and makes a bundle of it: a new directory with rootfs and config.json. What it was made of is kept in caisson.json, for repack.
 With --rootfs-only the directory is the root file system itself.`,
@@ -33,7 +33,7 @@ With --rootfs-only the directory is the root file system itself.`,
     const idMappings = idMappingsOf(flags)
     const rootless = on(flags, 'rootless') || process.geteuid?.() !== 0
     const keepDirlinks = on(flags, 'keep-dirlinks')
-    await using image = await openImage(invocation, reference)
+    await using image = await openRunnable(invocation, reference)
     using bar = progress('unpacking')
     // COMPAT(umoci): what an ordinary user cannot make leaves a trace: repack knows it.
     const fallback = rootless && !idMappings ? 'placeholder' : undefined
