@@ -126,6 +126,13 @@ withUs('errors as JSON in the log, and in words on stderr', async (session, t) =
   t.regex(time!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
 })
 
+withUs('a cgroup that cannot be is told once', async (session, t) => {
+  session.configure(['true'], (spec) => (spec.linux!.cgroupsPath = '/'))
+  const { status, stderr } = await session.say(['run', session.id])
+  t.is(status, 1)
+  t.is(stderr.split('unable to apply cgroup configuration: ').length, 2, stderr)
+})
+
 sameAsRunc('where errors go', async (session) => {
   const log = join(session.directory, 'log')
   await session.say(['--log', log, 'state', session.id])

@@ -10,7 +10,6 @@ const sentences: Partial<Record<ErrorCode, (error: CaissonError) => string>> = {
   ERR_EXEC_NOT_FOUND: starting,
   ERR_EXEC_DENIED: starting,
   ERR_HOOK: starting,
-  ERR_CGROUP_UNAVAILABLE: (error) => `unable to apply cgroup configuration: ${error.message}`,
 }
 
 const duringInit = new Set<string | undefined>(['setup'])
