@@ -1,7 +1,6 @@
 /** The media types of images: of the layer of documents, and what is asked of them here. */
 import {
   isConfigType,
-  isIndexType,
   isManifestType,
   layerCompression,
   MEDIA_TYPE,
@@ -23,13 +22,9 @@ export function isCompressed(bytes: Uint8Array): boolean {
 
 const DOCKER = /^application\/vnd\.docker\./
 
-/** The OCI word for a type of Docker's; others as they are. */
-export function ociMediaType(mediaType: string): string {
-  if (!DOCKER.test(mediaType)) return mediaType
-  if (isIndexType(mediaType)) return MEDIA_TYPE.index
-  if (isManifestType(mediaType)) return MEDIA_TYPE.manifest
-  if (isConfigType(mediaType)) return MEDIA_TYPE.config
-  const compression = layerCompression(mediaType)
+/** What a layer of Docker's is when we write it: never a nondistributable one, which is deprecated. Others as they are. */
+export function writtenLayerType(mediaType: string): string {
+  const compression = DOCKER.test(mediaType) ? layerCompression(mediaType) : undefined
   return compression === undefined ? mediaType : layerType(compression)
 }
 

@@ -5,7 +5,7 @@ import { formatJson } from '../../spec/json/index.ts'
 import { isTimestamp } from '../../spec/timestamp.ts'
 import { runnableConfig, type ImageParts } from '../layer-blobs.ts'
 import type { Layout } from '../layout.ts'
-import { MEDIA_TYPE, ociMediaType } from '../media-type.ts'
+import { MEDIA_TYPE, writtenLayerType } from '../media-type.ts'
 import { hostPlatform, normalizePlatform, type Platform } from '../platform.ts'
 import type { HistoryOptions } from './content.ts'
 import { timestamp } from './epoch.ts'
@@ -48,7 +48,10 @@ export function draftOf(image: ImageParts): Draft {
     throw new CaissonError('ERR_INVALID_IMAGE', message, { phase: 'write' })
   }
   manifest.mediaType = MEDIA_TYPE.manifest
-  manifest.layers = manifest.layers.map((layer) => ({ ...layer, mediaType: ociMediaType(layer.mediaType) }))
+  manifest.layers = manifest.layers.map((layer) => ({
+    ...layer,
+    mediaType: writtenLayerType(layer.mediaType),
+  }))
   return { config, manifest }
 }
 
