@@ -12,7 +12,6 @@ import type { KnownImages } from './known-images.ts'
 import { refuseUnknownOptions } from './known-options.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
-import { checkArgs } from './spec-options.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { stateOf, type ContainerState } from './state.ts'
 import { planStdio } from './stdio.ts'
@@ -36,7 +35,6 @@ export async function createContainer(
 ): Promise<Container> {
   checkId(id)
   refuseUnknownOptions(options)
-  checkArgs(options.args)
   const { signal } = options
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)

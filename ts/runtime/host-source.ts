@@ -19,8 +19,8 @@ import { dirname, join } from 'node:path'
 import { SpecError } from '../errors.ts'
 import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
-import { formatJson } from '../spec/json/format.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
+import { ownBundle } from './own-bundle.ts'
 import { base, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
 import { BUNDLES } from './state-file.ts'
@@ -61,14 +61,7 @@ export async function resolveHost(options: SpecOptions, place: ContainerPlace): 
   const lease = leaseOf(place, [])
   // Beside the states, which are in memory as a rule.
   const directory = ContainerDirectory.create(join(dirname(place.stateDirectory), BUNDLES), lease)
-  const { path } = directory
-  try {
-    const config = formatJson(specOf(makeRoot(join(path, 'rootfs')), options))
-    return { bundle: path, config, directory: path, dispose: () => directory.remove() }
-  } catch (error) {
-    await directory.remove()
-    throw error
-  }
+  return ownBundle(directory, (rootfs) => specOf(makeRoot(rootfs), options))
 }
 
 function specOf(mounts: Mount[], options: SpecOptions): RuntimeSpec {

@@ -1,8 +1,8 @@
 /** A container from an image: layers of the store under an overlay, or copied where no overlay can be mounted. */
 import { rename } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { relative } from 'node:path'
 import { CaissonError } from '../errors.ts'
-import type { IdMappings, Image, Snapshot, Store, UnpackOptions } from '../image/index.ts'
+import type { IdMappings, Image, Snapshot, UnpackOptions } from '../image/index.ts'
 import { nativeIdMaps, resolveIdMappings } from '../image/id-mappings.ts'
 import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
@@ -12,6 +12,7 @@ import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
+import { ownBundle } from './own-bundle.ts'
 import { parseSize } from './size.ts'
 import type { Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
@@ -28,8 +29,9 @@ export async function resolveImage(
   options: SpecOptions & LayerOptions,
   place: ContainerPlace,
 ): Promise<Resolved> {
-  const { layering, writable } = options
+  const { layering, writable, writableSize } = options
   checkOptions(options)
+  const tmpfsSize = writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
   // Owners that root maps are mapped when layers are mounted or copied.
   const unpacking = { signal: place.signal, ...(isRoot() || !idMappings ? {} : { idMappings }) }
@@ -65,7 +67,6 @@ export async function resolveImage(
     const lease = leaseOf(place, chainIds)
     // With everything in memory the lock of the snapshot is all that is needed, as long as this process is there.
     const directory = tmpfs && !lease ? undefined : await store.containerDirectory(lease)
-    const { writableSize } = options
     return {
       bundle: store.snapshotDirectory(snapshot.chainId),
       config: formatJson(config),
@@ -75,7 +76,7 @@ export async function resolveImage(
         container: directory ? relative(store.root, directory.path) : NO_DIRECTORY,
         tmpfs,
         volatile: true,
-        ...(writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }),
+        ...tmpfsSize,
       },
       directory: directory?.path,
       async dispose() {
@@ -105,34 +106,22 @@ export async function resolveImage(
 
   /** Without a snapshot. */
   function unpacked(): Promise<Resolved> {
-    return bundled(store, place, (rootfs) => unpack(image, rootfs, { ...options, idMappings }, unpacking))
+    return bundled((rootfs) => unpack(image, rootfs, { ...options, idMappings }, unpacking))
+  }
+
+  /** A bundle for this container alone, on the disk of the store. */
+  async function bundled(fill: (rootfs: string) => Promise<RuntimeSpec>): Promise<Resolved> {
+    return ownBundle(await store.containerDirectory(leaseOf(place, [])), fill)
   }
 
   async function copied(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
     const idMaps = nativeMapsOf(config)
-    const resolved = await bundled(store, place, async (rootfs) => {
+    const resolved = await bundled(async (rootfs) => {
       await flattenLayers(snapshot.layers, rootfs, { signal, idMaps })
       return config
     })
     snapshot.close()
     return resolved
-  }
-}
-
-/** A bundle for this container alone, on the disk of the store. `fill` makes the root file system and says the configuration. */
-async function bundled(
-  store: Store,
-  place: ContainerPlace,
-  fill: (rootfs: string) => Promise<RuntimeSpec>,
-): Promise<Resolved> {
-  const directory = await store.containerDirectory(leaseOf(place, []))
-  const { path } = directory
-  try {
-    const config = formatJson(await fill(join(path, 'rootfs')))
-    return { bundle: path, config, directory: path, dispose: () => directory.remove() }
-  } catch (error) {
-    await directory.remove()
-    throw error
   }
 }
 

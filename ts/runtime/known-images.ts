@@ -3,8 +3,8 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Image } from '../image/index.ts'
 import { parseReference } from '../image/reference.ts'
+import { INDEX_FILE } from '../image/source/layout-files.ts'
 
-const INDEX_FILE = 'index.json'
 /** The one that was known first is forgotten. */
 const MOST = 64
 

@@ -10,7 +10,7 @@ import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
 import type { ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
-import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
+import { applyOptions, changesSpec, checkArgs, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
@@ -45,6 +45,7 @@ export async function resolveSource(
   options: SpecOptions & LayerOptions,
   place: ContainerPlace,
 ): Promise<Resolved> {
+  checkArgs(options.args)
   if (options.idMappings !== undefined && !isImage(source)) {
     const message = 'idMappings is for images: a configuration has linux.uidMappings and linux.gidMappings'
     throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })

@@ -96,7 +96,6 @@ function applyProcess(
   issues: SpecIssue[],
 ): void {
   const { args, cwd, env, user, noNewPrivileges, terminal } = options
-  checkArgs(args)
   if (args !== undefined) process.args = [...args]
   if (cwd !== undefined) {
     if (cwd.startsWith('/')) process.cwd = cwd

@@ -123,8 +123,15 @@ fn output(fd: i32) -> Result<BufWriter<File>, Error> {
     Ok(BufWriter::with_capacity(256 << 10, File::from(copy)))
 }
 
-fn flushed(mut out: BufWriter<File>) -> Result<(), Error> {
-    out.flush().map_err(|error| compress::output_error("write", &error))
+/// What `write` writes, to its end.
+fn written<T>(
+    out: Result<BufWriter<File>, Error>,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut out = out?;
+    let value = write(&mut out)?;
+    out.flush().map_err(|error| compress::output_error("write", &error))?;
+    Ok(value)
 }
 
 #[napi]
@@ -191,12 +198,8 @@ impl LayerJob {
         let stop = self.stop.clone();
         let out = output(fd);
         on_thread(env, move || {
-            let work = || {
-                let mut out = out?;
-                let entries = writing::flatten(&flatten_request(request)?, &mut out, &stop)?;
-                flushed(out).map(|()| entries)
-            };
-            WriteOutcome::of(work().map(|entries| Report { entries, ..Report::default() }))
+            let done = written(out, |out| writing::flatten(&flatten_request(request)?, out, &stop));
+            WriteOutcome::of(done.map(|entries| Report { entries, ..Report::default() }))
         })
     }
 
@@ -212,13 +215,8 @@ impl LayerJob {
         let stop = self.stop.clone();
         let out = output(fd);
         on_thread(env, move || {
-            let work = || {
-                let (scan, _) = tree(options, (None, None));
-                let mut out = out?;
-                let report = writing::pack(Path::new(&source), &scan, &mut out, &stop)?;
-                flushed(out).map(|()| report)
-            };
-            WriteOutcome::of(work())
+            let (scan, _) = tree(options, (None, None));
+            WriteOutcome::of(written(out, |out| writing::pack(Path::new(&source), &scan, out, &stop)))
         })
     }
 
@@ -234,12 +232,10 @@ impl LayerJob {
         let stop = self.stop.clone();
         let out = output(fd);
         on_thread(env, move || {
-            let work = || {
-                let mut out = out?;
-                writing::pick(&blobs(layers)?, path.as_bytes(), &mut out, &Limits::default(), &stop)?;
-                flushed(out)
-            };
-            WriteOutcome::of(work().map(|()| Report { entries: 1, ..Report::default() }))
+            let limits = Limits::default();
+            let done =
+                written(out, |out| writing::pick(&blobs(layers)?, path.as_bytes(), out, &limits, &stop));
+            WriteOutcome::of(done.map(|_| Report { entries: 1, ..Report::default() }))
         })
     }
 
