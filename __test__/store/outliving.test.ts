@@ -1,5 +1,6 @@
 /** Files that are made for one container, without an overlay: whose are they when their maker has ended? */
-import { existsSync, readdirSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Runtime } from '../../ts/index.ts'
 import { needs } from '../fixtures/needs.ts'
@@ -75,3 +76,26 @@ for (const [name, source] of [
     t.deepEqual(here.made(), [])
   })
 }
+
+privileged('a disk without room for a lease, and a size that is none, leave no directory', async (t) => {
+  const store = storeRoot()
+  mkdirSync(store)
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', store])
+  t.is(mounted.status, 0, String(mounted.stderr))
+  try {
+    const runtime = new Runtime({ root: join(scratch('state'), 'run'), store })
+    const image = makeImage()
+    await runtime.run(image, ['true'])
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    const create = (options: object): Promise<unknown> =>
+      runtime.create(`full-${process.pid}`, { image, args: ['true'], detached: true, ...options })
+    await t.throwsAsync(create({ writable: 'tmpfs', writableSize: 'much' }), { code: 'ERR_INVALID_OPTION' })
+    t.not(spawnSync('dd', ['if=/dev/zero', `of=${store}/filling`, 'bs=1M']).status, 0)
+    await t.throwsAsync(create({}), { code: 'ENOSPC' })
+    t.deepEqual(names(store, 'containers'), [])
+    t.is(descriptors(), before)
+  } finally {
+    spawnSync('umount', [store])
+  }
+})

@@ -45,15 +45,22 @@ export class ContainerDirectory {
       // Somebody who sweeps may have been faster than our lock: then under another name.
       const lock = tryLock(path)
       if (!lock) continue
-      if (lease)
-        writeFileSync(
-          join(path, 'lease.json'),
-          JSON.stringify({ ...lease, bootId: bootId() } satisfies LeaseFile),
-          { flag: 'wx', mode: 0o600 },
-        )
       const directory = new ContainerDirectory(path, lock)
-      if (!lease) removeAtExit(directory)
+      if (lease) directory.#keep(lease)
+      else removeAtExit(directory)
       return directory
+    }
+  }
+
+  /** Nothing is left where a full disk has no room for the lease. */
+  #keep(lease: Lease): void {
+    const file: LeaseFile = { ...lease, bootId: bootId() }
+    try {
+      writeFileSync(join(this.path, 'lease.json'), JSON.stringify(file), { flag: 'wx', mode: 0o600 })
+    } catch (error) {
+      rmSync(this.path, { recursive: true, force: true })
+      this.#lock.close()
+      throw error
     }
   }
 
