@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline'
 import { root } from './prepare.mjs'
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+// What failed, said again at the end: a log of CI is read from there.
+const failures = []
 
 /** A failure that no line accounts for is one failed test. */
 async function suite(name, command, args, count) {
@@ -20,23 +22,29 @@ async function suite(name, command, args, count) {
   }
   const status = await ended
   if (status !== 0 && total.failed === before) {
-    console.log(`# ${name} ended with status ${status} and no failed test`)
+    failures.push(`# ${name} ended with status ${status} and no failed test`)
     total.failed += 1
   }
 }
 
-// TAP: "ok 3 - title", "not ok 4 - title", "ok 5 - title # SKIP"
+// TAP: "ok 3 - title", "not ok 4 - title", "ok 5 - title # SKIP"; more about a failure is indented below it.
+let below = false
 const countTap = (line) => {
   const match = /^(not )?ok \d+ - .*?(# SKIP|# TODO)?$/.exec(line)
+  below = match ? match[1] !== undefined : below && line.startsWith(' ')
+  if (below) failures.push(line)
   if (!match) return
   if (match[2]) total.skipped += 1
   else if (match[1]) total.failed += 1
   else total.passed += 1
 }
 
-// libtest: a test that cannot run here prints "SKIPPED: reason" and returns; it counts as skipped, not as passed.
+// libtest: a test that cannot run here prints "SKIPPED: reason" and returns; it counts as skipped, not as passed. What
+// failed stands between "failures:" and the result.
 const countLibtest = (line) => {
   const result = /^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line)
+  below = result === null && (below || line === 'failures:')
+  if (below) failures.push(line)
   if (result) {
     total.passed += Number(result[1])
     total.failed += Number(result[2])
@@ -68,6 +76,7 @@ export function skip(name, reason) {
 
 /** The closing line, and the exit status that goes with it. */
 export function summary() {
+  for (const line of failures) console.log(`FAILED: ${line}`)
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   process.exitCode = total.failed === 0 ? 0 : 1
 }
