@@ -145,7 +145,11 @@ function normal({ process, mounts, annotations }: RuntimeSpec, peer?: Peer): Nor
     env: given.sort(),
     // Whether the own group is named among the others, too, is told by the security tests.
     user: { uid, gid, groups: [...new Set([gid, ...(additionalGids ?? [])])].sort((a, b) => a - b) },
-    volumes: (mounts ?? []).map(({ destination }) => destination).filter((path) => !OWN_MOUNTS.test(path)),
+    // umoci and podman go through a map: their order is another each time.
+    volumes: (mounts ?? [])
+      .map(({ destination }) => destination)
+      .filter((path) => !OWN_MOUNTS.test(path))
+      .sort(),
     // podman keeps labels for itself. Old versions of umoci write what is empty, too.
     ...(peer === 'podman'
       ? {}

@@ -355,6 +355,40 @@ test('squash, rebase and convert keep what the root file system holds', async (t
   await t.throwsAsync(app.squash({ layout, keep: 3 }), { code: 'ERR_INVALID_OPTION' } as never)
 })
 
+test('squashed above its base, a directory in the place of a link or a file keeps what is in it', async (t) => {
+  const layout = scratch('build')
+  const base = await Image.build({
+    layout,
+    layers: [
+      {
+        entries: [
+          ...hello,
+          { path: '/link', type: 'symlink', target: 'etc' },
+          { path: '/loop', type: 'symlink', target: 'loop/on' },
+          { path: '/file', content: 'x' },
+        ],
+      },
+    ],
+  })
+  const directories = ['link', 'loop', 'file'].flatMap((name) => [
+    { path: name, type: 'directory' as const },
+    { path: `${name}/inside`, content: name },
+  ])
+  const app = await Image.build({
+    from: base,
+    layout,
+    layers: [{ entries: directories }, { entries: [{ path: '/link/later', content: 'later' }] }],
+  })
+  const squashed = await app.squash({ layout, keep: 1 })
+  t.is(squashed.manifest.layers.length, 2)
+  const [expected, seen] = [join(scratch('build'), 'app'), join(scratch('build'), 'squashed')]
+  await app.unpackRootfs(expected)
+  await squashed.unpackRootfs(seen)
+  t.deepEqual(treeDifferences(readTree(expected), readTree(seen)), [])
+  t.deepEqual(readdirSync(join(seen, 'link')).sort(), ['inside', 'later'])
+  t.deepEqual(readdirSync(join(seen, 'etc')), ['hello'])
+})
+
 test('copies keep digests, and platforms choose from an index', async (t) => {
   const base = scratch('build')
   const [from, to] = [join(base, 'from'), join(base, 'to')]

@@ -43,7 +43,12 @@ let serial = 0
 const base = scratch('property')
 const fresh = (): string => join(base, String(serial++))
 const read = (path: string): ReturnType<typeof readTree> => readTree(path, { wholeSeconds: true })
-const runs = { numRuns: Number(process.env['CAISSON_PROPERTY_RUNS'] ?? 6), endOnFailure: true }
+// The error belongs into the message: that is what a log shows.
+const runs = {
+  numRuns: Number(process.env['CAISSON_PROPERTY_RUNS'] ?? 6),
+  endOnFailure: true,
+  includeErrorInReport: true,
+}
 
 const python = needs('python3')
 

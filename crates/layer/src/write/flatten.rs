@@ -46,6 +46,9 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
     for path in hidden {
         put(&mut writer, &plain(path, EntryKind::File, 0o644))?;
     }
+    // Above kept layers a directory comes before what is in it, as in any layer: the file or link that it replaces there
+    // is in the way until then, and a link would lead what follows to another place.
+    let as_layer = request.keep > 0;
     let (mut files, mut directories): (Files<'_>, _) = (BTreeMap::new(), Vec::new());
     for (path, item) in &view.items {
         let Some(name) = below(path, &top) else { continue };
@@ -53,6 +56,11 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
             directories.push(Entry { path: name, ..item.entry.clone() });
         } else {
             files.entry(item.file).or_insert_with(|| (Vec::new(), item)).0.push(name);
+        }
+    }
+    if as_layer {
+        for directory in &directories {
+            put(&mut writer, directory)?;
         }
     }
     for (names, item) in files.values().filter(|(_, item)| item.entry.kind != EntryKind::File) {
@@ -91,10 +99,12 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
             Ok(())
         })?;
     }
-    // After what is in them, and the deeper first: content comes in the order of the layers, and tar gives a directory its
-    // time with the first entry outside of it.
-    for directory in directories.iter().rev() {
-        put(&mut writer, directory)?;
+    // A whole tree may be read by tar, which gives a directory its time with the first entry outside of it: after what is
+    // in them, as that comes in the order of the layers, and the deeper first.
+    if !as_layer {
+        for directory in directories.iter().rev() {
+            put(&mut writer, directory)?;
+        }
     }
     writer.finish().map_err(|error| tar_error(error, b"the archive"))?;
     Ok(count)
