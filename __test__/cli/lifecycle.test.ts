@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { sameAsRunc, withUs } from './session.ts'
 
@@ -72,7 +73,7 @@ sameAsRunc('signals by name and number', async (session) => {
   for (const signal of ['NOPE', '0x9', 'SIGNOPE']) await session.say(['kill', session.id, signal])
   await session.say(['kill', session.id, '0'])
   await session.say(['start', session.id])
-  await new Promise((resolve) => setTimeout(resolve, 500)) // the traps are set
+  await session.untilHandled('sh', constants.signals.SIGTERM) // the trap that is set last
   for (const signal of ['usr1', 'SIGUSR1', '10', 'HUP', '0']) await session.say(['kill', session.id, signal])
   await session.say(['kill', session.id])
   await session.until('stopped')

@@ -12,6 +12,7 @@ import { defaultSpec } from '../../ts/image/default-spec.ts'
 import { formatRuntimeSpec, type RuntimeSpec } from '../../ts/spec/index.ts'
 import { needs } from '../fixtures/needs.ts'
 import { makeRootfs, scratch } from '../fixtures/rootfs.ts'
+import { until } from '../fixtures/until.ts'
 
 export const COMMAND: string = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -97,6 +98,19 @@ export class Session {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     throw new Error(`${this.name}: ${this.id} did not become ${status}`)
+  }
+
+  /** Waits until the first process is this program, no longer the runtime's, and handles a signal. */
+  async untilHandled(program: string, signal: number): Promise<void> {
+    const { stdout } = await this.exactly(['--root', this.root, 'state', this.id])
+    const { pid } = JSON.parse(stdout) as { pid: number }
+    await until(() => {
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+      const [, mask = '0'] = /^SigCgt:\s*([\da-f]+)$/m.exec(status) ?? []
+      return (
+        status.startsWith(`Name:\t${program}\n`) && ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n
+      )
+    }, `${program} handles signal ${signal}`)
   }
 
   plainly({ status, stdout, stderr }: Said): object {

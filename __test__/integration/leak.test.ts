@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { Runtime } from '../../ts/index.ts'
 import { bundle } from '../fixtures/bundle.ts'
 import { needs } from '../fixtures/needs.ts'
-import { remains } from '../fixtures/remains.ts'
+import { remains, type Remains } from '../fixtures/remains.ts'
 import { scratch } from '../fixtures/rootfs.ts'
+import { until } from '../fixtures/until.ts'
 
 const STARTS = 1000
 const AT_ONCE = 10
@@ -40,13 +41,10 @@ needs('root')('a thousand starts leave no process, mount, cgroup, directory or d
     while (serial < STARTS) await one()
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  await new Promise((resolve) => setTimeout(resolve, 100)) // streams close one turn after their end
-  const after = remains(root, prefix)
+  const seen = (): Remains => remains(root, prefix)
+  await until(() => seen().descriptors <= before.descriptors, 'streams are closed, a turn after their end')
+  const after = seen()
   t.true(ran + failed >= STARTS && failed >= STARTS / 10)
   t.deepEqual([after.processes, after.cgroups, after.directories], [[], [], []])
   t.is(after.mounts, before.mounts)
-  t.true(
-    after.descriptors <= before.descriptors,
-    `${before.descriptors} descriptors became ${after.descriptors}`,
-  )
 })
