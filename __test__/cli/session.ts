@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { defaultSpec } from '../../ts/image/default-spec.ts'
 import { formatRuntimeSpec, type RuntimeSpec } from '../../ts/spec/index.ts'
-import { needs } from '../fixtures/needs.ts'
+import { needs, type Need } from '../fixtures/needs.ts'
 import { makeRootfs, scratch } from '../fixtures/rootfs.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -141,12 +141,13 @@ export class Session {
 export type Talk = (session: Session, t: ExecutionContext) => Promise<void>
 
 /** The same talk with runc and with us: every answer is the same. */
-export function sameAsRunc(title: string, talk: Talk): void {
+export function sameAsRunc(title: string, talk: Talk, ...need: Need[]): void {
   needs(
     'root',
     'cgroup',
     'busybox',
     'runc',
+    ...need,
   )(title, async (t) => {
     const transcripts: unknown[][] = []
     for (const name of ['runc', 'caisson'] as const) {

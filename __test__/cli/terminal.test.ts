@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { missing } from '../fixtures/needs.ts'
 import { text } from '../fixtures/text.ts'
-import { sameAsRunc, withUs, type Session } from './session.ts'
+import { sameAsRunc, withUs, type Session, type Talk } from './session.ts'
 
 const withTerminal = (session: Session, args: string[]): void =>
   session.configure(args, ({ process }) => {
@@ -67,9 +66,7 @@ while True:
     while steps and steps[0][0] in out: steps.pop(0)[1]()
 print(repr(out.decode()), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
 
-const withPython = missing('python3')
-  ? () => console.error('skipped: terminals: python3 is not installed')
-  : sameAsRunc
+const withPython = (title: string, talk: Talk): void => sameAsRunc(title, talk, 'python3')
 
 withPython('the console socket gets the master', async (session) => {
   withTerminal(session, ['sh', '-c', 'stty size; stat -c "%F %a %u %g" /dev/console; tty; echo done'])

@@ -130,7 +130,7 @@ privileged('a full disk below the state root is told, and nothing is left', asyn
 import { appendFileSync, readdirSync } from 'node:fs'
 import { Runtime } from 'caisson'
 const runtime = new Runtime({ root: ${JSON.stringify(disk)} + '/root' })
-await (await runtime.create('warm', { bundle: ${JSON.stringify(bundle())} })).delete()
+await (await runtime.create('warm-' + process.pid, { bundle: ${JSON.stringify(bundle())} })).delete()
 try {
   for (;;) appendFileSync(${JSON.stringify(disk)} + '/filler', 'x'.repeat(4096))
 } catch {}

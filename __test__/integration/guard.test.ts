@@ -32,9 +32,9 @@ privileged(
   'Node killed while it waits for a clone leaves nothing, of other containers neither',
   async (t) => {
     const id = newId()
-    const another = JSON.stringify(`${id}-another`)
+    const another = `${id}-another`
     const steps = `await words.next()
-void runtime.create(${another}, options)
+void runtime.create(${JSON.stringify(another)}, options)
 console.log('asked')`
     const running = program(starter(id, steps))
     await nextLine(running)
@@ -42,7 +42,8 @@ console.log('asked')`
     process.kill(guard!, 'SIGSTOP')
     running.child.stdin!.write('go\n')
     await nextLine(running)
-    await until(() => existsSync(join(root, `${id}-another`, 'start.sock')), 'the clone is asked for')
+    // Its control groups are made while the guard clones: then the guard has been told.
+    await until(() => remains(root, another).cgroups.length > 0, 'the clone is asked for')
     running.child.kill('SIGKILL')
     await running.ended
     process.kill(guard!, 'SIGCONT')

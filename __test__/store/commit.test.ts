@@ -4,7 +4,7 @@ import { chownSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Image, Layout, Runtime, Store } from '../../ts/index.ts'
-import { missing, needs } from '../fixtures/needs.ts'
+import { needs } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { makeRootfs, scratch } from '../fixtures/rootfs.ts'
 import type { RuntimeSpec } from '../../ts/spec/index.ts'
@@ -48,7 +48,7 @@ const source = (user: User, image: string, line: string): string => `
 import { createInterface } from 'node:readline'
 import { Runtime } from 'caisson'
 const runtime = new Runtime({ root: ${JSON.stringify(join(user.folder, 'run'))}, store: ${JSON.stringify(join(user.folder, 'store'))}, onWarning: () => {} })
-const container = await runtime.create('changed', {
+const container = await runtime.create('changed-' + process.pid, {
   image: ${JSON.stringify(image)}, args: ${JSON.stringify(sh(`${line}\necho done; exec sleep 600`))},
   spec: (spec) => {
     const all = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_MKNOD']
@@ -87,70 +87,75 @@ function withoutDevices(tree: Tree): Tree {
   return new Map([...tree].filter(([name]) => !name.startsWith('dev/')))
 }
 
-asEach('a container becomes an image that unpacks to what it saw', async (t, user) => {
-  const reason = missing('busybox', 'python3', 'umoci', 'userns')
-  if (reason) return void t.log(`skipped: ${reason}`)
-  const image = makeImage([more])
-  const layout = join(user.folder, 'out')
-  user.image('init --layout out')
-  const running = program(source(user, image, user.ordinary ? change : change + asRoot), {
-    ...user.ids,
-    env: { TMPDIR: user.folder, HOME: user.folder },
-  })
-  let seen: Tree
-  let digest: string
-  let answer: Answer
-  try {
-    const pid = await nextLine(running)
-    setAttributes(`/proc/${pid}/root/.`, user)
-    seen = withoutDevices(readTree(`/proc/${pid}/root/.`, options))
-    running.child.stdin!.write(`${layout}\n`)
-    digest = await nextLine(running)
-    answer = user.run(process.execPath, [
-      user.command,
-      '--root',
-      join(user.folder, 'run'),
-      ...'image commit --image out:command --compress zstd changed'.split(' '),
+asEach(
+  'a container becomes an image that unpacks to what it saw',
+  async (t, user) => {
+    const image = makeImage([more])
+    const layout = join(user.folder, 'out')
+    user.image('init --layout out')
+    const running = program(source(user, image, user.ordinary ? change : change + asRoot), {
+      ...user.ids,
+      env: { TMPDIR: user.folder, HOME: user.folder },
+    })
+    let seen: Tree
+    let digest: string
+    let answer: Answer
+    try {
+      const pid = await nextLine(running)
+      setAttributes(`/proc/${pid}/root/.`, user)
+      seen = withoutDevices(readTree(`/proc/${pid}/root/.`, options))
+      running.child.stdin!.write(`${layout}\n`)
+      digest = await nextLine(running)
+      answer = user.run(process.execPath, [
+        user.command,
+        '--root',
+        join(user.folder, 'run'),
+        ...`image commit --image out:command --compress zstd changed-${running.child.pid}`.split(' '),
+      ])
+      t.is(answer.status, 0, answer.stderr)
+    } finally {
+      running.child.stdin!.end()
+      const { code, stderr } = await running.ended
+      t.is(code, 0)
+      t.is(stderr, '')
+    }
+
+    const [library, command] = [
+      await Image.open(`oci:${layout}:library`),
+      await Image.open(`oci:${layout}:command`),
+    ]
+    t.is(library.digest, digest)
+    t.regex(answer.stdout, new RegExp(command.digest))
+    t.is(library.config!.author, 'me')
+    t.is(library.manifest.layers.length, layers.length + 3)
+    t.is(library.diffIds().at(-1), command.diffIds().at(-1))
+    t.is(library.config!.history!.at(-1)!.created_by, 'caisson')
+    t.deepEqual((await library.verify()).problems, [])
+
+    user.image('unpack --image out:library bundle')
+    const unpacked = readTree(join(user.folder, 'bundle/rootfs'), options)
+    for (const { xattrs } of unpacked.values()) delete xattrs['user.rootlesscontainers']
+    // What an overlay says about inodes that it has copied up differs with its options.
+    for (const tree of [unpacked, seen]) delete tree.get('usr/lib/c-too')!.same
+    t.deepEqual(treeDifferences(unpacked, seen), [])
+    // Two unpackers, as root in any case: the owners that an ordinary user cannot see are compared too.
+    const ours = join(scratch('commit'), 'ours')
+    await library.unpackRootfs(ours)
+    const theirs = umoci(layout, 'library')
+    t.deepEqual(treeDifferences(readTree(ours, options), theirs), [])
+    t.is(theirs.get('owned')!.uid, 33)
+    const names = spawnSync('tar', [
+      '-tf',
+      join(layout, 'blobs/sha256', library.manifest.layers.at(-1)!.digest.slice(7)),
     ])
-    t.is(answer.status, 0, answer.stderr)
-  } finally {
-    running.child.stdin!.end()
-    const { code, stderr } = await running.ended
-    t.is(code, 0)
-    t.is(stderr, '')
-  }
-
-  const [library, command] = [
-    await Image.open(`oci:${layout}:library`),
-    await Image.open(`oci:${layout}:command`),
-  ]
-  t.is(library.digest, digest)
-  t.regex(answer.stdout, new RegExp(command.digest))
-  t.is(library.config!.author, 'me')
-  t.is(library.manifest.layers.length, layers.length + 3)
-  t.is(library.diffIds().at(-1), command.diffIds().at(-1))
-  t.is(library.config!.history!.at(-1)!.created_by, 'caisson')
-  t.deepEqual((await library.verify()).problems, [])
-
-  user.image('unpack --image out:library bundle')
-  const unpacked = readTree(join(user.folder, 'bundle/rootfs'), options)
-  for (const { xattrs } of unpacked.values()) delete xattrs['user.rootlesscontainers']
-  // What an overlay says about inodes that it has copied up differs with its options.
-  for (const tree of [unpacked, seen]) delete tree.get('usr/lib/c-too')!.same
-  t.deepEqual(treeDifferences(unpacked, seen), [])
-  // Two unpackers, as root in any case: the owners that an ordinary user cannot see are compared too.
-  const ours = join(scratch('commit'), 'ours')
-  await library.unpackRootfs(ours)
-  const theirs = umoci(layout, 'library')
-  t.deepEqual(treeDifferences(readTree(ours, options), theirs), [])
-  t.is(theirs.get('owned')!.uid, 33)
-  const names = spawnSync('tar', [
-    '-tf',
-    join(layout, 'blobs/sha256', library.manifest.layers.at(-1)!.digest.slice(7)),
-  ])
-  t.notRegex(names.stdout.toString(), /\.wh\.\.wh\./)
-  t.regex(names.stdout.toString(), /^replaced\/\.wh\.a$/m)
-})
+    t.notRegex(names.stdout.toString(), /\.wh\.\.wh\./)
+    t.regex(names.stdout.toString(), /^replaced\/\.wh\.a$/m)
+  },
+  'busybox',
+  'python3',
+  'umoci',
+  'userns',
+)
 
 function umoci(layout: string, tag: string): Tree {
   const bundle = join(scratch('commit'), 'bundle')

@@ -19,10 +19,12 @@ interface Place {
   made: () => string[]
 }
 
+let serial = 0
+
 function place(id: string, source: string): Place {
   const [root, store] = [join(scratch('state'), 'run'), storeRoot()]
   const made = (): string[] => (source === 'host' ? names(root, '.bundles') : names(store, 'containers'))
-  return { root, store, id: `${id}-${process.pid}`, made }
+  return { root, store, id: `${id}-${process.pid}-${serial++}`, made }
 }
 
 /** A process that makes a container which sleeps, says its pid, and ends or waits. */

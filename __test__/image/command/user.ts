@@ -4,7 +4,7 @@ import { chmodSync, chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { checkout } from '../../fixtures/program.ts'
-import { needs } from '../../fixtures/needs.ts'
+import { needs, skipped, type Need } from '../../fixtures/needs.ts'
 import { scratch } from '../../fixtures/rootfs.ts'
 
 const COMMAND = join(checkout, 'dist/cli.js')
@@ -87,17 +87,14 @@ function ordinaryIds(): { uid: number; gid: number } | undefined {
   return status === 0 ? ids : undefined
 }
 
-/** Runs a test as root and as an ordinary user, as far as this process can be them. */
-export function asEach(title: string, body: (t: ExecutionContext, user: User) => void | Promise<void>): void {
-  needs('root')(`${title}, as root`, (t) => body(t, new User('root', {})))
-  if (!isRoot) {
-    needs()(`${title}, as an ordinary user`, (t) => body(t, new User('ordinary', {})))
-    return
-  }
-  const ids = ordinaryIds()
-  if (ids) needs()(`${title}, as an ordinary user`, (t) => body(t, new User('ordinary', ids)))
-  else
-    console.error(
-      `skipped: ${title}, as an ordinary user: there is no user caisson-test that can read this checkout`,
-    )
+/** A test as root and as an ordinary user, each skipped where this process cannot be them or a need is not met. */
+export function asEach(
+  title: string,
+  body: (t: ExecutionContext, user: User) => void | Promise<void>,
+  ...need: Need[]
+): void {
+  needs('root', ...need)(`${title}, as root`, (t) => body(t, new User('root', {})))
+  const ids = isRoot ? ordinaryIds() : {}
+  const ordinary = ids ? needs(...need) : skipped('there is no user caisson-test that can read this checkout')
+  ordinary(`${title}, as an ordinary user`, (t) => body(t, new User('ordinary', ids!)))
 }
