@@ -1,6 +1,7 @@
 import { openSync, closeSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { text } from '../fixtures/text.ts'
 import { COMMAND, sameAsRunc, withUs } from './session.ts'
@@ -85,8 +86,8 @@ withUs('signals to the command go to the program', async (session, t) => {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const output = text(child.stdout)
   await session.until('running')
-  // The trap is set soon after the program runs.
-  const timer = setInterval(() => child.kill('SIGTERM'), 200)
+  await session.untilHandled('sh', constants.signals.SIGTERM)
+  const timer = setInterval(() => child.kill('SIGTERM'), 10) // also while the container is removed
   const [status] = (await once(child, 'exit')) as [number]
   clearInterval(timer)
   t.is(status, 5)

@@ -29,7 +29,7 @@ the program's, or 128 and the signal's number.`,
     const detached = on(invocation.flags, 'detach')
     const keep = on(invocation.flags, 'keep')
     const container = await containerFromFlags(invocation, { detached, outlives: detached || keep })
-    const stopForwarding = detached ? () => {} : forwardSignals(container)
+    if (!detached) forwardSignals(container)
     try {
       const terminal = container.takeConsole()
       const { id, handle } = container
@@ -44,21 +44,17 @@ the program's, or 128 and the signal's number.`,
     } catch (error) {
       await container[Symbol.asyncDispose]()
       throw error
-    } finally {
-      stopForwarding()
     }
   },
 }
 
-function forwardSignals(container: Container): () => void {
+/** Until this process ends: a signal that comes when the program has just ended must not change the exit status. */
+function forwardSignals(container: Container): void {
   const forward = (name: NodeJS.Signals): void => void container.kill(name).catch(() => {}) // it has just ended
   const names = Object.keys(constants.signals).filter(
     (name) => !KEPT.has(name) && !FAULTS.has(name),
   ) as NodeJS.Signals[]
   for (const name of names) process.on(name, forward)
-  return () => {
-    for (const name of names) process.off(name, forward)
-  }
 }
 
 function statusOf({ exitCode, signal }: ContainerExit): number {
