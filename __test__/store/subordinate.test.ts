@@ -1,6 +1,7 @@
 /** An ordinary user with ranges of ids: files have the owners that they have in the image. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { checkout } from '../fixtures/program.ts'
 import type { TestEntry } from '../image/fixture.ts'
 import { makeImage } from './images.ts'
 import { answer, ranges, rootless } from './user.ts'
@@ -121,20 +122,73 @@ console.log(JSON.stringify(readdirSync(store.root + '/ingest')))
   t.deepEqual(result, [])
 })
 
-rootless('a commit has the owners that the container saw', async (t) => {
-  const result = (await answer(`
+const changes = `
+mkdir /made /made/deep; echo closed > /made/deep/file; echo x > /made/open; busybox ln -s file /made/deep/link
+busybox chmod 600 /made/deep/file; busybox chmod 700 /made/deep /made; busybox chmod 0 /made/open; busybox chown -hR 7:8 /made
+rm /private/secret; echo new > /private/new; busybox chmod 600 /private/new; busybox chown 33:34 /private/new
+rm -r /usr/lib; mkdir /usr/lib; echo kept > /usr/lib/a; busybox chmod 700 /usr/lib; busybox chown -R 9:9 /usr/lib
+busybox chmod 700 /; busybox chown 5:6 /; echo done; exec sleep 60`
+
+rootless('a commit has the owners that the container saw, and what is closed to its user', async (t) => {
+  for (const layering of ['overlay', 'copy']) {
+    const [answered, home] = (await answer(`
+const { spawnSync } = await import('node:child_process')
 const reference = ${JSON.stringify(makeImage([more]))}
-const line = 'mkdir /made; echo x > /made/file; busybox chown -R 7:8 /made; echo done; exec sleep 60'
-const container = await runtime.create('owned', { image: reference, args: ['sh', '-c', line], idMappings: 'subordinate', spec: ${capabilities} })
+const home = process.env.HOME
+const container = await runtime.create('owned', {
+  image: reference, args: ['sh', '-c', ${JSON.stringify(changes)}],
+  layering: ${JSON.stringify(layering)}, idMappings: 'subordinate', spec: ${capabilities},
+})
 const done = new Promise((resolve) => container.stdout!.once('data', resolve))
 await container.start()
 await done
-const image = await container.commit({ layout: process.env.HOME + '/out', tag: 'x', mask: ['dev', 'proc', 'sys'] })
+const image = await container.commit({ layout: home + '/out', tag: 'library', compression: 'none', mask: ['dev', 'proc', 'sys'] })
+const command = ['image', 'commit', '--image', home + '/out:command', '--compress', 'none']
+const { status, stderr } = spawnSync(process.execPath, [${JSON.stringify(join(checkout, 'dist/cli.js'))}, ...command,
+  ...['dev', 'proc', 'sys'].flatMap((path) => ['--mask-path', path]), 'owned'], { encoding: 'utf8' })
 await container.delete({ force: true })
-console.log(JSON.stringify([image.manifest.layers.at(-1)!.digest, process.env.HOME]))
-`)) as [string, string]
-  const blob = join(result[1], 'out/blobs/sha256', result[0].slice(7))
-  const { stdout } = spawnSync('tar', ['--numeric-owner', '-tvf', blob], { encoding: 'utf8' })
-  t.regex(stdout, /^drwxr-xr-x 7\/8 .* made\/$/m)
-  t.regex(stdout, /^-rw-r--r-- 7\/8 .* made\/file$/m)
+const again = await Image.open('oci:' + home + '/out:command')
+const digests = [image, again].map((each) => each.manifest.layers.at(-1)!.digest)
+console.log(JSON.stringify([[status, stderr, warnings, digests], home]))
+`)) as [[number, string, string[], [string, string]], string]
+    const [status, stderr, warnings, [library, command]] = answered
+    t.deepEqual([status, stderr, warnings], [0, '', []], layering)
+    t.is(command, library)
+    const blob = join(home, 'out/blobs/sha256', library.slice(7))
+    const options = { encoding: 'utf8' } as const
+    const listing = spawnSync('tar', ['--numeric-owner', '-tvf', blob], options).stdout
+    const seen = listing
+      .split('\n')
+      .filter(Boolean)
+      .map((each) => each.replace(/ +\d+ \S+ \S+ /, ' '))
+    t.deepEqual(
+      seen.filter((each) => !/ (dev|proc|sys)\/$/.test(each)),
+      written,
+      layering,
+    )
+    for (const [name, content] of [
+      ['made/deep/file', 'closed\n'],
+      ['private/new', 'new\n'],
+      ['usr/lib/a', 'kept\n'],
+    ] as const)
+      t.is(spawnSync('tar', ['-xOf', blob, name], options).stdout, content)
+  }
 })
+
+/** The directory in place of the one of the image hides by name what is in that. */
+const written = [
+  'drwx------ 5/6 ./',
+  'drwx------ 7/8 made/',
+  'drwx------ 7/8 made/deep/',
+  '-rw------- 7/8 made/deep/file',
+  'lrwxrwxrwx 7/8 made/deep/link -> file',
+  '---------- 7/8 made/open',
+  'drwx------ 33/34 private/',
+  '-rw-r--r-- 0/0 private/.wh.secret',
+  '-rw------- 33/34 private/new',
+  'drwx--x--x 0/0 usr/',
+  'drwx------ 9/9 usr/lib/',
+  '-rw-r--r-- 0/0 usr/lib/.wh.b',
+  '-rw-r--r-- 0/0 usr/lib/.wh.c',
+  '-rw-r--r-- 9/9 usr/lib/a',
+]

@@ -11,7 +11,10 @@ const NAME = 'caisson-test' // with subordinate ids: scripts/install-test-tools
 const line = readFileSync('/etc/passwd', 'utf8')
   .split('\n')
   .find((each) => each.startsWith(`${NAME}:`))
-const ids = line ? { uid: Number(line.split(':')[2]), gid: Number(line.split(':')[3]) } : undefined
+/** Of that user. */
+export const ids: { uid: number; gid: number } | undefined = line
+  ? { uid: Number(line.split(':')[2]), gid: Number(line.split(':')[3]) }
+  : undefined
 
 /** Of that user: everything, first id, how many. */
 export const ranges: RegExpExecArray | null = /^caisson-test:(\d+):(\d+)/m.exec(

@@ -457,6 +457,8 @@ export interface TreeOptions {
   uidMap?: Array<IdRange>
   gidMap?: Array<IdRange>
   rootless?: boolean
+  /** Path of `caisson-init`: what is closed to an ordinary user is read in a user namespace with these maps. */
+  helper?: string
 }
 
 /** flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way. */

@@ -40,7 +40,12 @@ export async function commitContainer(
       "create it with writable: 'disk' to make images of it",
     )
   }
-  const { mask, uidMap, gidMap, rootless, history, ...build } = { ...ownersOf(state, directory), ...options }
+  const known = ownersOf(state, directory)
+  const isGiven = [options.uidMap, options.gidMap].some((map) => map !== undefined && map.length > 0)
+  const { mask, uidMap, gidMap, rootless, history, ...build } = {
+    ...options,
+    ...(isGiven ? {} : { ...known, rootless: options.rootless ?? known.rootless }),
+  }
   const [{ Image, Layout }, { openOrigin }] = await Promise.all([
     import('../image/index.ts'),
     import('../image/origin.ts'),

@@ -1,5 +1,6 @@
 //! Layers for JavaScript: one native thread per operation, a promise for its end, a `LayerJob` to stop it and to look on.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ impl From<Error> for NativeError {
             phase: Some("unpack".to_owned()),
             syscall: error.call.map(str::to_owned),
             path: error.path,
-            hint: error.hint.map(str::to_owned),
+            hint: error.hint.map(Cow::into_owned),
             issues: None,
         }
     }

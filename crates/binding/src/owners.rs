@@ -1,11 +1,13 @@
-//! Who sets owners that this process cannot, or must not, set as they are in the image.
+//! Who sets owners that this process cannot, or must not, set as they are in the image, and reads what belongs to them.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use caisson_engine::Owner;
-use caisson_layer::Errno;
+use caisson_engine::{Failure, Opening, Owner};
 use caisson_layer::unpack::{IdRange, Owners, Shift};
+use caisson_layer::view::{self, Rights};
+use caisson_layer::{Errno, Error, Kind};
 use caisson_plan::{IdMapping, UserNamespace};
 use napi_derive::napi;
 
@@ -57,6 +59,62 @@ pub fn open(maps: IdMaps) -> Result<Box<dyn Owners>, NativeError> {
     let namespace = UserNamespace { uid_mappings: mappings(maps.uids), gid_mappings: mappings(maps.gids) };
     let owner = Owner::start(PathBuf::from(helper), &namespace).map_err(NativeError::from)?;
     Ok(Box::new(Namespace(owner)))
+}
+
+/// A namespace that is started when the first closed file is met: most trees have none.
+#[derive(Debug)]
+pub struct Reader {
+    pub helper: PathBuf,
+    pub namespace: UserNamespace,
+    started: OnceLock<Result<Owner, Failure>>,
+}
+
+impl Reader {
+    pub fn new(helper: PathBuf, namespace: UserNamespace) -> Self {
+        Self { helper, namespace, started: OnceLock::new() }
+    }
+
+    /// `shown`: what is closed.
+    fn owner(&self, shown: &[u8]) -> Result<&Owner, Error> {
+        let start = || Owner::start(self.helper.clone(), &self.namespace);
+        self.started.get_or_init(start).as_ref().map_err(|failure| {
+            let shown = String::from_utf8_lossy(shown).into_owned();
+            let kind = if failure.code == Kind::Namespace.code() { Kind::Namespace } else { Kind::System };
+            let error = Error::new(kind, format!("{shown} belongs to another id: {}", failure.message));
+            let error = error.on(shown);
+            match &failure.hint {
+                Some(hint) => error.hint(hint.clone()),
+                None => error,
+            }
+        })
+    }
+}
+
+fn refused(error: &caisson_sys::Error, shown: &[u8]) -> Error {
+    Error::system(error.call(), shown, Errno::from_raw_os_error(error.errno()))
+}
+
+impl Rights for Reader {
+    fn open(
+        &self,
+        directory: BorrowedFd<'_>,
+        path: &[u8],
+        opening: view::Opening,
+        shown: &[u8],
+    ) -> Result<OwnedFd, Error> {
+        let opening = match opening {
+            view::Opening::Handle => Opening::Handle,
+            view::Opening::Directory => Opening::Directory,
+            view::Opening::File => Opening::File,
+        };
+        let opened = self.owner(shown)?.open(directory, path, opening);
+        opened.map_err(|error| refused(&error, shown))
+    }
+
+    fn attribute(&self, file: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> Result<Vec<u8>, Error> {
+        let value = self.owner(shown)?.attribute(file, name);
+        value.map_err(|error| refused(&error, shown))
+    }
 }
 
 fn range(IdMap { container_id: image, host_id: host, size }: IdMap) -> IdRange {

@@ -1,17 +1,20 @@
 //! What JavaScript says about layers to write, in the words of the crate.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use caisson_layer::blob::Blob;
 use caisson_layer::compress::Settings;
 use caisson_layer::tar::{Entry, EntryKind, Time};
-use caisson_layer::view::{Comparison, IdMap, Owners, Scan};
+use caisson_layer::view::{Comparison, IdMap, Owners, Rights, Scan};
 use caisson_layer::write::{Base, Content, Request, Step};
 use caisson_layer::{Error, Kind, Limits};
+use caisson_plan::{IdMapping, UserNamespace};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
 use crate::layer::{LayerBlob, blob, compression};
+use crate::owners::Reader;
 
 #[napi(object)]
 pub struct IdRange {
@@ -44,6 +47,8 @@ pub struct TreeOptions {
     pub uid_map: Option<Vec<IdRange>>,
     pub gid_map: Option<Vec<IdRange>>,
     pub rootless: Option<bool>,
+    /// Path of `caisson-init`: what is closed to an ordinary user is read in a user namespace with these maps.
+    pub helper: Option<String>,
 }
 
 #[napi(object)]
@@ -138,6 +143,21 @@ pub fn tree(options: Option<TreeOptions>, owner: (Option<u32>, Option<u32>)) -> 
         uid_map: None,
         gid_map: None,
         rootless: None,
+        helper: None,
+    });
+    let rights = options.helper.as_ref().map(|helper| {
+        let mapping = |range: &IdRange| IdMapping {
+            container_id: range.container,
+            host_id: range.host,
+            size: range.size,
+        };
+        let mappings =
+            |ranges: &Option<Vec<IdRange>>| ranges.iter().flatten().map(mapping).collect::<Vec<_>>();
+        let namespace = UserNamespace {
+            uid_mappings: mappings(&options.uid_map),
+            gid_mappings: mappings(&options.gid_map),
+        };
+        Arc::new(Reader::new(PathBuf::from(helper), namespace)) as Arc<dyn Rights>
     });
     let rootless = options.rootless.unwrap_or(false);
     let scan = Scan {
@@ -151,6 +171,7 @@ pub fn tree(options: Option<TreeOptions>, owner: (Option<u32>, Option<u32>)) -> 
         exclude: plain(options.exclude),
         overlay: false,
         limits: Limits::default(),
+        rights,
     };
     (scan, Comparison { mask: plain(options.mask), rootless })
 }

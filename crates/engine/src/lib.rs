@@ -27,6 +27,7 @@ mod status;
 mod threads;
 mod watch;
 
+pub use caisson_plan::protocol::Opening;
 pub use decide::decide;
 pub use engine::Engine;
 pub use facts::Facts;

@@ -1,12 +1,12 @@
-//! Our side of the owner: a helper process that is root of a user namespace with a range of the caller's subordinate ids,
-//! and gives files to owners that only exist there.
+//! Our side of the owner: a helper process that is root of a user namespace with a range of the caller's subordinate ids.
+//! It gives files to owners that only exist there, and opens what belongs to them.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use caisson_plan::UserNamespace;
-use caisson_plan::protocol::{self, MAX_MESSAGE, OwnerReply, OwnerRequest, fd};
+use caisson_plan::protocol::{self, MAX_OWNER_REPLY, Opening, OwnerReply, OwnerRequest, fd};
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, credentials, descriptor, pidfd, socket};
 
@@ -43,13 +43,13 @@ impl Owner {
             .map_err(|e| denied::clone_failure(&e, false, 0))?;
         drop(theirs);
         let owner = Self { socket: Mutex::new(ours), process: spawned.pidfd };
-        match owner.receive().map_err(failed)? {
+        match receive(&owner.socket()).map_err(failed)?.0 {
             OwnerReply::Ready => {}
             OwnerReply::Failed { errno, .. } => {
                 let denied = Error::new("clone", "CLONE_NEWUSER", errno);
                 return Err(denied::clone_failure(&denied, true, credentials::effective_uid()));
             }
-            OwnerReply::Done => return Err(lost()),
+            OwnerReply::Done | OwnerReply::Opened | OwnerReply::Value(_) => return Err(lost()),
         }
         let (user, group) = (credentials::effective_uid(), credentials::effective_gid());
         idmap::write(spawned.pid, namespace, user, group)?;
@@ -65,35 +65,68 @@ impl Owner {
         mode: Option<u32>,
         capability: Option<&[u8]>,
     ) -> Result<(), Error> {
-        let request = OwnerRequest { uid, gid, mode, capability: capability.map(<[u8]>::to_vec) };
-        let none = |_| Error::new("sendmsg", "a request", caisson_sys::errno::EINVAL);
-        let bytes = protocol::encode(&request).map_err(none)?;
-        let file = descriptor::duplicate(std::os::fd::AsRawFd::as_raw_fd(&file))?;
-        {
-            let socket = self.socket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            socket::send(&*socket, &bytes, &[&file])?;
-        }
-        match self.receive()? {
-            OwnerReply::Failed { call, errno } => {
-                let call = ["fchownat", "chmod", "setxattr"].into_iter().find(|known| *known == call);
-                Err(Error::new(call.unwrap_or("recvmsg"), descriptor::describe(file.as_fd()), errno))
-            }
-            OwnerReply::Ready | OwnerReply::Done => Ok(()),
+        let request = OwnerRequest::Give { uid, gid, mode, capability: capability.map(<[u8]>::to_vec) };
+        self.ask(&request, file).map(drop)
+    }
+
+    /// Opens what is at `path` below `directory` with the rights of the namespace's root, over no link.
+    pub fn open(&self, directory: BorrowedFd<'_>, path: &[u8], opening: Opening) -> Result<OwnedFd, Error> {
+        match self.ask(&OwnerRequest::Open { path: path.to_vec(), opening }, directory)? {
+            (OwnerReply::Opened, Some(opened)) => Ok(opened),
+            _ => Err(gone()),
         }
     }
 
-    fn receive(&self) -> Result<OwnerReply, Error> {
-        let socket = self.socket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let gone = || Error::new("recvmsg", "the owner of files is gone", caisson_sys::errno::EPIPE);
-        let message = socket::receive(&*socket, MAX_MESSAGE, true)?.ok_or_else(gone)?;
-        protocol::decode(&message.bytes).map_err(|_| gone())
+    /// Value of an extended attribute of the file behind an O_PATH descriptor.
+    pub fn attribute(&self, file: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.ask(&OwnerRequest::Attribute { name: name.to_vec() }, file)? {
+            (OwnerReply::Value(value), _) => Ok(value),
+            _ => Err(gone()),
+        }
     }
+
+    fn ask(
+        &self,
+        request: &OwnerRequest,
+        file: BorrowedFd<'_>,
+    ) -> Result<(OwnerReply, Option<OwnedFd>), Error> {
+        let none = |_| Error::new("sendmsg", "a request", caisson_sys::errno::EINVAL);
+        let bytes = protocol::encode(request).map_err(none)?;
+        let file = descriptor::duplicate(file.as_raw_fd())?;
+        let socket = self.socket();
+        socket::send(&*socket, &bytes, &[&file])?;
+        match receive(&socket)? {
+            (OwnerReply::Failed { call, errno }, _) => {
+                let call = CALLS.into_iter().find(|known| *known == call);
+                Err(Error::new(call.unwrap_or("recvmsg"), descriptor::describe(file.as_fd()), errno))
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn socket(&self) -> MutexGuard<'_, OwnedFd> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What may fail there.
+const CALLS: [&str; 5] = ["fchownat", "chmod", "setxattr", "openat2", "getxattr"];
+
+fn receive(socket: &OwnedFd) -> Result<(OwnerReply, Option<OwnedFd>), Error> {
+    let message = socket::receive(socket, MAX_OWNER_REPLY, true)?.ok_or_else(gone)?;
+    let reply = protocol::decode(&message.bytes).map_err(|_| gone())?;
+    Ok((reply, message.descriptors.into_iter().next()))
+}
+
+fn gone() -> Error {
+    Error::new("recvmsg", "the owner of files is gone", caisson_sys::errno::EPIPE)
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let socket = self.socket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let socket = self.socket();
         let _ = rustix::net::shutdown(&*socket, rustix::net::Shutdown::Both);
+        drop(socket);
         let _ = pidfd::wait(&self.process, true);
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a layer. The kind decides the public code; the fields say where.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ pub enum Kind {
     System,
     /// The form that overlays mount cannot be written here.
     Overlay,
+    /// There is no user namespace to read or write files of other ids in.
+    Namespace,
     Stopped,
     /// A tree changed while it was read.
     Changed,
@@ -49,6 +52,7 @@ impl Kind {
             Kind::Image => "ERR_INVALID_IMAGE",
             Kind::System | Kind::Broken => "ERR_SYSCALL",
             Kind::Overlay => "ERR_OVERLAY_UNAVAILABLE",
+            Kind::Namespace => "ERR_USERNS_DENIED",
             Kind::Stopped => "ERR_ABORTED",
             Kind::Changed => "ERR_CHANGED",
         }
@@ -62,7 +66,7 @@ pub struct Error {
     pub path: Option<String>,
     pub call: Option<&'static str>,
     pub errno: Option<Errno>,
-    pub hint: Option<&'static str>,
+    pub hint: Option<Cow<'static, str>>,
 }
 
 impl Error {
@@ -81,13 +85,12 @@ impl Error {
         let mut error = Self::new(Kind::System, failed.to_string()).on(path);
         error.call = Some(call);
         error.errno = Some(errno);
-        error.hint = match errno {
-            Errno::NOSPC => Some("free some space on that file system, or take another"),
-            Errno::NOSYS => Some("Linux 5.6 or newer is needed (openat2)"),
-            Errno::MFILE => Some("raise the limit of open files (ulimit -n)"),
-            _ => None,
-        };
-        error
+        match errno {
+            Errno::NOSPC => error.hint("free some space on that file system, or take another"),
+            Errno::NOSYS => error.hint("Linux 5.6 or newer is needed (openat2)"),
+            Errno::MFILE => error.hint("raise the limit of open files (ulimit -n)"),
+            _ => error,
+        }
     }
 
     #[must_use]
@@ -97,8 +100,8 @@ impl Error {
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 

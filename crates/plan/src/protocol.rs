@@ -102,24 +102,48 @@ pub enum GuardReply {
 /// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].
 pub const OWNER: &str = "owner";
 
-/// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose O_PATH descriptor
-/// comes along; answered.
+/// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose descriptor comes
+/// along; answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerRequest {
-    /// As inside the namespace.
-    pub uid: u32,
-    pub gid: u32,
-    /// To be set again: a change of owner takes set-id bits away.
-    pub mode: Option<u32>,
-    /// Value of `security.capability`.
-    pub capability: Option<Vec<u8>>,
+pub enum OwnerRequest {
+    /// Gives the file away.
+    Give {
+        /// As inside the namespace.
+        uid: u32,
+        gid: u32,
+        /// To be set again: a change of owner takes set-id bits away.
+        mode: Option<u32>,
+        /// Value of `security.capability`.
+        capability: Option<Vec<u8>>,
+    },
+    /// Opens what is at `path` below the directory, over no link: [`OwnerReply::Opened`].
+    Open { path: Vec<u8>, opening: Opening },
+    /// Reads an extended attribute: [`OwnerReply::Value`].
+    Attribute { name: Vec<u8> },
 }
+
+/// What is opened, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Opening {
+    /// Anything, a link too, to look at it (O_PATH).
+    Handle,
+    /// A directory, to list it.
+    Directory,
+    /// A file, to read it. A FIFO does not block.
+    File,
+}
+
+/// Longest [`OwnerReply`]: a value has 64 KiB at most (XATTR_SIZE_MAX).
+pub const MAX_OWNER_REPLY: usize = MAX_MESSAGE + 64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OwnerReply {
     /// There is a namespace; its maps are to be written now.
     Ready,
     Done,
+    /// The descriptor comes along.
+    Opened,
+    Value(Vec<u8>),
     Failed {
         call: String,
         errno: i32,

@@ -25,10 +25,12 @@ pub fn set(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<()> {
 }
 
 /// getxattr(2).
-pub fn get(fd: BorrowedFd<'_>, name: &str) -> Result<Vec<u8>> {
+pub fn get(fd: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<u8>> {
     let mut value = vec![0; VALUE_MAX];
-    let length = rustix::fs::getxattr(proc_path(fd), name, &mut value[..])
-        .map_err(|e| Error::new("getxattr", format!("{}, {name:?}", describe(fd)), e.raw_os_error()))?;
+    let length = rustix::fs::getxattr(proc_path(fd), name, &mut value[..]).map_err(|e| {
+        let name = String::from_utf8_lossy(name);
+        Error::new("getxattr", format!("{}, {name:?}", describe(fd)), e.raw_os_error())
+    })?;
     value.truncate(length);
     Ok(value)
 }

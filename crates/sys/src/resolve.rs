@@ -27,26 +27,33 @@ fn open_flags(flags: i32) -> OFlags {
 
 fn raw_openat2(
     dir: BorrowedFd<'_>,
-    path: &str,
+    path: impl rustix::path::Arg,
     flags: OFlags,
     resolve: ResolveFlags,
 ) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat2(dir, path, flags, Mode::empty(), resolve)
 }
 
-fn openat2(dir: BorrowedFd<'_>, path: &str, flags: i32, resolve: ResolveFlags) -> Result<OwnedFd> {
-    let flags = open_flags(flags);
+fn openat2(
+    dir: BorrowedFd<'_>,
+    path: impl AsRef<[u8]>,
+    flags: i32,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd> {
+    let (flags, path) = (open_flags(flags), path.as_ref());
     let mut attempt = 0;
     loop {
         match raw_openat2(dir, path, flags, resolve) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if attempt < MAX_RETRIES => attempt += 1,
             other => {
+                let shown = || String::from_utf8_lossy(path).into_owned();
                 return other
                     .or_error("openat2", || {
                         let (flags, resolve) = (flags.bits(), resolve.bits());
-                        format!("{}, {path:?}, {{flags={flags:#o}, resolve={resolve:#x}}}", describe(dir))
+                        let shown = shown();
+                        format!("{}, {shown:?}, {{flags={flags:#o}, resolve={resolve:#x}}}", describe(dir))
                     })
-                    .map_err(|error| error.on(path));
+                    .map_err(|error| error.on(shown()));
             }
         }
     }
@@ -86,6 +93,13 @@ pub fn open_beneath(dir: BorrowedFd<'_>, path: &str, flags: i32) -> Result<Owned
         | ResolveFlags::NO_XDEV
         | ResolveFlags::NO_MAGICLINKS
         | ResolveFlags::NO_SYMLINKS;
+    openat2(dir, path, flags, resolve)
+}
+
+/// Opens `path`, of any bytes, below `dir`; any link on the way, the last one too unless `flags` keep it (O_PATH with
+/// O_NOFOLLOW), is ELOOP.
+pub fn open_beneath_plain(dir: BorrowedFd<'_>, path: &[u8], flags: i32) -> Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
     openat2(dir, path, flags, resolve)
 }
 

@@ -58,7 +58,10 @@ export interface TreeReading {
   /** Whose everything is in the image, whatever the tree says. */
   uid?: number | undefined
   gid?: number | undefined
-  /** From ids of the host to ids in the image. */
+  /**
+   * From ids of the host to ids in the image. With both an ordinary user reads what is closed to that user as root of a user
+   * namespace with these maps; it is started (with newuidmap and newgidmap) where something is closed.
+   */
   uidMap?: readonly IdRange[] | undefined
   gidMap?: readonly IdRange[] | undefined
   /**

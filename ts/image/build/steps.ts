@@ -5,6 +5,7 @@ import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CaissonError } from '../../errors.ts'
+import { helperPath } from '../../native/addon.ts'
 import type { LayerStep, TreeOptions } from '../../native/write-layer.ts'
 import { hostPath } from '../host-path.ts'
 import type { EntryAttributes, FileContent, LayerEntry, TreeReading } from './content.ts'
@@ -27,12 +28,16 @@ export function treeOptions(reading: TreeReading & { mask?: readonly string[] | 
     }
   }
   const mapped = uidMap.length > 0 || gidMap.length > 0
+  const isRoot = process.geteuid?.() === 0
+  // A user namespace has both maps, or none.
+  const closed = !isRoot && uidMap.length > 0 && gidMap.length > 0
   return {
     exclude: [...exclude],
     mask: [...mask],
     uidMap: [...uidMap],
     gidMap: [...gidMap],
-    rootless: reading.rootless ?? (!mapped && process.geteuid?.() !== 0),
+    rootless: reading.rootless ?? (!mapped && !isRoot),
+    ...(closed ? { helper: helperPath() } : {}),
   }
 }
 

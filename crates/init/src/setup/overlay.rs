@@ -120,7 +120,7 @@ fn resemble(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()> {
         if name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.") {
             continue;
         }
-        match attribute::set(upper, &name, &attribute::get(top, &name)?) {
+        match attribute::set(upper, &name, &attribute::get(top, name.as_bytes())?) {
             // Not in a user namespace, or not on a tmpfs.
             Err(error) if matches!(error.errno(), EPERM | EOPNOTSUPP) => {}
             other => other?,

@@ -81,7 +81,12 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Own
 pub fn children(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
     let system = |errno| Error::system("getdents64", name, errno);
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory).map_err(system)? {
+    // A descriptor of the directory itself for a second reader; one that somebody opened for us may be listed and not crossed.
+    let listing = match Dir::read_from(directory) {
+        Err(Errno::ACCESS) => rustix::io::fcntl_dupfd_cloexec(directory, 0).and_then(Dir::new),
+        other => other,
+    };
+    for entry in listing.map_err(system)? {
         let entry = entry.map_err(system)?;
         let child = entry.file_name().to_bytes();
         if !matches!(child, b"." | b"..") {

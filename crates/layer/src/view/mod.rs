@@ -6,7 +6,9 @@ mod difference;
 mod merge;
 mod mtree;
 mod readable;
+mod rights;
 mod scan;
+mod subject;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ pub use attributes::{IdMap, Owners, stays_behind};
 pub use difference::{Change, Comparison, difference};
 pub use merge::{Merging, Place, merge};
 pub use mtree::{parse as parse_manifest, write as write_manifest};
-pub use readable::open_file;
+pub use rights::{Opening, Rights};
 pub use scan::{OVERLAY_OPAQUE, Scan, Scanned, scan, scan_one};
 
 /// The kernel's own limit of links in one path.

@@ -1,11 +1,12 @@
 //! Opening what an image made unreadable: root may read everything, an ordinary user has to give himself the right for
-//! the moment, as modes like 0000 are common in images.
+//! the moment, as modes like 0000 are common in images. What belongs to another id is opened by whoever has its rights.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::rights::{Opening, Rights};
 use crate::{Error, Result};
 
 const RESOLVE: ResolveFlags =
@@ -23,7 +24,8 @@ impl Drop for Unlocked {
     }
 }
 
-fn path_of(fd: BorrowedFd<'_>) -> String {
+/// `/proc/self/fd/N`: the file behind a descriptor, for calls that take no O_PATH descriptor.
+pub fn path_of(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
@@ -31,28 +33,46 @@ fn ordinary_user() -> bool {
     !rustix::process::geteuid().is_root()
 }
 
-/// Opens the directory `name` in `parent` for reading, and where needed unlocks it. No link is followed.
+/// A refusal that other ids are the reason of, with what to do.
+pub fn refused(call: &'static str, shown: &[u8], errno: Errno) -> Error {
+    let error = Error::system(call, shown, errno);
+    if !ordinary_user() || !matches!(errno, Errno::ACCESS | Errno::PERM) {
+        return error;
+    }
+    error.hint("it belongs to another id: with uidMap and gidMap (--uid-map, --gid-map) it is read as root of a user namespace")
+}
+
+/// Opens the directory `name` in `parent` for reading, where needed unlocked or with `rights`. No link is followed.
 pub fn open_directory(
     parent: BorrowedFd<'_>,
     name: &[u8],
     shown: &[u8],
+    rights: Option<&dyn Rights>,
 ) -> Result<(OwnedFd, Option<Unlocked>)> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let system = |call, errno| Error::system(call, shown, errno);
     let open = || rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty());
-    let refused = match open() {
+    let closed = match open() {
         // It can be listed; whether its entries can be looked at is another right.
         Ok(directory) if !ordinary_user() || searchable(directory.as_fd()) => return Ok((directory, None)),
         Ok(_) => Errno::ACCESS,
         Err(errno) => errno,
     };
-    if refused != Errno::ACCESS || !ordinary_user() {
-        return Err(system("openat", refused));
+    if closed != Errno::ACCESS || !ordinary_user() {
+        return Err(Error::system("openat", shown, closed));
     }
-    let handle = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
-        .map_err(|errno| system("openat", errno))?;
-    let unlocked = unlock(handle, 0o500).map_err(|errno| system("chmod", errno))?;
-    Ok((open().map_err(|errno| system("openat", errno))?, Some(unlocked)))
+    let unlocked = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
+        .map_err(|errno| ("openat", errno))
+        .and_then(|handle| unlock(handle, 0o500).map_err(|errno| ("chmod", errno)));
+    match (unlocked, rights) {
+        (Ok(unlocked), _) => {
+            let opened = open().map_err(|errno| Error::system("openat", shown, errno))?;
+            Ok((opened, Some(unlocked)))
+        }
+        (Err((_, Errno::ACCESS | Errno::PERM)), Some(rights)) => {
+            Ok((rights.open(parent, name, Opening::Directory, shown)?, None))
+        }
+        (Err((call, errno)), _) => Err(refused(call, shown, errno)),
+    }
 }
 
 fn searchable(directory: BorrowedFd<'_>) -> bool {
@@ -65,37 +85,43 @@ fn unlock(handle: OwnedFd, more: u32) -> rustix::io::Result<Unlocked> {
     Ok(Unlocked { handle, mode })
 }
 
-/// Makes the file or directory `name` readable for the moment. Links and devices have no mode that could be in the way.
-pub fn unlock_file(parent: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> Result<Unlocked> {
-    let system = |call, errno| Error::system(call, shown, errno);
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let handle =
-        rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|errno| system("openat", errno))?;
-    let status = rustix::fs::fstat(&handle).map_err(|errno| system("fstat", errno))?;
+/// Makes the file or directory behind an O_PATH descriptor readable for the moment. Links and devices have no mode that
+/// could be in the way.
+pub fn unlock_file(handle: &OwnedFd, shown: &[u8]) -> Result<Unlocked> {
+    let system = |call, errno| refused(call, shown, errno);
+    let status = rustix::fs::fstat(handle).map_err(|errno| system("fstat", errno))?;
     if rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::Symlink {
         return Err(system("lgetxattr", Errno::ACCESS)); // chmod would follow it
     }
+    let handle = rustix::io::fcntl_dupfd_cloexec(handle, 0).map_err(|errno| system("fcntl", errno))?;
     unlock(handle, 0o400).map_err(|errno| system("chmod", errno))
 }
 
-/// Opens the file `path` below `root` for reading. No link is followed, a FIFO does not block.
-pub fn open_file(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd> {
-    let system = |call, errno| Error::system(call, path, errno);
+/// Opens the file `path` below `root` for reading, where needed unlocked or with `rights`. No link is followed, a FIFO does
+/// not block.
+pub fn open_file(root: BorrowedFd<'_>, path: &[u8], rights: Option<&dyn Rights>) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open_beneath(root, path, flags) {
         Err(Errno::ACCESS) if ordinary_user() => {}
-        other => return other.map_err(|errno| system("openat2", errno)),
+        other => return other.map_err(|errno| Error::system("openat2", path, errno)),
     }
+    match (open_unlocked(root, path, flags), rights) {
+        (Err((_, Errno::ACCESS | Errno::PERM)), Some(rights)) => rights.open(root, path, Opening::File, path),
+        (opened, _) => opened.map_err(|(call, errno)| refused(call, path, errno)),
+    }
+}
+
+fn open_unlocked(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, (&'static str, Errno)> {
     let handle = open_beneath(root, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)
-        .map_err(|errno| system("openat2", errno))?;
-    let status = rustix::fs::fstat(&handle).map_err(|errno| system("fstat", errno))?;
+        .map_err(|errno| ("openat2", errno))?;
+    let status = rustix::fs::fstat(&handle).map_err(|errno| ("fstat", errno))?;
     if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
-        return Err(system("openat2", Errno::ACCESS)); // a link here would be followed by chmod
+        return Err(("openat2", Errno::ACCESS)); // a link here would be followed by chmod
     }
-    let opened = unlock(handle, 0o400).and_then(|unlocked| {
-        rustix::fs::open(path_of(unlocked.handle.as_fd()), flags.difference(OFlags::NOFOLLOW), Mode::empty())
-    });
-    opened.map_err(|errno| system("openat", errno))
+    let unlocked = unlock(handle, 0o400).map_err(|errno| ("chmod", errno))?;
+    let path = path_of(unlocked.handle.as_fd());
+    rustix::fs::open(path, flags.difference(OFlags::NOFOLLOW), Mode::empty())
+        .map_err(|errno| ("openat", errno))
 }
 
 fn open_beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {

@@ -1,23 +1,23 @@
 //! Reading a tree by descriptors. It is hostile: links in it may point anywhere and are never followed, and what is found
 //! is looked at again when its content is read.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType};
-use rustix::io::Errno;
+use rustix::fs::FileType;
 
 use super::attributes::{Owners, stays_behind};
 use super::readable::{self, Unlocked};
+use super::rights::Rights;
+use super::subject::Subject;
 use super::{Item, View};
 use crate::error::display;
 use crate::tar::{Entry, EntryKind, Time};
 use crate::unpack::children;
-use crate::{Error, Limits, Result, Stop};
+use crate::{Limits, Result, Stop};
 
 /// Attributes by which an overlay marks a directory that hides what is below it.
 pub const OVERLAY_OPAQUE: [&[u8]; 2] = [b"trusted.overlay.opaque", b"user.overlay.opaque"];
-/// XATTR_LIST_MAX and XATTR_SIZE_MAX are both this.
-const XATTR_MAX: usize = 64 << 10;
 
 /// How to read a tree.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct Scan {
     /// The upper directory of an overlay: its marks are kept for the caller instead of dropped.
     pub overlay: bool,
     pub limits: Limits,
+    /// Of the ids that the tree's files belong to, where this process has none.
+    pub rights: Option<Arc<dyn Rights>>,
 }
 
 impl Scan {
@@ -38,6 +40,12 @@ impl Scan {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         })
     }
+
+    /// Whether an extended attribute is read.
+    fn takes(&self, name: &[u8]) -> bool {
+        let of_overlay = name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.");
+        !stays_behind(name) || of_overlay && self.overlay
+    }
 }
 
 /// A tree that was read, with what keeps it readable as long as this lives.
@@ -46,25 +54,27 @@ pub struct Scanned {
     /// Things that no layer can hold, such as sockets.
     pub warnings: Vec<String>,
     root: OwnedFd,
+    rights: Option<Arc<dyn Rights>>,
     _unlocked: Vec<Unlocked>,
 }
 
 impl Scanned {
-    pub fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    /// Opens the file `path` for reading. No link is followed, a FIFO does not block.
+    pub fn open(&self, path: &[u8]) -> Result<OwnedFd> {
+        readable::open_file(self.root.as_fd(), path, self.rights.as_deref())
     }
 }
 
 /// Reads everything below `root`, itself included (as the empty path).
 pub fn scan(root: OwnedFd, options: &Scan, stop: &Stop) -> Result<Scanned> {
     let mut scanner = Scanner::new(options, stop);
-    let (directory, unlocked) = readable::open_directory(root.as_fd(), b".", b"/")?;
+    let (directory, unlocked) = readable::open_directory(root.as_fd(), b".", b"/", scanner.rights())?;
     scanner.unlocked.extend(unlocked);
     let item = scanner.item(directory.as_fd(), b".", Vec::new())?;
     scanner.view.items.extend(item.map(|item| (Vec::new(), item)));
     scanner.directory(directory.as_fd(), b"", 0)?;
     let Scanner { view, warnings, unlocked, .. } = scanner;
-    Ok(Scanned { view, warnings, root, _unlocked: unlocked })
+    Ok(Scanned { view, warnings, root, rights: options.rights.clone(), _unlocked: unlocked })
 }
 
 /// Reads one thing that is no directory, `name` in `parent`. It gets the path `name`.
@@ -75,7 +85,7 @@ pub fn scan_one(parent: OwnedFd, name: &[u8], options: &Scan, stop: &Stop) -> Re
         scanner.view.items.insert(name.to_vec(), item);
     }
     let Scanner { view, warnings, unlocked, .. } = scanner;
-    Ok(Scanned { view, warnings, root: parent, _unlocked: unlocked })
+    Ok(Scanned { view, warnings, root: parent, rights: options.rights.clone(), _unlocked: unlocked })
 }
 
 struct Scanner<'s> {
@@ -93,6 +103,10 @@ impl<'s> Scanner<'s> {
         Self { options, stop, view, warnings, unlocked, bytes: 0 }
     }
 
+    fn rights(&self) -> Option<&'s dyn Rights> {
+        self.options.rights.as_deref()
+    }
+
     fn directory(&mut self, directory: BorrowedFd<'_>, path: &[u8], depth: usize) -> Result<()> {
         self.stop.check()?;
         Limits::check("components in a path", depth as u64, self.options.limits.depth as u64)?;
@@ -106,7 +120,7 @@ impl<'s> Scanner<'s> {
             self.view.items.insert(below.clone(), item);
             Limits::check("entries", self.view.items.len() as u64, self.options.limits.entries)?;
             if is_directory {
-                let (opened, unlocked) = readable::open_directory(directory, &name, &below)?;
+                let (opened, unlocked) = readable::open_directory(directory, &name, &below, self.rights())?;
                 self.unlocked.extend(unlocked);
                 self.directory(opened.as_fd(), &below, depth + 1)?;
             }
@@ -116,11 +130,10 @@ impl<'s> Scanner<'s> {
 
     /// `None` for what no archive can hold, and for what went away meanwhile.
     fn item(&mut self, parent: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Option<Item>> {
-        let status = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(status) => status,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(Error::system("fstatat", &path, errno)),
+        let Some(subject) = Subject::find(parent, name, &path, self.rights())? else {
+            return Ok(None);
         };
+        let status = subject.status;
         let device = (rustix::fs::major(status.st_rdev), rustix::fs::minor(status.st_rdev));
         let mut size = 0;
         let kind = match FileType::from_raw_mode(status.st_mode) {
@@ -129,11 +142,7 @@ impl<'s> Scanner<'s> {
                 EntryKind::File
             }
             FileType::Directory => EntryKind::Directory,
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(parent, name, Vec::new())
-                    .map_err(|errno| Error::system("readlinkat", &path, errno))?;
-                EntryKind::Symlink(target.into_bytes())
-            }
+            FileType::Symlink => EntryKind::Symlink(subject.link()?),
             FileType::CharacterDevice => EntryKind::CharDevice(device.0, device.1),
             FileType::BlockDevice => EntryKind::BlockDevice(device.0, device.1),
             FileType::Fifo => EntryKind::Fifo,
@@ -144,7 +153,7 @@ impl<'s> Scanner<'s> {
         };
         self.bytes = self.bytes.saturating_add(size);
         Limits::check("bytes", self.bytes, self.options.limits.bytes)?;
-        let mut xattrs = self.xattrs(parent, name, &path)?;
+        let mut xattrs = subject.xattrs(|name| self.options.takes(name))?;
         let (uid, gid) = self.options.owners.of(&path, (status.st_uid, status.st_gid), &mut xattrs)?;
         let entry = Entry {
             path,
@@ -161,51 +170,5 @@ impl<'s> Scanner<'s> {
             xattrs,
         };
         Ok(Some(Item { entry, file: (status.st_dev, status.st_ino), digest: None }))
-    }
-
-    /// Sorted. By a path through the descriptor of the directory whose last component is not followed.
-    fn xattrs(
-        &self,
-        parent: BorrowedFd<'_>,
-        file_name: &[u8],
-        path: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let file = [format!("/proc/self/fd/{}/", parent.as_raw_fd()).as_bytes(), file_name].concat();
-        let mut list = [0u8; 512];
-        let names = match rustix::fs::llistxattr(&file, &mut list[..]) {
-            Ok(0) | Err(Errno::OPNOTSUPP | Errno::NOENT) => return Ok(Vec::new()),
-            Ok(length) => list[..length].to_vec(),
-            Err(Errno::RANGE) => {
-                let mut list = vec![0u8; XATTR_MAX];
-                let length = rustix::fs::llistxattr(&file, &mut list[..])
-                    .map_err(|errno| Error::system("llistxattr", path, errno))?;
-                list.truncate(length);
-                list
-            }
-            // A file of mode 0, to an ordinary user: only root may have given it any.
-            Err(Errno::ACCESS | Errno::PERM) => return Ok(Vec::new()),
-            Err(errno) => return Err(Error::system("llistxattr", path, errno)),
-        };
-        let mut xattrs = Vec::new();
-        let mut buffer = vec![0u8; XATTR_MAX];
-        for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-            let of_overlay = name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.");
-            if stays_behind(name) && !(of_overlay && self.options.overlay) {
-                continue;
-            }
-            match rustix::fs::lgetxattr(&file, name, &mut buffer[..]) {
-                Ok(length) => xattrs.push((name.to_vec(), buffer[..length].to_vec())),
-                Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOENT) => {}
-                Err(Errno::ACCESS) => {
-                    let _readable = readable::unlock_file(parent, file_name, path)?;
-                    let length = rustix::fs::lgetxattr(&file, name, &mut buffer[..])
-                        .map_err(|errno| Error::system("lgetxattr", path, errno))?;
-                    xattrs.push((name.to_vec(), buffer[..length].to_vec()));
-                }
-                Err(errno) => return Err(Error::system("lgetxattr", path, errno)),
-            }
-        }
-        xattrs.sort();
-        Ok(xattrs)
     }
 }

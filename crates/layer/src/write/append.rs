@@ -14,7 +14,6 @@ use crate::compress::Writing;
 use crate::error::display;
 use crate::tar::write::Writer;
 use crate::tar::{Entry, EntryKind};
-use crate::view::open_file;
 use crate::{Error, Kind, Result, Stop};
 
 pub fn append(plan: &Plan, epoch: Option<i64>, writing: &mut Writing<'_>, stop: &Stop) -> Result<()> {
@@ -107,7 +106,7 @@ impl Read for Reading<'_> {
 
 /// SECURITY: the tree may change while it is packed. Only the very file that was seen is read.
 fn open_again(plan: &Plan, tree: usize, path: &[u8], planned: &Planned) -> Result<File> {
-    let fd = open_file(plan.trees[tree].root(), path).map_err(|error| match error.errno {
+    let fd = plan.trees[tree].open(path).map_err(|error| match error.errno {
         Some(Errno::NOENT | Errno::NOTDIR) => changed(path),
         _ => error,
     })?;

@@ -12,9 +12,7 @@ use super::{Base, Content, Step};
 use crate::blob::io_error;
 use crate::tar::EntryKind;
 use crate::unpack::components;
-use crate::view::{
-    self, Change, Comparison, Item, Merging, Scan, Scanned, View, difference, open_file, scan, scan_one,
-};
+use crate::view::{self, Change, Comparison, Item, Merging, Scan, Scanned, View, difference, scan, scan_one};
 use crate::{Error, Kind, Limits, Result, Stop};
 
 /// A path as it was given, in the form of a [`View`]: no slash at either end, `.` and `..` resolved by name.
@@ -196,7 +194,7 @@ pub fn keep_owner(item: &mut Item, before: Option<&Item>) {
 }
 
 fn digest(scanned: &Scanned, path: &[u8]) -> Result<String> {
-    let file = open_file(scanned.root(), path)?;
+    let file = scanned.open(path)?;
     let mut hasher = caisson_digest::Hasher::sha256();
     let mut buffer = vec![0; 256 << 10];
     loop {
