@@ -7,13 +7,14 @@ import { root } from './prepare.mjs'
 // Each TypeScript layer with the layers it may import; every layer may import itself.
 const typescript = {
   errors: [],
+  options: ['errors'],
   native: ['errors'],
   digest: ['native', 'errors'],
   spec: ['digest', 'errors'],
-  image: ['native', 'spec', 'digest', 'errors'],
-  runtime: ['image', 'native', 'spec', 'digest', 'errors'],
+  image: ['native', 'spec', 'digest', 'options', 'errors'],
+  runtime: ['image', 'native', 'spec', 'digest', 'options', 'errors'],
   index: ['runtime', 'image', 'spec', 'digest', 'errors'],
-  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'errors'],
+  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors'],
 }
 // Each crate with the workspace crates it may depend on.
 const crates = {

@@ -1,6 +1,6 @@
 /** Images of what containers have changed: unpacked again they are what the container saw. */
 import { spawnSync } from 'node:child_process'
-import { chownSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Image, Layout, Runtime, Store } from '../../ts/index.ts'
@@ -215,6 +215,23 @@ privileged('what cannot become an image says why', async (t) => {
     code: 'ERR_INVALID_STATE',
     message: /not made from an image/,
   })
+  for (const wrong of [
+    { layout: '' },
+    { layout, nonsense: 1 },
+    { layout, layers: [] },
+    { layout, from: reference },
+    { layout, mask: '/a' },
+    { layout, rootless: 'yes' },
+    { layout, uidMap: [{}] },
+    { layout, history: 'x' },
+    { layout, tag: 1 },
+    { layout, threads: 0 },
+    { layout, signal: {} },
+    null,
+  ]) {
+    await t.throwsAsync(bare.commit(wrong as never), { code: 'ERR_INVALID_OPTION' } as never)
+    t.false(existsSync(layout), JSON.stringify(wrong))
+  }
 
   const place = reference.slice('oci:'.length, -':test'.length)
   const { digest } = await Image.open(reference)

@@ -1,4 +1,5 @@
 /** The configuration that `runc spec` writes: what a container gets where nobody says otherwise. */
+import { checkOptions, flag, type Known } from '../options.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 
 export interface DefaultSpecOptions {
@@ -12,7 +13,9 @@ export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
 
 /** A fresh copy, its keys in runc's order: `caisson spec` prints it as it is. */
-export function defaultSpec({ rootless = false }: DefaultSpecOptions = {}): RuntimeSpec {
+export function defaultSpec(options: DefaultSpecOptions = {}): RuntimeSpec {
+  checkOptions(options, { rootless: flag } satisfies Known<DefaultSpecOptions>)
+  const { rootless = false } = options
   const namespaces = rootless
     ? ['pid', 'ipc', 'uts', 'mount', 'user', 'cgroup']
     : ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup']

@@ -4,6 +4,8 @@ import { userInfo } from 'node:os'
 import { CaissonError } from '../errors.ts'
 import { helperPath } from '../native/addon.ts'
 import type { IdMaps } from '../native/layer.ts'
+import { checkOptions } from '../options.ts'
+import { idMappings } from './options/parts.ts'
 import type { IdMapping } from '../spec/index.ts'
 
 /** As `linux.uidMappings` and `linux.gidMappings` of config.json. */
@@ -18,12 +20,7 @@ export type IdMappingsOption = 'subordinate' | IdMappings
 /** Throws `ERR_INVALID_OPTION`, also where the caller has no ranges. */
 export function resolveIdMappings(option: IdMappingsOption): IdMappings {
   if (option === 'subordinate') return subordinate()
-  for (const list of [option.uidMappings, option.gidMappings]) {
-    const isWrong = ({ containerID, hostID, size }: IdMapping): boolean =>
-      [containerID, hostID, size].some((id) => !Number.isInteger(id) || id < 0 || id >= 2 ** 32) || size === 0
-    if (!Array.isArray(list) || list.length === 0 || list.some(isWrong))
-      throw invalid('idMappings must have containerID, hostID and size from 0 to 4294967295')
-  }
+  checkOptions({ idMappings: option }, { idMappings })
   return option
 }
 

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
+import { checkArgument, checkOptions } from '../options.ts'
 import type { Descriptor, ImageConfig, ImageManifest, RuntimeSpec } from '../spec/index.ts'
 import { buildImage, type BuildOptions, type BuildResult } from './build/build.ts'
 import { bundleConfig, type BundleConfigOptions } from './bundle-config.ts'
@@ -15,6 +16,21 @@ import { Layout } from './layout.ts'
 import { isConfigType } from './media-type.ts'
 import { formatPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
 import { thisMachine } from './processor.ts'
+import {
+  buildOptions,
+  bundleConfigOptions,
+  convertOptions,
+  diffOptions,
+  exportOptions,
+  fromHostOptions,
+  openOptions,
+  rebaseOptions,
+  signalOnly,
+  squashOptions,
+  unpackBundleOptions,
+  unpackOptions,
+} from './options/known.ts'
+import { descriptor as isDescriptor, image as isImage, word } from './options/parts.ts'
 import { parseReference } from './reference.ts'
 import { diffImages, type DiffOptions, type ImageDifference } from './read/diff.ts'
 import { exportRootfs, readFileOf, type ExportOptions } from './read/rootfs.ts'
@@ -77,6 +93,7 @@ export class Image {
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
     const parsed = parseReference(reference)
+    checkOptions(options, openOptions)
     const platform = wantedPlatform(options.platform)
     const orOnly = options.anyPlatform && options.platform === undefined
     const source = await openSource(parsed, options.signal)
@@ -109,11 +126,13 @@ export class Image {
 
   /** Packs programs of this host, with the libraries they need, into a layout, and opens the result. */
   static async fromHost(options: FromHostOptions): Promise<Image> {
+    checkOptions(options, fromHostOptions)
     return Image.build(await hostImage(options))
   }
 
   /** The image that `descriptor` names in `source`, which from then on belongs to the image. */
   static async from(source: ImageSource, descriptor: Descriptor): Promise<Image> {
+    checkArgument('descriptor', descriptor, isDescriptor)
     const bytes = await readDocument(source, descriptor)
     const manifest = await parseManifest(bytes, `manifest ${descriptor.digest}`, descriptor.mediaType)
     const config = isConfigType(manifest.config.mediaType)
@@ -135,6 +154,7 @@ export class Image {
    * must not exist or be empty; after a failure it is as before. Every blob and diffID is verified on the way.
    */
   async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
+    checkOptions(options, unpackBundleOptions)
     return unpackBundle(await this.layers(), this.runnable(), bundle, options)
   }
 
@@ -147,11 +167,13 @@ export class Image {
    * ```
    */
   runtimeConfig(options: BundleConfigOptions = {}): RuntimeSpec {
+    checkOptions(options, bundleConfigOptions)
     return bundleConfig(this.runnable(), options)
   }
 
   /** The root file system alone. `directory` appears complete or not at all. */
   async unpackRootfs(directory: string, options: UnpackOptions = {}): Promise<UnpackResult> {
+    checkOptions(options, unpackOptions)
     return unpackRootfs(await this.layers(), directory, options)
   }
 
@@ -175,6 +197,7 @@ export class Image {
   static async buildWithResult(
     options: BuildOptions & { from?: string | Image | undefined },
   ): Promise<BuildResult & { image: Image }> {
+    checkOptions(options, buildOptions)
     const { from, ...rest } = options
     const base =
       typeof from === 'string'
@@ -190,39 +213,50 @@ export class Image {
 
   /** Writes this image with fewer layers. */
   async squash(options: SquashOptions): Promise<Image> {
+    checkOptions(options, squashOptions)
     const descriptor = await squashImage(this, options)
     return Image.from(await layoutOf(options), descriptor)
   }
 
   /** Writes this image, built on `base`, as if it were built on `onto`. */
   async rebase(base: Image, onto: Image, options: RebaseOptions): Promise<Image> {
+    checkArgument('base', base, isImage)
+    checkArgument('onto', onto, isImage)
+    checkOptions(options, rebaseOptions)
     const descriptor = await rebaseImage(this, base, onto, options)
     return Image.from(await layoutOf(options), descriptor)
   }
 
   /** Writes this image with OCI's media types, or Docker's, and where asked with layers in another compression. */
   async convert(options: ConvertOptions): Promise<Image> {
+    checkOptions(options, convertOptions)
     const descriptor = await convertImage(this, options)
     return Image.from(await layoutOf(options), descriptor)
   }
 
   /** Why another image is not this one. */
   async diff(other: Image, options: DiffOptions = {}): Promise<ImageDifference> {
+    checkArgument('other', other, isImage)
+    checkOptions(options, diffOptions)
     return diffImages(this, other, options)
   }
 
   /** Reads everything there is, and lists what is wrong. */
   async verify(options: { signal?: AbortSignal } = {}): Promise<VerifyResult> {
+    checkOptions(options, signalOnly)
     return verifyImage(this, options)
   }
 
   /** The root file system as a plain tar stream, without unpacking it. */
   exportRootfs(options: ExportOptions = {}): Readable {
+    checkOptions(options, exportOptions)
     return exportRootfs(this, options)
   }
 
   /** The content of one file, without unpacking the rest. Links are followed inside the image. */
   readFile(path: string, options: { signal?: AbortSignal } = {}): Readable {
+    checkArgument('path', path, word)
+    checkOptions(options, signalOnly)
     return readFileOf(this, path, options)
   }
 
@@ -231,6 +265,7 @@ export class Image {
    * only when size and digest were right, otherwise the stream fails.
    */
   blob(descriptor: Descriptor): Readable {
+    checkArgument('descriptor', descriptor, isDescriptor)
     return readBlob(this.source, descriptor)
   }
 

@@ -5,6 +5,14 @@ import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import { lockDirectory } from '../native/write-layer.ts'
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  path as isPath,
+  signal as isSignal,
+  text as isText,
+} from '../options.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
 import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
@@ -13,6 +21,8 @@ import { createFile, keepOwner, replaceFile } from './layout/file.ts'
 import { collectGarbage, type Collected, type CollectGarbageOptions } from './layout/gc.ts'
 import { MAX_DOCUMENT_BYTES } from './limits.ts'
 import { MEDIA_TYPE } from './media-type.ts'
+import { collectGarbageOptions } from './options/known.ts'
+import { descriptor as isDescriptor } from './options/parts.ts'
 import { checkTag } from './reference.ts'
 import {
   blobName,
@@ -115,6 +125,8 @@ export class Layout implements ImageSource {
 
   /** Stores a document under its digest and describes it. */
   async writeBlob(text: string, mediaType: string): Promise<Descriptor> {
+    checkArgument('text', text, isText)
+    checkArgument('mediaType', mediaType, isText)
     const bytes = Buffer.from(text)
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
     const path = this.blobPath(digest)
@@ -134,6 +146,7 @@ export class Layout implements ImageSource {
 
   /** Gives a finished file its place under its digest. */
   async placeBlob(temporary: string, digest: string): Promise<void> {
+    checkArgument('temporary', temporary, isPath)
     const path = this.blobPath(digest)
     try {
       await mkdir(join(path, '..'), { recursive: true })
@@ -171,6 +184,7 @@ export class Layout implements ImageSource {
    * Keeps garbage collection away while blobs are written that no index names yet. Hold it until the image is tagged.
    */
   async protect(signal?: AbortSignal): Promise<Disposable> {
+    if (signal !== undefined) checkArgument('signal', signal, isSignal)
     return lockDirectory(join(this.path, 'blobs'), 'shared', signal)
   }
 
@@ -179,6 +193,7 @@ export class Layout implements ImageSource {
    * that others have changed since it was last seen.
    */
   async update(change: (index: ImageIndex) => ImageIndex | undefined): Promise<void> {
+    checkArgument('change', change, callback)
     using _ = await lockDirectory(this.path, 'exclusive')
     const changed = change(await this.index())
     if (!changed) return
@@ -191,6 +206,8 @@ export class Layout implements ImageSource {
 
   /** Gives `tag` to an image, taking it from any other. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
   async tag(descriptor: Descriptor, tag: string): Promise<void> {
+    checkArgument('descriptor', descriptor, isDescriptor)
+    checkArgument('tag', tag, isText)
     checkTag(tag)
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
     await this.update((index) => {
@@ -227,6 +244,7 @@ export class Layout implements ImageSource {
 
   /** Removes blobs that no index leads to. Waits until nobody writes any. */
   async collectGarbage(options: CollectGarbageOptions = {}): Promise<Collected> {
+    checkOptions(options, collectGarbageOptions)
     return collectGarbage(this, options)
   }
 }

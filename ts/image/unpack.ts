@@ -12,10 +12,12 @@ import {
   type SkippedEntry,
   type UnpackRequest,
 } from '../native/layer.ts'
+import { checkOptions } from '../options.ts'
 import type { ImageConfig } from '../spec/index.ts'
 import { bundleConfig, type BundleConfigOptions } from './bundle-config.ts'
 import { nativeIdMaps, resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
 import type { ImageLimits } from './limits.ts'
+import { removeOptions } from './options/known.ts'
 
 /** What to do where the process lacks the right: fail, leave it out, or leave a trace. */
 export type UnpackPolicy = 'error' | 'skip' | 'placeholder'
@@ -100,7 +102,7 @@ export function unpackRequest(layers: LayerBlob[], target: string, options: Unpa
     throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
   }
   const fallback = rootless ? 'skip' : 'error'
-  const { bytes, entries, depth, headerBytes, ratio } = checkedLimits(options.limits ?? {})
+  const { bytes, entries, depth, headerBytes, ratio } = options.limits ?? {}
   return {
     layers,
     target,
@@ -164,8 +166,10 @@ export async function unpackBundle(
  */
 export async function removeUnpacked(
   path: string,
-  { idMappings }: Pick<UnpackOptions, 'idMappings'> = {},
+  options: Pick<UnpackOptions, 'idMappings'> = {},
 ): Promise<void> {
+  checkOptions(options, removeOptions)
+  const { idMappings } = options
   await removeTree(
     hostPath(path, 'what is removed'),
     idMappings && nativeIdMaps(resolveIdMappings(idMappings)),
@@ -189,19 +193,4 @@ async function refuseContent(bundle: string): Promise<void> {
       hint: 'remove it first, or unpack to another place',
     })
   }
-}
-
-function checkedLimits(limits: ImageLimits): ImageLimits {
-  for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
-      throw new CaissonError(
-        'ERR_INVALID_OPTION',
-        `limits.${name} must be a positive whole number, not ${value}`,
-        {
-          phase: 'validate',
-        },
-      )
-    }
-  }
-  return limits
 }

@@ -10,6 +10,9 @@ import type {
   LayerOptions,
   TreeReading,
 } from '../image/index.ts'
+import { buildOptions } from '../image/options/known.ts'
+import { treeReading } from '../image/options/layer.ts'
+import { checkOptions, type Known } from '../options.ts'
 import type { IdMapping, RuntimeSpec } from '../spec/index.ts'
 import { writableLayer, type StateFile } from './state-file.ts'
 
@@ -24,6 +27,10 @@ export interface CommitOptions
   history?: HistoryOptions | false | undefined
 }
 
+const { layers: _, platform: __, from: ___, ...build } = buildOptions
+const { uidMap, gidMap, rootless, exclude: mask } = treeReading
+const commitOptions: Known<CommitOptions> = { ...build, uidMap, gidMap, rootless, mask }
+
 /** `directory`: of its state. Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
 export async function commitContainer(
   state: StateFile,
@@ -32,6 +39,7 @@ export async function commitContainer(
   warn: (message: string) => void,
 ): Promise<Image> {
   const { id, image: origin, overlay } = state
+  checkOptions(options, commitOptions)
   if (!origin) throw refused(id, 'was not made from an image', 'pack its bundle: caisson image repack')
   if (overlay?.tmpfs) {
     throw refused(

@@ -1,5 +1,4 @@
 /** Images from options: from scratch or on top of another one. */
-import { CaissonError } from '../../errors.ts'
 import type { LayerProgress } from '../../native/layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import type { ImageParts } from '../layer-blobs.ts'
@@ -10,7 +9,7 @@ import { resolveCompression, type CompressionOptions } from './compression.ts'
 import type { HistoryOptions, LayerOptions } from './content.ts'
 import { addHistory, checkHistory, draftOf, emptyDraft, finishDraft, type Draft } from './draft.ts'
 import { sourceDateEpoch, timestamp } from './epoch.ts'
-import { addLayer, type LayerResult } from './layer.ts'
+import { addLayer, checkBefore, type LayerResult } from './layer.ts'
 import { mergePatch, patchConfig, type ConfigPatch } from './patch.ts'
 import { checkTag } from '../reference.ts'
 
@@ -55,11 +54,11 @@ export interface BuildResult {
 export async function buildImage(from: ImageParts | undefined, options: BuildOptions): Promise<BuildResult> {
   const epoch = sourceDateEpoch(options.sourceDateEpoch)
   checkTag(options.tag)
-  const { layers = [], config, annotations, history, createdBy = 'caisson', signal, onProgress } = options
-  resolveCompression(options, [])
+  const { layers = [], config, history, createdBy = 'caisson', signal, onProgress } = options
   for (const each of [options, ...layers]) checkHistory(each.history)
+  for (const layer of layers) checkBefore(layer)
   const draft = from ? draftOf(from) : emptyDraft(options.platform, epoch)
-  checkAnnotations(annotations)
+  resolveCompression(options, draft.manifest.layers)
   if (config) await patchConfig(draft.config, config) // what is refused is refused before anything is written
   const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
   using _ = await layout.protect(signal)
@@ -84,15 +83,6 @@ async function applyChanges(draft: Draft, { config, annotations }: ImageChanges)
   const merged = mergePatch(draft.manifest.annotations ?? {}, annotations) as Record<string, string>
   if (Object.keys(merged).length > 0) draft.manifest.annotations = merged
   else delete draft.manifest.annotations
-}
-
-function checkAnnotations(annotations: ImageChanges['annotations']): void {
-  for (const [name, value] of Object.entries(annotations ?? {})) {
-    if (name !== '' && (value === null || typeof value === 'string')) continue
-    throw new CaissonError('ERR_INVALID_OPTION', `annotation ${JSON.stringify(name)} must be a text`, {
-      phase: 'validate',
-    })
-  }
 }
 
 /** The layers of `image` into `layout`, as far as it lacks them. */

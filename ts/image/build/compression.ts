@@ -12,6 +12,9 @@ export interface CompressionOptions {
   threads?: number | undefined
 }
 
+/** Highest levels. */
+const MOST = { gzip: 9, zstd: 19 }
+
 /** Where a blob goes, for the native side. Throws `ERR_INVALID_OPTION`. */
 export function layerOutput(
   path: string,
@@ -26,21 +29,17 @@ export function layerOutput(
   }
 }
 
+/** Which it is, in place of `auto`. Throws `ERR_INVALID_OPTION` for a level that it has not. */
 export function resolveCompression(
-  { compression = 'auto', level, threads }: CompressionOptions,
+  { compression = 'auto', level }: CompressionOptions,
   layers: readonly Descriptor[],
 ): LayerCompression {
-  for (const [name, value] of Object.entries({ level, threads })) {
-    if (value !== undefined && !(Number.isInteger(value) && value > 0))
-      throw invalid(`${name} must be a whole number above 0, not ${value}`)
-  }
   if (compression === 'none' && level !== undefined) throw invalid('level is for gzip and zstd, not for none')
-  if (compression === 'auto') {
-    const top = layers.at(-1)
-    return (top && layerCompression(top.mediaType)) ?? 'gzip'
-  }
-  if (['none', 'gzip', 'zstd'].includes(compression)) return compression
-  throw invalid(`compression must be auto, gzip, zstd or none, not ${JSON.stringify(compression)}`)
+  const top = layers.at(-1)
+  const found = compression === 'auto' ? ((top && layerCompression(top.mediaType)) ?? 'gzip') : compression
+  if (found !== 'none' && level !== undefined && level > MOST[found])
+    throw invalid(`level must be between 1 and ${MOST[found]} for ${found}, not ${level}`)
+  return found
 }
 
 function invalid(message: string): CaissonError {

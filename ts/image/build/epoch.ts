@@ -2,12 +2,12 @@
 import { CaissonError } from '../../errors.ts'
 
 /** The end of the year 9999, the last that RFC 3339 can say. */
-const LAST = 253_402_300_799
+export const LAST_SECOND = 253_402_300_799
 
 /** Seconds since 1970, of the option or of the environment variable; undefined where neither says one. */
 export function sourceDateEpoch(option?: number): number | undefined {
   if (option !== undefined) {
-    if (Number.isInteger(option) && option >= 0 && option <= LAST) return option
+    if (Number.isInteger(option) && option >= 0 && option <= LAST_SECOND) return option
     throw new CaissonError(
       'ERR_INVALID_OPTION',
       `sourceDateEpoch must be whole seconds up to the year 9999, not ${option}`,
@@ -16,7 +16,7 @@ export function sourceDateEpoch(option?: number): number | undefined {
   }
   const text = process.env['SOURCE_DATE_EPOCH']
   if (text === undefined || text === '') return undefined
-  if (/^\d{1,12}$/.test(text) && Number(text) <= LAST) return Number(text)
+  if (/^\d{1,12}$/.test(text) && Number(text) <= LAST_SECOND) return Number(text)
   throw new CaissonError(
     'ERR_INVALID_OPTION',
     `the environment variable SOURCE_DATE_EPOCH must be whole seconds up to the year 9999, not ${JSON.stringify(text)}`,

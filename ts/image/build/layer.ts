@@ -126,7 +126,7 @@ async function writtenLayer(
           ...owner(uid, gid),
         },
       ]
-    } else if ('directory' in options) {
+    } else {
       const { directory, uid, gid } = options
       const base = await baseOf(options, context)
       steps = [
@@ -139,12 +139,6 @@ async function writtenLayer(
           ...owner(uid, gid),
         },
       ]
-    } else {
-      throw new CaissonError(
-        'ERR_INVALID_OPTION',
-        'a layer is made of entries, an archive, an upper directory or the difference of a directory',
-        { phase: 'validate' },
-      )
     }
     return await writeLayer(
       {
@@ -164,16 +158,19 @@ function owner(uid: number | undefined, gid: number | undefined): { uid?: number
   return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }
 }
 
+/** Throws `ERR_INVALID_OPTION`. */
+export function checkBefore(options: LayerOptions): void {
+  if (!('directory' in options) || !options.keepDirlinks || (options.before ?? 'image') === 'image') return
+  throw new CaissonError('ERR_INVALID_OPTION', 'keepDirlinks is for a difference from the layers so far', {
+    phase: 'validate',
+  })
+}
+
 async function baseOf(
   { before = 'image', keepDirlinks = false }: DifferenceLayer,
   context: LayerContext,
 ): Promise<LayerBase> {
   if (before === 'image') return { layers: await layersSoFar(context), keepDirlinks }
-  if (keepDirlinks) {
-    throw new CaissonError('ERR_INVALID_OPTION', 'keepDirlinks is for a difference from the layers so far', {
-      phase: 'validate',
-    })
-  }
   if ('manifest' in before) return { manifest: hostPath(before.manifest, 'before.manifest') }
   return { directory: hostPath(before.directory, 'before.directory') }
 }

@@ -1,7 +1,9 @@
 /** What a directory holds, written down to find later what changed in it. */
 import type { LayerProgress } from '../../native/layer.ts'
 import { compareTrees, writeManifest, type PathChange } from '../../native/write-layer.ts'
+import { checkOptions } from '../../options.ts'
 import { hostPath } from '../host-path.ts'
+import { changesOptions, snapshotOptions } from '../options/known.ts'
 import type { TreeReading } from './content.ts'
 import { treeOptions } from './steps.ts'
 
@@ -19,6 +21,7 @@ export async function snapshot(
   manifest: string,
   options: SnapshotOptions = {},
 ): Promise<number> {
+  checkOptions(options, snapshotOptions)
   const { signal, onProgress } = options
   return writeManifest(
     hostPath(directory, 'directory'),
@@ -34,10 +37,11 @@ export async function changesSince(
   directory: string,
   options: SnapshotOptions & { mask?: readonly string[] } = {},
 ): Promise<PathChange[]> {
-  const { signal } = options
+  checkOptions(options, changesOptions)
+  const { signal, onProgress } = options
   const request = {
     before: { manifest: hostPath(manifest, 'manifest') },
     after: { directory: hostPath(directory, 'directory') },
   }
-  return compareTrees({ ...request, tree: treeOptions(options) }, { signal })
+  return compareTrees({ ...request, tree: treeOptions(options) }, { signal, onProgress })
 }

@@ -4,7 +4,6 @@ import { createWriteStream } from 'node:fs'
 import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { CaissonError } from '../../errors.ts'
 import { helperPath } from '../../native/addon.ts'
 import type { LayerStep, TreeOptions } from '../../native/write-layer.ts'
 import { hostPath } from '../host-path.ts'
@@ -21,12 +20,6 @@ export interface StepContext {
 /** How a tree is read, in the words of the native side. */
 export function treeOptions(reading: TreeReading & { mask?: readonly string[] | undefined }): TreeOptions {
   const { exclude = [], uidMap = [], gidMap = [], mask = [] } = reading
-  for (const [name, map] of Object.entries({ uidMap, gidMap })) {
-    for (const range of map) {
-      for (const part of ['container', 'host', 'size'] as const)
-        checkNumber(name, part, range[part], 0xffffffff)
-    }
-  }
   const mapped = uidMap.length > 0 || gidMap.length > 0
   const isRoot = process.geteuid?.() === 0
   // A user namespace has both maps, or none.
@@ -41,7 +34,7 @@ export function treeOptions(reading: TreeReading & { mask?: readonly string[] | 
   }
 }
 
-/** The steps of all entries. Throws `ERR_INVALID_OPTION`. */
+/** The steps of all entries, which were checked as a whole. */
 export async function layerSteps(entries: readonly LayerEntry[], context: StepContext): Promise<LayerStep[]> {
   const steps: LayerStep[] = []
   for (const entry of entries) steps.push(...(await stepsOf(entry, context)))
@@ -50,15 +43,12 @@ export async function layerSteps(entries: readonly LayerEntry[], context: StepCo
 
 async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerStep[]> {
   const { path } = entry
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw invalid(`an entry must have a path, not ${JSON.stringify(path)}`)
-  }
   if ('remove' in entry) return [{ kind: 'remove', path }]
   if ('opaque' in entry) return [{ kind: 'opaque', path }]
   if ('content' in entry) return [await fileStep(path, entry.content, entry, context)]
   if ('tree' in entry) return virtualTree(path, entry.tree, context)
   if ('source' in entry) {
-    const { uid, gid } = checkedAttributes(path, entry)
+    const { uid, gid } = entry
     const step = {
       kind: 'tree',
       path,
@@ -67,31 +57,13 @@ async function stepsOf(entry: LayerEntry, context: StepContext): Promise<LayerSt
     }
     return [defined({ ...step, uid, gid })]
   }
-  if (!('type' in entry) || !TYPES.has(entry.type)) {
-    throw invalid(`${path}: say what it is: content, source, tree, type, remove or opaque`)
-  }
-  if ('target' in entry && !isLinkTarget(entry.target)) throw invalid(`${path}: a link needs a target`)
-  if (entry.type === 'hardlink') {
-    refuseAttributes(path, entry)
-    return [{ kind: 'hardlink', path, target: entry.target }]
-  }
-  const step = { ...attributes(path, entry, context), kind: entry.type, path }
+  if (entry.type === 'hardlink') return [{ kind: 'hardlink', path, target: entry.target }]
+  const step = { ...attributes(entry, context), kind: entry.type, path }
   if ('target' in entry) return [defined({ ...step, target: entry.target })]
   if (entry.type === 'directory') return [defined(step)]
   const { major, minor } = entry as { major?: number; minor?: number }
-  checkNumber(path, 'major', major, 0xfff)
-  checkNumber(path, 'minor', minor, 0xfffff)
   return [defined({ ...step, major, minor })]
 }
-
-/** They are those of the file: readers of a layer disagree on what others would do to it. */
-function refuseAttributes(path: string, link: object): void {
-  for (const name of ['mode', 'uid', 'gid', 'mtime', 'xattrs']) {
-    if (name in link) throw invalid(`${path}: a hard link has the ${name} of its target`)
-  }
-}
-
-const TYPES = new Set(['directory', 'symlink', 'hardlink', 'char', 'block', 'fifo'])
 
 async function virtualTree(
   path: string,
@@ -115,14 +87,12 @@ async function fileStep(
   given: EntryAttributes,
   context: StepContext,
 ): Promise<LayerStep> {
-  const step = { ...attributes(path, given, context), kind: 'file', path }
+  const step = { ...attributes(given, context), kind: 'file', path }
   if (typeof content === 'string') return defined({ ...step, content: Buffer.from(content) })
   if (content instanceof Uint8Array) return defined({ ...step, content })
   if (typeof content === 'object' && 'file' in content) {
     return defined({ ...step, source: hostPath(content.file, `${path}: the file`) })
   }
-  if (typeof content?.[Symbol.asyncIterator] !== 'function')
-    throw invalid(`${path}: its content must be a text, bytes, a stream or a file`)
   const source = context.spoolPath()
   const { signal } = context
   const file = createWriteStream(source, { flags: 'wx', mode: 0o600 })
@@ -133,39 +103,12 @@ async function fileStep(
   return defined({ ...step, source })
 }
 
-const isLinkTarget = (target: unknown): boolean =>
-  typeof target === 'string' && target !== '' && !target.includes('\0')
-
-function xattrsOf(path: string, given: EntryAttributes['xattrs']): { name: string; value: Uint8Array }[] {
-  return Object.entries(given ?? {}).map(([name, text]) => {
-    const value = typeof text === 'string' ? Buffer.from(text) : text
-    if (name !== '' && !name.includes('\0') && value instanceof Uint8Array) return { name, value }
-    throw invalid(`${path}: xattrs: ${JSON.stringify(name)} must be a name with a text or bytes`)
-  })
-}
-
-function checkedAttributes(path: string, given: EntryAttributes): EntryAttributes {
-  for (const [name, limit] of [
-    ['mode', 0o7777],
-    ['uid', 0xfffffffe],
-    ['gid', 0xfffffffe],
-  ] as const) {
-    checkNumber(path, name, given[name], limit)
-  }
-  if (given.mtime !== undefined && !Number.isSafeInteger(given.mtime)) {
-    throw invalid(`${path}: mtime must be whole seconds, not ${given.mtime}`)
-  }
-  return given
-}
-
-function checkNumber(path: string, name: string, value: number | undefined, limit: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= limit)) return
-  throw invalid(`${path}: ${name} must be a whole number between 0 and ${limit}, not ${value}`)
-}
-
-function attributes(path: string, given: EntryAttributes, { epoch }: StepContext): object {
-  const { mode, uid, gid, mtime = epoch ?? 0, xattrs } = checkedAttributes(path, given)
-  return { mode, uid, gid, mtime, xattrs: xattrs && xattrsOf(path, xattrs) }
+function attributes({ mode, uid, gid, mtime, xattrs }: EntryAttributes, { epoch }: StepContext): object {
+  const named = Object.entries(xattrs ?? {}).map(([name, value]) => ({
+    name,
+    value: typeof value === 'string' ? Buffer.from(value) : value,
+  }))
+  return { mode, uid, gid, mtime: mtime ?? epoch ?? 0, xattrs: xattrs && named }
 }
 
 /** The native side tells a missing value from one that is undefined only by its absence. */
@@ -173,10 +116,6 @@ function defined<T extends object>(step: T): LayerStep {
   return Object.fromEntries(
     Object.entries(step).filter(([, value]) => value !== undefined),
   ) as unknown as LayerStep
-}
-
-function invalid(message: string): CaissonError {
-  return new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
 }
 
 /** A name for something kept for the moment. */

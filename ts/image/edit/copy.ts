@@ -1,8 +1,11 @@
 /** Images from any source to a layout or an archive. */
 import { CaissonError } from '../../errors.ts'
+import { checkArgument, checkOptions, list } from '../../options.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { REF_NAME, type Layout } from '../layout.ts'
 import { isManifestType } from '../media-type.ts'
+import { copyOptions } from '../options/known.ts'
+import { word } from '../options/parts.ts'
 import { formatPlatform, parsePlatform, type Platform } from '../platform.ts'
 import { thisMachine } from '../processor.ts'
 import { parseReference, type ImageReference } from '../reference.ts'
@@ -55,6 +58,8 @@ export async function copyImages(
   references: readonly string[],
   options: CopyOptions,
 ): Promise<CopyImagesResult> {
+  checkArgument('references', references, list(word))
+  checkOptions(options, copyOptions)
   const { signal, onProgress } = options
   const parsed = references.map((reference) => parseReference(reference))
   if (parsed.length === 0) throw invalid('there is nothing to copy')

@@ -16,7 +16,8 @@ export function formatIndex(index: ImageIndex): string {
 /** `blobs/ALGORITHM/ENCODED`. Throws `ERR_INVALID_IMAGE` for what is no digest. */
 export function blobName(digest: string): string {
   // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
-  const [, algorithm, encoded] = /^([a-z0-9]+):([a-f0-9]+)$/.exec(digest) ?? []
+  const [, algorithm, encoded] =
+    /^([a-z0-9]+):([a-f0-9]+)$/.exec(typeof digest === 'string' ? digest : '') ?? []
   if (algorithm && encoded) return `blobs/${algorithm}/${encoded}`
   throw new CaissonError('ERR_INVALID_IMAGE', `${JSON.stringify(digest)} is not a digest`)
 }

@@ -7,10 +7,21 @@ import { CaissonError } from '../../errors.ts'
 import { hostPath, makeDirectories } from '../host-path.ts'
 import { importLayers, lockStore, sweepIngest, type FileLock } from '../../native/store.ts'
 import { lockDirectory } from '../../native/write-layer.ts'
+import { checkArgument, checkOptions, text as isText } from '../../options.ts'
 import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
 import { resolveIdMappings, type IdMappings } from '../id-mappings.ts'
 import { Image } from '../image.ts'
 import { Layout, REF_NAME } from '../layout.ts'
+import {
+  collectOptions,
+  imageOrReference,
+  importOptions,
+  inspectOptions,
+  prepareOptions,
+  repairOptions,
+  storeOptions,
+} from '../options/known.ts'
+import { image as isImage } from '../options/parts.ts'
 import { isTag, parseReference } from '../reference.ts'
 import { operationOf, unpackRequest, type SkippedEntry, type UnpackOptions } from '../unpack.ts'
 import { collect, type CollectOptions, type CollectResult } from './collect.ts'
@@ -82,11 +93,9 @@ export class Store implements AsyncDisposable {
   #swept: Promise<unknown> | undefined
   #onOverlay: boolean | undefined
 
-  constructor({ root, durability = 'syncfs', workers = availableParallelism() }: StoreOptions = {}) {
-    if (durability !== 'none' && durability !== 'syncfs') {
-      throw invalid(`durability ${JSON.stringify(durability)} is neither 'none' nor 'syncfs'`)
-    }
-    if (!Number.isSafeInteger(workers) || workers < 1) throw invalid(`workers ${workers} must be at least 1`)
+  constructor(options: StoreOptions = {}) {
+    checkOptions(options, storeOptions)
+    const { root, durability = 'syncfs', workers = availableParallelism() } = options
     this.root = root === undefined ? resolve(defaultStoreRoot()) : hostPath(root, 'root')
     this.durability = durability
     this.workers = workers
@@ -94,14 +103,17 @@ export class Store implements AsyncDisposable {
 
   /** Takes an image in: its blobs, verified, and its layers, unpacked. Rejects as `Image.unpack` does. */
   async import(source: Image | string, options: ImportOptions = {}): Promise<Image> {
-    const { signal, name = tagOf(source) } = options
+    checkArgument('source', source, imageOrReference)
+    checkOptions(options, importOptions)
+    const { name = tagOf(source), ...preparing } = options
+    const { signal } = preparing
     if (name !== undefined && !isTag(name)) throw invalid(`the name ${JSON.stringify(name)} is not valid`)
-    const image = typeof source === 'string' ? await Image.open(source) : source
+    const image = typeof source === 'string' ? await Image.open(source, { signal }) : source
     const layout = await this.#layout()
     using blobs = await layout.protect(signal) // until the index names them; a collector of snapshots waits for it, too
     await copyContent(image, layout, signal)
     const imported = await Image.from(layout, image.descriptor)
-    if (imported.config) (await this.prepare(imported, options)).close()
+    if (imported.config) (await this.prepare(imported, preparing)).close()
     await layout.add(image.descriptor, name)
     blobs[Symbol.dispose]()
     return imported
@@ -109,6 +121,7 @@ export class Store implements AsyncDisposable {
 
   /** An image of the store, by its name or the digest of its manifest. Rejects with `ERR_IMAGE_NOT_FOUND`. */
   async open(name: string): Promise<Image> {
+    checkArgument('name', name, isText)
     const separator = /^[a-z0-9]+:[a-f0-9]{32,}$/.test(name) ? '@' : ':'
     return Image.open(`oci:${this.root}${separator}${name}`)
   }
@@ -119,6 +132,8 @@ export class Store implements AsyncDisposable {
    * ordinary user, files have their owners, and the image is one snapshot that it shares with no other.
    */
   async prepare(image: Image, options: PrepareOptions = {}): Promise<Snapshot> {
+    checkArgument('image', image, isImage)
+    checkOptions(options, prepareOptions)
     if (options.idMappings) return this.#prepareMapped(image, options, resolveIdMappings(options.idMappings))
     const chainIds = chainIdsOf(image.diffIds())
     const top = chainIds.at(-1)
@@ -150,6 +165,7 @@ export class Store implements AsyncDisposable {
 
   /** Opens a snapshot that is there. Rejects with `ERR_NOT_FOUND`. */
   async snapshot(chainId: string): Promise<Snapshot> {
+    checkArgument('chainId', chainId, isText)
     const snapshot = tryOpenSnapshot(this.root, chainId)
     if (snapshot) return this.#track(snapshot)
     const message = `there is no snapshot ${chainId} in ${this.root}`
@@ -166,6 +182,7 @@ export class Store implements AsyncDisposable {
    * `ERR_IMAGE_NOT_FOUND`.
    */
   async remove(name: string): Promise<void> {
+    checkArgument('name', name, isText)
     const layout = await this.#layout()
     if (await layout.forget(name)) return
     const message = `there is no image ${JSON.stringify(name)} in ${this.root}`
@@ -174,6 +191,7 @@ export class Store implements AsyncDisposable {
 
   /** Removes what no image refers to and nobody uses. Waits for imports to end. */
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
+    checkOptions(options, collectOptions)
     const layout = await this.#layout()
     // First whoever writes blobs, then whoever unpacks: an import does both in this order.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
@@ -187,6 +205,7 @@ export class Store implements AsyncDisposable {
 
   /** Compares everything with what was recorded of it: every byte, unless `contents` is false. */
   async verify(options: InspectOptions = {}): Promise<StoreHealth> {
+    checkOptions(options, inspectOptions)
     const layout = await this.#layout()
     using lock = await lockStore(this.root, 'shared', options.signal)
     const health = await inspect(layout, options)
@@ -195,7 +214,9 @@ export class Store implements AsyncDisposable {
   }
 
   /** Removes what `verify` finds damaged, and makes it again where the content is there. */
-  async repair({ contents, ...options }: PrepareOptions & InspectOptions = {}): Promise<RepairResult> {
+  async repair(given: PrepareOptions & InspectOptions = {}): Promise<RepairResult> {
+    checkOptions(given, repairOptions)
+    const { contents, ...options } = given
     const layout = await this.#layout()
     const mapped = new Map<string, IdMappings[]>()
     let lock: FileLock | undefined = await lockStore(this.root, 'exclusive', options.signal)

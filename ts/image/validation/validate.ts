@@ -1,11 +1,14 @@
 /** Validation of whatever is at a path: a bundle, a layout, an archive or a single document. */
 import { open, readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
+import { checkOptions } from '../../options.ts'
+import { hostPath } from '../host-path.ts'
 import { MAX_DOCUMENT_BYTES } from '../limits.ts'
 import { isCompressed } from '../media-type.ts'
 import { Archive } from '../source/archive.ts'
 import { LAYOUT_FILE } from '../source/layout-files.ts'
+import { validateOptions } from '../options/known.ts'
 import type { Find } from './files.ts'
 import type { ValidationReport } from './report.ts'
 
@@ -29,7 +32,8 @@ export interface ValidateOptions {
  * ```
  */
 export async function validate(path: string, options: ValidateOptions = {}): Promise<ValidationReport> {
-  const absolute = resolve(path)
+  checkOptions(options, validateOptions)
+  const absolute = hostPath(path, 'what is validated')
   const status = await stat(absolute).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
     throw new CaissonError('ERR_INVALID_OPTION', `${absolute} does not exist`, { path: absolute, cause })
