@@ -136,7 +136,11 @@ interface Call {
 const calls: Readonly<Record<string, Call>> = {
   'Image.open': {
     call: (options) => Image.open(`oci:${images}:a`, options),
-    options: { platform: 'platform', anyPlatform: 'flag', signal: 'signal' },
+    options: { platform: 'platform', anyPlatform: 'flag', limits: 'limits', signal: 'signal' },
+  },
+  'Image.from': {
+    call: (options) => Image.from(layout, image.descriptor, options),
+    options: { limits: 'limits' },
   },
   'Image.fromHost': {
     call: (options) => Image.fromHost(options),
@@ -160,6 +164,7 @@ const calls: Readonly<Record<string, Call>> = {
       createdBy: 'text',
       platform: ['linux/arm64', 1, null, [], {}, { os: 'linux' }],
       from: [1, null, {}, '', []],
+      limits: 'limits',
     },
   },
   'image.squash': {
@@ -216,6 +221,7 @@ const calls: Readonly<Record<string, Call>> = {
       to: [1, null, {}, '', 'nowhere:x', `oci:${fresh}`],
       platforms: ['linux/arm64', null, [1], [null], [''], [{}]],
       overwrite: 'flag',
+      limits: 'limits',
     },
   },
   'layout.collectGarbage': {

@@ -13,6 +13,7 @@ import { squashImage, type SquashOptions } from './edit/squash.ts'
 import { hostImage, type FromHostOptions } from './from-host.ts'
 import { layerBlobs, layerDiffIds, runnableConfig } from './layer-blobs.ts'
 import { Layout } from './layout.ts'
+import type { ImageLimits } from './limits.ts'
 import { isConfigType } from './media-type.ts'
 import { formatPlatform, parsePlatform, platformRank, type Platform } from './platform.ts'
 import { thisMachine } from './processor.ts'
@@ -52,6 +53,8 @@ export interface OpenImageOptions {
   platform?: Platform | string | undefined
   /** Without `platform`: the only image that the name leads to is taken, whatever it is for, as for looking at it or changing it. */
   anyPlatform?: boolean | undefined
+  /** Whatever is read of it, now and later, by this object. Default: see {@link ImageLimits}. */
+  limits?: ImageLimits | undefined
   /** Ends the reading of an archive that must be unpacked or hashed first. */
   signal?: AbortSignal | undefined
 }
@@ -72,17 +75,21 @@ export class Image {
   readonly manifest: Readonly<ImageManifest>
   /** Undefined for artifacts, whose configuration is something else. */
   readonly config: Readonly<ImageConfig> | undefined
+  /** What reading it may ask for; undefined are the defaults. */
+  readonly limits: ImageLimits | undefined
 
   private constructor(
     source: ImageSource,
     descriptor: Descriptor,
     manifest: ImageManifest,
     config: ImageConfig | undefined,
+    limits: ImageLimits | undefined,
   ) {
     this.source = source
     this.descriptor = descriptor
     this.manifest = manifest
     this.config = config
+    this.limits = limits
   }
 
   /**
@@ -96,12 +103,13 @@ export class Image {
     checkOptions(options, openOptions)
     const platform = wantedPlatform(options.platform)
     const orOnly = options.anyPlatform && options.platform === undefined
-    const source = await openSource(parsed, options.signal)
+    const source = await openSource(parsed, { signal: options.signal, limits: options.limits })
     try {
       const { tag, name, digest } = parsed
       const image = await Image.from(
         source,
         await selectManifest(source, { tag, name, digest, platform, orOnly }),
+        { limits: options.limits },
       )
       const { config, descriptor } = image
       // An index that says nothing about platforms: the configuration does.
@@ -131,8 +139,13 @@ export class Image {
   }
 
   /** The image that `descriptor` names in `source`, which from then on belongs to the image. */
-  static async from(source: ImageSource, descriptor: Descriptor): Promise<Image> {
+  static async from(
+    source: ImageSource,
+    descriptor: Descriptor,
+    options: Pick<OpenImageOptions, 'limits'> = {},
+  ): Promise<Image> {
     checkArgument('descriptor', descriptor, isDescriptor)
+    checkOptions(options, { limits: openOptions.limits })
     const bytes = await readDocument(source, descriptor)
     const manifest = await parseManifest(bytes, `manifest ${descriptor.digest}`, descriptor.mediaType)
     const config = isConfigType(manifest.config.mediaType)
@@ -141,7 +154,7 @@ export class Image {
           `configuration ${manifest.config.digest}`,
         )
       : undefined
-    return new Image(source, descriptor, manifest, config)
+    return new Image(source, descriptor, manifest, config, options.limits)
   }
 
   /** Digest of the manifest. */
@@ -155,7 +168,7 @@ export class Image {
    */
   async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
     checkOptions(options, unpackBundleOptions)
-    return unpackBundle(await this.layers(), this.runnable(), bundle, options)
+    return unpackBundle(await this.layers(), this.runnable(), bundle, this.#limited(options))
   }
 
   /**
@@ -174,7 +187,7 @@ export class Image {
   /** The root file system alone. `directory` appears complete or not at all. */
   async unpackRootfs(directory: string, options: UnpackOptions = {}): Promise<UnpackResult> {
     checkOptions(options, unpackOptions)
-    return unpackRootfs(await this.layers(), directory, options)
+    return unpackRootfs(await this.layers(), directory, this.#limited(options))
   }
 
   /**
@@ -201,11 +214,16 @@ export class Image {
     const { from, ...rest } = options
     const base =
       typeof from === 'string'
-        ? await Image.open(from, options.platform === undefined ? {} : { platform: options.platform })
+        ? await Image.open(from, { platform: options.platform, limits: options.limits })
         : from
     try {
       const result = await buildImage(base, rest)
-      return { ...result, image: await Image.from(await layoutOf(rest), result.descriptor) }
+      return {
+        ...result,
+        image: await Image.from(await layoutOf(rest), result.descriptor, {
+          limits: rest.limits ?? base?.limits,
+        }),
+      }
     } finally {
       if (typeof from === 'string') await base?.close()
     }
@@ -215,7 +233,7 @@ export class Image {
   async squash(options: SquashOptions): Promise<Image> {
     checkOptions(options, squashOptions)
     const descriptor = await squashImage(this, options)
-    return Image.from(await layoutOf(options), descriptor)
+    return Image.from(await layoutOf(options), descriptor, { limits: this.limits })
   }
 
   /** Writes this image, built on `base`, as if it were built on `onto`. */
@@ -224,14 +242,14 @@ export class Image {
     checkArgument('onto', onto, isImage)
     checkOptions(options, rebaseOptions)
     const descriptor = await rebaseImage(this, base, onto, options)
-    return Image.from(await layoutOf(options), descriptor)
+    return Image.from(await layoutOf(options), descriptor, { limits: this.limits })
   }
 
   /** Writes this image with OCI's media types, or Docker's, and where asked with layers in another compression. */
   async convert(options: ConvertOptions): Promise<Image> {
     checkOptions(options, convertOptions)
     const descriptor = await convertImage(this, options)
-    return Image.from(await layoutOf(options), descriptor)
+    return Image.from(await layoutOf(options), descriptor, { limits: this.limits })
   }
 
   /** Why another image is not this one. */
@@ -283,6 +301,11 @@ export class Image {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Limits of the call, or else of the image. */
+  #limited<T extends UnpackOptions>(options: T): T {
+    return options.limits ? options : { ...options, limits: this.limits }
   }
 
   /** @internal The configuration of an image that can be run. Throws `ERR_UNSUPPORTED_IMAGE`. */

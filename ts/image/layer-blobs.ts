@@ -4,6 +4,7 @@ import type { LayerBlob } from '../native/layer.ts'
 import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
 import { layerCompression } from './media-type.ts'
 import { locateBlob } from './source/read.ts'
+import type { ImageLimits } from './limits.ts'
 import type { ImageSource } from './source/source.ts'
 
 /** What an image is made of. */
@@ -12,6 +13,8 @@ export interface ImageParts {
   readonly digest: string
   readonly manifest: Readonly<ImageManifest>
   readonly config: Readonly<ImageConfig> | undefined
+  /** What reading its layers may ask for; undefined are the defaults. */
+  readonly limits?: ImageLimits | undefined
 }
 
 /** The configuration of something to run. Throws `ERR_UNSUPPORTED_IMAGE` for an artifact. */

@@ -41,6 +41,7 @@ export interface UnpackOptions {
    * newgidmap for that. What has no id there is an error unless `owners` says otherwise.
    */
   idMappings?: IdMappingsOption | undefined
+  /** Default: those that the image was opened with. */
   limits?: ImageLimits | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: UnpackProgress) => void) | undefined
@@ -102,7 +103,6 @@ export function unpackRequest(layers: LayerBlob[], target: string, options: Unpa
     throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
   }
   const fallback = rootless ? 'skip' : 'error'
-  const { bytes, entries, depth, headerBytes, ratio } = options.limits ?? {}
   return {
     layers,
     target,
@@ -112,21 +112,16 @@ export function unpackRequest(layers: LayerBlob[], target: string, options: Unpa
     xattrs: options.xattrs ?? 'skip',
     ...(options.keepDirlinks ? { keepDirlinks: true } : {}),
     ...(mappings ? { idMaps: nativeIdMaps(mappings) } : {}),
-    ...(bytes === undefined ? {} : { maxBytes: bytes }),
-    ...(entries === undefined ? {} : { maxEntries: entries }),
-    ...(depth === undefined ? {} : { maxDepth: depth }),
-    ...(headerBytes === undefined ? {} : { maxHeaderBytes: headerBytes }),
-    ...(ratio === undefined ? {} : { maxRatio: ratio }),
   }
 }
 
 /** How it is watched and stopped. */
 export function operationOf(
   layers: readonly LayerBlob[],
-  { signal, onProgress }: Pick<UnpackOptions, 'signal' | 'onProgress'>,
+  { signal, onProgress, limits }: Pick<UnpackOptions, 'signal' | 'onProgress' | 'limits'>,
 ): LayerOperation {
   const total = layers.reduce((sum, { size }) => sum + (size ?? 0), 0)
-  return { signal, onProgress: onProgress && ((progress) => onProgress({ ...progress, total })) }
+  return { signal, limits, onProgress: onProgress && ((progress) => onProgress({ ...progress, total })) }
 }
 
 /** Makes `directory` a bundle: `rootfs` and `config.json`. What was made is removed again on failure. */

@@ -40,7 +40,7 @@ export declare class LayerJob {
   writeArchive(members: Array<ArchiveMember>, output: string): Promise<NativeError | null>
   /** Reads a blob to its end: digest, diffID, compression. */
   identify(range: BlobRange): Promise<BlobIdentity>
-  constructor()
+  constructor(limits?: LayerLimits | undefined | null)
   /** Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind. */
   stop(): void
   progress(): LayerProgress
@@ -282,6 +282,15 @@ export interface LayerBlob {
   compression?: string
 }
 
+/** What an operation may read; what is not said is the default. */
+export interface LayerLimits {
+  bytes?: number
+  entries?: number
+  depth?: number
+  headerBytes?: number
+  ratio?: number
+}
+
 /** Where a blob goes and how it is compressed. */
 export interface LayerOutput {
   path: string
@@ -479,11 +488,6 @@ export interface UnpackOutcome {
 export interface UnpackRequest {
   layers: Array<LayerBlob>
   target: string
-  maxBytes?: number
-  maxEntries?: number
-  maxDepth?: number
-  maxHeaderBytes?: number
-  maxRatio?: number
   /** `error`, `skip` or `placeholder`, each. */
   devices: string
   owners: string

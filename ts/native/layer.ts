@@ -1,7 +1,7 @@
 /** Layers: coarse native operations, each on a native thread of its own; an AbortSignal stops them. */
 import type { CaissonError } from '../errors.ts'
 import { addon } from './addon.ts'
-import type { HostFile, IdMaps, LayerJob, UnpackOutcome, UnpackRequest } from './binding.d.ts'
+import type { HostFile, IdMaps, LayerJob, LayerLimits, UnpackOutcome, UnpackRequest } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
 export type { HostFile, IdMaps, LayerBlob, SkippedEntry, UnpackRequest } from './binding.d.ts'
@@ -19,6 +19,8 @@ export interface LayerOperation {
   signal?: AbortSignal | undefined
   /** Called about ten times a second while the operation runs, and once at its end. */
   onProgress?: ((progress: LayerProgress) => void) | undefined
+  /** What it may read; undefined are the defaults. */
+  limits?: { readonly [name in keyof LayerLimits]?: number | undefined } | undefined
 }
 
 export interface UserIds {
@@ -66,11 +68,13 @@ export function lookUpUser(roots: readonly string[], spec: string): UserIds {
 
 /** Starts a job, watches its signal, reports its progress, and throws what failed. */
 export async function perform<T extends { failure?: Parameters<typeof errorFrom>[0] }>(
-  { signal, onProgress }: LayerOperation,
+  { signal, onProgress, limits = {} }: LayerOperation,
   start: (job: LayerJob) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted()
-  const job = new (addon().LayerJob)()
+  // The native side tells a missing value from one that is undefined only by its absence.
+  const said = Object.entries(limits).filter(([, value]) => value !== undefined)
+  const job = new (addon().LayerJob)(Object.fromEntries(said))
   const stop = (): void => job.stop()
   signal?.addEventListener('abort', stop, { once: true })
   const thrown: unknown[] = []

@@ -70,10 +70,8 @@ impl LayerJob {
         max_entries: f64,
     ) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
-        on_thread(env, move || {
-            let limits = Limits { entries: max_entries as u64, ..Limits::default() };
-            listing(archive::list(Path::new(&path), &limits, &stop))
-        })
+        let limits = Limits { entries: max_entries as u64, ..self.limits };
+        on_thread(env, move || listing(archive::list(Path::new(&path), &limits, &stop)))
     }
 
     /// Decompresses the file `from` into the file `to`. The failure, if any.
@@ -84,9 +82,9 @@ impl LayerJob {
         from: String,
         to: String,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
-            let unpacked = archive::unpack(Path::new(&from), Path::new(&to), &Limits::default(), &stop);
+            let unpacked = archive::unpack(Path::new(&from), Path::new(&to), &limits, &stop);
             unpacked.err().map(NativeError::from)
         })
     }
@@ -110,14 +108,14 @@ impl LayerJob {
     /// Reads a blob to its end: digest, diffID, compression.
     #[napi(ts_return_type = "Promise<BlobIdentity>", catch_unwind)]
     pub fn identify<'env>(&self, env: &'env Env, range: BlobRange) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let blob = Blob {
                 offset: range.offset as u64,
                 size: Some(range.size as u64),
                 ..Blob::file(&PathBuf::from(range.path))
             };
-            identity(blob::identify(&blob, &Limits::default(), &stop))
+            identity(blob::identify(&blob, &limits, &stop))
         })
     }
 }

@@ -43,15 +43,20 @@ pub struct LayerBlob {
     pub compression: Option<String>,
 }
 
+/// What an operation may read; what is not said is the default.
+#[napi(object)]
+pub struct LayerLimits {
+    pub bytes: Option<f64>,
+    pub entries: Option<f64>,
+    pub depth: Option<f64>,
+    pub header_bytes: Option<f64>,
+    pub ratio: Option<f64>,
+}
+
 #[napi(object)]
 pub struct UnpackRequest {
     pub layers: Vec<LayerBlob>,
     pub target: String,
-    pub max_bytes: Option<f64>,
-    pub max_entries: Option<f64>,
-    pub max_depth: Option<f64>,
-    pub max_header_bytes: Option<f64>,
-    pub max_ratio: Option<f64>,
     /// `error`, `skip` or `placeholder`, each.
     pub devices: String,
     pub owners: String,
@@ -114,14 +119,14 @@ pub struct LayerProgress {
 #[napi]
 pub struct LayerJob {
     pub(crate) stop: Stop,
+    pub(crate) limits: Limits,
 }
 
 #[napi]
 impl LayerJob {
     #[napi(constructor, catch_unwind)]
-    #[allow(clippy::new_without_default, reason = "a constructor of JavaScript")]
-    pub fn new() -> Self {
-        Self { stop: Stop::default() }
+    pub fn new(limits: Option<LayerLimits>) -> Self {
+        Self { stop: Stop::default(), limits: limits.map_or_else(Limits::default, Limits::from) }
     }
 
     /// Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind.
@@ -138,7 +143,7 @@ impl LayerJob {
 
     #[napi(ts_return_type = "Promise<UnpackOutcome>", catch_unwind)]
     pub fn unpack<'env>(&self, env: &'env Env, request: UnpackRequest) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let mut request = request;
             let owners = match request.id_maps.take().map(owners::open).transpose() {
@@ -147,7 +152,7 @@ impl LayerJob {
                     return UnpackOutcome { failure: Some(failure), ..unpack_outcome(Ok(Report::default())) };
                 }
             };
-            let report = unpack_request(request)
+            let report = unpack_request(request, limits)
                 .and_then(|request| unpack::unpack_for(&request, owners.as_deref(), &stop));
             unpack_outcome(report)
         })
@@ -271,20 +276,26 @@ pub fn blob(layer: LayerBlob) -> Result<Blob, Error> {
     })
 }
 
-pub(crate) fn unpack_request(request: UnpackRequest) -> Result<unpack::Request, Error> {
-    let default = Limits::default();
-    let limit = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
+impl From<LayerLimits> for Limits {
+    fn from(given: LayerLimits) -> Self {
+        let default = Self::default();
+        let limit = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
+        Self {
+            bytes: limit(given.bytes, default.bytes),
+            entries: limit(given.entries, default.entries),
+            depth: limit(given.depth, default.depth as u64) as usize,
+            header_bytes: limit(given.header_bytes, default.header_bytes),
+            ratio: limit(given.ratio, default.ratio),
+        }
+    }
+}
+
+pub(crate) fn unpack_request(request: UnpackRequest, limits: Limits) -> Result<unpack::Request, Error> {
     let layers = request.layers.into_iter().map(blob);
     Ok(unpack::Request {
         layers: layers.collect::<Result<_, Error>>()?,
         target: PathBuf::from(request.target),
-        limits: Limits {
-            bytes: limit(request.max_bytes, default.bytes),
-            entries: limit(request.max_entries, default.entries),
-            depth: limit(request.max_depth, default.depth as u64) as usize,
-            header_bytes: limit(request.max_header_bytes, default.header_bytes),
-            ratio: limit(request.max_ratio, default.ratio),
-        },
+        limits,
         policy: Policy {
             devices: fallback(&request.devices)?,
             owners: fallback(&request.owners)?,

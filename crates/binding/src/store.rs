@@ -5,7 +5,7 @@ use std::path::Path;
 
 use caisson_layer::store::{self, Durability, Health, Lock, LockMode, Mapped, Store};
 use caisson_layer::unpack::{self, Merged, Report};
-use caisson_layer::{Error, Kind, Stop};
+use caisson_layer::{Error, Kind, Limits, Stop};
 use napi::bindgen_prelude::{Either3, Env, Null, Object};
 use napi_derive::napi;
 
@@ -64,11 +64,11 @@ impl LayerJob {
     /// Makes the snapshots that are missing.
     #[napi(ts_return_type = "Promise<ImportOutcome>", catch_unwind)]
     pub fn import<'env>(&self, env: &'env Env, request: ImportRequest) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let imported = match request.mapped {
-                Some(_) => import_mapped(request, &stop).map(|report| vec![report]),
-                None => import_request(request)
+                Some(_) => import_mapped(request, limits, &stop).map(|report| vec![report]),
+                None => import_request(request, limits)
                     .and_then(|request| store::import(&request, &stop))
                     .map(|layers| layers.into_iter().map(|layer| layer.report).collect())
                     .map_err(NativeError::from),
@@ -177,7 +177,11 @@ pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<i32, Null, N
     }
 }
 
-fn import_mapped(mut request: ImportRequest, stop: &Stop) -> Result<Option<Report>, NativeError> {
+fn import_mapped(
+    mut request: ImportRequest,
+    limits: Limits,
+    stop: &Stop,
+) -> Result<Option<Report>, NativeError> {
     let refused = |what: String| NativeError::from(Error::new(Kind::Option, what));
     let (Some(MappedSnapshot { id, mapping }), Some(maps)) =
         (request.mapped.take(), request.unpack.id_maps.take())
@@ -187,11 +191,11 @@ fn import_mapped(mut request: ImportRequest, stop: &Stop) -> Result<Option<Repor
     let mapping = serde_json::from_str(&mapping).map_err(|error| refused(format!("mapping: {error}")))?;
     let owners = owners::open(maps)?;
     let mapped = Mapped { id, mapping, owners: owners.as_ref() };
-    Ok(store::import_mapped(&import_request(request)?, &mapped, stop)?)
+    Ok(store::import_mapped(&import_request(request, limits)?, &mapped, stop)?)
 }
 
-fn import_request(request: ImportRequest) -> Result<store::Request, Error> {
-    let unpack::Request { layers, target, limits, policy } = unpack_request(request.unpack)?;
+fn import_request(request: ImportRequest, limits: Limits) -> Result<store::Request, Error> {
+    let unpack::Request { layers, target, limits, policy } = unpack_request(request.unpack, limits)?;
     if layers.len() != request.chain_ids.len() {
         return Err(Error::new(Kind::Option, "there must be one chainID for each layer"));
     }

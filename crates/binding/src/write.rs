@@ -15,7 +15,7 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::layer::{LayerBlob, LayerJob, blob, on_thread};
 use crate::write_request::{
-    LayerBase, LayerOutput, TreeOptions, WriteLayerRequest, base, blobs, settings, tree,
+    LayerBase, LayerOutput, TreeOptions, WriteLayerRequest, base, blobs, layer_request, settings, tree,
 };
 
 #[napi(object)]
@@ -105,14 +105,14 @@ impl From<(Vec<u8>, Change)> for PathChange {
     }
 }
 
-fn flatten_request(request: FlattenRequest) -> Result<Flatten, Error> {
+fn flatten_request(request: FlattenRequest, limits: Limits) -> Result<Flatten, Error> {
     let path = request.path.unwrap_or_default();
     Ok(Flatten {
         layers: blobs(request.layers)?,
         keep: request.keep.map_or(0, |keep| keep as usize),
         path: path.trim_matches('/').as_bytes().to_vec(),
         epoch: request.epoch.map(|seconds| seconds as i64),
-        limits: Limits::default(),
+        limits,
     })
 }
 
@@ -140,7 +140,7 @@ impl LayerJob {
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn write<'env>(&self, env: &'env Env, request: WriteLayerRequest) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
-        let request = writing::Request::try_from(request); // here, as it holds buffers of JavaScript
+        let request = layer_request(request, self.limits); // here, as it holds buffers of JavaScript
         on_thread(env, move || WriteOutcome::of(request.and_then(|request| writing::write(&request, &stop))))
     }
 
@@ -152,12 +152,12 @@ impl LayerJob {
         layer: LayerBlob,
         to: LayerOutput,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let work = || {
                 let settings = settings(&to)?;
                 let path = Path::new(&to.path);
-                writing::transcode(&blob(layer)?, path, &settings, &Limits::default(), &stop)
+                writing::transcode(&blob(layer)?, path, &settings, &limits, &stop)
             };
             WriteOutcome::of(work().map(|sealed| Report { sealed: Some(sealed), ..Report::default() }))
         })
@@ -171,10 +171,10 @@ impl LayerJob {
         request: FlattenRequest,
         to: LayerOutput,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let work = || {
-                let request = flatten_request(request)?;
+                let request = flatten_request(request, limits)?;
                 compress::write_file(Path::new(&to.path), &settings(&to)?, &stop, |out| {
                     writing::flatten(&request, out, &stop)
                 })
@@ -195,10 +195,10 @@ impl LayerJob {
         request: FlattenRequest,
         fd: i32,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         let out = output(fd);
         on_thread(env, move || {
-            let done = written(out, |out| writing::flatten(&flatten_request(request)?, out, &stop));
+            let done = written(out, |out| writing::flatten(&flatten_request(request, limits)?, out, &stop));
             WriteOutcome::of(done.map(|entries| Report { entries, ..Report::default() }))
         })
     }
@@ -212,10 +212,10 @@ impl LayerJob {
         options: Option<TreeOptions>,
         fd: i32,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         let out = output(fd);
         on_thread(env, move || {
-            let (scan, _) = tree(options, (None, None));
+            let (scan, _) = tree(options, (None, None), limits);
             WriteOutcome::of(written(out, |out| writing::pack(Path::new(&source), &scan, out, &stop)))
         })
     }
@@ -229,10 +229,9 @@ impl LayerJob {
         path: String,
         fd: i32,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         let out = output(fd);
         on_thread(env, move || {
-            let limits = Limits::default();
             let done =
                 written(out, |out| writing::pick(&blobs(layers)?, path.as_bytes(), out, &limits, &stop));
             WriteOutcome::of(done.map(|_| Report { entries: 1, ..Report::default() }))
@@ -242,10 +241,10 @@ impl LayerJob {
     /// What leads from one root file system to another.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn compare<'env>(&self, env: &'env Env, request: CompareRequest) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
             let work = || {
-                let (scan, comparison) = tree(request.tree, (None, None));
+                let (scan, comparison) = tree(request.tree, (None, None), limits);
                 writing::compare(&base(request.before)?, &base(request.after)?, &scan, &comparison, &stop)
             };
             WriteOutcome::of(work().map(|changes| Report { changes, ..Report::default() }))
@@ -261,9 +260,9 @@ impl LayerJob {
         to: String,
         options: Option<TreeOptions>,
     ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
+        let (stop, limits) = (self.stop.clone(), self.limits);
         on_thread(env, move || {
-            let (scan, _) = tree(options, (None, None));
+            let (scan, _) = tree(options, (None, None), limits);
             let done = writing::snapshot(Path::new(&source), Path::new(&to), &scan, &stop);
             WriteOutcome::of(done.map(|entries| Report { entries, ..Report::default() }))
         })

@@ -132,7 +132,11 @@ fn plain(paths: Option<Vec<String>>) -> Vec<Vec<u8>> {
 }
 
 /// How to read a tree, and what of it to compare.
-pub fn tree(options: Option<TreeOptions>, owner: (Option<u32>, Option<u32>)) -> (Scan, Comparison) {
+pub fn tree(
+    options: Option<TreeOptions>,
+    owner: (Option<u32>, Option<u32>),
+    limits: Limits,
+) -> (Scan, Comparison) {
     let ranges = |ranges: Option<Vec<IdRange>>| {
         let range = |range: IdRange| IdMap { container: range.container, host: range.host, size: range.size };
         ranges.unwrap_or_default().into_iter().map(range).collect()
@@ -170,7 +174,7 @@ pub fn tree(options: Option<TreeOptions>, owner: (Option<u32>, Option<u32>)) -> 
         },
         exclude: plain(options.exclude),
         overlay: false,
-        limits: Limits::default(),
+        limits,
         rights,
     };
     (scan, Comparison { mask: plain(options.mask), rootless })
@@ -205,7 +209,7 @@ impl LayerStep {
         Ok(Step::Entry { entry, content })
     }
 
-    fn into_step(mut self) -> Result<Step, Error> {
+    fn into_step(mut self, limits: Limits) -> Result<Step, Error> {
         let path = self.path.as_bytes().to_vec();
         let device = (self.major.unwrap_or(0), self.minor.unwrap_or(0));
         let target = |step: &mut Self| step.target.take().unwrap_or_default().into_bytes();
@@ -225,16 +229,16 @@ impl LayerStep {
             "block" => self.entry(EntryKind::BlockDevice(device.0, device.1), 0o600),
             "fifo" => self.entry(EntryKind::Fifo, 0o644),
             "tree" => {
-                let (scan, _) = tree(self.tree.take(), owner);
+                let (scan, _) = tree(self.tree.take(), owner, limits);
                 Ok(Step::Tree { source: self.source()?, at: path, scan })
             }
             "upper" => {
-                let (scan, _) = tree(self.tree.take(), owner);
+                let (scan, _) = tree(self.tree.take(), owner, limits);
                 let below = self.base.take().and_then(|base| base.layers).map_or(Ok(Vec::new()), blobs)?;
                 Ok(Step::Upper { source: self.source()?, below, scan })
             }
             "difference" => {
-                let (scan, comparison) = tree(self.tree.take(), owner);
+                let (scan, comparison) = tree(self.tree.take(), owner, limits);
                 let from = self.base.take().ok_or_else(|| refused("a difference needs a base".to_owned()))?;
                 Ok(Step::Difference { source: self.source()?, base: base(from)?, scan, comparison })
             }
@@ -245,17 +249,14 @@ impl LayerStep {
     }
 }
 
-impl TryFrom<WriteLayerRequest> for Request {
-    type Error = Error;
-
-    fn try_from(request: WriteLayerRequest) -> Result<Self, Error> {
-        Ok(Self {
-            settings: settings(&request.output)?,
-            output: PathBuf::from(request.output.path),
-            epoch: request.epoch.map(|seconds| seconds as i64),
-            limits: Limits::default(),
-            parents: request.parents,
-            steps: request.steps.into_iter().map(LayerStep::into_step).collect::<Result<_, _>>()?,
-        })
-    }
+/// What to write, within limits for what is read.
+pub fn layer_request(request: WriteLayerRequest, limits: Limits) -> Result<Request, Error> {
+    Ok(Request {
+        settings: settings(&request.output)?,
+        output: PathBuf::from(request.output.path),
+        epoch: request.epoch.map(|seconds| seconds as i64),
+        limits,
+        parents: request.parents,
+        steps: request.steps.into_iter().map(|step| step.into_step(limits)).collect::<Result<_, _>>()?,
+    })
 }

@@ -30,8 +30,13 @@ impl Limits {
         if found <= limit {
             return Ok(());
         }
-        Err(Error::new(Kind::Limit, format!("the image exceeds the limit of {limit} {what}"))
-            .hint("raise the limit in the options if the image can be trusted"))
+        let error = Error::new(Kind::Limit, format!("the image exceeds the limit of {limit} {what}"));
+        Err(match option_of(what) {
+            Some(name) => error.hint(format!(
+                "if the image can be trusted raise it: the option limits.{name}, --limit {name}=N on the command line"
+            )),
+            None => error,
+        })
     }
 
     pub(crate) fn check_ratio(&self, compressed: u64, decompressed: u64) -> Result<()> {
@@ -43,5 +48,17 @@ impl Limits {
             decompressed.div_ceil(compressed.max(1)),
             self.ratio,
         )
+    }
+}
+
+/// What callers call a limit; what the system itself limits they cannot raise.
+fn option_of(what: &str) -> Option<&'static str> {
+    match what {
+        "bytes" => Some("bytes"),
+        "entries" => Some("entries"),
+        "components in a path" => Some("depth"),
+        "bytes of headers" => Some("headerBytes"),
+        "decompressed bytes per compressed byte" => Some("ratio"),
+        _ => None,
     }
 }

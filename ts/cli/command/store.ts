@@ -1,5 +1,6 @@
 import type { Store } from '../../index.ts'
 import { on, text, type Command, type Invocation } from '../command.ts'
+import { limitFlag, limitsOf } from '../image/limits.ts'
 import { print } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -18,6 +19,7 @@ content is there. rm: takes images out, by name or digest; gc removes what only 
     },
     { name: 'format', aliases: ['f'], type: 'text', usage: 'text or json', default: 'text' },
     { name: 'unused-for', type: 'number', usage: 'gc: keep what was used within so many seconds' },
+    { ...limitFlag, usage: `repair: ${limitFlag.usage}` },
     { name: 'no-contents', type: 'switch', usage: 'verify, repair: do not read the bytes of files' },
     { name: 'quiet', aliases: ['q'], type: 'switch', usage: 'ls: display only names and chainIDs' },
   ],
@@ -86,7 +88,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
 
   async repair(store, { flags }) {
-    const result = await store.repair({ contents: !on(flags, 'no-contents') })
+    const result = await store.repair({ contents: !on(flags, 'no-contents'), limits: limitsOf(flags) })
     const lines = [
       ...result.removed.map(({ kind, id, reason }) => `removed ${kind} ${id}: ${reason}`),
       ...result.restored.map((id) => `restored snapshot ${id}`),

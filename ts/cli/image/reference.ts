@@ -3,6 +3,7 @@ import { CaissonError, Image, Layout, parseReference, type ImageReference } from
 import { isForeign } from '../../image/reference.ts'
 import { text, type Invocation } from '../command.ts'
 import type { Flag } from '../flags.ts'
+import { limitsOf } from './limits.ts'
 import { UsageError } from '../usage-error.ts'
 
 export const imageFlag: Flag = {
@@ -82,12 +83,16 @@ export interface Editable {
 
 /** COMPAT(umoci): the only image of a tag is looked at and changed whatever it is for. */
 export async function openImage({ flags }: Invocation, reference: string): Promise<Image> {
-  return Image.open(reference, { platform: text(flags, 'platform'), anyPlatform: true })
+  return Image.open(reference, {
+    platform: text(flags, 'platform'),
+    anyPlatform: true,
+    limits: limitsOf(flags),
+  })
 }
 
 /** One that is to run here, or on the platform that is named. */
 export async function openRunnable({ flags }: Invocation, reference: string): Promise<Image> {
-  return Image.open(reference, { platform: text(flags, 'platform') })
+  return Image.open(reference, { platform: text(flags, 'platform'), limits: limitsOf(flags) })
 }
 
 /** For a bundle of an image without a program, which is changed and packed again. */

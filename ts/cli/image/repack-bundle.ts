@@ -4,6 +4,7 @@ import { CaissonError, Image, type Layout } from '../../index.ts'
 import { hostPath } from '../../image/host-path.ts'
 import { list, on, type Invocation } from '../command.ts'
 import { readRecord, writeRecord } from './bundle-record.ts'
+import { limitsOf } from './limits.ts'
 import { compressionOf, historyOf, ownersOf } from './options.ts'
 import { progress } from './progress.ts'
 
@@ -16,6 +17,7 @@ export async function repackBundle(
   const history = historyOf(flags)
   const compression = compressionOf(flags)
   const given = ownersOf(flags)
+  const limits = limitsOf(flags)
   const bundle = hostPath(bundlePath, 'the bundle')
   const record = await readRecord(bundle)
   const base = await Image.open(`oci:${layout.path}@${record.digest}`).catch((error: unknown) => {
@@ -29,6 +31,7 @@ export async function repackBundle(
     from: base,
     layout,
     tag,
+    limits,
     ...compression,
     createdBy,
     onProgress: bar.update,

@@ -3,6 +3,7 @@ import type { LayerProgress } from '../../native/layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import type { ImageParts } from '../layer-blobs.ts'
 import { copyBlob } from '../layout/copy-blob.ts'
+import type { ImageLimits } from '../limits.ts'
 import { Layout } from '../layout.ts'
 import type { Platform } from '../platform.ts'
 import { resolveCompression, type CompressionOptions } from './compression.ts'
@@ -42,6 +43,8 @@ export interface ImageChanges {
 export interface BuildOptions extends WriteOptions, ImageChanges {
   /** From scratch: what the image is for. Default: this machine. */
   platform?: Platform | undefined
+  /** What is read: archives, trees, the layers below. Default: those of the image that it is built on. */
+  limits?: ImageLimits | undefined
 }
 
 export interface BuildResult {
@@ -63,7 +66,14 @@ export async function buildImage(from: ImageParts | undefined, options: BuildOpt
   const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
   using _ = await layout.protect(signal)
   if (from) await copyLayers(from, layout, signal)
-  const context = { ...options, layout, draft, epoch, createdBy, operation: { signal, onProgress } }
+  const context = {
+    ...options,
+    layout,
+    draft,
+    epoch,
+    createdBy,
+    operation: { signal, onProgress, limits: options.limits ?? from?.limits },
+  }
   const results: LayerResult[] = []
   for (const layer of layers) results.push(await addLayer(layer, context))
   await applyChanges(draft, options)

@@ -58,7 +58,11 @@ export async function convertImage(image: ImageParts, options: ConvertOptions): 
       const temporary = layout.temporaryBlobPath()
       try {
         const output = layerOutput(temporary, wanted, options)
-        const { digest, size } = await transcodeLayer(blobs[index]!, output, { signal, onProgress })
+        const { digest, size } = await transcodeLayer(blobs[index]!, output, {
+          signal,
+          onProgress,
+          limits: image.limits,
+        })
         await layout.placeBlob(temporary, digest!)
         draft.manifest.layers[index] = { ...layer, mediaType: layerType(wanted), digest: digest!, size }
       } catch (error) {

@@ -3,6 +3,7 @@ import { CaissonError } from '../../errors.ts'
 import { checkArgument, checkOptions, list } from '../../options.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { REF_NAME, type Layout } from '../layout.ts'
+import type { ImageLimits } from '../limits.ts'
 import { isManifestType } from '../media-type.ts'
 import { copyOptions } from '../options/known.ts'
 import { word } from '../options/parts.ts'
@@ -33,6 +34,8 @@ export interface CopyOptions extends CopyOperation {
   platforms?: readonly (Platform | string)[] | undefined
   /** An archive that exists is replaced once the new one is complete. Otherwise it is an error. */
   overwrite?: boolean | undefined
+  /** What reading an archive or a root file system may ask for. */
+  limits?: ImageLimits | undefined
 }
 
 export interface CopyResult extends Copied {
@@ -60,7 +63,7 @@ export async function copyImages(
 ): Promise<CopyImagesResult> {
   checkArgument('references', references, list(word))
   checkOptions(options, copyOptions)
-  const { signal, onProgress } = options
+  const { signal, onProgress, limits } = options
   const parsed = references.map((reference) => parseReference(reference))
   if (parsed.length === 0) throw invalid('there is nothing to copy')
   const { target, name } = await targetOf(options)
@@ -74,7 +77,7 @@ export async function copyImages(
   const sources: ImageSource[] = []
   try {
     for (const [at, reference] of references.entries()) {
-      const source = await openSource(parsed[at]!, signal)
+      const source = await openSource(parsed[at]!, { signal, limits })
       sources.push(source)
       const { entry, image, wanted } = await choose(source, parsed[at]!, reference, target, platforms)
       const descriptor = await gather(blobs, source, image, wanted)

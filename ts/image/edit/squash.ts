@@ -42,7 +42,7 @@ export async function squashImage(image: ImageParts, options: SquashOptions): Pr
     const written = await flattenLayers(
       { layers: await layerBlobs(image), keep, ...(epoch === undefined ? {} : { epoch }) },
       layerOutput(temporary, compression, options),
-      { signal, onProgress },
+      { signal, onProgress, limits: image.limits },
     )
     const { digest, diffId, size } = written
     await layout.placeBlob(temporary, digest!)

@@ -53,7 +53,7 @@ import {
 
 export const imageOrReference: Check = either(such('an image reference', isText), image)
 
-export const openOptions: Known<OpenImageOptions> = { platform, anyPlatform: flag, signal }
+export const openOptions: Known<OpenImageOptions> = { platform, anyPlatform: flag, limits, signal }
 
 const policy = oneOf('error', 'skip', 'placeholder')
 
@@ -114,6 +114,7 @@ export const buildOptions: Known<BuildOptions & { from?: string | Image | undefi
   ...writeOptions,
   ...changes,
   platform: platformParts,
+  limits,
   from: imageOrReference,
 }
 
@@ -156,6 +157,7 @@ export const copyOptions: Known<CopyOptions> = {
   tag: text,
   platforms: list(platform),
   overwrite: flag,
+  limits,
   ...operation,
 }
 

@@ -45,6 +45,7 @@ export interface DiffOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Both are read within the limits of the left one. */
 export async function diffImages(
   left: ImageParts,
   right: ImageParts,
@@ -65,7 +66,7 @@ export async function diffImages(
     files: wanted
       ? await compareTrees(
           { before: { layers: await layerBlobs(left) }, after: { layers: await layerBlobs(right) } },
-          { signal },
+          { signal, limits: left.limits },
         )
       : undefined,
   }

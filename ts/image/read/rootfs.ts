@@ -30,7 +30,7 @@ export async function exportRootfsTo(image: ImageParts, fd: number, options: Exp
       ...(path === undefined ? {} : { path: posix.join('/', path) }),
       ...(epoch === undefined ? {} : { epoch: sourceDateEpoch(epoch)! }),
     },
-    { signal, onProgress },
+    { signal, onProgress, limits: image.limits },
   )
 }
 
@@ -49,5 +49,5 @@ export async function readFileTo(
   fd: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  await pickTo(fd, await layerBlobs(image), path, { signal })
+  await pickTo(fd, await layerBlobs(image), path, { signal, limits: image.limits })
 }

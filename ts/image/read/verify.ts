@@ -38,7 +38,7 @@ export async function verifyImage(
   if (config && problems.length === 0) {
     try {
       const layers = await layerBlobs(image)
-      await compareTrees({ before: { layers }, after: { layers: [] } }, { signal })
+      await compareTrees({ before: { layers }, after: { layers: [] } }, { signal, limits: image.limits })
     } catch (error) {
       signal?.throwIfAborted()
       problems.push(problem(image.digest, error))

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { listArchive, unpackArchive, type ArchiveItem } from '../../native/archive.ts'
+import type { LayerOperation } from '../../native/layer.ts'
 import { MAX_ARCHIVE_ENTRIES, MAX_DOCUMENT_BYTES } from '../limits.ts'
 import { readRange } from './read.ts'
 import type { FileRange } from './source.ts'
@@ -23,15 +24,16 @@ export class Archive {
   }
 
   /** Throws `ERR_IMAGE_NOT_FOUND` where there is no file, `ERR_LAYER_INVALID` where it is no archive. */
-  static async open(path: string, signal?: AbortSignal): Promise<Archive> {
+  static async open(path: string, operation: LayerOperation = {}): Promise<Archive> {
     const absolute = resolve(path)
     await requireFile(absolute)
-    const items = await listArchive(absolute, MAX_ARCHIVE_ENTRIES, { signal })
+    const most = operation.limits?.entries ?? MAX_ARCHIVE_ENTRIES
+    const items = await listArchive(absolute, most, operation)
     if (items) return new Archive(absolute, items, undefined)
     const unpacked = await TemporaryFile.create()
     try {
-      await unpackArchive(absolute, unpacked.path, { signal })
-      const inner = await listArchive(unpacked.path, MAX_ARCHIVE_ENTRIES, { signal })
+      await unpackArchive(absolute, unpacked.path, operation)
+      const inner = await listArchive(unpacked.path, most, operation)
       if (inner) return new Archive(absolute, inner, unpacked)
       throw new CaissonError('ERR_INVALID_IMAGE', `${absolute} is compressed twice`, { path: absolute })
     } catch (error) {

@@ -1,6 +1,7 @@
 /** What `docker save` writes: images listed in manifest.json, their layers as archives beside it, in any order. */
 import { createHash } from 'node:crypto'
 import { CaissonError, SpecError } from '../../errors.ts'
+import type { LayerOperation } from '../../native/layer.ts'
 import { identifyBlob } from '../../native/archive.ts'
 import type { Descriptor, DockerArchiveImage, ImageIndex } from '../../spec/index.ts'
 import { dockerName, IMAGE_NAME } from '../docker-name.ts'
@@ -14,9 +15,12 @@ import type { FileRange, ImageSource } from './source.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
 /** Opens it as the OCI layout that Docker 25 and later put in, otherwise by its manifest.json. */
-export async function openDockerArchive(archive: Archive, signal?: AbortSignal): Promise<ImageSource> {
+export async function openDockerArchive(
+  archive: Archive,
+  operation: LayerOperation = {},
+): Promise<ImageSource> {
   if (archive.find(LAYOUT_FILE)) return OciArchive.open(archive, 'docker-archive')
-  return DockerArchive.open(archive, signal)
+  return DockerArchive.open(archive, operation)
 }
 
 /**
@@ -37,11 +41,11 @@ class DockerArchive implements ImageSource {
     this.path = archive.path
   }
 
-  static async open(archive: Archive, signal?: AbortSignal): Promise<DockerArchive> {
+  static async open(archive: Archive, operation: LayerOperation = {}): Promise<DockerArchive> {
     const images = await listedImages(archive)
     const source = new DockerArchive(archive, await TemporaryFile.create())
     try {
-      for (const [index, image] of images.entries()) await source.#add(image, `[${index}]`, signal)
+      for (const [index, image] of images.entries()) await source.#add(image, `[${index}]`, operation)
       return source
     } catch (error) {
       source.#made.close()
@@ -65,7 +69,7 @@ class DockerArchive implements ImageSource {
   async #add(
     { Config, RepoTags, Layers }: DockerArchiveImage,
     at: string,
-    signal?: AbortSignal,
+    operation: LayerOperation = {},
   ): Promise<void> {
     const place = this.#find(Config, `${at}.Config`)
     const text = await readRange(place)
@@ -80,7 +84,7 @@ class DockerArchive implements ImageSource {
     const layers: Descriptor[] = []
     for (const [index, name] of Layers.entries()) {
       const range = this.#find(name, `${at}.Layers[${index}]`)
-      layers.push(await this.#layer(range, rootfs.diff_ids[index]!, signal))
+      layers.push(await this.#layer(range, rootfs.diff_ids[index]!, operation))
     }
     const manifest = Buffer.from(
       JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.manifest, config, layers }),
@@ -106,10 +110,10 @@ class DockerArchive implements ImageSource {
   }
 
   /** A plain archive has its diffID as digest: who reads it verifies that. The digest of a packed one is taken now. */
-  async #layer(range: FileRange, diffId: string, signal?: AbortSignal): Promise<Descriptor> {
+  async #layer(range: FileRange, diffId: string, operation: LayerOperation = {}): Promise<Descriptor> {
     let [digest, compression]: [string, LayerCompression] = [diffId, 'none']
     if (isCompressed(await readRange({ ...range, size: Math.min(range.size, 4) }))) {
-      const found = await identifyBlob(range, { signal })
+      const found = await identifyBlob(range, operation)
       ;[digest, compression] = [found.digest, found.compression as LayerCompression]
     }
     this.#blobs.set(digest, range)

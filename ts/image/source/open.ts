@@ -1,4 +1,5 @@
 /** From a reference to the source that it names. */
+import type { LayerOperation } from '../../native/layer.ts'
 import { Layout } from '../layout.ts'
 import type { ImageReference } from '../reference.ts'
 import { Archive } from './archive.ts'
@@ -8,28 +9,31 @@ import { Rootfs } from './rootfs.ts'
 import type { ImageSource } from './source.ts'
 
 /** Opens what a reference names, as far as it names a place; which image there, is for others to choose. */
-export async function openSource(reference: ImageReference, signal?: AbortSignal): Promise<ImageSource> {
+export async function openSource(
+  reference: ImageReference,
+  operation: LayerOperation = {},
+): Promise<ImageSource> {
   const { transport, path } = reference
   switch (transport) {
     case 'oci':
       return Layout.open(path)
     case 'tar':
-      return Rootfs.archive(path, signal)
+      return Rootfs.archive(path, operation)
     case 'dir':
-      return Rootfs.directory(path, signal)
+      return Rootfs.directory(path, operation)
     case 'oci-archive':
-      return within(path, signal, (archive) => OciArchive.open(archive))
+      return within(path, operation, (archive) => OciArchive.open(archive))
     case 'docker-archive':
-      return within(path, signal, (archive) => openDockerArchive(archive, signal))
+      return within(path, operation, (archive) => openDockerArchive(archive, operation))
   }
 }
 
 async function within(
   path: string,
-  signal: AbortSignal | undefined,
+  operation: LayerOperation,
   open: (archive: Archive) => Promise<ImageSource>,
 ): Promise<ImageSource> {
-  const archive = await Archive.open(path, signal)
+  const archive = await Archive.open(path, operation)
   try {
     return await open(archive)
   } catch (error) {

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { identifyBlob } from '../../native/archive.ts'
+import type { LayerOperation } from '../../native/layer.ts'
 import { packTo } from '../../native/write-layer.ts'
 import type { Descriptor, ImageIndex } from '../../spec/index.ts'
 import { layerType, MEDIA_TYPE, type LayerCompression } from '../media-type.ts'
@@ -45,10 +46,10 @@ export class Rootfs implements ImageSource {
    * The archive is read once to know its digests. Throws `ERR_IMAGE_NOT_FOUND` where there is no file. Whether it is an
    * archive, unpacking tells.
    */
-  static async archive(file: string, signal?: AbortSignal): Promise<Rootfs> {
+  static async archive(file: string, operation: LayerOperation = {}): Promise<Rootfs> {
     const path = resolve(file)
     const range = { path, offset: 0, size: await requireFile(path) }
-    const { digest, diffId, compression } = await identifyBlob(range, { signal })
+    const { digest, diffId, compression } = await identifyBlob(range, operation)
     const layer = { range, digest, diffId, compression: compression as LayerCompression }
     return new Rootfs('tar', path, layer, await TemporaryFile.create())
   }
@@ -57,13 +58,13 @@ export class Rootfs implements ImageSource {
    * The directory is packed once, as a layer is built from it. Throws `ERR_IMAGE_NOT_FOUND`, `ERR_INVALID_IMAGE` for what
    * is no directory, `ERR_UNSUPPORTED_IMAGE` for what skopeo calls `dir:`, and `ERR_CHANGED` where somebody writes to it.
    */
-  static async directory(directory: string, signal?: AbortSignal): Promise<Rootfs> {
+  static async directory(directory: string, operation: LayerOperation = {}): Promise<Rootfs> {
     const path = resolve(directory)
     await requireRootfs(path)
     const made = await TemporaryFile.create()
     try {
       const rootless = process.geteuid?.() !== 0
-      const { digest, diffId, size } = await packTo(made.fd, path, { rootless }, { signal })
+      const { digest, diffId, size } = await packTo(made.fd, path, { rootless }, operation)
       const range = { path: made.path, offset: 0, size }
       return new Rootfs('dir', path, { range, digest: digest!, diffId: diffId!, compression: 'none' }, made)
     } catch (error) {

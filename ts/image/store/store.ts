@@ -108,11 +108,12 @@ export class Store implements AsyncDisposable {
     const { name = tagOf(source), ...preparing } = options
     const { signal } = preparing
     if (name !== undefined && !isTag(name)) throw invalid(`the name ${JSON.stringify(name)} is not valid`)
-    const image = typeof source === 'string' ? await Image.open(source, { signal }) : source
+    const image =
+      typeof source === 'string' ? await Image.open(source, { signal, limits: preparing.limits }) : source
     const layout = await this.#layout()
     using blobs = await layout.protect(signal) // until the index names them; a collector of snapshots waits for it, too
     await copyContent(image, layout, signal)
-    const imported = await Image.from(layout, image.descriptor)
+    const imported = await Image.from(layout, image.descriptor, { limits: preparing.limits ?? image.limits })
     if (imported.config) (await this.prepare(imported, preparing)).close()
     await layout.add(image.descriptor, name)
     blobs[Symbol.dispose]()
@@ -131,9 +132,10 @@ export class Store implements AsyncDisposable {
    * The image's blobs are not kept: `gc` may remove what is not in use, unless it was imported. With `idMappings`, for an
    * ordinary user, files have their owners, and the image is one snapshot that it shares with no other.
    */
-  async prepare(image: Image, options: PrepareOptions = {}): Promise<Snapshot> {
+  async prepare(image: Image, given: PrepareOptions = {}): Promise<Snapshot> {
     checkArgument('image', image, isImage)
-    checkOptions(options, prepareOptions)
+    checkOptions(given, prepareOptions)
+    const options = { ...given, limits: given.limits ?? image.limits }
     if (options.idMappings) return this.#prepareMapped(image, options, resolveIdMappings(options.idMappings))
     const chainIds = chainIdsOf(image.diffIds())
     const top = chainIds.at(-1)

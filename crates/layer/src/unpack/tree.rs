@@ -178,7 +178,7 @@ impl<'r> Tree<'r> {
                     let parts =
                         target.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
                     rest.extend(parts.rev().map(<[u8]>::to_vec));
-                    Limits::check("components in a path", rest.len() as u64, PATH_MAX as u64)?;
+                    Limits::check("components in the target of a link", rest.len() as u64, PATH_MAX as u64)?;
                     continue;
                 }
                 Some(FileType::Directory) => {}

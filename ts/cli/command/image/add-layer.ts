@@ -1,6 +1,7 @@
 import { Image } from '../../../index.ts'
 import { on, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { compressionFlags, compressionOf, historyFlags, historyOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
 import { imageFlag, openEditable, platformFlag, referenceAnd, tagFlag } from '../../image/reference.ts'
@@ -16,6 +17,7 @@ option says, or kept byte by byte.`,
     imageFlag,
     tagFlag,
     platformFlag,
+    limitFlag,
     { name: 'verbatim', type: 'switch', usage: 'keep the archive byte by byte, with its own compression' },
     ...compressionFlags,
     ...historyFlags,

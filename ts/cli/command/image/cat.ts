@@ -1,5 +1,6 @@
 import { readFileTo } from '../../../image/read/rootfs.ts'
 import type { Command } from '../../command.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
 
 export const cat: Command = {
@@ -8,7 +9,7 @@ export const cat: Command = {
   argsUsage: '--image <layout>[:<tag>] <path>',
   description:
     'Writes the content of one file, without unpacking the rest. Links are followed inside the image.',
-  flags: [imageFlag, platformFlag],
+  flags: [imageFlag, platformFlag, limitFlag],
   min: 1,
   max: 2,
   run: async (invocation) => {

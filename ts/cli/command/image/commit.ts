@@ -1,6 +1,7 @@
 import { Image, Layout, type Container } from '../../../index.ts'
 import { list, on, text, type Command, type Invocation } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag, limitsOf } from '../../image/limits.ts'
 import {
   compressionFlags,
   compressionOf,
@@ -28,6 +29,7 @@ instead, on top of the image that is named. Stop or pause a container that write
   flags: [
     imageFlag,
     tagFlag,
+    limitFlag,
     { name: 'upper', type: 'text', usage: 'upper directory of an overlay, in place of a container' },
     ...bundleFlags,
     ...ownerFlags,
@@ -76,6 +78,7 @@ async function commitContainer(
   using bar = progress('packing')
   return container.commit({
     ...target,
+    limits: limitsOf(flags),
     ...compressionOf(flags),
     ...ownersOf(flags),
     mask: list(flags, 'mask-path'),

@@ -1,6 +1,7 @@
 import { text, type Command } from '../../command.ts'
 import type { FlagValues } from '../../flags.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { compressionFlags, compressionOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
 import { imageFlag, openImage, platformFlag, references, targetOf } from '../../image/reference.ts'
@@ -16,6 +17,7 @@ its layers are compressed anew; what is in them stays the same, and so does the 
   flags: [
     imageFlag,
     platformFlag,
+    limitFlag,
     {
       name: 'media-types',
       type: 'text',

@@ -1,6 +1,7 @@
 import { copyImages } from '../../../index.ts'
 import { list, on, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag, limitsOf } from '../../image/limits.ts'
 import { progress } from '../../image/progress.ts'
 import { imageFlag, references } from '../../image/reference.ts'
 import { showImages } from '../../image/result.ts'
@@ -17,6 +18,7 @@ them. Several sources keep their names.`,
   flags: [
     imageFlag,
     { name: 'platform', type: 'list', usage: 'os/architecture[/variant]; may be repeated' },
+    limitFlag,
     { name: 'overwrite', type: 'switch', usage: 'replace an archive that exists' },
     formatFlag,
   ],
@@ -31,6 +33,7 @@ them. Several sources keep their names.`,
     using bar = progress('copying')
     const { images } = await copyImages(sources, {
       to,
+      limits: limitsOf(invocation.flags),
       platforms: platforms.length > 0 ? platforms : undefined,
       overwrite: on(invocation.flags, 'overwrite'),
       onProgress: bar.update,

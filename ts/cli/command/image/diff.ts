@@ -1,6 +1,7 @@
 import type { ImageDifference, LayerSummary, ValueDifference } from '../../../index.ts'
 import { on, type Command } from '../../command.ts'
 import { formatFlag, isJson, show } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { imageFlag, openImage, platformFlag, references } from '../../image/reference.ts'
 
 export const diff: Command = {
@@ -12,6 +13,7 @@ only in the first, C differs, with what differs. The exit status is 0 for the sa
   flags: [
     imageFlag,
     platformFlag,
+    limitFlag,
     { name: 'no-files', type: 'switch', usage: 'do not compare the files' },
     formatFlag,
   ],

@@ -2,6 +2,7 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { exportRootfsTo } from '../../../image/read/rootfs.ts'
 import { text, type Command } from '../../command.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { progress } from '../../image/progress.ts'
 import { imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
 import { UsageError } from '../../usage-error.ts'
@@ -15,6 +16,7 @@ anything. With --path only one directory.`,
   flags: [
     imageFlag,
     platformFlag,
+    limitFlag,
     { name: 'output', aliases: ['o'], type: 'text', usage: 'a new file, in place of standard output' },
     { name: 'path', type: 'text', usage: 'a directory of the image' },
   ],

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs'
 import { Image, type LayerEntry } from '../../../index.ts'
 import { on, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import {
   compressionFlags,
   compressionOf,
@@ -25,6 +26,7 @@ export const insert: Command = {
     imageFlag,
     tagFlag,
     platformFlag,
+    limitFlag,
     { name: 'whiteout', type: 'switch', usage: 'remove the target' },
     { name: 'opaque', type: 'switch', usage: 'hide what the target directory had in it' },
     ...ownerFlags,

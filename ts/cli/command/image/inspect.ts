@@ -2,6 +2,7 @@ import type { Image } from '../../../index.ts'
 import { formatPlatform } from '../../../image/platform.ts'
 import type { Command } from '../../command.ts'
 import { bytes, formatFlag, isJson, jsonFlag, show, table } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
 
 export const inspect: Command = {
@@ -11,7 +12,7 @@ export const inspect: Command = {
   argsUsage: '--image <layout>[:<tag>]',
   description: `Shows manifest, configuration and history of an image, with the layer of each entry of history. With
 --format json the documents as they are.`,
-  flags: [imageFlag, platformFlag, formatFlag, jsonFlag],
+  flags: [imageFlag, platformFlag, limitFlag, formatFlag, jsonFlag],
   min: 0,
   max: 1,
   run: async (invocation) => {

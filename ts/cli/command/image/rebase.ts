@@ -1,5 +1,6 @@
 import { text, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import {
   imageFlag,
   openEditable,
@@ -22,6 +23,7 @@ distribution with its updates. No layer is written.`,
     imageFlag,
     tagFlag,
     platformFlag,
+    limitFlag,
     { name: 'base', type: 'text', usage: 'the image that this one was built on' },
     { name: 'onto', type: 'text', usage: 'the image that takes its place' },
     formatFlag,

@@ -1,6 +1,7 @@
 import { Layout } from '../../../index.ts'
 import type { Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { compressionFlags, historyFlags, ownerFlags } from '../../image/options.ts'
 import { imageFlag, targetOf, referenceAnd } from '../../image/reference.ts'
 import { repackBundle } from '../../image/repack-bundle.ts'
@@ -19,7 +20,15 @@ export const repack: Command = {
   description: `Compares the root file system of a bundle with the image that it was unpacked from, writes what has changed as
 a layer, and tags the result. Content counts, not only sizes and times. Where nothing has changed no layer is added.
 Bundles of umoci are taken as well.`,
-  flags: [imageFlag, ...bundleFlags, ...ownerFlags, ...compressionFlags, ...historyFlags, formatFlag],
+  flags: [
+    imageFlag,
+    limitFlag,
+    ...bundleFlags,
+    ...ownerFlags,
+    ...compressionFlags,
+    ...historyFlags,
+    formatFlag,
+  ],
   min: 1,
   max: 2,
   run: async (invocation) => {

@@ -1,5 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { on, text, type Command } from '../../command.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { idMapFlags, idMappingsOf } from '../../image/options.ts'
 import { argsOf, imageFlag, openRunnable, platformFlag, referenceAnd } from '../../image/reference.ts'
 
@@ -12,6 +13,7 @@ is looked up in the directory of --rootfs, which must be given then. A file that
   flags: [
     imageFlag,
     platformFlag,
+    limitFlag,
     { name: 'rootfs', type: 'text', usage: 'where users and groups are looked up' },
     { name: 'rootless', type: 'switch', usage: 'for an ordinary user: a user namespace with one id' },
     ...idMapFlags,

@@ -1,5 +1,6 @@
 import { number, type Command } from '../../command.ts'
 import { formatFlag, isJson } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { compressionFlags, compressionOf, historyFlags, historyOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
 import { imageFlag, openEditable, platformFlag, referenceAnd, tagFlag } from '../../image/reference.ts'
@@ -15,6 +16,7 @@ hides is not in the result.`,
     imageFlag,
     tagFlag,
     platformFlag,
+    limitFlag,
     { name: 'keep', type: 'number', usage: 'this many layers at the bottom stay as they are', default: 0 },
     ...compressionFlags,
     ...historyFlags,

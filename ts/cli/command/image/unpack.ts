@@ -1,6 +1,7 @@
 import { hostPath } from '../../../image/host-path.ts'
 import { on, type Command } from '../../command.ts'
 import { writeRecord } from '../../image/bundle-record.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { idMapFlags, idMappingsOf, idMapsOf } from '../../image/options.ts'
 import { progress } from '../../image/progress.ts'
 import { argsOf, imageFlag, openRunnable, platformFlag, referenceAnd } from '../../image/reference.ts'
@@ -15,6 +16,7 @@ With --rootfs-only the directory is the root file system itself.`,
   flags: [
     imageFlag,
     platformFlag,
+    limitFlag,
     { name: 'rootless', type: 'switch', usage: 'for an ordinary user: all files belong to the caller' },
     ...idMapFlags,
     {

@@ -1,5 +1,6 @@
 import type { Command } from '../../command.ts'
 import { formatFlag, isJson, show } from '../../image/format.ts'
+import { limitFlag } from '../../image/limits.ts'
 import { imageFlag, openImage, platformFlag, referenceAnd } from '../../image/reference.ts'
 
 export const verify: Command = {
@@ -8,7 +9,7 @@ export const verify: Command = {
   argsUsage: '--image <layout>[:<tag>]',
   description: `Reads every blob to its end and every layer as it would be unpacked, and lists all that is wrong: sizes, digests,
 diffIDs, counts, archives. The exit status is 1 where anything is.`,
-  flags: [imageFlag, platformFlag, formatFlag],
+  flags: [imageFlag, platformFlag, limitFlag, formatFlag],
   min: 0,
   max: 1,
   run: async (invocation) => {
