@@ -9,6 +9,8 @@ import { errorFrom, isNativeError } from '../native/failure.ts'
 import { abortable } from './abort.ts'
 import type { CommitOptions } from './commit.ts'
 import type { Console } from './console.ts'
+import { checkOptions, flag } from '../options.ts'
+import { signalOption } from './known-options.ts'
 import type { RuntimeSettings } from './create.ts'
 import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
@@ -125,7 +127,9 @@ export class Container {
   }
 
   /** Runs the user's program. Rejects with `ERR_INVALID_STATE`, `ERR_EXEC_NOT_FOUND`, `ERR_EXEC_DENIED`, `ERR_HOOK`. */
-  async start({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async start(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptions(options, signalOption)
+    const { signal } = options
     signal?.throwIfAborted()
     const { root } = this.#settings
     if (this.#ownership && !this.#ownership.detached) {
@@ -167,7 +171,9 @@ export class Container {
    * How the program ended; may be called any number of times, before, while and after it runs. For a container of
    * another process that had ended before the call nobody knows: both null.
    */
-  async wait({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<ContainerExit> {
+  async wait(options: { signal?: AbortSignal | undefined } = {}): Promise<ContainerExit> {
+    checkOptions(options, signalOption)
+    const { signal } = options
     signal?.throwIfAborted()
     const held = {}
     engine().hold(held) // whoever waits wants the answer
@@ -197,7 +203,9 @@ export class Container {
   }
 
   /** Signals the first process; `all` every process. Rejects with `ERR_INVALID_STATE` once it has ended. */
-  async kill(signal: Signal = 'SIGTERM', { all = false }: { all?: boolean } = {}): Promise<void> {
+  async kill(signal: Signal = 'SIGTERM', options: { all?: boolean } = {}): Promise<void> {
+    checkOptions(options, { all: flag })
+    const { all = false } = options
     const result = addon().signalContainer(this.#settings.root, this.id, signalNumber(signal), all)
     if (isNativeError(result)) throw errorFrom(result, this.id)
   }
@@ -222,7 +230,9 @@ export class Container {
    * Removes all that belongs to it. Rejects with `ERR_INVALID_STATE` while it runs and with `ERR_NOT_FOUND` when it is
    * gone already; `force` kills it first, and one that is gone is fine then.
    */
-  async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
+  async delete(options: { force?: boolean } = {}): Promise<void> {
+    checkOptions(options, { force: flag })
+    const { force = false } = options
     const { root, warn } = this.#settings
     const hooks = this.#laterHooks()
     const state = hooks.poststop?.length ? containerState(root, this.id) : undefined

@@ -9,7 +9,6 @@ import type { CreateOptions } from './create-options.ts'
 import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { KnownImages } from './known-images.ts'
-import { refuseUnknownOptions } from './known-options.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
 import { readState, writableLayer } from './state-file.ts'
@@ -34,7 +33,6 @@ export async function createContainer(
   options: CreateOptions,
 ): Promise<Container> {
   checkId(id)
-  refuseUnknownOptions(options)
   const { signal } = options
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)
@@ -86,6 +84,10 @@ function sourceOf({ bundle, config, rootfs, image }: CreateOptions): Source {
     throw new SpecError('ERR_INVALID_OPTION', 'options', [
       { path: '', message: 'exactly one of bundle, rootfs and image says what the container is made from' },
     ])
+  }
+  if (config !== undefined && bundle === undefined) {
+    const message = 'is for bundles: what else a container is made from has a configuration of its own'
+    throw new SpecError('ERR_INVALID_OPTION', 'options', [{ path: 'config', message }])
   }
   if (bundle !== undefined) return { bundle, config }
   return rootfs === undefined ? image! : { rootfs }

@@ -179,12 +179,6 @@ function checkOptions({ layering, writable, writableSize }: LayerOptions): void 
   const refuse = (message: string): never => {
     throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
   }
-  if (layering !== undefined && layering !== 'overlay' && layering !== 'copy') {
-    refuse(`layering ${JSON.stringify(layering)} is neither 'overlay' nor 'copy'`)
-  }
-  if (writable !== undefined && writable !== 'disk' && writable !== 'tmpfs') {
-    refuse(`writable ${JSON.stringify(writable)} is neither 'disk' nor 'tmpfs'`)
-  }
   if (writable !== undefined && layering === 'copy') refuse('writable is for overlays: a copy is on disk')
   if (writableSize !== undefined && writable !== 'tmpfs') refuse("writableSize needs writable: 'tmpfs'")
 }

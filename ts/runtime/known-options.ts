@@ -1,46 +1,140 @@
-/** Options by their names: one with a typing error would be a limit that is silently not there. */
-import { SpecError } from '../errors.ts'
+/** The options of containers, each with what it takes. */
+import { idMappings, image } from '../image/options/parts.ts'
+import {
+  callback,
+  either,
+  flag,
+  has,
+  isObject,
+  isText,
+  list,
+  named,
+  needed,
+  object,
+  oneOf,
+  path,
+  signal,
+  such,
+  text,
+  whole,
+  type Check,
+  type Known,
+} from '../options.ts'
 import type { CreateOptions } from './create-options.ts'
+import type { RunOptions } from './process.ts'
+import type { RuntimeOptions } from './runtime.ts'
+import type { SpecOptions, UserIds } from './spec-options.ts'
 
-const KNOWN: Readonly<Record<keyof CreateOptions, true>> = {
-  args: true,
-  bundle: true,
-  config: true,
-  consoleSocket: true,
-  cpus: true,
-  cwd: true,
-  detached: true,
-  env: true,
-  hostname: true,
-  idMappings: true,
-  image: true,
-  layering: true,
-  memory: true,
-  mounts: true,
-  newKeyring: true,
-  noNewPrivileges: true,
-  pids: true,
-  pivot: true,
-  preserveFds: true,
-  readonly: true,
-  rootfs: true,
-  signal: true,
-  spec: true,
-  stdio: true,
-  terminal: true,
-  user: true,
-  writable: true,
-  writableSize: true,
+const size: Check = either(whole(0), text)
+const id: Check = whole(0, 2 ** 32 - 1)
+/** What Node's timers take: a longer time would be none at all. */
+const milliseconds: Check = such(
+  'milliseconds between 0 and 2147483647',
+  (value) => typeof value === 'number' && value >= 0 && value < 2 ** 31,
+)
+const kernelText: Check = such(
+  'a text without NUL',
+  (value) => typeof value === 'string' && !value.includes('\0'),
+)
+
+/** One sentence for whatever comes in the place of the arguments, as that is where options are put by mistake. */
+export const args: Check = {
+  takes: 'a list of texts with the program first',
+  issues(value, at) {
+    const message = 'must be a list of texts with the program first; other options come after it'
+    if (list(kernelText).issues(value, at).length > 0) return [{ path: at, message }]
+    if ((value as unknown[]).length > 0) return []
+    return [{ path: at, message: 'is empty; leave it out to run what the image or the configuration says' }]
+  },
 }
 
-/** Throws `ERR_INVALID_OPTION`. */
-export function refuseUnknownOptions(options: CreateOptions): void {
-  const unknown = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && !Object.hasOwn(KNOWN, name),
-  )
-  if (unknown.length === 0) return
-  const issues = unknown.map(([path]) => ({ path, message: 'there is no such option' }))
-  throw new SpecError('ERR_INVALID_OPTION', 'options', issues, {
-    hint: `there are ${Object.keys(KNOWN).join(', ')}`,
-  })
+export const specOptions: Known<SpecOptions> = {
+  args,
+  cwd: such('an absolute path', (value) => isText(value) && value.startsWith('/')),
+  // A variable that is undefined is taken away.
+  env: named(
+    such('a text without NUL', (value) => value === undefined || kernelText.issues(value, '').length === 0),
+    (name) => isText(name) && !name.includes('='),
+  ),
+  user: either(
+    id,
+    such("a text such as '1000:1000'", (value) => typeof value === 'string'),
+    object({ uid: needed(id), gid: id, additionalGids: list(id) } satisfies Known<UserIds>),
+  ),
+  hostname: kernelText,
+  memory: size,
+  cpus: such('a number from 0.01 up', (value) => Number.isFinite(value) && (value as number) >= 0.01),
+  pids: whole(1),
+  noNewPrivileges: flag,
+  readonly: flag,
+  mounts: list(such('a mount', isObject)),
+  terminal: flag,
+  spec: callback,
 }
+
+const bundleSource: Check = object({ bundle: needed(path), config: path })
+const rootfsSource: Check = object({ rootfs: needed(path) })
+/** A bundle, a root file system, an image, its reference or `'host'`. */
+export const source: Check = {
+  takes: "an image reference, an opened image, { bundle }, { rootfs } or 'host'",
+  issues(value, at) {
+    if (isObject(value) && 'bundle' in value) return bundleSource.issues(value, at)
+    if (isObject(value) && 'rootfs' in value) return rootfsSource.issues(value, at)
+    const fits = isText(value) || image.issues(value, at).length === 0
+    return such(this.takes, () => fits).issues(value, at)
+  },
+}
+
+export const createOptions: Known<CreateOptions> = {
+  ...specOptions,
+  bundle: path,
+  config: path,
+  consoleSocket: path,
+  detached: flag,
+  idMappings,
+  image: source,
+  layering: oneOf('overlay', 'copy'),
+  newKeyring: flag,
+  pivot: flag,
+  preserveFds: whole(0),
+  rootfs: path,
+  signal,
+  // What may be connected is known where it is planned.
+  stdio: such('what node:child_process takes', () => true),
+  writable: oneOf('disk', 'tmpfs'),
+  writableSize: size,
+}
+
+const { args: _, bundle, rootfs, image: __, ...shared } = createOptions
+export const runOptions: Known<RunOptions> = {
+  ...shared,
+  id: text,
+  input: either(
+    text,
+    such('bytes', (value) => value instanceof Uint8Array),
+    such('a stream', (value) => has(value, 'pipe', 'on')),
+  ),
+  timeout: milliseconds,
+  killSignal: such('a signal', (value) => typeof value === 'string' || typeof value === 'number'),
+  forceKillAfterDelay: milliseconds,
+  encoding: such(
+    "an encoding of Node or 'buffer'",
+    (value) => value === 'buffer' || (typeof value === 'string' && Buffer.isEncoding(value)),
+  ),
+  reject: flag,
+  maxBuffer: such('bytes from 0 up', (value) => typeof value === 'number' && value >= 0),
+  buffer: flag,
+}
+
+export const runtimeOptions: Known<RuntimeOptions> = {
+  root: path,
+  cgroupManager: oneOf('cgroupfs', 'disabled'),
+  rootless: flag,
+  store: either(
+    path,
+    such('a Store', (value) => has(value, 'prepare', 'containerDirectory')),
+  ),
+  onWarning: callback,
+}
+
+export const signalOption: { readonly signal: Check } = { signal }

@@ -3,10 +3,12 @@ import { createInterface } from 'node:readline'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { SpecError } from '../errors.ts'
+import { checkArgument, checkOptions, isObject } from '../options.ts'
 import { Collector } from './collector.ts'
 import type { Container } from './container.ts'
 import type { LifetimeOptions } from './create-options.ts'
 import { randomId } from './id.ts'
+import { runOptions, source as isSource } from './known-options.ts'
 import { processError, type RunResult } from './process-error.ts'
 import type { Runtime } from './runtime.ts'
 import { signalNumber, type Signal } from './signal.ts'
@@ -21,7 +23,7 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   id?: string | undefined
   /** What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. */
   input?: string | Uint8Array | Readable | undefined
-  /** Milliseconds from the start of the program until it is ended by `killSignal`. Default: none. */
+  /** Milliseconds from the start of the program until it is ended by `killSignal`, at most 2147483647. Default: none. */
   timeout?: number | undefined
   /**
    * What ends the program at a time-out or an abort. Default `'SIGKILL'`: the first process of a container ignores
@@ -72,6 +74,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   readonly [Symbol.toStringTag] = 'ContainerProcess'
   readonly #result: Promise<RunResult<Output>>
   readonly #options: RunOptions
+  readonly #given: unknown
   readonly #ending = new AbortController()
   #container: Container | undefined
   #queued: Signal | undefined
@@ -81,6 +84,9 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   /** @internal */
   constructor(runtime: Runtime, source: Source, args: readonly string[] | undefined, options: RunOptions) {
+    this.#given = options
+    // What is none is reported by the result, as everything.
+    if (!isObject(options)) options = {}
     this.id = options.id ?? randomId()
     this.command = args ?? []
     this.#options = options
@@ -162,6 +168,8 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   }
 
   async #start(runtime: Runtime, source: Source, args: readonly string[] | undefined): Promise<void> {
+    checkOptions(this.#given, runOptions)
+    checkArgument('source', source, isSource)
     const {
       input,
       timeout,
@@ -174,8 +182,11 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       id,
       ...create
     } = this.#options
-    checkNumbers({ timeout, forceKillAfterDelay, maxBuffer })
     if (killSignal !== undefined) signalNumber(killSignal)
+    if (input !== undefined && !this.stdin) {
+      const issue = { path: 'input', message: 'needs a stdin that is a pipe' }
+      throw new SpecError('ERR_INVALID_OPTION', 'options', [issue])
+    }
     const container = await runtime.create(this.id, { ...create, ...from(source), args })
     this.#container = container
     this.#connect(container)
@@ -283,9 +294,12 @@ function pipes(options: RunOptions): boolean[] {
   return plan.numbers.map((number, index) => number === -2 && plan.connect[index] === undefined)
 }
 
-function from(source: Source): { bundle?: string; rootfs?: string; image?: Source } {
+function from(source: Source): { bundle?: string; config?: string; rootfs?: string; image?: Source } {
   if (typeof source === 'object' && source !== null) {
-    if ('bundle' in source) return { bundle: source.bundle }
+    if ('bundle' in source)
+      return source.config === undefined
+        ? { bundle: source.bundle }
+        : { bundle: source.bundle, config: source.config }
     if ('rootfs' in source) return { rootfs: source.rootfs }
   }
   return { image: source }
@@ -293,11 +307,4 @@ function from(source: Source): { bundle?: string; rootfs?: string; image?: Sourc
 
 function nothing(encoding: BufferEncoding | 'buffer'): string | Buffer {
   return encoding === 'buffer' ? Buffer.alloc(0) : ''
-}
-
-function checkNumbers(options: Record<string, number | undefined>): void {
-  const wrong = Object.entries(options).filter(([, value]) => value !== undefined && !(value >= 0))
-  if (wrong.length === 0) return
-  const issues = wrong.map(([path, value]) => ({ path, message: `${String(value)} is no number from 0 up` }))
-  throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
 }

@@ -1,14 +1,15 @@
 /** A place where containers are: makes, finds and lists them. */
 import { join, resolve } from 'node:path'
-import { SpecError } from '../errors.ts'
 import type { Store } from '../image/index.ts'
 import { addon } from '../native/addon.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
 import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
 import { createContainer, type RuntimeSettings } from './create.ts'
+import { checkArgument, checkOptions, path as isPath, text } from '../options.ts'
 import { checkId } from './id.ts'
 import { KnownImages } from './known-images.ts'
+import { createOptions, runtimeOptions, specOptions as known } from './known-options.ts'
 import { reap } from './reap.ts'
 import { ContainerProcess, type OutputOf, type RunOptions } from './process.ts'
 import { resolveSource, type Source } from './source.ts'
@@ -48,15 +49,8 @@ export class Runtime {
   #prepared: Promise<void> | undefined
 
   constructor(options: RuntimeOptions = {}) {
+    checkOptions(options, runtimeOptions)
     const { cgroupManager = 'cgroupfs', rootless, store, onWarning } = options
-    if (cgroupManager !== 'cgroupfs' && cgroupManager !== 'disabled') {
-      throw new SpecError('ERR_INVALID_OPTION', 'options', [
-        {
-          path: 'cgroupManager',
-          message: `${JSON.stringify(cgroupManager)} is neither 'cgroupfs' nor 'disabled'`,
-        },
-      ])
-    }
     this.root = resolve(options.root ?? defaultRoot())
     let opened: Promise<Store> | undefined
     this.#settings = {
@@ -72,6 +66,7 @@ export class Runtime {
   /** Makes a container, up to the state `created`. Nothing is left behind where it fails. */
   async create(id: string, options: CreateOptions): Promise<Container> {
     checkId(id)
+    checkOptions(options, createOptions)
     await (this.#prepared ??= this.#prepare())
     return createContainer(this.#settings, id, options)
   }
@@ -82,7 +77,7 @@ export class Runtime {
     args?: readonly string[],
     options?: Options,
   ): ContainerProcess<OutputOf<Options>> {
-    return new ContainerProcess<OutputOf<Options>>(this, source, args, options ?? {})
+    return new ContainerProcess<OutputOf<Options>>(this, source, args, options === undefined ? {} : options)
   }
 
   /** A container of this root, whoever made it. Rejects with `ERR_NOT_FOUND`. */
@@ -109,6 +104,8 @@ export class Runtime {
 
   /** What `create` would do, as data; nothing is done. Rejects as `create` does for bad input. */
   async plan(bundle: string, options: SpecOptions & { id?: string } = {}): Promise<Record<string, unknown>> {
+    checkArgument('bundle', bundle, isPath)
+    checkOptions(options, { ...known, id: text })
     const { id = 'plan', ...specOptions } = options
     checkId(id)
     const source = await resolveSource({ bundle }, specOptions, {

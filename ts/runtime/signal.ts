@@ -21,6 +21,7 @@ export function signalNumber(signal: Signal): number {
 
 function lookUp(signal: Signal): number | undefined {
   if (typeof signal === 'number') return Number.isInteger(signal) ? signal : undefined
+  if (typeof signal !== 'string') return undefined
   if (/^\d+$/.test(signal)) return Number(signal)
   const upper = signal.toUpperCase()
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`

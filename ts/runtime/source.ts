@@ -1,7 +1,7 @@
 /** What a container is made from, turned into a bundle directory and, where something was changed, its configuration. */
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CaissonError } from '../errors.ts'
+import { CaissonError, SpecError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
 import type { ImageOrigin } from '../image/origin.ts'
 import type { OverlayRequest } from '../native/engine.ts'
@@ -10,7 +10,7 @@ import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
 import type { ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
-import { applyOptions, changesSpec, checkArgs, type SpecOptions } from './spec-options.ts'
+import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
@@ -45,11 +45,7 @@ export async function resolveSource(
   options: SpecOptions & LayerOptions,
   place: ContainerPlace,
 ): Promise<Resolved> {
-  checkArgs(options.args)
-  if (options.idMappings !== undefined && !isImage(source)) {
-    const message = 'idMappings is for images: a configuration has linux.uidMappings and linux.gidMappings'
-    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
-  }
+  if (!isImage(source)) refuseLayerOptions(options)
   if (typeof source === 'object' && source !== null && 'bundle' in source)
     return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
@@ -57,6 +53,19 @@ export async function resolveSource(
   // Loaded on first use: most containers of a service come from bundles.
   if (source === 'host') return (await import('./host-source.ts')).resolveHost(options, place)
   return (await import('./image-source.ts')).resolveImage(source, options, place)
+}
+
+function refuseLayerOptions(options: LayerOptions): void {
+  const why: Readonly<Record<keyof Required<LayerOptions>, string>> = {
+    layering: 'is for images: nothing else has layers',
+    idMappings: 'is for images: a configuration has linux.uidMappings and linux.gidMappings',
+    writable: 'is for images: what else there is is written to itself, unless it is readonly',
+    writableSize: 'is for images, with writable: tmpfs',
+  }
+  const issues = Object.entries(why).flatMap(([path, message]) =>
+    options[path as keyof LayerOptions] === undefined ? [] : [{ path, message }],
+  )
+  if (issues.length > 0) throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
 }
 
 function isImage(source: Source): source is Image | string {
