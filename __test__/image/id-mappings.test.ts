@@ -113,6 +113,27 @@ needs('root', 'python3')('root gives files to the ids that stand for those of th
   t.true(some.skipped.every(({ what }) => what === 'owner') && some.skippedCount > 0)
 })
 
+needs('root', 'python3')(
+  'a file with the inode number of a directory that it replaced has its own owner',
+  async (t) => {
+    const base = scratch(t)
+    const names = Array.from({ length: 20 }, (_, index) => `d${index}`)
+    writeLayout(join(base, 'images'), [
+      tar(names.map((name) => ({ name: `${name}/`, uid: 1, gid: 1 }))),
+      tar(names.map((name) => ({ name, content: 'x', uid: 2, gid: 3 }))),
+    ])
+    const image = await Image.open(`oci:${base}/images:test`)
+    const mappings = [{ containerID: 0, hostID: 300_000, size: 6 }]
+    const rootfs = join(base, 'rootfs')
+    await image.unpackRootfs(rootfs, { idMappings: { uidMappings: mappings, gidMappings: mappings } })
+    const tree = readTree(rootfs)
+    t.deepEqual(
+      names.map((name) => [tree.get(name)?.uid, tree.get(name)?.gid]),
+      names.map(() => [300_002, 300_003]),
+    )
+  },
+)
+
 function obstacle(): string | undefined {
   if (process.geteuid?.() !== 0) return 'needs root, to become another user'
   const reason = missing('userns', 'python3')

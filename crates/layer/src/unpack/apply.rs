@@ -265,6 +265,10 @@ impl<'r> Applier<'r> {
     fn own_later(&mut self, fd: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
         let Some((_, pending)) = &mut self.owners else { return Ok(()) };
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
+        if entry.kind != EntryKind::Directory {
+            // SECURITY: a directory that had the number before is gone. Taken for one, the file would keep our owner.
+            self.directories.remove(&inode);
+        }
         let path = match self.tree.real_path(fd) {
             Some(path) => path,
             None => components(&entry.path, &self.limits)?.join(&b'/'),
