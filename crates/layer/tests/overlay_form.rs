@@ -255,6 +255,12 @@ fn a_link_below_is_followed_where_no_entry_replaces_it() {
     same(&[&["d usr", "d usr/lib", "l lib usr/lib"], &["d lib", "f lib/x"]]);
     same(&[&["d usr", "d usr/lib", "f usr/lib/f", "l lib usr/lib"], &["w lib/f"]]);
     same(&[&["l a b", "l b c", "d c", "f c/f"], &["f a/x"], &["w a/f", "f b/y"]]);
+    same(&[&["d a", "d a/b", "l a/b/l /a/b"], &["f a/b/l/l"]]); // what goes through the link takes its place
+}
+
+#[test]
+fn a_link_that_the_layer_hides_leads_nowhere() {
+    same(&[&["d a", "d x", "l a/b /x", "l m a/b/c"], &["w a/b", "f m/new"]]);
 }
 
 #[test]
@@ -267,6 +273,47 @@ fn hard_links_reach_into_lower_layers() {
     drop(done);
     same(&[&["d d", "f d/a"], &["h b d/a"]]);
     same(&[&["d d", "f d/a", "l l d"], &["h b l/a", "f l/new"]]);
+}
+
+#[test]
+fn a_hard_link_has_its_place_in_the_archive() {
+    let lower: &[&str] = &["d d", "f d/f", "f g", "l s d"];
+    for upper in [
+        &["h a d/f", "f d/f"][..],          // the old file
+        &["h a d/f", "f a"],                // replaced
+        &["h a d/f", "f a/b"],              // replaced by the parent of another entry
+        &["h a d/f", "d a", "f a/b"],       // by a directory
+        &["h a d/f", "d d/f", "f d/f/new"], // the target is replaced
+        &["h a d/f", "f d"],                // with all around it
+        &["h a d/f", "w d/f"],              // the target is hidden afterwards
+        &["h a d/f", "h b a", "h c d/f"],   // one file
+        &["h g g"],
+        &["h d/f g", "h g d/f"],
+        &["h a s", "h d/s s"],
+        &["h a z", "f z"], // nothing was there: what comes later is meant
+        &["w d", "h d/new g"],
+        &["w d", "h d/f g", "h d/sub/f g"],
+    ] {
+        let shown = same(&[lower, upper]);
+        assert!(!shown.merged.keys().any(|path| path.contains(".wh.")));
+    }
+}
+
+#[test]
+fn hard_links_that_neither_way_can_make_are_errors() {
+    for upper in [
+        &["h a a"][..],
+        &["h a b", "h b a"],
+        &["h f/x f"],        // the target becomes the directory around the link
+        &["f f/x", "h a f"], // or is one already
+        &["f d", "h a d/x"], // nothing below is seen any more
+        &["h d d/x"],        // the link would replace the directory that has its target
+        &["h d/x d"],
+    ] {
+        let layers = [lines(&["f f", "d d", "f d/x"]), lines(upper)];
+        let error = show(&layers).err().unwrap();
+        assert!(matches!(error.kind, Kind::Invalid | Kind::Unsafe), "{upper:?}: {error}");
+    }
 }
 
 #[test]

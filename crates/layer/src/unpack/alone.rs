@@ -37,6 +37,21 @@ impl Claim {
     }
 }
 
+/// A hard link that waits for the layers below.
+#[derive(Debug, Clone)]
+pub struct Awaiting {
+    pub entry: Entry,
+    /// Inode of the empty file that keeps its place: what comes later in the archive replaces it, or links to it, as it
+    /// would the link. `None` where the file is gone and its number belongs to another one.
+    pub place: Option<u64>,
+    /// Its target was a directory that came without an entry: a link below, or what took the place of anything else.
+    pub found_directory: bool,
+    /// Something else of this layer stood where its target's path goes through: nothing below was seen.
+    pub is_covered: bool,
+    /// How many whiteouts came before it: others hide nothing from it.
+    pub claims: usize,
+}
+
 /// What is left to do when the layers below are known.
 pub struct Unsettled {
     pub claims: Vec<Claim>,
@@ -44,8 +59,8 @@ pub struct Unsettled {
     pub implied: Vec<Vec<u8>>,
     /// Modes and times, by inode.
     pub directories: HashMap<u64, Deferred>,
-    /// Hard links whose target this layer lacks.
-    pub links: Vec<Entry>,
+    /// Hard links whose target was not in this layer when they came.
+    pub links: Vec<Awaiting>,
     /// Whether the layer says what the root directory is like.
     pub root_described: bool,
     pub report: Report,

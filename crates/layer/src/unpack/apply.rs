@@ -8,7 +8,7 @@ use crc32fast::Hasher as Crc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::alone::{Claim, Unsettled};
+use super::alone::{Awaiting, Claim, Unsettled};
 use super::attributes::{
     Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, take_acls, timestamps,
 };
@@ -31,9 +31,13 @@ pub struct Applier<'r> {
     layers: usize,
     /// Modes and times of directories, set at the very end: until then all must stay writable, and every new entry
     /// would change the time. By inode, so that a directory that was replaced is not mistaken for the new one.
-    directories: HashMap<u64, Deferred>,
+    pub(super) directories: HashMap<u64, Deferred>,
     /// Hard links whose target has not come yet, of the layer at work.
     links: Vec<Entry>,
+    /// With a layer that is unpacked by itself those instead.
+    pub(super) awaiting: Vec<Awaiting>,
+    /// Which of them an inode keeps the place of.
+    pub(super) places: HashMap<u64, usize>,
     /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
     pub(super) claims: Option<Vec<Claim>>,
     root_described: bool,
@@ -61,6 +65,8 @@ impl<'r> Applier<'r> {
             layers: 0,
             directories: HashMap::from([(inode, root_attributes)]),
             links: Vec::new(),
+            awaiting: Vec::new(),
+            places: HashMap::new(),
             claims: None,
             root_described: false,
             checksums: None,
@@ -113,10 +119,6 @@ impl<'r> Applier<'r> {
         }
         for entry in std::mem::take(&mut self.links) {
             if !self.hard_link(&entry)? {
-                if self.claims.is_some() {
-                    self.links.push(entry); // a layer below may have it
-                    continue;
-                }
                 let EntryKind::HardLink(target) = &entry.kind else { continue };
                 let message = format!(
                     "{}: its hard link target {:?} is missing",
@@ -152,7 +154,11 @@ impl<'r> Applier<'r> {
         }
         if let EntryKind::HardLink(_) = entry.kind {
             if !self.hard_link(&entry)? {
-                self.links.push(entry);
+                if self.claims.is_some() {
+                    self.keep_place(entry)?; // a layer below may have it
+                } else {
+                    self.links.push(entry);
+                }
             }
             return Ok(());
         }
@@ -235,6 +241,7 @@ impl<'r> Applier<'r> {
         let mode = Mode::from_raw_mode(0o600);
         let file = self
             .replace(parent, name, entry, "openat", || rustix::fs::openat(&parent.fd, name, flags, mode))?;
+        self.take_place(&file, &entry.path)?;
         self.write(&file, entry, reader)?;
         self.own(parent, file.as_fd(), Carrier::Open, entry)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(entry.mode))
@@ -424,7 +431,7 @@ impl<'r> Applier<'r> {
             claims,
             implied: self.tree.implied,
             directories: self.directories,
-            links: self.links,
+            links: self.awaiting,
             root_described: self.root_described,
             report: self.report,
             checksums: self.checksums.unwrap_or_default(),

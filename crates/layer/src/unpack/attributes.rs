@@ -95,11 +95,14 @@ fn rootless_owner(uid: u32, gid: u32) -> Vec<u8> {
     message
 }
 
+/// What would steer an overlay mount: `trusted.overlay.opaque` and its like.
+pub fn steers_overlays(name: &[u8]) -> bool {
+    name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
+}
+
 /// Attributes that make sense only where they came from, or that would steer an overlay mount.
 fn is_foreign(name: &[u8]) -> bool {
-    matches!(name, b"security.selinux" | b"system.nfs4_acl")
-        || name.starts_with(b"trusted.overlay.")
-        || name.starts_with(b"user.overlay.")
+    matches!(name, b"security.selinux" | b"system.nfs4_acl") || steers_overlays(name)
 }
 
 /// Access control lists of directories wait for the end: a default list would be inherited by everything made meanwhile,

@@ -7,26 +7,28 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::attributes::steers_overlays;
 use crate::error::display;
 use crate::{Error, Kind, Result};
 
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// What would steer an overlay mount never comes along: `trusted.overlay.opaque` and its like.
-fn steers_overlays(name: &[u8]) -> bool {
-    name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
-}
-
-/// Makes `name` of `from`, which is not a directory and has this status, again in `to`, where the name is free.
-pub fn copy_up(from: BorrowedFd<'_>, name: &[u8], status: &Stat, to: BorrowedFd<'_>) -> Result<()> {
+/// Makes `name` of `from`, which is not a directory and has this status, again in `to` as `new_name`, which is free.
+pub fn copy_up(
+    from: BorrowedFd<'_>,
+    name: &[u8],
+    status: &Stat,
+    to: BorrowedFd<'_>,
+    new_name: &[u8],
+) -> Result<()> {
     let system = |call, errno| Error::system(call, name, errno);
     let kind = FileType::from_raw_mode(status.st_mode);
     match kind {
-        FileType::RegularFile => copy_content(from, name, status, to)?,
+        FileType::RegularFile => copy_content((from, name), status, (to, new_name))?,
         FileType::Symlink => {
             let target = rustix::fs::readlinkat(from, name, Vec::new())
                 .map_err(|errno| system("readlinkat", errno))?;
-            rustix::fs::symlinkat(target, to, name).map_err(|errno| system("symlinkat", errno))?;
+            rustix::fs::symlinkat(target, to, new_name).map_err(|errno| system("symlinkat", errno))?;
         }
         FileType::Socket => {
             let message = format!("{}: a socket cannot be copied", display(name));
@@ -35,20 +37,20 @@ pub fn copy_up(from: BorrowedFd<'_>, name: &[u8], status: &Stat, to: BorrowedFd<
         FileType::Directory | FileType::Unknown => {
             return Err(Error::new(Kind::Unsafe, format!("{} is no file to copy", display(name))));
         }
-        _ => rustix::fs::mknodat(to, name, kind, Mode::from_raw_mode(0o600), status.st_rdev)
+        _ => rustix::fs::mknodat(to, new_name, kind, Mode::from_raw_mode(0o600), status.st_rdev)
             .map_err(|errno| system("mknodat", errno))?,
     }
     let source =
         rustix::fs::openat(from, name, HANDLE, Mode::empty()).map_err(|errno| system("openat", errno))?;
     let made =
-        rustix::fs::openat(to, name, HANDLE, Mode::empty()).map_err(|errno| system("openat", errno))?;
+        rustix::fs::openat(to, new_name, HANDLE, Mode::empty()).map_err(|errno| system("openat", errno))?;
     copy_owner(&made, status, name)?;
     if kind != FileType::Symlink {
         rustix::fs::chmod(of(&made), Mode::from_raw_mode(status.st_mode & 0o7777))
             .map_err(|errno| system("chmod", errno))?;
     }
     copy_xattrs(&source, &made, name)?;
-    rustix::fs::utimensat(to, name, &times(status), AtFlags::SYMLINK_NOFOLLOW)
+    rustix::fs::utimensat(to, new_name, &times(status), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| system("utimensat", errno))
 }
 
@@ -108,7 +110,11 @@ fn copy_xattrs(from: &OwnedFd, to: &OwnedFd, name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn copy_content(from: BorrowedFd<'_>, name: &[u8], status: &Stat, to: BorrowedFd<'_>) -> Result<()> {
+fn copy_content(
+    (from, name): (BorrowedFd<'_>, &[u8]),
+    status: &Stat,
+    (to, new_name): (BorrowedFd<'_>, &[u8]),
+) -> Result<()> {
     let system = |call, errno| Error::system(call, name, errno);
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let source =
@@ -118,7 +124,7 @@ fn copy_content(from: BorrowedFd<'_>, name: &[u8], status: &Stat, to: BorrowedFd
         return Err(Error::new(Kind::Unsafe, format!("{} was swapped while it was copied", display(name))));
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = rustix::fs::openat(to, name, flags, Mode::from_raw_mode(0o600))
+    let made = rustix::fs::openat(to, new_name, flags, Mode::from_raw_mode(0o600))
         .map_err(|errno| system("openat", errno))?;
     if opened.st_size == 0 || rustix::fs::ioctl_ficlone(&made, &source).is_ok() {
         return Ok(());

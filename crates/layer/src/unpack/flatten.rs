@@ -80,7 +80,7 @@ impl Copier<'_> {
             return rustix::fs::linkat(&directory, first.as_slice(), to, name.as_slice(), AtFlags::empty())
                 .map_err(|errno| Error::system("linkat", name, errno));
         }
-        copy_up(from, name, found, to)?;
+        copy_up(from, name, found, to, name)?;
         if self.owners.is_some() {
             let made = rustix::fs::openat(to, name.as_slice(), HANDLE, Mode::empty())
                 .map_err(|errno| Error::system("openat", name, errno))?;

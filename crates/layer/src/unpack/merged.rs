@@ -78,8 +78,13 @@ impl<'r> Merged<'r> {
     }
 
     /// Where `path` leads when links are followed as if the top of the stack were `/`, starting at `base`. What is missing
-    /// on the way counts as a directory that could be made.
-    pub fn resolve(&self, base: &[Vec<u8>], path: &[Vec<u8>]) -> Result<Names> {
+    /// on the way counts as a directory that could be made, and so does a link that `is_gone`.
+    pub fn resolve(
+        &self,
+        base: &[Vec<u8>],
+        path: &[Vec<u8>],
+        is_gone: &dyn Fn(&[Vec<u8>]) -> Result<bool>,
+    ) -> Result<Names> {
         let mut rest: Names = path.iter().rev().cloned().collect();
         let mut here: Names = base.to_vec();
         let mut links = 0;
@@ -90,7 +95,7 @@ impl<'r> Merged<'r> {
             }
             here.push(name);
             let Found::Other(directory, status) = self.look(&here)? else { continue };
-            if FileType::from_raw_mode(status.st_mode) != FileType::Symlink {
+            if FileType::from_raw_mode(status.st_mode) != FileType::Symlink || is_gone(&here)? {
                 continue;
             }
             let name = here.pop().unwrap_or_default();

@@ -6,7 +6,7 @@
 //!   the bookkeeping shows in the container. What hides nothing is not written.
 //! - A directory that came without an entry looks like the one below it. Where that one is a link, unpacking layer on
 //!   layer would have gone through the link, so what is in the directory moves to where the link leads.
-//! - A hard link to a file of a lower layer: the file is copied up first.
+//! - A hard link to a file of a lower layer: the file is copied up first ([`super::settle_links`]).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -15,18 +15,21 @@ use rustix::io::Errno;
 
 use super::alone::{Claim, Unsettled};
 use super::checksums::Checksums;
-use super::copy_up::{copy_directory_attributes, copy_up, status};
+use super::copy_up::{copy_directory_attributes, status};
 use super::finish::{Deferred, finish_directories};
 use super::merged::{Found, Merged, MergedDirectory, Names, names};
 use super::policy::Report;
 use super::remove::{children, remove_tree};
-use super::tree::{Tree, components};
+use super::tree::Tree;
 use crate::error::display;
-use crate::tar::{Entry, EntryKind, Time};
+use crate::tar::Time;
 use crate::{Error, Kind, Limits, Result};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A name that nothing in an archive can get.
+const MOVED: &[u8] = b".wh..wh.moved";
 
 /// A complete layer.
 pub struct Settled {
@@ -53,14 +56,14 @@ pub fn settle(
     settler.settle()
 }
 
-struct Settler<'r, 'l> {
-    root: BorrowedFd<'r>,
+pub(super) struct Settler<'r, 'l> {
+    pub(super) root: BorrowedFd<'r>,
     /// This layer by itself, those below it, and all together.
-    own: Merged<'r>,
-    below: Merged<'r>,
+    pub(super) own: Merged<'r>,
+    pub(super) below: Merged<'r>,
     all: Merged<'r>,
-    limits: &'l Limits,
-    left: Unsettled,
+    pub(super) limits: &'l Limits,
+    pub(super) left: Unsettled,
 }
 
 impl Settler<'_, '_> {
@@ -97,12 +100,15 @@ impl Settler<'_, '_> {
 
     /// Whether a whiteout of this layer hides `path` in those below. By the names in the archive, which are the real ones
     /// wherever an honest tool wrote it.
-    fn is_hidden(&self, path: &[Vec<u8>]) -> bool {
-        self.left.claims.iter().any(|Claim { parents, name }| {
-            path.len() > parents.len()
-                && path.starts_with(parents)
-                && name.as_ref().is_none_or(|name| *name == path[parents.len()])
-        })
+    pub(super) fn is_hidden(&self, path: &[Vec<u8>]) -> bool {
+        hides(&self.left.claims, path)
+    }
+
+    /// Where a path leads. A link below that this layer hides leads nowhere, as whiteouts come first.
+    fn resolve(&self, base: &[Vec<u8>], path: &[Vec<u8>]) -> Result<Names> {
+        let is_gone =
+            |path: &[Vec<u8>]| Ok(self.is_hidden(path) && matches!(self.own.look(path)?, Found::Nothing));
+        self.all.resolve(base, path, &is_gone)
     }
 
     fn inherit_implied(&mut self) -> Result<()> {
@@ -143,16 +149,19 @@ impl Settler<'_, '_> {
             .map_err(|errno| Error::system("readlinkat", name, errno))?
             .into_bytes();
         let base = if target.starts_with(b"/") { &[][..] } else { parents };
-        let real = self.all.resolve(base, &names(&target))?;
+        let real = self.resolve(base, &names(&target))?;
         if real.starts_with(path) {
             return Err(Error::new(Kind::Unsafe, format!("{shown}: too many links")).on(shown));
         }
         let into = self.ensure(&real)?;
         let parent = self.open(parents)?;
-        let from = open_in(&parent, name)?;
+        // Out of the way first: what is in it may come to its own place.
+        rustix::fs::renameat(&parent, name.as_slice(), self.root, MOVED)
+            .map_err(|errno| Error::system("renameat", name, errno))?;
+        let from = open_in(self.root, MOVED)?;
         move_children(&from, &into)?;
         drop(from);
-        rustix::fs::unlinkat(&parent, name.as_slice(), AtFlags::REMOVEDIR)
+        rustix::fs::unlinkat(self.root, MOVED, AtFlags::REMOVEDIR)
             .map_err(|errno| Error::system("rmdir", name, errno))?;
         let (old, new) = (path.join(&b'/'), real.join(&b'/'));
         for deferred in self.left.directories.values_mut() {
@@ -171,7 +180,7 @@ impl Settler<'_, '_> {
     }
 
     /// A directory of this layer, by its real path.
-    fn open(&self, path: &[Vec<u8>]) -> Result<OwnedFd> {
+    pub(super) fn open(&self, path: &[Vec<u8>]) -> Result<OwnedFd> {
         let mut here = open_in(self.root, b".")?;
         for name in path {
             here = open_in(&here, name)?;
@@ -180,7 +189,7 @@ impl Settler<'_, '_> {
     }
 
     /// The same, made where it is missing, looking like those below.
-    fn ensure(&mut self, path: &[Vec<u8>]) -> Result<OwnedFd> {
+    pub(super) fn ensure(&mut self, path: &[Vec<u8>]) -> Result<OwnedFd> {
         let mut here = open_in(self.root, b".")?;
         for (index, name) in path.iter().enumerate() {
             let kind = rustix::fs::statat(&here, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW)
@@ -205,8 +214,8 @@ impl Settler<'_, '_> {
     }
 
     /// Where a path leads that nothing is made for: around in a circle is nowhere.
-    fn find(&self, path: &[Vec<u8>]) -> Result<Option<Names>> {
-        match self.all.resolve(&[], path) {
+    pub(super) fn find(&self, path: &[Vec<u8>]) -> Result<Option<Names>> {
+        match self.resolve(&[], path) {
             Err(error) if error.kind == Kind::Unsafe => Ok(None),
             other => other.map(Some),
         }
@@ -268,7 +277,7 @@ impl Settler<'_, '_> {
     }
 
     /// Whether something of this layer that is no directory stands where `path` goes through: nothing below is seen then.
-    fn covers(&self, path: &[Vec<u8>]) -> Result<bool> {
+    pub(super) fn covers(&self, path: &[Vec<u8>]) -> Result<bool> {
         for end in 1..=path.len() {
             match self.own.look(&path[..end])? {
                 Found::Directory(_) => {}
@@ -285,75 +294,17 @@ impl Settler<'_, '_> {
         }
         Ok(())
     }
-
-    fn link_to_lower(&mut self) -> Result<()> {
-        for entry in std::mem::take(&mut self.left.links) {
-            self.link(&entry)?;
-        }
-        Ok(())
-    }
-
-    fn link(&mut self, entry: &Entry) -> Result<()> {
-        let EntryKind::HardLink(target) = &entry.kind else { return Ok(()) };
-        let shown = display(&entry.path);
-        let missing = || {
-            let message = format!("{shown}: its hard link target {:?} is missing", display(target));
-            Err(Error::invalid(message).on(shown.clone()))
-        };
-        let owned = |path| -> Result<Names> {
-            Ok(components(path, self.limits)?.into_iter().map(<[u8]>::to_vec).collect())
-        };
-        let (from, to) = (owned(target)?, owned(&entry.path)?);
-        let (Some((from_name, from_parents)), Some((to_name, to_parents))) =
-            (from.split_last(), to.split_last())
-        else {
-            return missing();
-        };
-        let Some(source) = self.find(from_parents)? else { return missing() };
-        let mut full = source.clone();
-        full.push(from_name.clone());
-        match self.own.look(&full)? {
-            Found::Other(..) => {}
-            Found::Directory(_) => {
-                return Err(
-                    Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown)
-                );
-            }
-            Found::Nothing if self.is_hidden(&full) => return missing(),
-            Found::Nothing => match self.below.look(&full)? {
-                Found::Nothing => return missing(),
-                Found::Directory(_) => {
-                    return Err(
-                        Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown)
-                    );
-                }
-                Found::Other(directory, found) => {
-                    let to = self.ensure(&source)?;
-                    copy_up(directory.as_fd(), from_name, &found, to.as_fd())?;
-                    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                    let made = rustix::fs::openat(&to, from_name.as_slice(), flags, Mode::empty())
-                        .map_err(|errno| Error::system("openat", from_name, errno))?;
-                    self.left.checksums.note(made, None)?;
-                }
-            },
-        }
-        let destination = self.all.resolve(&[], to_parents)?;
-        let parent = self.ensure(&destination)?;
-        let from = self.open(&source)?;
-        if source == destination && from_name == to_name {
-            return Ok(());
-        }
-        match rustix::fs::linkat(&from, from_name.as_slice(), &parent, to_name.as_slice(), AtFlags::empty()) {
-            Err(Errno::EXIST) => {}
-            other => return other.map_err(|errno| Error::system("linkat", &entry.path, errno)),
-        }
-        remove_tree(parent.as_fd(), to_name)?;
-        rustix::fs::linkat(&from, from_name.as_slice(), &parent, to_name.as_slice(), AtFlags::empty())
-            .map_err(|errno| Error::system("linkat", &entry.path, errno))
-    }
 }
 
-fn open_in(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
+pub(super) fn hides(claims: &[Claim], path: &[Vec<u8>]) -> bool {
+    claims.iter().any(|Claim { parents, name }| {
+        path.len() > parents.len()
+            && path.starts_with(parents)
+            && name.as_ref().is_none_or(|name| *name == path[parents.len()])
+    })
+}
+
+pub(super) fn open_in(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
     rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
         .map_err(|errno| Error::system("openat", name, errno))
 }

@@ -102,9 +102,10 @@ impl Applier<'_> {
                 let flags =
                     OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let mode = Mode::empty();
-                self.replace(parent, name, entry, "openat", || {
+                let file = self.replace(parent, name, entry, "openat", || {
                     rustix::fs::openat(&parent.fd, name, flags, mode)
                 })?;
+                self.take_place(&file, &entry.path)?;
                 self.report.skip(&entry.path, "device", format!("{shown} is an empty file"));
                 Ok(())
             }
