@@ -2,8 +2,10 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import test from 'ava'
 import { Image } from '../../../ts/image/index.ts'
 import { asEach } from '../command/user.ts'
+import { scratch, tar, writeLayout } from '../fixture.ts'
 
 const mtime = 1_234_567_890
 
@@ -41,4 +43,51 @@ asEach('tar fills directories that are not writable, and sets their times', asyn
   }
   t.is(user.sh('cat out/bin/a out/bin/c out/etc/b'), 'acb')
   user.sh('chmod u+w out/bin')
+})
+
+test('attributes that would steer an overlay are not in what is written of an image', async (t) => {
+  const layout = join(scratch(t), 'images')
+  const pax = {
+    'SCHILY.xattr.trusted.overlay.opaque': 'y',
+    'SCHILY.xattr.user.overlay.redirect': '/x',
+    'SCHILY.xattr.user.kept': '1',
+  }
+  writeLayout(layout, [tar([{ name: 'd/', pax }]), tar([{ name: 'f', content: 'x', pax }])])
+  const image = await Image.open(`oci:${layout}:test`)
+  const squashed = await image.squash({ layout, compression: 'none' })
+  const above = await image.squash({ layout, keep: 1, compression: 'none' })
+  const layers = [squashed.manifest.layers[0]!, above.manifest.layers[1]!]
+  const written = await Promise.all([
+    buffer(image.exportRootfs()),
+    ...layers.map((layer) => buffer(image.blob(layer))),
+  ])
+  for (const bytes of written) {
+    t.true(bytes.includes('user.kept'))
+    t.false(bytes.includes('overlay.'))
+  }
+})
+
+test('a time that the first layer does not tell survives squashing above it', async (t) => {
+  const layout = join(scratch(t), 'images')
+  writeLayout(layout, [tar([{ name: 'd/f', content: 'x' }]), tar([{ name: 'd/', mode: 0o755, mtime: 77 }])])
+  const image = await Image.open(`oci:${layout}:test`)
+  const squashed = await image.squash({ layout, keep: 1 })
+  t.is(squashed.manifest.layers.length, 2)
+  t.deepEqual((await image.diff(squashed)).files ?? [], [])
+  const out = join(scratch(t), 'out')
+  await squashed.unpackRootfs(out)
+  t.is(statSync(join(out, 'd')).mtimeMs, 77_000)
+})
+
+test('a slash after the name of a file leads to nothing, as anywhere', async (t) => {
+  const layout = join(scratch(t), 'images')
+  writeLayout(layout, [
+    tar([
+      { name: 'f', content: 'x' },
+      { name: 'l', type: '2', link: 'f/' },
+    ]),
+  ])
+  const image = await Image.open(`oci:${layout}:test`)
+  t.is((await buffer(image.readFile('/f'))).toString(), 'x')
+  for (const path of ['/f/', '/l']) await t.throwsAsync(buffer(image.readFile(path)))
 })

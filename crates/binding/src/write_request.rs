@@ -177,7 +177,7 @@ pub fn tree(
         limits,
         rights,
     };
-    (scan, Comparison { mask: plain(options.mask), rootless })
+    (scan, Comparison { mask: plain(options.mask), rootless, on_disk: false })
 }
 
 impl LayerStep {

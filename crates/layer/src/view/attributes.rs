@@ -1,7 +1,7 @@
 //! What of a file's attributes belongs into an image, and whose the file is there.
 
 use crate::error::display;
-use crate::unpack::ROOTLESS_XATTR;
+use crate::unpack::{ROOTLESS_XATTR, steers_overlays};
 use crate::{Error, Kind, Result};
 
 /// `size` ids from `host` on are those from `container` on inside.
@@ -117,8 +117,7 @@ fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
 /// and what steers an overlay mount.
 pub fn stays_behind(name: &[u8]) -> bool {
     matches!(name, b"security.selinux" | b"security.ima" | b"security.evm" | b"system.nfs4_acl")
-        || name.starts_with(b"trusted.overlay.")
-        || name.starts_with(b"user.overlay.")
+        || steers_overlays(name)
 }
 
 #[cfg(test)]

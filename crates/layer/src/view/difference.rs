@@ -23,6 +23,9 @@ pub struct Comparison {
     /// The second view is the tree of an ordinary user, unpacked without rights: owners, devices and attributes that he
     /// cannot set say nothing.
     pub rootless: bool,
+    /// The second view is a directory: a directory that no layer mentions has whatever time it was made at there. Otherwise
+    /// both views are images, and such a directory has the time zero.
+    pub on_disk: bool,
 }
 
 impl Comparison {
@@ -61,7 +64,7 @@ pub fn difference(
             continue;
         };
         let mut what = attributes(&old.entry, &item.entry, comparison);
-        if old.is_implied() {
+        if comparison.on_disk && old.is_implied() {
             what.retain(|what| *what != "time"); // nobody said one
         }
         if what.is_empty() && old.entry.kind == EntryKind::File && item.entry.kind == EntryKind::File {

@@ -8,7 +8,7 @@ use crate::blob::{self, Blob};
 use crate::chunk::Source;
 use crate::error::display;
 use crate::tar::{Entry, EntryKind, Reader, Time, content};
-use crate::unpack::{Marker, components, marker};
+use crate::unpack::{Marker, components, marker, steers_overlays};
 use crate::{Error, Kind, Limits, Result, Stop};
 use caisson_digest::Hasher;
 
@@ -118,6 +118,8 @@ impl Merger<'_> {
             return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory"));
         }
         entry.mtime = Time { nanoseconds: 0, ..entry.mtime };
+        // SECURITY: whoever unpacks what is written from here would set them, and an overlay over that would obey.
+        entry.xattrs.retain(|(name, _)| !steers_overlays(name));
         self.tree.put(&parts, Item { entry, file: place, digest }, self.layer)
     }
 

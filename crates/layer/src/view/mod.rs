@@ -85,7 +85,7 @@ impl View {
                     rest.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));
                 }
                 EntryKind::Directory => here = below,
-                _ if rest.iter().all(Vec::is_empty) => return Some(below),
+                _ if rest.is_empty() => return Some(below),
                 _ => return None,
             }
         }

@@ -79,7 +79,7 @@ fn a_new_name_brings_all_names() {
 
 #[test]
 fn masks_hide_a_path_and_what_is_below_it_alone() {
-    let comparison = Comparison { mask: vec![b"data".to_vec()], rootless: false };
+    let comparison = Comparison { mask: vec![b"data".to_vec()], ..Comparison::default() };
     let before = view([directory("data"), file("data/a", 1), file("data2", 2)]);
     let now = view([directory("data"), file("data/b", 3)]);
     assert_eq!(changes(&before, &now, &comparison), [("data2".to_owned(), Change::Removed)]);
@@ -93,7 +93,7 @@ fn what_an_ordinary_user_could_not_make_is_not_missed() {
     owned.1.entry.xattrs = vec![(b"security.capability".to_vec(), vec![1])];
     let before = view([device.clone(), owned]);
     let now = view([file("a", 2)]);
-    let rootless = Comparison { mask: Vec::new(), rootless: true };
+    let rootless = Comparison { rootless: true, ..Comparison::default() };
     assert_eq!(changes(&before, &now, &rootless), []);
     let mut placeholder = file("null", 9);
     (placeholder.1.entry.mode, placeholder.1.entry.size) = (0, 0);

@@ -140,8 +140,9 @@ pub fn compare(
     comparison: &Comparison,
     stop: &Stop,
 ) -> Result<Vec<(Vec<u8>, Change)>> {
+    let comparison = Comparison { on_disk: !matches!(after, Base::Layers { .. }), ..comparison.clone() };
     let (before, after) = (state(before, options, stop)?, state(after, options, stop)?);
-    difference(&before, &after, comparison, &mut |_| Ok(None))
+    difference(&before, &after, &comparison, &mut |_| Ok(None))
 }
 
 fn changes(
@@ -154,6 +155,7 @@ fn changes(
 ) -> Result<()> {
     let before = state(base, options, stop)?;
     let after = scan(open_root(source)?, options, stop)?;
+    let comparison = &Comparison { on_disk: true, ..comparison.clone() };
     let changes = difference(&before, &after.view, comparison, &mut |path| {
         stop.check()?;
         digest(&after, path).map(Some)

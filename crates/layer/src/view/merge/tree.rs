@@ -150,6 +150,13 @@ impl Tree {
             let shown = display(&to.join(&b'/'));
             return Err(Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown));
         }
+        if self.child(parent, name).is_some_and(|replaced| self.is_within(source, replaced)) {
+            let shown = display(&to.join(&b'/'));
+            let target = display(&from.join(&b'/'));
+            let message =
+                format!("{shown}: its hard link target {target} is in the directory that it replaces");
+            return Err(Error::invalid(message).on(shown));
+        }
         let item = self.nodes[source].item;
         self.nodes.push(Node { parent, item, layer, children: None });
         let index = self.nodes.len() - 1;
@@ -157,6 +164,13 @@ impl Tree {
             children.insert(name.to_vec(), index);
         }
         Ok(true)
+    }
+
+    /// Whether `node` is somewhere below `directory`.
+    fn is_within(&self, node: usize, directory: usize) -> bool {
+        let above =
+            std::iter::successors(Some(node), |node| (*node != ROOT).then(|| self.nodes[*node].parent));
+        above.skip(1).any(|above| above == directory)
     }
 
     /// Applies a whiteout found in `parents`; what `layer` itself brought stays.
