@@ -1,7 +1,6 @@
 /** Bytes to digests, at once and in steps. */
 import { createHash } from 'node:crypto'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   createDigester,
   createVerifier,
@@ -11,6 +10,7 @@ import {
   registerAlgorithm,
   type Digest,
 } from '../../ts/digest/index.ts'
+import fc from '../fixtures/property.ts'
 
 const algorithm = fc.constantFrom('sha256', 'sha384', 'sha512')
 const nodes = <A extends string>(name: A, data: Uint8Array): Digest<A> =>

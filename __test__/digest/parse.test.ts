@@ -1,6 +1,5 @@
 /** Parsing and validation: go-digest's cases, its order of checks, and what fast-check makes up. */
 import test from 'ava'
-import fc from 'fast-check'
 import { CaissonError } from '../../ts/errors.ts'
 import {
   algorithmOf,
@@ -17,6 +16,7 @@ import {
   validateDigest,
   type DigestErrorKind,
 } from '../../ts/digest/index.ts'
+import fc from '../fixtures/property.ts'
 
 const hex = (length: number): string => '0123456789abcdef'.repeat(12).slice(0, length)
 

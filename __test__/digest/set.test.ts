@@ -1,7 +1,7 @@
 /** Sets of digests: the cases of go-digest's digestset, and properties. */
 import test from 'ava'
-import fc from 'fast-check'
 import { DigestError, DigestSet, digestString, encodedOf, type Digest } from '../../ts/digest/index.ts'
+import fc from '../fixtures/property.ts'
 
 const fill = (start: string, algorithm = 'sha256'): string =>
   `${algorithm}:${start.padEnd(algorithm === 'sha512' ? 128 : 64, '0')}`

@@ -1,7 +1,6 @@
 /** Digests of streams of every kind. */
 import { PassThrough, Readable } from 'node:stream'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   DigestError,
   digestBytes,
@@ -9,6 +8,7 @@ import {
   digestString,
   type ByteStream,
 } from '../../ts/digest/index.ts'
+import fc from '../fixtures/property.ts'
 
 const web = (chunks: Uint8Array[]): ReadableStream<Uint8Array> =>
   new ReadableStream({

@@ -2,7 +2,6 @@
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   DigestError,
   digestBytes,
@@ -12,6 +11,7 @@ import {
   verifyTransformStream,
   type VerifyOptions,
 } from '../../ts/digest/index.ts'
+import fc from '../fixtures/property.ts'
 
 /** What came through, and the error, if any. */
 interface Passed {

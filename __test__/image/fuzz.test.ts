@@ -6,10 +6,10 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import test from 'ava'
-import fc from 'fast-check'
 import { Image } from '../../ts/image/index.ts'
 import { CaissonError } from '../../ts/errors.ts'
 import { scratch, sha256 } from './fixture.ts'
+import fc from '../fixtures/property.ts'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 interface Documents {

@@ -1,7 +1,6 @@
 /** ChainIDs, media types, reference names and canonical writing. */
 import { createHash } from 'node:crypto'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   chainId,
   chainIds,
@@ -15,6 +14,7 @@ import {
   parseImageManifest,
 } from '../../ts/spec/index.ts'
 import { manifestBase } from './base.ts'
+import fc from '../fixtures/property.ts'
 
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 

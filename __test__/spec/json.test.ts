@@ -1,11 +1,11 @@
 /** JSON that loses nothing: against the engine's own parser, and where that one loses something. */
 import { isUtf8 } from 'node:buffer'
 import test from 'ava'
-import fc from 'fast-check'
 import { formatJson } from '../../ts/spec/json/format.ts'
 import { JsonNumber } from '../../ts/spec/json/number.ts'
 import { MAX_DEPTH, readJson } from '../../ts/spec/json/read.ts'
 import { scan } from '../../ts/spec/json/scan.ts'
+import fc from '../fixtures/property.ts'
 
 /** What is read, or the one message with its place. */
 function read(input: string | Uint8Array, limits = {}): unknown {

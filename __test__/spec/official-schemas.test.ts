@@ -1,6 +1,5 @@
 /** Random documents, by the official schemas and by us: the structure of the strict mode is theirs. */
 import { join } from 'node:path'
-import fc from 'fast-check'
 import type { SpecIssue } from '../../ts/errors.ts'
 import {
   safeParseDescriptor,
@@ -16,6 +15,7 @@ import {
 } from '../../ts/spec/index.ts'
 import { configBase, DIGEST, indexBase, manifestBase, runtimeBase } from './base.ts'
 import { judged, schemaOf, type Official } from './official.ts'
+import fc from '../fixtures/property.ts'
 
 type SafeParse = (input: DocumentInput, options?: ParseOptions) => ParseResult<object>
 

@@ -1,6 +1,5 @@
 /** Platforms: words, aliases, variants, and which runs where. */
 import test from 'ava'
-import fc from 'fast-check'
 import {
   formatPlatform,
   hostPlatform,
@@ -9,6 +8,7 @@ import {
   parsePlatform,
   platformRank,
 } from '../../ts/spec/index.ts'
+import fc from '../fixtures/property.ts'
 
 const of = (text: string) => parsePlatform(text)!
 

@@ -1,6 +1,5 @@
 /** Lenient reading keeps every byte, and one wrong value is told at its own place. */
 import test from 'ava'
-import fc from 'fast-check'
 import {
   formatJson,
   parseImageConfig,
@@ -19,6 +18,7 @@ import {
 } from '../../ts/spec/index.ts'
 import { formatPath } from '../../ts/spec/json/path.ts'
 import { configBase, indexBase, manifestBase, runtimeBase } from './base.ts'
+import fc from '../fixtures/property.ts'
 
 type SafeParse = (input: DocumentInput, options?: ParseOptions) => ParseResult<object>
 const kinds: [name: string, safeParse: SafeParse, base: () => object][] = [

@@ -1,12 +1,17 @@
-/** Any tree survives being packed, and any change of a tree survives as a layer. */
+/** Any tree survives being packed, any change of a tree survives as a layer, and layers are one tree whoever reads them. */
 import { spawnSync } from 'node:child_process'
+import { createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
-import { Image } from '../../../ts/image/index.ts'
+import { pipeline } from 'node:stream/promises'
+import test from 'ava'
+import { Image, Store } from '../../../ts/image/index.ts'
 import { editTree, type TreeEdit } from '../../fixtures/make-tree.ts'
-import { needs } from '../../fixtures/needs.ts'
+import { missing, needs } from '../../fixtures/needs.ts'
+import fc from '../../fixtures/property.ts'
 import { scratch } from '../../fixtures/rootfs.ts'
-import { readTree, treeDifferences } from '../../fixtures/tree.ts'
+import { readTree, treeDifferences, type Tree } from '../../fixtures/tree.ts'
+import { tar as archive, writeLayout } from '../fixture.ts'
+import { stacks } from '../layer-stacks.ts'
 
 const root = process.geteuid?.() === 0
 const name = fc.constantFrom('a', 'b', 'c d', 'é', '!x', '-', 'z\udcff', 'n'.repeat(101))
@@ -143,7 +148,137 @@ tar('GNU tar reads what is packed, and the exported root file system, as the sam
       const differences = treeDifferences(read(tree), read(out))
       if (differences.length > 0) throw new Error(differences.join('\n'))
     }),
-    { numRuns: Number(process.env['CAISSON_PROPERTY_RUNS'] ?? 6), endOnFailure: true },
+    runs,
   )
   t.pass()
 })
+
+/** Shows layers in the form of overlayfs as a copy of what the kernel makes of them; what it said, where it refuses. */
+function overlaid(layers: string[], out: string): string {
+  const empty = fresh()
+  const mounted = fresh()
+  for (const path of [empty, mounted, out]) mkdirSync(path)
+  const { stderr } = spawnSync(
+    'unshare',
+    [
+      '--mount',
+      'sh',
+      '-ec',
+      'mount -t overlay overlay -o "$1" "$2"; cp -a "$2/." "$3"',
+      'sh',
+      `lowerdir=${[...layers, empty].join(':')},redirect_dir=nofollow,metacopy=off,index=off`,
+      mounted,
+      out,
+    ],
+    { encoding: 'utf8' },
+  )
+  return stderr
+}
+
+function overlays(): typeof test {
+  const [lower, out] = [fresh(), fresh()]
+  mkdirSync(lower)
+  const reason = missing('root', 'python3') ?? (overlaid([lower], out) || undefined)
+  if (!reason) return test
+  return ((title: string, implementation: () => void) => {
+    console.error(`skipped: ${title}: ${reason}`)
+    test.skip(title, implementation)
+  }) as unknown as typeof test
+}
+
+overlays()(
+  'layers are one tree, unpacked, mounted, exported, squashed, mapped and as a difference',
+  async (t) => {
+    const shift = 100_000
+    const ids = [{ containerID: 0, hostID: shift, size: 100_000 }]
+    const same = (what: string, ours: Tree, theirs: Tree): void => {
+      const differences = treeDifferences(ours, theirs)
+      if (differences.length > 0) throw new Error(`${what}: ${differences.slice(0, 10).join('\n')}`)
+    }
+    const open = async (layers: Buffer[]): Promise<Image> => {
+      const layout = fresh()
+      writeLayout(layout, layers)
+      return Image.open(`oci:${layout}:test`)
+    }
+    const unpacked = async (image: Image): Promise<string> => {
+      const out = fresh()
+      await image.unpackRootfs(out)
+      return out
+    }
+    const snapshot = async (image: Image, store: Store): Promise<string> => {
+      using made = await store.prepare(image)
+      const out = fresh()
+      const refused = overlaid(made.layers, out)
+      if (refused) throw new Error(`mounting: ${refused}`)
+      return out
+    }
+    let complete = 0
+    await fc.assert(
+      fc.asyncProperty(stacks, async (stack) => {
+        const layers = stack.map((entries) => archive(entries))
+        const store = new Store({ root: fresh(), durability: 'none' })
+        const image = await open(layers)
+        const file = fresh()
+        const exporting = (): Promise<void> => pipeline(image.exportRootfs(), createWriteStream(file))
+        let flat: string
+        try {
+          flat = await unpacked(image)
+        } catch (error) {
+          const { message } = error as Error
+          for (const way of [exporting, () => store.prepare(image)]) {
+            const refused = await way().then(
+              () => false,
+              () => true,
+            )
+            if (!refused) throw new Error(`only one way is refused: ${message}`, { cause: error })
+          }
+          return
+        }
+        complete++
+        // A copied up file is a new one: other names of the old one are not its names any more.
+        const links = stack.flat().some(({ type }) => type === '1')
+        const apart = (tree: Tree): Tree => {
+          if (links) for (const entry of tree.values()) delete entry.same
+          return tree
+        }
+        same('mounted', apart(readTree(flat)), apart(readTree(await snapshot(image, store))))
+
+        await exporting()
+        await using exported = await Image.open(`tar:${file}`)
+        same('exported', read(flat), read(await unpacked(exported)))
+
+        const mapped = fresh()
+        await image.unpackRootfs(mapped, { idMappings: { uidMappings: ids, gidMappings: ids } })
+        const host = readTree(flat)
+        for (const entry of host.values()) {
+          entry.uid += shift
+          entry.gid += shift
+        }
+        same('mapped', host, readTree(mapped))
+
+        for (let keep = 0; keep < layers.length; keep++) {
+          const squashed = await image.squash({ layout: fresh(), ...(keep > 0 ? { keep } : {}) })
+          same(`squashed above ${keep}`, read(flat), read(await unpacked(squashed)))
+          same(
+            `squashed above ${keep}, mounted`,
+            apart(read(flat)),
+            apart(read(await snapshot(squashed, store))),
+          )
+          if (keep === 0) continue
+          const below = await open(layers.slice(0, keep))
+          const changed = await Image.build({
+            from: below,
+            layout: fresh(),
+            layers: [{ directory: flat, history: false }],
+          })
+          // The time of a directory that no layer mentions is not compared with one on disk.
+          const untimed = (path: string): Tree =>
+            readTree(path, { wholeSeconds: true, withoutDirectoryTimes: true })
+          same(`a difference to ${keep}`, untimed(flat), untimed(await unpacked(changed)))
+        }
+      }),
+      runs,
+    )
+    t.true(complete > 0)
+  },
+)
