@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::{Item, View};
 use crate::error::display;
 use crate::tar::{Entry, EntryKind, Time};
-use crate::unpack::children;
+use crate::unpack::{children, steers_overlays};
 use crate::{Limits, Result, Stop};
 
 /// Attributes by which an overlay marks a directory that hides what is below it.
@@ -43,8 +43,7 @@ impl Scan {
 
     /// Whether an extended attribute is read.
     fn takes(&self, name: &[u8]) -> bool {
-        let of_overlay = name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.");
-        !stays_behind(name) || of_overlay && self.overlay
+        !stays_behind(name) || steers_overlays(name) && self.overlay
     }
 }
 
