@@ -1,16 +1,19 @@
 //! The private directory in which a root file system grows: beside its target, closed to everybody else, renamed when
-//! complete, removed when not.
+//! complete, removed when not. It is locked for as long as it grows: one that nobody locks was left by a process that was
+//! killed, and goes with the next one beside it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::owners::Owners;
-use super::remove::remove_tree_of;
+use super::remove::{children, remove_tree_of};
 use crate::{Error, Kind, Result};
+
+const PREFIX: &str = ".caisson-";
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -40,18 +43,19 @@ impl<'o> Staging<'o> {
         let parent = rustix::fs::openat(CWD, parent_path, directory | OFlags::RDONLY, Mode::empty())
             .map_err(|errno| Error::system("open", bytes(parent_path), errno))?;
         refuse_content(&parent, &target_name, target)?;
-        let name = loop {
+        sweep(parent.as_fd(), owners);
+        let (name, root) = loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let name = format!(".caisson-{}-{number}-{}", std::process::id(), clock()).into_bytes();
+            let name = format!("{PREFIX}{}-{number}-{}", std::process::id(), clock()).into_bytes();
             match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
-                Ok(()) => break name,
-                Err(Errno::EXIST) => {}
+                Ok(()) => {}
+                Err(Errno::EXIST) => continue,
                 Err(errno) => return Err(Error::system("mkdirat", bytes(parent_path), errno)),
             }
+            if let Some(root) = open_locked(parent.as_fd(), &name)? {
+                break (name, root);
+            }
         };
-        let flags = directory | OFlags::NOFOLLOW | OFlags::RDONLY;
-        let root = rustix::fs::openat(&parent, &name, flags, Mode::empty())
-            .map_err(|errno| Error::system("openat", &name, errno))?;
         Ok(Self { owners, parent, root, name, target_name, target: target.to_owned(), published: false })
     }
 
@@ -79,6 +83,42 @@ impl Drop for Staging<'_> {
             let _ = remove_tree_of(self.parent.as_fd(), &self.name, self.owners);
         }
     }
+}
+
+const OPEN: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::RDONLY).union(OFlags::CLOEXEC);
+
+/// `None` where another process swept it before it was locked.
+fn open_locked(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Option<OwnedFd>> {
+    let root = match rustix::fs::openat(parent, name, OPEN, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(|errno| Error::system("openat", name, errno))?,
+    };
+    // Where the file system has no locks nothing is swept either.
+    let _ = rustix::fs::flock(&root, FlockOperation::LockExclusive);
+    let status = rustix::fs::fstat(&root).map_err(|errno| Error::system("fstat", name, errno))?;
+    Ok((status.st_nlink > 0).then_some(root))
+}
+
+/// It is no duty: what cannot be removed stays, as what was given to ids that only other `owners` know.
+fn sweep(parent: BorrowedFd<'_>, owners: Option<&dyn Owners>) {
+    for name in children(parent, b".").unwrap_or_default().iter().filter(|name| is_staging(name)) {
+        let Ok(left) = rustix::fs::openat(parent, name, OPEN, Mode::empty()) else { continue };
+        let us = rustix::process::geteuid().as_raw();
+        let is_ours = rustix::fs::fstat(&left).is_ok_and(|status| status.st_uid == us);
+        if is_ours && rustix::fs::flock(&left, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = remove_tree_of(parent, name, owners);
+        }
+    }
+}
+
+/// Process, number, time: nobody else calls anything that.
+fn is_staging(name: &[u8]) -> bool {
+    name.strip_prefix(PREFIX.as_bytes()).is_some_and(|rest| {
+        let mut parts = rest.split(|byte| *byte == b'-');
+        let mut number =
+            || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+        number() && number() && number() && parts.next().is_none()
+    })
 }
 
 fn clock() -> u128 {
