@@ -152,11 +152,11 @@ export function writeLayout(
   writeFileSync(join(path, 'index.json'), JSON.stringify(index))
 }
 
-/** Files of this process that have no name any more: private copies of a compressed archive or a directory. */
+/** Files of this process that have no name (any more): private copies of a compressed archive or a directory. */
 export function unnamed(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return /caisson-.*\(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`))
+      return /(caisson-.*|\/#\d+ )\(deleted\)$/.test(readlinkSync(`/proc/self/fd/${fd}`))
     } catch {
       return false
     }

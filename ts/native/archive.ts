@@ -22,14 +22,30 @@ export async function unpackArchive(from: string, to: string, operation: LayerOp
   })
 }
 
-/** Writes a new archive: the same bytes for the same members, on the disk when this returns, or not there at all. */
+/**
+ * Writes an archive that appears when it is complete, the same bytes for the same members. Throws `ERR_EXISTS` for what is
+ * there and is not to be replaced.
+ */
 export async function writeArchive(
   members: ArchiveMember[],
   output: string,
+  replace: boolean,
   operation: LayerOperation = {},
 ): Promise<void> {
   await perform(operation, async (job) => {
-    const failure = await job.writeArchive(members, output)
+    const failure = await job.writeArchive(members, output, replace)
+    return failure ? { failure } : {}
+  })
+}
+
+/** Writes a small file that appears whole. Throws `ERR_EXISTS` as {@link writeArchive}. */
+export async function placeFile(
+  path: string,
+  content: Uint8Array,
+  { mode, replace }: { mode: number; replace: boolean },
+): Promise<void> {
+  await perform({}, async (job) => {
+    const failure = await job.placeFile(path, content, mode, replace)
     return failure ? { failure } : {}
   })
 }

@@ -36,8 +36,10 @@ export declare class LayerJob {
   listArchive(path: string, maxEntries: number): Promise<ArchiveListing>
   /** Decompresses the file `from` into the file `to`. The failure, if any. */
   unpackArchive(from: string, to: string): Promise<NativeError | null>
-  /** Writes a new archive at `output`, always the same one for the same members. The failure, if any. */
-  writeArchive(members: Array<ArchiveMember>, output: string): Promise<NativeError | null>
+  /** Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure, if any. */
+  writeArchive(members: Array<ArchiveMember>, output: string, replace: boolean): Promise<NativeError | null>
+  /** Writes a small file that appears whole; `replace` what is there. The failure, if any. */
+  placeFile(path: string, content: Uint8Array, mode: number, replace: boolean): Promise<NativeError | null>
   /** Reads a blob to its end: digest, diffID, compression. */
   identify(range: BlobRange): Promise<BlobIdentity>
   constructor(limits?: LayerLimits | undefined | null)

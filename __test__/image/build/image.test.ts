@@ -296,7 +296,7 @@ test('a difference against a snapshot, and against another directory', async (t)
   }
   t.is(await snapshot(tree, manifest), 3)
   t.regex(readFileSync(manifest, 'utf8'), /^\.\/a type=file .*sha256digest=/m)
-  await t.throwsAsync(snapshot(tree, manifest), { code: 'ERR_SYSCALL' } as never)
+  await t.throwsAsync(snapshot(tree, manifest), { code: 'ERR_EXISTS' } as never)
   const changes = async (before: { manifest: string } | { directory: string }): Promise<object[]> =>
     (await Image.buildWithResult({ layout, layers: [{ directory: tree, before }] })).layers[0]!.changes
   t.deepEqual(await changes({ manifest }), [])

@@ -89,19 +89,38 @@ impl LayerJob {
         })
     }
 
-    /// Writes a new archive at `output`, always the same one for the same members. The failure, if any.
+    /// Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn write_archive<'env>(
         &self,
         env: &'env Env,
         members: Vec<ArchiveMember>,
         output: String,
+        replace: bool,
     ) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
         let members: Result<Vec<_>> = members.into_iter().map(member).collect(); // here, as they hold buffers of JavaScript
         on_thread(env, move || {
-            let written = members.and_then(|members| archive::write(members, Path::new(&output), &stop));
+            let written =
+                members.and_then(|members| archive::write(members, Path::new(&output), replace, &stop));
             written.err().map(|error| NativeError { phase: Some("write".to_owned()), ..error.into() })
+        })
+    }
+
+    /// Writes a small file that appears whole; `replace` what is there. The failure, if any.
+    #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+    pub fn place_file<'env>(
+        &self,
+        env: &'env Env,
+        path: String,
+        content: Uint8Array,
+        mode: u32,
+        replace: bool,
+    ) -> napi::Result<Object<'env>> {
+        let content = content.to_vec(); // here, as it is a buffer of JavaScript
+        on_thread(env, move || {
+            let placed = caisson_layer::place_file(Path::new(&path), &content, mode, replace);
+            placed.err().map(|error| NativeError { phase: Some("write".to_owned()), ..error.into() })
         })
     }
 

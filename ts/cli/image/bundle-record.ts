@@ -1,6 +1,7 @@
 /** Which image a bundle was unpacked from: what `repack` and `commit` compare it with. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { replaceFile } from '../../image/layout/file.ts'
 import { CaissonError, type IdRange } from '../../index.ts'
 
 export interface BundleRecord {
@@ -21,10 +22,7 @@ const VERSION = 1
 
 export async function writeRecord(bundle: string, record: BundleRecord): Promise<void> {
   const path = join(bundle, NAME)
-  await writeFile(`${path}.new`, `${JSON.stringify({ version: VERSION, ...record }, undefined, 2)}\n`, {
-    mode: 0o600,
-  })
-  await rename(`${path}.new`, path)
+  await replaceFile(path, `${JSON.stringify({ version: VERSION, ...record }, undefined, 2)}\n`, 0o600)
 }
 
 /** Of a bundle that we unpacked, or umoci. Throws `ERR_INVALID_BUNDLE`. */

@@ -1,9 +1,14 @@
 /** A private file without a name: it goes with the last descriptor, also when the process is killed. */
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FileRange } from './source.ts'
+
+/** open(2); Node does not name it. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
+/** What a file system says that has no such files. */
+const LACKING = new Set(['EOPNOTSUPP', 'EISDIR', 'EINVAL'])
 
 const forgotten = new FinalizationRegistry<number>(closeSync)
 
@@ -19,6 +24,13 @@ export class TemporaryFile {
 
   /** Below `TMPDIR`, or `/tmp`. */
   static async create(): Promise<TemporaryFile> {
+    try {
+      return new TemporaryFile(openSync(tmpdir(), constants.O_RDWR | O_TMPFILE, 0o600))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (!LACKING.has(code ?? '')) throw error
+    }
+    // It has a name for a moment.
     const directory = await mkdtemp(join(tmpdir(), 'caisson-')) // 0700
     try {
       return new TemporaryFile(openSync(join(directory, 'file'), 'wx+', 0o600))

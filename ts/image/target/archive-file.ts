@@ -1,7 +1,6 @@
 /** An archive of blobs and documents that appears whole or not at all. */
-import { randomUUID } from 'node:crypto'
-import { link, lstat, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { writeArchive, type ArchiveMember } from '../../native/archive.ts'
 import { blobName } from '../source/layout-files.ts'
@@ -38,31 +37,16 @@ export class ArchiveFile {
     for (const [path, text] of Object.entries(documents)) members.push({ path, content: Buffer.from(text) })
     for (const origin of blobs.values()) members.push(await memberOf(origin))
     const total = totalOf(blobs.values())
-    const temporary = join(dirname(this.path), `.caisson-${randomUUID()}`)
-    try {
-      await writeArchive(members, temporary, {
-        signal,
-        onProgress:
-          onProgress &&
-          (({ read, entries }) => onProgress({ bytes: read, blobs: Math.min(entries, blobs.size), total })),
-      })
-      await this.#place(temporary)
-    } finally {
-      await rm(temporary, { force: true })
-    }
+    const written = writeArchive(members, this.path, this.#overwrite, {
+      signal,
+      onProgress:
+        onProgress &&
+        (({ read, entries }) => onProgress({ bytes: read, blobs: Math.min(entries, blobs.size), total })),
+    })
+    await written.catch((error: unknown) => {
+      throw (error as CaissonError).code === 'ERR_EXISTS' ? exists(this.path, true) : error // somebody else just made it
+    })
     return { bytes: total, blobs: blobs.size }
-  }
-
-  async #place(temporary: string): Promise<void> {
-    if (this.#overwrite) return rename(temporary, this.path)
-    try {
-      await link(temporary, this.path) // unlike a rename it never replaces what somebody else just made
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EEXIST') throw exists(this.path, true)
-      if (code !== 'EPERM' && code !== 'EOPNOTSUPP') throw error
-      await rename(temporary, this.path) // a file system without hard links
-    }
   }
 }
 

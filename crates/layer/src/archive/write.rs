@@ -11,7 +11,7 @@ use crate::blob::{self, Blob, io_error};
 use crate::tar::write::Writer;
 use crate::tar::{Entry, EntryKind};
 use crate::write::plain;
-use crate::{Error, Result, Stop};
+use crate::{Error, NewFile, Result, Stop};
 
 #[derive(Debug, Clone)]
 pub enum Body {
@@ -27,22 +27,14 @@ pub struct Member {
     pub body: Body,
 }
 
-/// Writes a new archive at `output`, which is on the disk when this returns, and gone again after a failure. The same
-/// members give the same bytes: they are sorted, all is root's, and nothing has a time.
-pub fn write(mut members: Vec<Member>, output: &Path, stop: &Stop) -> Result<()> {
+/// Writes an archive that appears at `output` when it is complete and on the disk. One that is there is replaced, or
+/// [`Kind::Exists`](crate::Kind::Exists). The same members give the same bytes: they are sorted, all is root's, and nothing has
+/// a time.
+pub fn write(mut members: Vec<Member>, output: &Path, replace: bool, stop: &Stop) -> Result<()> {
     members.sort_by(|a, b| a.path.cmp(&b.path));
-    let failed = |call, error: &io::Error| io_error(call, output, error);
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(output)
-        .map_err(|error| failed("open", &error))?;
-    let written = append_all(&members, &file, output, stop)
-        .and_then(|()| file.sync_all().map_err(|error| failed("fsync", &error)));
-    if written.is_err() {
-        let _ = std::fs::remove_file(output); // half an archive helps nobody; the error at hand says why
-    }
-    written
+    let file = NewFile::create(output, 0o666)?;
+    append_all(&members, file.file(), output, stop)?;
+    file.publish(replace)
 }
 
 fn append_all(members: &[Member], file: &File, output: &Path, stop: &Stop) -> Result<()> {
@@ -145,6 +137,11 @@ mod tests {
         }
     }
 
+    fn names(folder: &Folder) -> Vec<String> {
+        let entries = std::fs::read_dir(&folder.0).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
     fn member(path: &str, body: Body) -> Member {
         Member { path: path.to_owned(), body }
     }
@@ -175,10 +172,10 @@ mod tests {
         ];
         let (one, two) = (folder.0.join("one"), folder.0.join("two"));
         let stop = Stop::default();
-        write(members.clone(), &one, &stop).unwrap();
+        write(members.clone(), &one, false, &stop).unwrap();
         assert_eq!(stop.progress(), (3, 3));
         members.reverse();
-        write(members, &two, &stop).unwrap();
+        write(members, &two, false, &stop).unwrap();
         assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
         let Listing::Items(items) = list(&one, &Limits::default(), &stop).unwrap() else { panic!() };
         let paths: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
@@ -192,8 +189,8 @@ mod tests {
         let folder = Folder::new("wrong");
         let output = folder.0.join("out");
         let failing = |body: Body, stop: &Stop| {
-            let error = write(vec![member("a", body)], &output, stop).unwrap_err();
-            assert!(!output.exists());
+            let error = write(vec![member("a", body)], &output, false, stop).unwrap_err();
+            assert_eq!(names(&folder), ["store"]);
             error.kind
         };
         let stop = Stop::default();
@@ -210,7 +207,11 @@ mod tests {
         let folder = Folder::new("there");
         let output = folder.0.join("out");
         std::fs::write(&output, b"mine").unwrap();
-        write(Vec::new(), &output, &Stop::default()).unwrap_err();
+        let error = write(Vec::new(), &output, false, &Stop::default()).unwrap_err();
+        assert_eq!(error.kind, Kind::Exists);
         assert_eq!(std::fs::read(&output).unwrap(), b"mine");
+        write(Vec::new(), &output, true, &Stop::default()).unwrap();
+        assert_eq!(std::fs::read(&output).unwrap(), [0; 1024]);
+        assert_eq!(names(&folder), ["out"]);
     }
 }

@@ -13,7 +13,7 @@ use crate::blob::io_error;
 use crate::tar::EntryKind;
 use crate::unpack::components;
 use crate::view::{self, Change, Comparison, Item, Merging, Scan, Scanned, View, difference, scan, scan_one};
-use crate::{Error, Kind, Limits, Result, Stop};
+use crate::{Error, Kind, Limits, NewFile, Result, Stop};
 
 /// A path as it was given, in the form of a [`View`]: no slash at either end, `.` and `..` resolved by name.
 fn normal(path: &[u8], limits: &Limits) -> Result<Vec<u8>> {
@@ -226,19 +226,11 @@ fn hash(scanned: &mut Scanned, stop: &Stop) -> Result<()> {
 pub fn snapshot(source: &Path, output: &Path, options: &Scan, stop: &Stop) -> Result<u64> {
     let mut scanned = scan(open_root(source)?, options, stop)?;
     hash(&mut scanned, stop)?;
-    let failed = |error: &std::io::Error| io_error("write", output, error);
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(output)
-        .map_err(|error| io_error("open", output, &error))?;
-    let mut out = BufWriter::new(file);
-    let written = view::write_manifest(&scanned.view, &mut out)
+    let file = NewFile::create(output, 0o666)?; // half a manifest would be taken for a whole one
+    let mut out = BufWriter::new(file.file());
+    view::write_manifest(&scanned.view, &mut out)
         .and_then(|()| out.into_inner().map_err(std::io::IntoInnerError::into_error))
-        .and_then(|file| file.sync_all());
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(output); // half a manifest would be taken for a whole one
-        return Err(failed(&error));
-    }
+        .map_err(|error| io_error("write", output, &error))?;
+    file.publish(false)?;
     Ok(scanned.view.items.len() as u64)
 }

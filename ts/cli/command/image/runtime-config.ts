@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { replaceFile } from '../../../image/layout/file.ts'
 import { on, text, type Command } from '../../command.ts'
 import { limitFlag } from '../../image/limits.ts'
 import { idMapFlags, idMappingsOf } from '../../image/options.ts'
@@ -32,14 +32,7 @@ is looked up in the directory of --rootfs, which must be given then. A file that
       idMappings,
       args: argsOf(image),
     })
-    const path = rest[0]!
-    try {
-      await writeFile(`${path}.new`, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 })
-      await rename(`${path}.new`, path)
-    } catch (error) {
-      await rm(`${path}.new`, { force: true })
-      throw error
-    }
+    await replaceFile(rest[0]!, `${JSON.stringify(spec, null, 2)}\n`, 0o600)
     return 0
   },
 }

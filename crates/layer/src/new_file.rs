@@ -1,0 +1,267 @@
+//! A file that gets its name when it is complete. Until then it has none (`O_TMPFILE`, open(2)), so that not even SIGKILL
+//! leaves anything. Where the file system has no such files, and for the moment in which one takes the place of another, it
+//! has a name of its own and is locked: what nobody locks was left by a process that was killed, and goes with the next file
+//! that needs such a name there.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::blob::io_error;
+use crate::unpack::children;
+use crate::{Error, Kind, Result};
+
+const PREFIX: &str = ".caisson-new-";
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+pub struct NewFile {
+    file: File,
+    directory: OwnedFd,
+    target: PathBuf,
+    name: Vec<u8>,
+    /// What it is called until it has its name; `None` while it has none.
+    temporary: Option<Vec<u8>>,
+}
+
+impl NewFile {
+    /// For writing. The umask takes from `mode`.
+    pub fn create(target: &Path, mode: u32) -> Result<Self> {
+        let (directory, name) = place(target)?;
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(mode)) {
+            Ok(file) => {
+                // Nobody else has it: this cannot wait. Where there are no locks nothing is swept either.
+                let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+                Ok(Self { file: file.into(), directory, target: target.to_owned(), name, temporary: None })
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::named(target, mode, directory, name),
+            Err(errno) => Err(Error::system("open", bytes(target), errno)),
+        }
+    }
+
+    fn named(target: &Path, mode: u32, directory: OwnedFd, name: Vec<u8>) -> Result<Self> {
+        sweep(directory.as_fd());
+        let system = |errno| Error::system("open", bytes(target), errno);
+        loop {
+            let temporary = temporary_name();
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = match rustix::fs::openat(&directory, &temporary, flags, Mode::from_raw_mode(mode)) {
+                Err(Errno::EXIST) => continue,
+                other => other.map_err(system)?,
+            };
+            let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
+            if rustix::fs::fstat(&file).map_err(system)?.st_nlink == 0 {
+                continue; // swept before it was locked
+            }
+            let (target, temporary) = (target.to_owned(), Some(temporary));
+            return Ok(Self { file: file.into(), directory, target, name, temporary });
+        }
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it its name, on the disk. What has the name already is replaced, or [`Kind::Exists`].
+    pub fn publish(mut self, replace: bool) -> Result<()> {
+        self.file.sync_all().map_err(|error| io_error("fsync", &self.target, &error))?;
+        if self.temporary.is_none() {
+            match self.link(&self.name) {
+                Err(Errno::EXIST) if replace => {}
+                done => return self.named_as(done),
+            }
+            // There is no call that puts a file without a name in the place of another.
+            sweep(self.directory.as_fd());
+            self.temporary = Some(loop {
+                let temporary = temporary_name();
+                match self.link(&temporary) {
+                    Err(Errno::EXIST) => {}
+                    Err(errno) => return self.named_as(Err(errno)),
+                    Ok(()) => break temporary,
+                }
+            });
+        }
+        let Some(temporary) = &self.temporary else { return Ok(()) };
+        let (from, to) = (&self.directory, &self.directory);
+        let renamed = if replace {
+            rustix::fs::renameat(from, temporary, to, &self.name)
+        } else {
+            match rustix::fs::renameat_with(from, temporary, to, &self.name, RenameFlags::NOREPLACE) {
+                // A file system that knows no such flag; the name of the moment goes with this value.
+                Err(Errno::INVAL | Errno::NOSYS) => {
+                    let linked = rustix::fs::linkat(from, temporary, to, &self.name, AtFlags::empty());
+                    return self.named_as(linked);
+                }
+                other => other,
+            }
+        };
+        if renamed.is_ok() {
+            self.temporary = None;
+        }
+        self.named_as(renamed)
+    }
+
+    fn link(&self, name: &[u8]) -> rustix::io::Result<()> {
+        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::fs::linkat(CWD, file, &self.directory, name, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    fn named_as(&self, done: rustix::io::Result<()>) -> Result<()> {
+        done.map_err(|errno| match errno {
+            Errno::EXIST => {
+                let shown = self.target.display().to_string();
+                Error::new(Kind::Exists, format!("{shown} exists already")).on(shown)
+            }
+            errno => Error::system("rename", bytes(&self.target), errno),
+        })
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = rustix::fs::unlinkat(&self.directory, temporary, AtFlags::empty()); // the next one sweeps it
+        }
+    }
+}
+
+/// A whole file at once.
+pub fn place_file(target: &Path, content: &[u8], mode: u32, replace: bool) -> Result<()> {
+    let file = NewFile::create(target, mode)?;
+    file.file().write_all(content).map_err(|error| io_error("write", target, &error))?;
+    file.publish(replace)
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+fn place(target: &Path) -> Result<(OwnedFd, Vec<u8>)> {
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(Error::new(Kind::Option, format!("{} cannot be a file", target.display())));
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(CWD, parent, flags, Mode::empty())
+        .map_err(|errno| Error::system("open", bytes(target), errno))?;
+    Ok((directory, name.as_encoded_bytes().to_vec()))
+}
+
+fn temporary_name() -> Vec<u8> {
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let clock = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
+    format!("{PREFIX}{}-{number}-{clock}", std::process::id()).into_bytes()
+}
+
+/// Removes what processes that are gone have left. It is no duty: what cannot be removed stays.
+fn sweep(directory: BorrowedFd<'_>) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(listed) = rustix::fs::openat(directory, ".", flags, Mode::empty()) else { return };
+    for name in children(listed.as_fd(), b".").unwrap_or_default() {
+        if !name.starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(directory, &name, flags, Mode::empty()) else { continue };
+        let is_ours = rustix::fs::fstat(&file).is_ok_and(|status| {
+            FileType::from_raw_mode(status.st_mode) == FileType::RegularFile
+                && status.st_uid == rustix::process::geteuid().as_raw()
+        });
+        if is_ours && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("caisson-new-file-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// As where the file system has no files without a name.
+    fn named(target: &Path) -> NewFile {
+        let (directory, name) = place(target).unwrap();
+        NewFile::named(target, 0o666, directory, name).unwrap()
+    }
+
+    fn unnamed(target: &Path) -> NewFile {
+        NewFile::create(target, 0o666).unwrap()
+    }
+
+    fn write(file: &NewFile, text: &str) {
+        file.file().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn it_appears_when_it_is_complete_and_replaces_only_what_it_may() {
+        for (kind, create) in [("unnamed", unnamed as fn(&Path) -> NewFile), ("named", named)] {
+            let folder = Folder::new(kind);
+            let target = folder.0.join("target");
+            let file = create(&target);
+            write(&file, "one");
+            assert!(!target.exists());
+            file.publish(false).unwrap();
+            assert_eq!(std::fs::read(&target).unwrap(), b"one");
+
+            let file = create(&target);
+            write(&file, "two");
+            assert_eq!(file.publish(false).unwrap_err().kind, Kind::Exists);
+            assert_eq!(std::fs::read(&target).unwrap(), b"one");
+
+            let file = create(&target);
+            write(&file, "three");
+            drop(file);
+            let file = create(&target);
+            write(&file, "four");
+            file.publish(true).unwrap();
+            assert_eq!(std::fs::read(&target).unwrap(), b"four");
+            assert_eq!(folder.names(), ["target"], "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_holds_is_swept() {
+        let folder = Folder::new("sweep");
+        let target = folder.0.join("target");
+        let held = named(&target);
+        let left = folder.0.join(format!("{PREFIX}left"));
+        std::fs::write(&left, b"half").unwrap();
+        std::os::unix::fs::symlink(&target, folder.0.join(format!("{PREFIX}link"))).unwrap();
+        std::fs::write(&target, b"old").unwrap();
+        unnamed(&target).publish(true).unwrap();
+        assert!(!left.exists());
+        write(&held, "held");
+        held.publish(true).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"held");
+        assert_eq!(folder.names(), [format!("{PREFIX}link"), "target".to_owned()]);
+    }
+}
