@@ -38,7 +38,7 @@ pub use merged::Merged;
 pub(crate) use merged::{Found, names};
 pub use owners::Owners;
 pub use policy::{Fallback, Policy, Report, Skipped};
-pub(crate) use remove::children;
+pub(crate) use remove::{children, children_of_opened};
 pub use remove::{remove_tree, remove_tree_of};
 pub use settle::{Settled, settle};
 pub use shift::{IdRange, Shift};

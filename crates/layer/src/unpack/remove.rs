@@ -77,15 +77,23 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Own
         .map_err(|errno| system("openat", errno))
 }
 
-/// The names in a directory, without `.` and `..`.
+/// The names in a directory, without `.` and `..`. EACCES where it cannot be entered.
 pub fn children(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let system = |errno| Error::system("getdents64", name, errno);
-    let mut names = Vec::new();
-    // A descriptor of the directory itself for a second reader; one that somebody opened for us may be listed and not crossed.
+    names(Dir::read_from(directory), name)
+}
+
+/// The same where it cannot be entered either, once: it may have been opened for us by somebody who could.
+pub fn children_of_opened(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
     let listing = match Dir::read_from(directory) {
         Err(Errno::ACCESS) => rustix::io::fcntl_dupfd_cloexec(directory, 0).and_then(Dir::new),
         other => other,
     };
+    names(listing, name)
+}
+
+fn names(listing: rustix::io::Result<Dir>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let system = |errno| Error::system("getdents64", name, errno);
+    let mut names = Vec::new();
     for entry in listing.map_err(system)? {
         let entry = entry.map_err(system)?;
         let child = entry.file_name().to_bytes();

@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::{Item, View};
 use crate::error::display;
 use crate::tar::{Entry, EntryKind, Time};
-use crate::unpack::{children, steers_overlays};
+use crate::unpack::{children_of_opened, steers_overlays};
 use crate::{Limits, Result, Stop};
 
 /// Attributes by which an overlay marks a directory that hides what is below it.
@@ -109,7 +109,7 @@ impl<'s> Scanner<'s> {
     fn directory(&mut self, directory: BorrowedFd<'_>, path: &[u8], depth: usize) -> Result<()> {
         self.stop.check()?;
         Limits::check("components in a path", depth as u64, self.options.limits.depth as u64)?;
-        for name in children(directory, path)? {
+        for name in children_of_opened(directory, path)? {
             let below = if path.is_empty() { name.clone() } else { [path, b"/", &name].concat() };
             if self.options.excludes(&below) {
                 continue;
