@@ -13,8 +13,12 @@ const capability = '0100000200040000000000000000000000000000'
 const capabilities = {
   'LIBARCHIVE.xattr.security.capability': Buffer.from(capability, 'hex').toString('base64'),
 }
+const list = (user: number, group: number): string =>
+  `user::rw-,user:${user}:r--,group::---,group:${group}:r--,mask::r--,other::---`
 const lower: TestEntry[] = [
   { name: './', mode: 0o755 },
+  { name: 'listed', content: 'x', mode: 0o640, pax: { 'SCHILY.acl.access': list(5, 7) } },
+  { name: 'lists/', mode: 0o755, pax: { 'SCHILY.acl.default': list(5, 7) } },
   { name: 'closed/', mode: 0o700, uid: 5, gid: 6, mtime: 11 },
   { name: 'closed/inner/', mode: 0o500, uid: 7, gid: 7 },
   { name: 'closed/inner/suid', content: 'x', mode: 0o4755, uid: 5, gid: 6, mtime: 22 },
@@ -49,6 +53,8 @@ const expected: Record<string, [uid: number, gid: number, mode: string]> = {
   'closed/soft': [5, 6, '777'],
   implied: [0, 0, '755'],
   'implied/file': [1, 1, '644'],
+  listed: [0, 0, '640'],
+  lists: [0, 0, '755'],
   mine: [0, 0, '644'],
   real: [0, 0, '755'],
   'real/own': [9, 9, '644'],
@@ -64,6 +70,21 @@ function shown(path: string, toImage: (id: number) => number): Record<string, [n
     return [name, [toImage(uid), toImage(gid), mode]] as const
   })
   return Object.fromEntries(names) as Record<string, [number, number, string]>
+}
+
+/** Users and groups that the lists of a tree name. */
+function named(path: string): number[][] {
+  const tree = readTree(path)
+  return ['listed', 'lists'].flatMap((name) =>
+    Object.entries(tree.get(name)!.xattrs)
+      .filter(([attribute]) => attribute.startsWith('system.posix_acl_'))
+      .map(([, hex]) => {
+        const value = Buffer.from(hex, 'hex')
+        const offsets = Array.from({ length: (value.length - 4) / 8 }, (_, index) => 4 + 8 * index)
+        const ids = offsets.filter((at) => [2, 8].includes(value.readUInt16LE(at)))
+        return ids.map((at) => value.readUInt32LE(at + 4))
+      }),
+  )
 }
 
 function layout(base: string): string {
@@ -97,6 +118,21 @@ needs('root', 'python3')('root gives files to the ids that stand for those of th
   t.is(readTree(rootfs).get('closed')?.gid, 400_006)
   t.is(readTree(rootfs).get('capable')?.xattrs['security.capability'], version3(300_000))
   t.is(readTree(rootfs).get('closed')?.mtime, '11000000000')
+  t.deepEqual(named(rootfs), [
+    [300_005, 400_007],
+    [300_005, 400_007],
+  ])
+  const map = mappings.map(({ containerID, hostID, size }) => ({
+    container: containerID,
+    host: hostID,
+    size,
+  }))
+  const { layers } = await Image.buildWithResult({
+    from: image,
+    layout: join(base, 'images'),
+    layers: [{ directory: rootfs, uidMap: map, gidMap: map }],
+  })
+  t.deepEqual(layers[0]!.changes, [], 'read with the same maps it is the image again')
   const { linux } = JSON.parse(readFileSync(join(base, 'bundle/config.json'), 'utf8')) as {
     linux: { uidMappings: object; namespaces: { type: string }[] }
   }
@@ -110,7 +146,15 @@ needs('root', 'python3')('root gives files to the ids that stand for those of th
   } as never)
   t.deepEqual(readdirSync(base).sort(), ['bundle', 'images'])
   const some = await image.unpackRootfs(join(base, 'some'), { idMappings: few, owners: 'skip' })
-  t.true(some.skipped.every(({ what }) => what === 'owner') && some.skippedCount > 0)
+  t.deepEqual(
+    some.skipped.filter(({ what }) => what !== 'owner').map(({ path, what }) => [path, what]),
+    [
+      ['listed', 'xattr'],
+      ['lists/', 'xattr'],
+    ],
+  )
+  t.true(some.skippedCount > 2)
+  t.deepEqual(named(join(base, 'some')), [])
 })
 
 needs('root', 'python3')(
@@ -195,6 +239,10 @@ subordinate('an ordinary user gives files to subordinate ids, runs the image, an
   const tree = readTree(rootfs)
   for (const name of ['capable', 'roots'])
     t.is(tree.get(name)?.xattrs['security.capability'], version3(uid), name)
+  t.deepEqual(named(rootfs), [
+    [first + 4, first + 6],
+    [first + 4, first + 6],
+  ])
   t.is(tree.get('closed')?.mtime, '11000000000')
   t.is(tree.get('closed/inner/suid')?.mtime, '22000000000')
 

@@ -30,7 +30,10 @@ pub struct IdMaps {
     pub helper: Option<String>,
 }
 
-struct Namespace(Owner);
+struct Namespace {
+    owner: Owner,
+    ids: Shift,
+}
 
 impl Owners for Namespace {
     fn give(
@@ -40,25 +43,28 @@ impl Owners for Namespace {
         mode: Option<u32>,
         capability: Option<&[u8]>,
     ) -> Result<(), Errno> {
-        let given = self.0.give(file, owner, mode, capability);
+        let given = self.owner.give(file, owner, mode, capability);
         given.map_err(|error| Errno::from_raw_os_error(error.errno()))
     }
 
     fn root_is_us(&self) -> bool {
         true
     }
+
+    fn ids(&self) -> &Shift {
+        &self.ids
+    }
 }
 
 /// Starts a namespace where one is needed.
 pub fn open(maps: IdMaps) -> Result<Box<dyn Owners>, NativeError> {
-    let Some(helper) = maps.helper else {
-        let ranges = |maps: Vec<IdMap>| maps.into_iter().map(range).collect();
-        return Ok(Box::new(Shift { uids: ranges(maps.uids), gids: ranges(maps.gids) }));
-    };
+    let ranges = |maps: &[IdMap]| maps.iter().map(range).collect();
+    let ids = Shift { uids: ranges(&maps.uids), gids: ranges(&maps.gids) };
+    let Some(helper) = maps.helper else { return Ok(Box::new(ids)) };
     let mappings = |maps: Vec<IdMap>| maps.into_iter().map(mapping).collect();
     let namespace = UserNamespace { uid_mappings: mappings(maps.uids), gid_mappings: mappings(maps.gids) };
     let owner = Owner::start(PathBuf::from(helper), &namespace).map_err(NativeError::from)?;
-    Ok(Box::new(Namespace(owner)))
+    Ok(Box::new(Namespace { owner, ids }))
 }
 
 /// A namespace that is started when the first closed file is met: most trees have none.
@@ -117,8 +123,8 @@ impl Rights for Reader {
     }
 }
 
-fn range(IdMap { container_id: image, host_id: host, size }: IdMap) -> IdRange {
-    IdRange { image, host, size }
+fn range(IdMap { container_id, host_id, size }: &IdMap) -> IdRange {
+    IdRange { image: *container_id, host: *host_id, size: *size }
 }
 
 fn mapping(IdMap { container_id, host_id, size }: IdMap) -> IdMapping {

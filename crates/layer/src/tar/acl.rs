@@ -70,6 +70,20 @@ pub fn names_ids(value: &[u8]) -> bool {
     entries.into_iter().any(|entry| matches!(u16::from_le_bytes([entry[0], entry[1]]), USER | GROUP))
 }
 
+/// The value with other numbers of users (`false`) and groups (`true`); `None` where one has no counterpart.
+pub fn with_ids(value: &[u8], of: impl Fn(bool, u32) -> Option<u32>) -> Option<Vec<u8>> {
+    let mut value = value.to_vec();
+    for entry in value.get_mut(4..).unwrap_or_default().chunks_exact_mut(8) {
+        let [low, high, _, _, id @ ..] = entry else { continue };
+        let tag = u16::from_le_bytes([*low, *high]);
+        if let USER | GROUP = tag {
+            let found = u32::from_le_bytes([id[0], id[1], id[2], id[3]]);
+            id.copy_from_slice(&of(tag == GROUP, found)?.to_le_bytes());
+        }
+    }
+    Some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +108,17 @@ mod tests {
         assert_eq!(lines.len(), 4 + 3 * 8);
         assert!(!names_ids(&lines));
         assert!(attribute(b"group:33:r").is_some());
+    }
+
+    #[test]
+    fn numbers_are_replaced_and_nothing_else() {
+        let of = |user: u32, group: u32| {
+            attribute(format!("u::rwx,u:{user}:r,g::r,g:{group}:rw,m::rwx,o::-").as_bytes()).unwrap()
+        };
+        let shift = |is_group, id| (id < 100).then(|| id + if is_group { 2000 } else { 1000 });
+        assert_eq!(with_ids(&of(7, 8), shift), Some(of(1007, 2008)));
+        assert_eq!(with_ids(&of(100, 8), shift), None);
+        assert_eq!(with_ids(b"odd", shift), Some(b"odd".to_vec()));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 
 use super::alone::{Awaiting, Claim, Unsettled};
 use super::attributes::{
-    Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, take_acls, timestamps,
+    Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, shift_acls, take_acls,
+    timestamps,
 };
 use super::checksums::Checksums;
 use super::finish::{Deferred, finish_directories};
@@ -144,6 +145,10 @@ impl<'r> Applier<'r> {
                 claims.extend(Claim::of(parents, &marker));
                 return Ok(());
             }
+        }
+        if self.policy.rootless || self.owners.is_some() {
+            let ids = self.owners.as_ref().map(|(owners, _)| owners.ids());
+            shift_acls(&entry.path, &mut entry.xattrs, ids, &mut self.report);
         }
         let Some((name, parents)) = parts.split_last() else {
             return self.root(&entry);

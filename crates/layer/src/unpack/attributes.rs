@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
 use super::policy::{Fallback, Policy, Report};
+use super::shift::Shift;
 use crate::error::display;
 use crate::tar::{Entry, Time, acl};
 use crate::{Error, Result};
@@ -111,6 +112,26 @@ pub fn is_acl(name: &[u8]) -> bool {
     name.starts_with(b"system.posix_acl_")
 }
 
+/// Access control lists that name users or groups of the image, with their ids on the host, or without the list.
+// SECURITY: on the host the same numbers are other users, who would get a right to the file.
+pub fn shift_acls(
+    path: &[u8],
+    xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>,
+    ids: Option<&Shift>,
+    report: &mut Report,
+) {
+    xattrs.retain_mut(|(name, value)| {
+        if !is_acl(name) || !acl::names_ids(value) {
+            return true;
+        }
+        let shifted = ids.and_then(|ids| ids.list(value));
+        if shifted.is_none() {
+            report.skip(path, "xattr", format!("{} names ids that are not kept", display(name)));
+        }
+        shifted.map(|list| *value = list).is_some()
+    });
+}
+
 /// Set by whoever gives the file its owner, as that change takes it away.
 pub fn is_capability(name: &[u8]) -> bool {
     name == b"security.capability"
@@ -156,11 +177,6 @@ pub fn set_xattrs(
         }
         if is_foreign(name) {
             report.skip(&entry.path, "xattr", format!("{} is not restored", display(name)));
-            continue;
-        }
-        if is_acl(name) && policy.rootless && acl::names_ids(value) {
-            // Its ids would be those of this machine's users.
-            report.skip(&entry.path, "xattr", format!("{} names ids that are not kept", display(name)));
             continue;
         }
         let result = match carrier {

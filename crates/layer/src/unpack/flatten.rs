@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, XattrFlags};
+use rustix::io::Errno;
 
 use super::attributes::of_handle;
 use super::copy_up::{copy_directory_attributes, copy_up, status, times};
 use super::merged::{Found, Merged, MergedDirectory, Names};
 use super::owners::Owners;
+use super::shift::Shift;
 use super::staging::Staging;
 use crate::{Error, Result, Stop};
 
@@ -100,6 +102,9 @@ impl Copier<'_> {
             .ok()
             .map(|length| capability[..length].to_vec());
         let is_link = FileType::from_raw_mode(status.st_mode) == FileType::Symlink;
+        if !is_link {
+            shift_acls_of(made, owners.ids(), path)?;
+        }
         let mode = (!is_link).then_some(status.st_mode & 0o7777);
         let owner = (status.st_uid, status.st_gid);
         owners.give(made, owner, mode, capability.as_deref()).map_err(|errno| {
@@ -116,6 +121,23 @@ impl Copier<'_> {
         }
         Ok((here, last))
     }
+}
+
+/// The lists that a file was copied with, with the ids of the host.
+// SECURITY: see `attributes::shift_acls`.
+fn shift_acls_of(made: BorrowedFd<'_>, ids: &Shift, path: &[Vec<u8>]) -> Result<()> {
+    let file = of_handle(made);
+    let mut buffer = vec![0u8; 64 << 10]; // XATTR_SIZE_MAX
+    for name in ["system.posix_acl_access", "system.posix_acl_default"] {
+        let Ok(length) = rustix::fs::getxattr(&file, name, &mut buffer[..]) else { continue };
+        let shown = || path.join(&b'/');
+        let list = ids.list(&buffer[..length]).ok_or_else(|| {
+            Error::system("setxattr", &shown(), Errno::INVAL).hint("map enough ids for this image")
+        })?;
+        rustix::fs::setxattr(&file, name, &list, XattrFlags::empty())
+            .map_err(|errno| Error::system("setxattr", &shown(), errno))?;
+    }
+    Ok(())
 }
 
 fn open_in(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {

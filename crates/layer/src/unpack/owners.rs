@@ -8,6 +8,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::policy::{Fallback, Report};
+use super::shift::Shift;
 use super::tree::Tree;
 use crate::tar::{Entry, EntryKind};
 use crate::{Error, Result};
@@ -26,6 +27,9 @@ pub trait Owners: Send + Sync {
 
     /// Whether the image's root is this process: what it makes belongs to it already.
     fn root_is_us(&self) -> bool;
+
+    /// Where the ids are on the host, for access control lists: whoever owns the file may set those.
+    fn ids(&self) -> &Shift;
 }
 
 /// What is to be given away, by inode.

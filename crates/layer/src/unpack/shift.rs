@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::attributes::{change_mode_of_handle, of_handle};
 use super::owners::Owners;
+use crate::tar::acl;
 
 /// A range of ids: in the image, on the host, how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,13 @@ fn shifted(ranges: &[IdRange], id: u32) -> rustix::io::Result<u32> {
     let inside = |range: &&IdRange| id >= range.image && id - range.image < range.size;
     let range = ranges.iter().find(inside).ok_or(Errno::INVAL)?;
     range.host.checked_add(id - range.image).filter(|id| *id != u32::MAX).ok_or(Errno::INVAL)
+}
+
+impl Shift {
+    /// An access control list with the host's ids; `None` where one has no counterpart.
+    pub fn list(&self, value: &[u8]) -> Option<Vec<u8>> {
+        acl::with_ids(value, |is_group, id| shifted(if is_group { &self.gids } else { &self.uids }, id).ok())
+    }
 }
 
 impl Owners for Shift {
@@ -48,6 +56,10 @@ impl Owners for Shift {
 
     fn root_is_us(&self) -> bool {
         false
+    }
+
+    fn ids(&self) -> &Shift {
+        self
     }
 }
 

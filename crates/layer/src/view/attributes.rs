@@ -1,7 +1,8 @@
 //! What of a file's attributes belongs into an image, and whose the file is there.
 
 use crate::error::display;
-use crate::unpack::{ROOTLESS_XATTR, steers_overlays};
+use crate::tar::acl;
+use crate::unpack::{ROOTLESS_XATTR, is_acl, steers_overlays};
 use crate::{Error, Kind, Result};
 
 /// `size` ids from `host` on are those from `container` on inside.
@@ -49,6 +50,7 @@ impl Owners {
             if !self.uid_map.is_empty() {
                 self.unmap_capability(xattrs);
             }
+            self.unmap_acls(path, xattrs)?;
             (map(&self.uid_map, ids.0, "uid", path)?, map(&self.gid_map, ids.1, "gid", path)?)
         };
         Ok((self.uid.unwrap_or(uid), self.gid.unwrap_or(gid)))
@@ -66,6 +68,22 @@ impl Owners {
                 value.truncate(20);
             }
         }
+    }
+
+    /// Who is named in access control lists, inside.
+    fn unmap_acls(&self, path: &[u8], xattrs: &mut [(Vec<u8>, Vec<u8>)]) -> Result<()> {
+        for (name, value) in xattrs.iter_mut().filter(|(name, _)| is_acl(name)) {
+            let inside = |is_group, id| {
+                let (maps, what) = if is_group { (&self.gid_map, "gid") } else { (&self.uid_map, "uid") };
+                map(maps, id, what, path).ok()
+            };
+            *value = acl::with_ids(value, inside).ok_or_else(|| {
+                let shown = display(path);
+                let message = format!("{shown}: {} names an id that is not in the id map", display(name));
+                Error::new(Kind::Option, message).on(shown).hint("extend the map")
+            })?;
+        }
+        Ok(())
     }
 }
 
