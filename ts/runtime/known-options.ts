@@ -1,5 +1,5 @@
 /** The options of containers, each with what it takes. */
-import { idMappings, image } from '../image/options/parts.ts'
+import { cwd, env, idMappings, image, kernelText } from '../image/options/parts.ts'
 import {
   callback,
   either,
@@ -8,7 +8,6 @@ import {
   isObject,
   isText,
   list,
-  named,
   needed,
   object,
   oneOf,
@@ -32,10 +31,6 @@ const milliseconds: Check = such(
   'milliseconds between 0 and 2147483647',
   (value) => typeof value === 'number' && value >= 0 && value < 2 ** 31,
 )
-const kernelText: Check = such(
-  'a text without NUL',
-  (value) => typeof value === 'string' && !value.includes('\0'),
-)
 
 /** One sentence for whatever comes in the place of the arguments, as that is where options are put by mistake. */
 export const args: Check = {
@@ -50,12 +45,8 @@ export const args: Check = {
 
 export const specOptions: Known<SpecOptions> = {
   args,
-  cwd: such('an absolute path', (value) => isText(value) && value.startsWith('/')),
-  // A variable that is undefined is taken away.
-  env: named(
-    such('a text without NUL', (value) => value === undefined || kernelText.issues(value, '').length === 0),
-    (name) => isText(name) && !name.includes('='),
-  ),
+  cwd,
+  env,
   user: either(
     id,
     such("a text such as '1000:1000'", (value) => typeof value === 'string'),

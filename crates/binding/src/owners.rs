@@ -70,8 +70,8 @@ pub fn open(maps: IdMaps) -> Result<Box<dyn Owners>, NativeError> {
 /// A namespace that is started when the first closed file is met: most trees have none.
 #[derive(Debug)]
 pub struct Reader {
-    pub helper: PathBuf,
-    pub namespace: UserNamespace,
+    helper: PathBuf,
+    namespace: UserNamespace,
     started: OnceLock<Result<Owner, Failure>>,
 }
 

@@ -20,6 +20,7 @@ pub mod passwd;
 pub mod stop;
 pub mod store;
 pub mod tar;
+mod temporary;
 pub mod unpack;
 mod verify;
 pub mod view;

@@ -5,20 +5,18 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::blob::io_error;
-use crate::unpack::children;
+use crate::temporary::{is_abandoned, unique_name};
+use crate::unpack::{children, of_handle};
 use crate::{Error, Kind, Result};
 
 const PREFIX: &str = ".caisson-new-";
-
-static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 pub struct NewFile {
     file: File,
@@ -49,7 +47,7 @@ impl NewFile {
         sweep(directory.as_fd());
         let system = |errno| Error::system("open", bytes(target), errno);
         loop {
-            let temporary = temporary_name();
+            let temporary = unique_name(PREFIX);
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
             let file = match rustix::fs::openat(&directory, &temporary, flags, Mode::from_raw_mode(mode)) {
                 Err(Errno::EXIST) => continue,
@@ -79,7 +77,7 @@ impl NewFile {
             // There is no call that puts a file without a name in the place of another.
             sweep(self.directory.as_fd());
             self.temporary = Some(loop {
-                let temporary = temporary_name();
+                let temporary = unique_name(PREFIX);
                 match self.link(&temporary) {
                     Err(Errno::EXIST) => {}
                     Err(errno) => return self.named_as(Err(errno)),
@@ -108,7 +106,7 @@ impl NewFile {
     }
 
     fn link(&self, name: &[u8]) -> rustix::io::Result<()> {
-        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let file = of_handle(self.file.as_fd());
         rustix::fs::linkat(CWD, file, &self.directory, name, AtFlags::SYMLINK_FOLLOW)
     }
 
@@ -153,12 +151,6 @@ fn place(target: &Path) -> Result<(OwnedFd, Vec<u8>)> {
     Ok((directory, name.as_encoded_bytes().to_vec()))
 }
 
-fn temporary_name() -> Vec<u8> {
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let clock = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
-    format!("{PREFIX}{}-{number}-{clock}", std::process::id()).into_bytes()
-}
-
 /// Removes what processes that are gone have left. It is no duty: what cannot be removed stays.
 fn sweep(directory: BorrowedFd<'_>) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -169,11 +161,9 @@ fn sweep(directory: BorrowedFd<'_>) {
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let Ok(file) = rustix::fs::openat(directory, &name, flags, Mode::empty()) else { continue };
-        let is_ours = rustix::fs::fstat(&file).is_ok_and(|status| {
-            FileType::from_raw_mode(status.st_mode) == FileType::RegularFile
-                && status.st_uid == rustix::process::geteuid().as_raw()
-        });
-        if is_ours && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let is_file = rustix::fs::fstat(&file)
+            .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
+        if is_file && is_abandoned(&file) {
             let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
         }
     }

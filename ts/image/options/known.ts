@@ -40,6 +40,8 @@ import type { ValidateOptions } from '../validation/validate.ts'
 import { layer, treeReading } from './layer.ts'
 import {
   args,
+  cwd,
+  env,
   history,
   idMappings,
   image,
@@ -70,12 +72,8 @@ export const unpackOptions: Known<UnpackOptions> = {
 
 export const bundleConfigOptions: Known<BundleConfigOptions> = {
   args,
-  // A variable that is undefined is taken away.
-  env: named(
-    such('a text without NUL', (value) => value === undefined || isText(value) || value === ''),
-    (name) => isText(name) && !name.includes('='),
-  ),
-  cwd: such('an absolute path', (value) => isText(value) && value.startsWith('/')),
+  env,
+  cwd,
   user: text,
   rootless: flag,
   idMappings,

@@ -7,6 +7,7 @@ import {
   isObject,
   isText,
   list,
+  named,
   needed,
   object,
   oneOf,
@@ -25,10 +26,17 @@ import type { Platform } from '../platform.ts'
 
 /** A word of the caller's: an empty one is a variable that nobody set. */
 export const word: Check = such('a text that is not empty', isText)
+const isWithoutNul = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0')
+/** What the kernel would cut nowhere. */
+export const kernelText: Check = such('a text without NUL', isWithoutNul)
 /** What execve(2) takes. */
-export const args: Check = list(
-  such('a text without NUL', (value) => typeof value === 'string' && !value.includes('\0')),
+export const args: Check = list(kernelText)
+/** A variable that is undefined is taken away. */
+export const env: Check = named(
+  such(kernelText.takes, (value) => value === undefined || isWithoutNul(value)),
+  (name) => isText(name) && !name.includes('='),
 )
+export const cwd: Check = such('an absolute path', (value) => isText(value) && value.startsWith('/'))
 /** Of another copy of the package as well. */
 export const image: Check = such(
   'an opened image',

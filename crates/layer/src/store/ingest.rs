@@ -1,17 +1,15 @@
 //! A snapshot in the making: a directory of a random name, locked as long as somebody works on it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::lock::{Lock, LockMode};
 use super::{ChainId, DIRECTORY, RECORD, Record, Store, TREE};
+use crate::temporary::unique_name;
 use crate::unpack::{Owners, children, remove_tree_of};
 use crate::{Error, Result};
-
-static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 pub struct Ingest<'o> {
     owners: Option<&'o dyn Owners>,
@@ -27,9 +25,7 @@ impl<'o> Ingest<'o> {
     pub fn create(store: &Store, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let parent = open(&store.root, b"ingest")?;
         loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let clock = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
-            let name = format!("{}-{number}-{clock}", std::process::id()).into_bytes();
+            let name = unique_name("");
             match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
                 Ok(()) => {}
                 Err(Errno::EXIST) => continue,

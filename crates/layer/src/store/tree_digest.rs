@@ -2,13 +2,13 @@
 //! names are one file; and of the content of files, by their CRC-32, which costs next to nothing while they are written.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crc32fast::Hasher as Crc;
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::unpack::{Checksums, children};
+use crate::unpack::{Checksums, children, of_handle};
 use crate::{Error, Result, Stop};
 use caisson_digest::Hasher;
 
@@ -171,7 +171,7 @@ impl Walk<'_> {
     }
 
     fn xattrs(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
-        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let path = of_handle(fd);
         let mut list = [0u8; 4096];
         let length = match rustix::fs::listxattr(&path, &mut list[..]) {
             Ok(length) => length,

@@ -1,13 +1,13 @@
 //! One entry of one tree made again in another, with all its attributes, sharing blocks where the file system can.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid, XattrFlags,
 };
 use rustix::io::Errno;
 
-use super::attributes::steers_overlays;
+use super::attributes::{of_handle, steers_overlays};
 use crate::error::display;
 use crate::{Error, Kind, Result};
 
@@ -46,7 +46,7 @@ pub fn copy_up(
         rustix::fs::openat(to, new_name, HANDLE, Mode::empty()).map_err(|errno| system("openat", errno))?;
     copy_owner(&made, status, name)?;
     if kind != FileType::Symlink {
-        rustix::fs::chmod(of(&made), Mode::from_raw_mode(status.st_mode & 0o7777))
+        rustix::fs::chmod(of_handle(made.as_fd()), Mode::from_raw_mode(status.st_mode & 0o7777))
             .map_err(|errno| system("chmod", errno))?;
     }
     copy_xattrs(&source, &made, name)?;
@@ -70,11 +70,6 @@ pub fn times(status: &Stat) -> Timestamps {
     Timestamps { last_access: time, last_modification: time }
 }
 
-/// A name for calls that take no O_PATH descriptor.
-fn of(handle: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", handle.as_raw_fd())
-}
-
 fn copy_owner(made: &OwnedFd, status: &Stat, name: &[u8]) -> Result<()> {
     let system = |call, errno| Error::system(call, name, errno);
     let now = rustix::fs::fstat(made).map_err(|errno| system("fstat", errno))?;
@@ -89,7 +84,7 @@ fn copy_owner(made: &OwnedFd, status: &Stat, name: &[u8]) -> Result<()> {
 /// What cannot be set here (another file system, no right) is left out, as it is when an archive asks for it.
 fn copy_xattrs(from: &OwnedFd, to: &OwnedFd, name: &[u8]) -> Result<()> {
     let mut list = vec![0u8; 64 << 10]; // XATTR_LIST_MAX
-    let length = match rustix::fs::listxattr(of(from), &mut list[..]) {
+    let length = match rustix::fs::listxattr(of_handle(from.as_fd()), &mut list[..]) {
         Ok(length) => length,
         Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => return Ok(()),
         // A link cannot be reached through its descriptor; it has no attributes that anybody set.
@@ -101,8 +96,10 @@ fn copy_xattrs(from: &OwnedFd, to: &OwnedFd, name: &[u8]) -> Result<()> {
             continue;
         }
         let mut value = vec![0u8; 64 << 10]; // XATTR_SIZE_MAX
-        let Ok(size) = rustix::fs::getxattr(of(from), attribute, &mut value[..]) else { continue };
-        match rustix::fs::setxattr(of(to), attribute, &value[..size], XattrFlags::empty()) {
+        let Ok(size) = rustix::fs::getxattr(of_handle(from.as_fd()), attribute, &mut value[..]) else {
+            continue;
+        };
+        match rustix::fs::setxattr(of_handle(to.as_fd()), attribute, &value[..size], XattrFlags::empty()) {
             Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP | Errno::ACCESS) => {}
             Err(errno) => return Err(Error::system("setxattr", name, errno)),
         }

@@ -44,7 +44,7 @@ pub use settle::{Settled, settle};
 pub use shift::{IdRange, Shift};
 pub use staging::{remove_directory, remove_directory_of};
 
-pub(crate) use attributes::{ROOTLESS_XATTR, is_acl, steers_overlays};
+pub(crate) use attributes::{ROOTLESS_XATTR, is_acl, of_handle, steers_overlays};
 pub(crate) use tree::components;
 pub(crate) use whiteout::{Marker, marker};
 

@@ -4,18 +4,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::owners::Owners;
 use super::remove::{children, remove_tree_of};
+use crate::temporary::{is_abandoned, unique_name};
 use crate::{Error, Kind, Result};
 
 const PREFIX: &str = ".caisson-";
-
-static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 pub struct Staging<'o> {
     owners: Option<&'o dyn Owners>,
@@ -45,8 +43,7 @@ impl<'o> Staging<'o> {
         refuse_content(&parent, &target_name, target)?;
         sweep(parent.as_fd(), owners);
         let (name, root) = loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{PREFIX}{}-{number}-{}", std::process::id(), clock()).into_bytes();
+            let name = unique_name(PREFIX);
             match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
                 Ok(()) => {}
                 Err(Errno::EXIST) => continue,
@@ -103,15 +100,13 @@ fn open_locked(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Option<OwnedFd>> {
 fn sweep(parent: BorrowedFd<'_>, owners: Option<&dyn Owners>) {
     for name in children(parent, b".").unwrap_or_default().iter().filter(|name| is_staging(name)) {
         let Ok(left) = rustix::fs::openat(parent, name, OPEN, Mode::empty()) else { continue };
-        let us = rustix::process::geteuid().as_raw();
-        let is_ours = rustix::fs::fstat(&left).is_ok_and(|status| status.st_uid == us);
-        if is_ours && rustix::fs::flock(&left, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if is_abandoned(&left) {
             let _ = remove_tree_of(parent, name, owners);
         }
     }
 }
 
-/// Process, number, time: nobody else calls anything that.
+/// As [`unique_name`] calls it, and nobody else.
 fn is_staging(name: &[u8]) -> bool {
     name.strip_prefix(PREFIX.as_bytes()).is_some_and(|rest| {
         let mut parts = rest.split(|byte| *byte == b'-');
@@ -119,10 +114,6 @@ fn is_staging(name: &[u8]) -> bool {
             || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
         number() && number() && number() && parts.next().is_none()
     })
-}
-
-fn clock() -> u128 {
-    std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos())
 }
 
 fn exists(target: &Path) -> Error {

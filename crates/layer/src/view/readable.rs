@@ -1,12 +1,13 @@
 //! Opening what an image made unreadable: root may read everything, an ordinary user has to give himself the right for
 //! the moment, as modes like 0000 are common in images. What belongs to another id is opened by whoever has its rights.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::rights::{Opening, Rights};
+use crate::unpack::of_handle;
 use crate::{Error, Result};
 
 const RESOLVE: ResolveFlags =
@@ -20,13 +21,8 @@ pub struct Unlocked {
 
 impl Drop for Unlocked {
     fn drop(&mut self) {
-        let _ = rustix::fs::chmod(path_of(self.handle.as_fd()), self.mode); // removed meanwhile: nothing to restore
+        let _ = rustix::fs::chmod(of_handle(self.handle.as_fd()), self.mode); // removed meanwhile: nothing to restore
     }
-}
-
-/// `/proc/self/fd/N`: the file behind a descriptor, for calls that take no O_PATH descriptor.
-pub fn path_of(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
 fn ordinary_user() -> bool {
@@ -81,7 +77,7 @@ fn searchable(directory: BorrowedFd<'_>) -> bool {
 
 fn unlock(handle: OwnedFd, more: u32) -> rustix::io::Result<Unlocked> {
     let mode = Mode::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode & 0o7777);
-    rustix::fs::chmod(path_of(handle.as_fd()), mode | Mode::from_raw_mode(more))?;
+    rustix::fs::chmod(of_handle(handle.as_fd()), mode | Mode::from_raw_mode(more))?;
     Ok(Unlocked { handle, mode })
 }
 
@@ -119,7 +115,7 @@ fn open_unlocked(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<Own
         return Err(("openat2", Errno::ACCESS)); // a link here would be followed by chmod
     }
     let unlocked = unlock(handle, 0o400).map_err(|errno| ("chmod", errno))?;
-    let path = path_of(unlocked.handle.as_fd());
+    let path = of_handle(unlocked.handle.as_fd());
     rustix::fs::open(path, flags.difference(OFlags::NOFOLLOW), Mode::empty())
         .map_err(|errno| ("openat", errno))
 }

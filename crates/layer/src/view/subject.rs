@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::readable;
 use super::rights::{Opening, Rights};
+use crate::unpack::of_handle;
 use crate::{Error, Result};
 
 /// XATTR_LIST_MAX and XATTR_SIZE_MAX are both this.
@@ -125,14 +126,14 @@ impl<'s> Subject<'s> {
 
     fn list(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
         match &self.handle {
-            Some(handle) => rustix::fs::listxattr(readable::path_of(handle.as_fd()), buffer),
+            Some(handle) => rustix::fs::listxattr(of_handle(handle.as_fd()), buffer),
             None => rustix::fs::llistxattr(self.place(), buffer),
         }
     }
 
     fn get(&self, name: &[u8], buffer: &mut [u8]) -> rustix::io::Result<usize> {
         match &self.handle {
-            Some(handle) => rustix::fs::getxattr(readable::path_of(handle.as_fd()), name, buffer),
+            Some(handle) => rustix::fs::getxattr(of_handle(handle.as_fd()), name, buffer),
             None => rustix::fs::lgetxattr(self.place(), name, buffer),
         }
     }
