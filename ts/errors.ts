@@ -144,7 +144,13 @@ export interface SpecIssue {
   column?: number
 }
 
-/** A document or an option was refused before any side effect; `issues` lists every problem found. */
+/** Problems of one document that are listed; whoever checks one stops looking soon after. */
+export const MAX_ISSUES = 100
+/** Of these, what a message has, and how much of each. */
+const MAX_LINES = 20
+const MAX_LINE = 500
+
+/** A document or an option was refused before any side effect; `issues` lists every problem found, up to 100. */
 export class SpecError extends CaissonError {
   readonly issues: readonly SpecIssue[]
 
@@ -154,9 +160,19 @@ export class SpecError extends CaissonError {
     issues: readonly SpecIssue[],
     details: ErrorDetails = {},
   ) {
-    const lines = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-    super(code, `${subject}: ${lines.join('; ')}`, { phase: 'validate', ...details })
-    this.issues = issues
+    super(code, `${subject}: ${listed(issues)}`, { phase: 'validate', ...details })
+    this.issues = issues.length > MAX_ISSUES ? issues.slice(0, MAX_ISSUES) : issues
   }
+}
+
+/** SECURITY: bounded, as paths and values are the document's own, and so is their number. */
+function listed(issues: readonly SpecIssue[]): string {
+  const lines = issues.slice(0, MAX_LINES).map(({ path, message }) => {
+    const line = path === '' ? message : `${path}: ${message}`
+    return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line
+  })
+  if (issues.length > MAX_ISSUES) lines.push(`and more than ${MAX_ISSUES - MAX_LINES} more problems`)
+  else if (issues.length > MAX_LINES) lines.push(`and ${issues.length - MAX_LINES} more problems`)
+  return lines.join('; ')
 }
 Object.defineProperty(SpecError.prototype, 'name', { value: 'SpecError', configurable: true, writable: true })

@@ -1,7 +1,7 @@
 /** Bytes to text, without replacing what is no UTF-8. */
 import { isUtf8 } from 'node:buffer'
 import type { SpecIssue } from '../../errors.ts'
-import { positionOf } from './position.ts'
+import { Lines } from './position.ts'
 
 export interface Decoded {
   text: string
@@ -20,7 +20,7 @@ export function decode(input: string | Uint8Array, maxBytes: number): Decoded {
   if (isUtf8(bytes)) return { text: bytes.toString('utf8'), issues: [] }
   const offset = invalidAt(bytes)
   const before = bytes.toString('utf8', 0, offset)
-  const position = positionOf(before, before.length)
+  const position = new Lines(before).positionOf(before.length)
   const byte = bytes[offset]?.toString(16).padStart(2, '0')
   const message = `is not valid UTF-8: byte 0x${byte} at offset ${offset}`
   return { text: '', issues: [{ path: '', message, kind: 'json', ...position }] }

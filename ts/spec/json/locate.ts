@@ -1,26 +1,64 @@
 /** Gives issues their place in the text. */
 import type { SpecIssue } from '../../errors.ts'
-import { positionOf } from './position.ts'
-import { scan } from './scan.ts'
+import { parsePath } from './path.ts'
+import { Lines } from './position.ts'
+import { scan, type Visitor } from './scan.ts'
 
 /** Copies with `line` and `column`: of the value at the path, or of the nearest one around it that is there. */
 export function locate(text: string, issues: readonly SpecIssue[]): SpecIssue[] {
-  if (issues.every(({ line }) => line !== undefined)) return [...issues]
-  const offsets = new Map<string, number>()
-  scan(text, Infinity, (path, offset) => offsets.set(path, offset))
+  const without = issues.filter(({ line }) => line === undefined)
+  if (without.length === 0) return [...issues]
+  const root = new Place()
+  const places = new Map(without.map((issue) => [issue, root.add(parsePath(issue.path))]))
+  scan(text, Infinity, new Search(root))
+  const lines = new Lines(text)
   return issues.map((issue) => {
-    if (issue.line !== undefined) return issue
-    const offset = nearest(issue.path, offsets)
-    return offset === undefined ? issue : { ...issue, ...positionOf(text, offset) }
+    const offset = places.get(issue)?.nearest()
+    return offset === undefined ? issue : { ...issue, ...lines.positionOf(offset) }
   })
 }
 
-function nearest(path: string, offsets: ReadonlyMap<string, number>): number | undefined {
-  for (let end = path.length; end >= 0; end--) {
-    // A path's parents are its prefixes before `.` and `[`.
-    if (end < path.length && end > 0 && path[end] !== '.' && path[end] !== '[') continue
-    const offset = offsets.get(path.slice(0, end))
-    if (offset !== undefined) return offset
+/** A value that is looked for, or one around it. */
+class Place {
+  offset: number | undefined
+  readonly parent: Place | undefined
+  readonly children = new Map<string | number, Place>()
+
+  constructor(parent?: Place) {
+    this.parent = parent
   }
-  return undefined
+
+  add(keys: readonly (string | number)[]): Place {
+    return keys.reduce<Place>((place, key) => {
+      const known = place.children.get(key)
+      if (known) return known
+      const made = new Place(place)
+      place.children.set(key, made)
+      return made
+    }, this)
+  }
+
+  nearest(): number | undefined {
+    return this.offset ?? this.parent?.nearest()
+  }
+}
+
+/** Follows the scanner down the places; where none is, nothing below is looked at. */
+class Search implements Visitor {
+  readonly #root: Place
+  readonly #path: (Place | undefined)[] = []
+
+  constructor(root: Place) {
+    this.#root = root
+  }
+
+  enter(key: string | number | undefined, offset: number): void {
+    const place = key === undefined ? this.#root : this.#path.at(-1)?.children.get(key)
+    if (place) place.offset = offset
+    this.#path.push(place)
+  }
+
+  leave(): void {
+    this.#path.pop()
+  }
 }

@@ -19,9 +19,13 @@ export class JsonNumber {
   }
 }
 
+/** Digits of a `bigint`: more than any field takes. SECURITY: the time to read one grows faster than its length. */
+const MAX_DIGITS = 100
+
 /** The value of a JSON number: a whole number beyond 2^53 becomes a `bigint`; nothing is ever rounded. */
 export function numberOf(text: string): number | bigint | JsonNumber {
   const value = Number(text)
-  if (/^(?:0|-?[1-9]\d*)$/.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text)
+  if (text.length <= MAX_DIGITS && /^(?:0|-?[1-9]\d*)$/.test(text))
+    return Number.isSafeInteger(value) ? value : BigInt(text)
   return !Number.isInteger(value) && String(value) === text ? value : new JsonNumber(text)
 }

@@ -6,8 +6,29 @@ export interface Position {
   column: number
 }
 
-export function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset)
-  const newline = before.lastIndexOf('\n')
-  return { line: before.split('\n').length, column: offset - newline }
+/** The lines of one text, found once for any number of positions. */
+export class Lines {
+  readonly #text: string
+  #starts: number[] | undefined
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  positionOf(offset: number): Position {
+    const starts = (this.#starts ??= startsOf(this.#text))
+    let [low, high] = [0, starts.length]
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if (starts[middle]! <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 }
+  }
+}
+
+function startsOf(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
 }

@@ -2,27 +2,29 @@
  * A JSON reader that loses nothing and knows where it is: exact numbers, names that stand twice, lone surrogates, depth.
  * Slower than the engine's own, so `read.ts` calls it only where that cannot tell, or to say what is wrong.
  */
-import type { SpecIssue } from '../../errors.ts'
+import { MAX_ISSUES, type SpecIssue } from '../../errors.ts'
+import { show } from '../show.ts'
 import { numberOf } from './number.ts'
-import { childPath } from './path.ts'
-import { positionOf } from './position.ts'
+import { formatPath } from './path.ts'
+import { Lines } from './position.ts'
 
 export interface Scanned {
   /** Undefined where the text is no JSON. */
   value: unknown
-  /** Every duplicate name and lone surrogate, and the first error of syntax. */
+  /** Duplicate names and lone surrogates, and the first error of syntax; the scan stops at the last of {@link MAX_ISSUES}. */
   issues: SpecIssue[]
   /** Whether the value holds a {@link JsonNumber}. */
   hasTexts: boolean
 }
 
-/** Reads all of `text`; `visit` sees every value's path and offset before the value is read. */
-export function scan(
-  text: string,
-  maxDepth: number,
-  visit?: (path: string, offset: number) => void,
-): Scanned {
-  const scanner = new Scanner(text, maxDepth, visit)
+/** Sees every value: its name or index (undefined for the document itself) and offset, before what is inside it. */
+export interface Visitor {
+  enter(key: string | number | undefined, offset: number): void
+  leave(): void
+}
+
+export function scan(text: string, maxDepth: number, visitor?: Visitor): Scanned {
+  const scanner = new Scanner(text, maxDepth, visitor)
   try {
     const value = scanner.document()
     return { value, issues: scanner.issues, hasTexts: scanner.hasTexts }
@@ -54,96 +56,105 @@ class Scanner {
   hasTexts = false
   readonly #text: string
   readonly #maxDepth: number
-  readonly #visit: ((path: string, offset: number) => void) | undefined
+  readonly #visitor: Visitor | undefined
+  readonly #lines: Lines
+  /** Names and indexes from the document to the value being read. Paths are made of them only for messages. */
+  readonly #keys: (string | number)[] = []
   #at = 0
   #depth = 0
 
-  constructor(text: string, maxDepth: number, visit: ((path: string, offset: number) => void) | undefined) {
+  constructor(text: string, maxDepth: number, visitor: Visitor | undefined) {
     this.#text = text
     this.#maxDepth = maxDepth
-    this.#visit = visit
+    this.#visitor = visitor
+    this.#lines = new Lines(text)
   }
 
   document(): unknown {
     if (this.#text.startsWith('\ufeff'))
-      this.#stop('', 'begins with a byte order mark, which JSON does not allow')
-    const value = this.#value('')
+      this.#stop('begins with a byte order mark, which JSON does not allow')
+    const value = this.#value(undefined)
     this.#space()
-    if (this.#at < this.#text.length) this.#unexpected('', 'the end of the document')
+    if (this.#at < this.#text.length) this.#unexpected('the end of the document')
     return value
   }
 
-  #value(path: string): unknown {
+  #value(key: string | number | undefined): unknown {
     this.#space()
-    this.#visit?.(path, this.#at)
+    this.#visitor?.enter(key, this.#at)
+    const value = this.#read()
+    this.#visitor?.leave()
+    return value
+  }
+
+  #read(): unknown {
     switch (this.#text[this.#at]) {
       case '{':
-        return this.#nested(path, () => this.#object(path))
+        return this.#nested(() => this.#object())
       case '[':
-        return this.#nested(path, () => this.#array(path))
+        return this.#nested(() => this.#array())
       case '"':
-        return this.#string(path)
+        return this.#string()
       case 't':
-        return this.#word(path, 'true', true)
+        return this.#word('true', true)
       case 'f':
-        return this.#word(path, 'false', false)
+        return this.#word('false', false)
       case 'n':
-        return this.#word(path, 'null', null)
+        return this.#word('null', null)
       default:
-        return this.#number(path)
+        return this.#number()
     }
   }
 
-  #nested<T>(path: string, read: () => T): T {
+  #nested<T>(read: () => T): T {
     this.#depth += 1
-    if (this.#depth > this.#maxDepth) {
-      this.#stop(path, `is nested deeper than ${this.#maxDepth} levels`)
-    }
+    if (this.#depth > this.#maxDepth) this.#stop(`is nested deeper than ${this.#maxDepth} levels`)
     this.#at += 1
     const value = read()
     this.#depth -= 1
     return value
   }
 
-  #object(path: string): Record<string, unknown> {
+  #object(): Record<string, unknown> {
     const object: Record<string, unknown> = {}
     this.#space()
     if (this.#take('}')) return object
     for (;;) {
       this.#space()
       const start = this.#at
-      if (this.#text[start] !== '"') this.#unexpected(path, 'a name in double quotes')
-      const name = this.#string(path)
-      const inner = childPath(path, name)
-      if (Object.hasOwn(object, name)) {
-        this.#report(inner, `the name ${JSON.stringify(name)} stands twice in one object`, start)
-      }
+      if (this.#text[start] !== '"') this.#unexpected('a name in double quotes')
+      const name = this.#string()
+      this.#keys.push(name)
+      if (Object.hasOwn(object, name)) this.#report(`duplicate key ${show(name)}`, start)
       this.#space()
-      if (!this.#take(':')) this.#unexpected(inner, 'a colon after the name')
-      const value = this.#value(inner)
+      if (!this.#take(':')) this.#unexpected('a colon after the name')
+      const value = this.#value(name)
+      this.#keys.pop()
       // SECURITY: `__proto__` is a name like any other here, never the prototype.
       if (name === '__proto__') {
         Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
       } else object[name] = value
       this.#space()
       if (this.#take('}')) return object
-      if (!this.#take(',')) this.#unexpected(path, 'a comma or the end of the object')
+      if (!this.#take(',')) this.#unexpected('a comma or the end of the object')
     }
   }
 
-  #array(path: string): unknown[] {
+  #array(): unknown[] {
     const array: unknown[] = []
     this.#space()
     if (this.#take(']')) return array
     for (;;) {
-      array.push(this.#value(childPath(path, array.length)))
+      this.#keys.push(array.length)
+      array.push(this.#value(array.length))
+      this.#keys.pop()
       this.#space()
       if (this.#take(']')) return array
-      if (!this.#take(',')) this.#unexpected(path, 'a comma or the end of the list')
+      if (!this.#take(',')) this.#unexpected('a comma or the end of the list')
     }
   }
 
-  #string(path: string): string {
+  #string(): string {
     const start = this.#at
     this.#at += 1
     let value = ''
@@ -152,18 +163,17 @@ class Scanner {
       const next = this.#text[this.#at]
       if (next === '"') break
       if (next !== '\\') {
-        if (next === undefined) this.#stop(path, 'ends inside a text')
-        this.#stop(path, `holds the control character ${JSON.stringify(next)} in a text; it must be escaped`)
+        if (next === undefined) this.#stop('ends inside a text')
+        this.#stop(`holds the control character ${JSON.stringify(next)} in a text; it must be escaped`)
       }
-      value += this.#escape(path)
+      value += this.#escape()
     }
     this.#at += 1
-    if (!value.isWellFormed())
-      this.#report(path, 'holds a lone surrogate, which no UTF-8 text can hold', start)
+    if (!value.isWellFormed()) this.#report('holds a lone surrogate, which no UTF-8 text can hold', start)
     return value
   }
 
-  #escape(path: string): string {
+  #escape(): string {
     const letter = this.#text[this.#at + 1] ?? ''
     const hex = this.#text.slice(this.#at + 2, this.#at + 6)
     if (letter === 'u' && /^[\dA-Fa-f]{4}$/.test(hex)) {
@@ -171,22 +181,21 @@ class Scanner {
       return String.fromCharCode(parseInt(hex, 16))
     }
     const value = ESCAPES[letter]
-    if (value === undefined)
-      this.#stop(path, `holds the unknown escape ${JSON.stringify(`\\${letter}`)} in a text`)
+    if (value === undefined) this.#stop(`holds the unknown escape ${JSON.stringify(`\\${letter}`)} in a text`)
     this.#at += 2
     return value
   }
 
-  #number(path: string): unknown {
+  #number(): unknown {
     const text = this.#match(NUMBER)
-    if (text === '') this.#unexpected(path, 'a value')
+    if (text === '') this.#unexpected('a value')
     const value = numberOf(text)
     if (typeof value === 'object') this.hasTexts = true
     return value
   }
 
-  #word<T>(path: string, word: string, value: T): T {
-    if (!this.#text.startsWith(word, this.#at)) this.#unexpected(path, 'a value')
+  #word<T>(word: string, value: T): T {
+    if (!this.#text.startsWith(word, this.#at)) this.#unexpected('a value')
     this.#at += word.length
     return value
   }
@@ -208,18 +217,20 @@ class Scanner {
     return true
   }
 
-  #unexpected(path: string, wanted: string): never {
+  #unexpected(wanted: string): never {
     const next = this.#text.codePointAt(this.#at)
     const found = next === undefined ? 'the end of it' : JSON.stringify(String.fromCodePoint(next))
-    this.#stop(path, `is not valid JSON: ${wanted} is expected here, not ${found}`)
+    this.#stop(`is not valid JSON: ${wanted} is expected here, not ${found}`)
   }
 
-  #report(path: string, message: string, offset: number): void {
-    this.issues.push({ path, message, kind: 'json', ...positionOf(this.#text, offset) })
+  #report(message: string, offset: number): void {
+    const position = this.#lines.positionOf(offset)
+    this.issues.push({ path: formatPath(this.#keys), message, kind: 'json', ...position })
+    if (this.issues.length > MAX_ISSUES) throw new Stop()
   }
 
-  #stop(path: string, message: string): never {
-    this.#report(path, message, this.#at)
+  #stop(message: string): never {
+    this.#report(message, this.#at)
     throw new Stop()
   }
 }

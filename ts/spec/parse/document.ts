@@ -1,11 +1,12 @@
 /** One way for every document: JSON, nulls, structure, rules. */
-import { SpecError, type SpecIssue } from '../../errors.ts'
+import { MAX_ISSUES, SpecError, type SpecIssue } from '../../errors.ts'
 import { Census } from '../json/census.ts'
 import { locate } from '../json/locate.ts'
 import { MAX_DEPTH, readJson, type Read } from '../json/read.ts'
 import { Report, type Rule } from '../rule/report.ts'
 import { sound } from '../rule/sound.ts'
 import { differences } from '../structure/check.ts'
+import { MAX_DIFFERENCES } from '../structure/zod.ts'
 import type { Schema } from '../structure/leaf.ts'
 import { withoutNulls } from '../structure/nulls.ts'
 import type { DocumentInput, ParseOptions, ParseResult } from './options.ts'
@@ -78,9 +79,13 @@ function examine<T extends object>(kind: Kind<T>, read: Read, options: ParseOpti
   let value: unknown = read.value
   if (!strict && read.hasNull) value = withoutNulls(schema, value)
   if (!strict) value = withEmptyLists(kind, value)
-  const found = differences(schema, value, read.hasTexts).filter(
-    ({ keys, found }) => strict || !kind.tolerates?.(keys, found),
-  )
+  const different = differences(schema, value, read.hasTexts)
+  if (different.length > MAX_DIFFERENCES) {
+    // Not all are known, so neither are the parts that rules may look at.
+    const issues = different.slice(0, MAX_ISSUES + 1).map(({ issue }) => issue)
+    return { value: undefined as never, issues, warnings: [] }
+  }
+  const found = different.filter(({ keys, found }) => strict || !kind.tolerates?.(keys, found))
   const report = new Report(
     options,
     found.map(({ issue }) => issue.path),
@@ -90,7 +95,8 @@ function examine<T extends object>(kind: Kind<T>, read: Read, options: ParseOpti
     found.map(({ keys }) => keys),
   )
   if (remaining !== undefined) for (const rule of kind.rules) rule(remaining as never, report)
-  const issues = [...read.issues, ...found.map(({ issue }) => issue), ...report.issues]
+  const all = [...read.issues, ...found.map(({ issue }) => issue), ...report.issues]
+  const issues = all.slice(0, MAX_ISSUES + 1)
   return { value: value as T, issues, warnings: report.warnings }
 }
 

@@ -1,5 +1,5 @@
 /** What rules see of a document, and how they say what is wrong. */
-import type { SpecIssue } from '../../errors.ts'
+import { MAX_ISSUES, type SpecIssue } from '../../errors.ts'
 import { show } from '../show.ts'
 
 /** A document without the parts whose structure is wrong: anything may be missing, what is there has its type. */
@@ -17,10 +17,15 @@ export interface ReportMode {
   runnable?: boolean | undefined
 }
 
-const isWithin = (inner: string, outer: string): boolean =>
-  outer === '' || inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`)
+/** A path and those above it. */
+function* upwards(path: string): Generator<string> {
+  for (let end = path.length; end > 0; end--) {
+    if (end === path.length || path[end] === '.' || path[end] === '[') yield path.slice(0, end)
+  }
+  yield ''
+}
 
-/** Collects problems. */
+/** Collects problems, of each kind a few more than are ever listed. */
 export class Report {
   readonly issues: SpecIssue[] = []
   readonly warnings: SpecIssue[] = []
@@ -28,19 +33,25 @@ export class Report {
   /** The media type by which the document was referenced. */
   readonly mediaType: string | undefined
   readonly #runnable: boolean
-  readonly #broken: readonly string[]
+  readonly #broken: ReadonlySet<string>
+  /** Everything that something broken is below. */
+  readonly #above: ReadonlySet<string>
 
   /** `broken`: the paths that a rule must not draw conclusions from, as their structure is wrong. */
   constructor(mode: ReportMode, broken: readonly string[]) {
     this.strict = mode.mode === 'strict'
     this.mediaType = mode.mediaType
     this.#runnable = mode.runnable === true
-    this.#broken = broken
+    this.#broken = new Set(broken)
+    this.#above = new Set(broken.flatMap((path) => [...upwards(path)]))
   }
 
   /** Whether something at, above or below `path` is not as it should be, so that its absence says nothing. */
   isBroken(path: string): boolean {
-    return this.#broken.some((broken) => isWithin(broken, path) || isWithin(path, broken))
+    if (this.#broken.size === 0) return false
+    if (this.#above.has(path)) return true
+    for (const above of upwards(path)) if (this.#broken.has(above)) return true
+    return false
   }
 
   /** A sentence without its subject: `needs a "user" namespace`. */
@@ -48,7 +59,7 @@ export class Report {
     const issue: SpecIssue = { path, message, kind: 'rule' }
     if (about.found !== undefined) issue.found = show(about.found)
     if (about.allowed !== undefined) issue.allowed = about.allowed
-    this.issues.push(issue)
+    add(this.issues, issue)
   }
 
   /** What stands there is not what may. */
@@ -76,8 +87,12 @@ export class Report {
   }
 
   warn(path: string, message: string): void {
-    this.warnings.push({ path, message, kind: 'rule' })
+    add(this.warnings, { path, message, kind: 'rule' })
   }
+}
+
+function add(list: SpecIssue[], issue: SpecIssue): void {
+  if (list.length <= MAX_ISSUES) list.push(issue)
 }
 
 /** The items whose structure is right, with their places. */

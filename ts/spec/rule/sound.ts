@@ -5,9 +5,12 @@ export function sound(value: unknown, paths: readonly PropertyKey[][]): unknown 
   if (paths.some((keys) => keys.length === 0)) return undefined
   if (paths.length === 0 || typeof value !== 'object' || value === null) return value
   const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<PropertyKey, unknown>
-  for (const key of new Set(paths.map(([first]) => first as PropertyKey))) {
-    const inner = paths.filter(([first]) => first === key).map((keys) => keys.slice(1))
-    if (Object.hasOwn(copy, key)) copy[key] = sound(copy[key], inner)
+  const inside = new Map<PropertyKey, PropertyKey[][]>()
+  for (const [first, ...rest] of paths) {
+    const inner = inside.get(first!)
+    if (inner) inner.push(rest)
+    else inside.set(first!, [rest])
   }
+  for (const [key, inner] of inside) if (Object.hasOwn(copy, key)) copy[key] = sound(copy[key], inner)
   return copy
 }

@@ -11,9 +11,11 @@ type Payload = z.core.ParsePayload
 
 /** Per call, as the global configuration is the application's: no code generation, which `eval`-less hosts refuse. */
 const PER_CALL = { jitless: true } as const
+/** Differences after which nobody looks on: a hostile document has as many as it has bytes. */
+export const MAX_DIFFERENCES = 1000
 const built = new WeakMap<Schema, ZodSchema>()
 
-/** Every difference, in zod's form. */
+/** Every difference, in zod's form; where there are more than {@link MAX_DIFFERENCES}, not all. */
 export function problems(schema: Schema, value: unknown): readonly z.core.$ZodIssue[] {
   const result = z.safeParse(zodOf(schema), value, PER_CALL)
   return result.success ? [] : result.error.issues
@@ -29,7 +31,10 @@ function build(schema: Schema): ZodSchema {
   const { shape, item } = schema
   if (item) {
     return checked(Array.isArray, 'a list', (payload) => {
-      for (const [index, value] of (payload.value as unknown[]).entries()) look(payload, [index], item, value)
+      for (const [index, value] of (payload.value as unknown[]).entries()) {
+        look(payload, [index], item, value)
+        if (isEnough(payload)) break
+      }
     })
   }
   if (!shape) return checked(always, '', (payload) => look(payload, [], schema, payload.value))
@@ -43,6 +48,7 @@ function build(schema: Schema): ZodSchema {
   })
 }
 
+const isEnough = ({ issues }: Payload): boolean => issues.length > MAX_DIFFERENCES
 const always = (): boolean => true
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -59,6 +65,7 @@ function checked(
 
 /** A value of its own by its test, an object or a list by its schema. */
 function look(payload: Payload, path: PropertyKey[], schema: Schema, value: unknown): void {
+  if (isEnough(payload)) return
   const { test, allowed, inspect, section } = schema
   if (!test) {
     for (const issue of problems(section ? section() : schema, value)) {
