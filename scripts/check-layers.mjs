@@ -23,8 +23,9 @@ const crates = {
   layer: ['digest', 'sys'],
   cgroup: ['sys'],
   plan: [],
-  engine: ['plan', 'cgroup', 'sys'],
-  init: ['plan', 'cgroup', 'sys'],
+  hook: ['plan', 'sys'],
+  engine: ['hook', 'plan', 'cgroup', 'sys'],
+  init: ['hook', 'plan', 'cgroup', 'sys'],
   binding: ['engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
 }
 

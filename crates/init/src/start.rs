@@ -10,7 +10,7 @@ use caisson_sys::{process, socket};
 
 use crate::control::{Control, Word};
 use crate::failure::{Problem, Result};
-use crate::hook::{self, Moment};
+use crate::hook::{self, HookContext};
 use crate::process::Program;
 
 const PHASE: &str = "start";
@@ -122,8 +122,9 @@ fn start(plan: &Plan, starter: &Starter<'_>, program: Option<Program>) -> Failur
             .into_failure();
     };
     starter.starting();
-    let hooks = hook::run_all(&plan.start_container_hooks, &Moment::created(plan, program.umask));
-    if let Err(problem) = hooks {
+    let environment = plan.process.as_ref().map_or(&[][..], |process| &process.env);
+    let context = HookContext { plan, status: "created", umask: program.umask, environment };
+    if let Err(problem) = hook::run_all(&plan.start_container_hooks, &context) {
         return problem.into_failure();
     }
     if let Err(problem) = preserve(program.preserved) {

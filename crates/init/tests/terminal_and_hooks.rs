@@ -91,7 +91,7 @@ fn hook(list: &str, bundle: &Bundle, script: &str) -> Hook {
         index: 1,
         path,
         args: vec!["name".into(), "arg".into()],
-        env: vec!["ONLY=this".into()],
+        env: Some(vec!["ONLY=this".into()]),
         timeout: None,
     }
 }
@@ -103,11 +103,14 @@ fn with_create_hook(bundle: &Bundle, hook: Hook) -> Plan {
 }
 
 #[test]
-fn create_container_hooks_see_the_state_and_only_their_environment() {
+fn create_container_hooks_see_the_state_their_environment_and_the_root() {
     privileged!();
     let bundle = Bundle::new();
     let seen = bundle.top.join("seen");
-    let script = format!("{{ cat; echo; echo $1; env; readlink /proc/self/ns/mnt; }} > {}", seen.display());
+    let script = format!(
+        "{{ cat; echo; echo $1; env; ls -d bin/busybox; readlink /proc/self/ns/mnt; }} > {}",
+        seen.display()
+    );
     let mut helper =
         Helper::spawn(&bundle, &with_create_hook(&bundle, hook("createContainer", &bundle, &script)));
     helper.created();
@@ -116,6 +119,7 @@ fn create_container_hooks_see_the_state_and_only_their_environment() {
     assert_eq!(lines[0], r#"{"ociVersion":"1.3.0","id":"test","bundle":"/b","status":"creating","pid":1}"#);
     assert_eq!(lines[1], "arg");
     assert!(lines.contains(&"ONLY=this"), "{text}");
+    assert!(lines.contains(&"bin/busybox"), "the working directory is the root file system: {text}");
     assert!(!text.contains("TERM=xterm") && !text.contains("/usr/local/sbin"), "{text}");
     assert_ne!(lines.last().unwrap(), &fs::read_link("/proc/self/ns/mnt").unwrap().to_str().unwrap());
 }
@@ -148,7 +152,10 @@ fn a_failing_hook_is_named_with_what_it_printed() {
     )
     .failed();
     assert_eq!((failure.code.as_str(), failure.phase.as_str()), ("ERR_HOOK", "hook"));
-    assert_eq!(failure.message, "error running createContainer hook #1: exit status 3 (it printed: oops)");
+    assert_eq!(
+        failure.message,
+        "error running createContainer hook #1: exit status 3, stdout: , stderr: oops"
+    );
 
     let mut plan = Parts::new(&["true"]).plan(&bundle);
     plan.start_container_hooks =
@@ -158,9 +165,7 @@ fn a_failing_hook_is_named_with_what_it_printed() {
     let failure = helper.start().unwrap_err();
     assert_eq!(failure.code, "ERR_HOOK");
     assert!(
-        failure
-            .message
-            .starts_with("error running startContainer hook #1: execve(\"/no/such/hook\"): ENOENT"),
+        failure.message.starts_with("error running startContainer hook #1: cannot run /no/such/hook: ENOENT"),
         "{failure:?}"
     );
 }
@@ -175,7 +180,7 @@ fn a_hook_that_takes_too_long_is_killed_with_its_children() {
     let failure = Helper::spawn(&bundle, &with_create_hook(&bundle, hook)).failed();
     assert_eq!(
         failure.message,
-        "error running createContainer hook #1: hook ran past specified timeout of 1 s (it printed: waiting)"
+        "error running createContainer hook #1: hook ran past specified timeout of 1 s, stdout: waiting, stderr: "
     );
     assert!(!mark.exists());
 }

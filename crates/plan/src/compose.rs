@@ -1,11 +1,10 @@
 //! The order of it all: what the specification demands, and where it is silent, what runc does.
 
 use crate::config::Config;
-use crate::document;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::mount_options::ms;
-use crate::{Hook, Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
+use crate::{Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
 
 /// Decides everything about one container. No side effect, no privilege.
 ///
@@ -43,7 +42,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     setup.push(root(config, options, host)?);
     setup.extend(mounts::operations(config, options, host, user));
     setup.extend(devices::operations(config, bind_devices));
-    let create_container = hooks(config, "createContainer");
+    let create_container = config.hooks("createContainer");
     if !create_container.is_empty() {
         setup.push(Operation::CreateContainerHooks { hooks: create_container });
     }
@@ -78,12 +77,12 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         time_namespace: split.time_namespace,
         waits_for_runtime_hooks: ["prestart", "createRuntime"]
             .iter()
-            .any(|list| !config.hooks(list).is_empty()),
+            .any(|list| !config.hook_list(list).is_empty()),
         early,
         setup,
         process,
         state_prefix: state_prefix(config, options)?,
-        start_container_hooks: hooks(config, "startContainer"),
+        start_container_hooks: config.hooks("startContainer"),
         warnings,
         kill_on_parent_death: options.attached,
     })
@@ -219,18 +218,6 @@ fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
         operations.push(Operation::NoNewPrivileges);
     }
     Ok(operations)
-}
-
-fn hooks(config: &Config, list: &str) -> Vec<Hook> {
-    let convert = |(index, hook): (usize, &document::Hook)| Hook {
-        list: list.to_owned(),
-        index: u32::try_from(index).unwrap_or(u32::MAX),
-        path: hook.path.clone(),
-        args: hook.args.clone().unwrap_or_default(),
-        env: hook.env.clone().unwrap_or_default(),
-        timeout: hook.timeout.and_then(|timeout| u32::try_from(timeout).ok()),
-    };
-    config.hooks(list).iter().enumerate().map(convert).collect()
 }
 
 /// The OCI state, open at its end: the helper adds status and pid, which depend on where a hook runs.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::document::{Document, Hook, Linux};
+use crate::document::{self, Document, Linux};
 use crate::issue::SpecError;
-use crate::{json, resources, unsupported, validate};
+use crate::{Hook, json, resources, unsupported, validate};
 
 /// The six lists of `hooks`, in the order they run.
 pub const HOOKS: [&str; 6] =
@@ -55,8 +55,20 @@ impl Config {
         self.document.annotations.clone().unwrap_or_default()
     }
 
-    /// One list of `hooks` by its name.
-    pub fn hooks(&self, list: &str) -> &[Hook] {
+    /// One list of `hooks` by its name, ready to run.
+    pub fn hooks(&self, list: &str) -> Vec<Hook> {
+        let hook = |(index, hook): (usize, &document::Hook)| Hook {
+            list: list.to_owned(),
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            path: hook.path.clone(),
+            args: hook.args.clone().unwrap_or_default(),
+            env: hook.env.clone(),
+            timeout: hook.timeout.and_then(|timeout| u32::try_from(timeout).ok()),
+        };
+        self.hook_list(list).iter().enumerate().map(hook).collect()
+    }
+
+    pub(crate) fn hook_list(&self, list: &str) -> &[document::Hook] {
         let Some(hooks) = &self.document.hooks else { return &[] };
         let list = match list {
             "prestart" => &hooks.prestart,

@@ -43,6 +43,14 @@ pub struct Plan {
     pub kill_on_parent_death: bool,
 }
 
+impl Plan {
+    /// The OCI state for hooks that run in the container's namespaces, JSON.
+    pub fn state(&self, status: &str, pid: i32) -> String {
+        let separator = if self.state_prefix.trim_end().ends_with('{') { "" } else { "," };
+        format!("{}{separator}\"status\":\"{status}\",\"pid\":{pid}}}", self.state_prefix)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NamespaceKind {
     Pid,
@@ -266,7 +274,8 @@ pub struct Hook {
     pub index: u32,
     pub path: String,
     pub args: Vec<String>,
-    pub env: Vec<String>,
+    /// `None`: what the place where it runs gives to hooks without one.
+    pub env: Option<Vec<String>>,
     /// Seconds; `None` = no limit.
     pub timeout: Option<u32>,
 }

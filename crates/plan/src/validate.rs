@@ -250,7 +250,7 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
 
 fn hooks(config: &Config, issues: &mut Issues) {
     for list in HOOKS {
-        for (index, hook) in config.hooks(list).iter().enumerate() {
+        for (index, hook) in config.hook_list(list).iter().enumerate() {
             if !hook.path.starts_with('/') {
                 issues.add(format!("hooks.{list}[{index}].path"), "must be absolute");
             }

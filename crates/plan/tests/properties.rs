@@ -230,9 +230,10 @@ fn every_kind_of_hook_and_every_property_of_one_is_used() {
     for list in caisson_plan::HOOKS {
         let hook = json!({"path": "/bin/h", "args": ["h", "1"], "env": ["A=1"], "timeout": 3});
         let config = parse(&changed(&[("hooks", json!({ list: [hook] }))])).unwrap();
-        let [found] = config.hooks(list) else { panic!("{list}") };
-        assert_eq!(found.path, "/bin/h");
-        assert_eq!(found.args.as_deref(), Some(&["h".to_owned(), "1".into()][..]));
+        let hooks = config.hooks(list);
+        let [found] = hooks.as_slice() else { panic!("{list}") };
+        assert_eq!((found.list.as_str(), found.index, found.path.as_str()), (list, 0, "/bin/h"));
+        assert_eq!(found.args, ["h", "1"]);
         assert_eq!(found.env.as_deref(), Some(&["A=1".to_owned()][..]));
         assert_eq!(found.timeout, Some(3));
     }

@@ -16,13 +16,13 @@ mod target;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use caisson_plan::{NamespaceKind, Operation, Plan};
+use caisson_plan::{Hook, NamespaceKind, Operation, Plan};
 use caisson_sys::{credentials, keyring, namespace, network, process};
 
 use crate::console::Console;
 use crate::control::Control;
 use crate::failure::{Problem, Result};
-use crate::hook;
+use crate::hook::{self, HookContext};
 use crate::procfs::Procfs;
 use crate::sources::Sources;
 
@@ -122,7 +122,7 @@ impl<'p> Setup<'p> {
             }
             Operation::Device(device) => device::make(self, device)?,
             Operation::Symlink { inside, target } => device::link(self, inside, target)?,
-            Operation::CreateContainerHooks { hooks } => hook::run_all(hooks, &hook::Moment::creating(self))?,
+            Operation::CreateContainerHooks { hooks } => self.create_container_hooks(hooks)?,
             Operation::PivotRoot { pivot } => root::change(self, *pivot)?,
             Operation::RootPropagation { flags } => place::propagate(self, self.root()?, *flags)?,
             Operation::RemountReadonly { inside } => root::make_readonly(self, inside)?,
@@ -146,6 +146,14 @@ impl<'p> Setup<'p> {
             Some(root) => Ok(root.as_fd()),
             None => Err(Problem::refused("ERR_INVALID_SPEC", "there is no root file system yet")),
         }
+    }
+
+    /// COMPAT(runc): their working directory is the root file system.
+    fn create_container_hooks(&self, hooks: &[Hook]) -> Result<()> {
+        process::change_directory(self.root()?)?;
+        let context =
+            HookContext { plan: self.plan, status: "creating", umask: self.umask, environment: &[] };
+        hook::run_all(hooks, &context)
     }
 
     fn has_namespace(&self, kind: NamespaceKind, flag: u64) -> bool {
