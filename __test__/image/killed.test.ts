@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { changesSince, copyImage, Image, Layout } from '../../ts/image/index.ts'
-import { lockDirectory } from '../../ts/native/write-layer.ts'
+import { lockDirectory } from '../../ts/native/lock.ts'
 import { checkout } from '../fixtures/program.ts'
 import { needs, skipped } from '../fixtures/needs.ts'
 import { scratch } from '../fixtures/rootfs.ts'

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
-import { lockDirectory } from '../native/write-layer.ts'
+import { lockDirectory } from '../native/lock.ts'
 import {
   callback,
   checkArgument,

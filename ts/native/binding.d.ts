@@ -30,6 +30,14 @@ export declare class Engine {
   close(): void
 }
 
+/** A flock(2), held until it is closed. An environment that ends (a worker's) closes it. */
+export declare class HeldLock {
+  /** Does nothing the second time. */
+  close(): void
+  /** The same on another thread: the last descriptor of a file that is gone makes the kernel free its blocks. */
+  closeAside(): Promise<void>
+}
+
 /** One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it. */
 export declare class LayerJob {
   /** Lists the files and links of an archive, `max_entries` at most. */
@@ -51,6 +59,10 @@ export declare class LayerJob {
   hostFiles(programs: Array<string>, search: Array<string>): Promise<HostFilesOutcome>
   /** Removes a directory with all it holds; links are not followed. The failure, if any. */
   remove(path: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
+  /** Waits for the lock of a store: shared, or (`exclusive`) alone. */
+  lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
+  /** Waits for the lock of a directory, shared or exclusive. */
+  lock(path: string, exclusive: boolean): Promise<LockOutcome>
   /** Makes the snapshots that are missing. */
   import(request: ImportRequest): Promise<ImportOutcome>
   verifySnapshot(store: string, chainId: string, contents: boolean): Promise<SnapshotHealth>
@@ -59,8 +71,6 @@ export declare class LayerJob {
    * failure, if any.
    */
   flatten(layers: Array<string>, target: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
-  /** Waits for the lock of a store: shared, or (`exclusive`) alone. */
-  lockStore(store: string, exclusive: boolean): Promise<LockOutcome>
   /** Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any. */
   sweepStore(store: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Writes one layer from its steps. */
@@ -79,8 +89,6 @@ export declare class LayerJob {
   compare(request: CompareRequest): Promise<WriteOutcome>
   /** Writes down what a directory holds. */
   snapshot(source: string, to: string, options?: TreeOptions | undefined | null): Promise<WriteOutcome>
-  /** Waits for the lock of a directory, shared or exclusive. */
-  lock(path: string, exclusive: boolean): Promise<LockOutcome>
 }
 
 /** A hash in steps, with the methods of Node's own. */
@@ -134,6 +142,9 @@ export interface BlobRange {
   offset: number
   size: number
 }
+
+/** Closes a descriptor that an answer of this addon gave to the caller. One that is not open is left alone. */
+export declare function closeDescriptor(number: number): void
 
 export interface CompareRequest {
   before: LayerBase
@@ -338,16 +349,10 @@ export interface LayerXattr {
   value: Uint8Array
 }
 
-/** An open descriptor that holds the lock, or why there is none. */
+/** The lock, or why there is none. */
 export interface LockOutcome {
   failure?: NativeError
-  descriptor: number
-}
-
-export interface LockOutcome {
-  failure?: NativeError
-  /** The lock is held until this descriptor is closed. */
-  fd: number
+  lock?: HeldLock
 }
 
 /**
@@ -472,8 +477,8 @@ export interface TreeOptions {
   helper?: string
 }
 
-/** flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way. */
-export declare function tryLockDirectory(path: string, exclusive: boolean): number | null | NativeError
+/** The lock of a directory, at once; null where somebody else is in the way. */
+export declare function tryLockDirectory(path: string, exclusive: boolean): HeldLock | null | NativeError
 
 /** What was done; `failure` alone where it was not. */
 export interface UnpackOutcome {

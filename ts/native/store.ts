@@ -1,9 +1,7 @@
-/** The store's native side: importing layers, looking after snapshots, and locks, which Node has none of. */
-import { close, closeSync } from 'node:fs'
-import { promisify } from 'node:util'
+/** The store's native side: importing layers and looking after snapshots. */
 import { addon } from './addon.ts'
 import type { IdMaps, ImportRequest, UnpackOutcome } from './binding.d.ts'
-import { errorFrom, isNativeError } from './failure.ts'
+import { errorFrom } from './failure.ts'
 import { perform, type LayerOperation } from './layer.ts'
 
 /** What became of each layer: null where its snapshot was there already. */
@@ -50,48 +48,4 @@ export async function flattenLayers(
 export async function sweepIngest(store: string, idMaps?: IdMaps): Promise<void> {
   const failure = await new (addon().LayerJob)().sweepStore(store, idMaps)
   if (failure) throw errorFrom(failure)
-}
-
-/** A flock(2), held until it is closed, or until this process ends. */
-export class FileLock implements Disposable {
-  #descriptor: number | undefined
-
-  /** Takes over an open descriptor that has the lock. */
-  constructor(descriptor: number) {
-    this.#descriptor = descriptor
-  }
-
-  close(): void {
-    const descriptor = this.#descriptor
-    this.#descriptor = undefined
-    if (descriptor !== undefined) closeSync(descriptor)
-  }
-
-  /** Closes it off the event loop: the last descriptor of a file that is gone makes the kernel free its blocks. */
-  async closeAside(): Promise<void> {
-    const descriptor = this.#descriptor
-    this.#descriptor = undefined
-    if (descriptor !== undefined) await promisify(close)(descriptor)
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
-  }
-}
-
-/** Waits for the lock of a store: `shared` with all who add to it, or `exclusive`. */
-export async function lockStore(
-  store: string,
-  mode: 'shared' | 'exclusive',
-  signal?: AbortSignal,
-): Promise<FileLock> {
-  const lock = await perform({ signal }, (job) => job.lockStore(store, mode === 'exclusive'))
-  return new FileLock(lock.descriptor)
-}
-
-/** The lock of a directory, at once; undefined where somebody is in the way. Throws `ERR_NOT_FOUND`. */
-export function tryLockDirectory(path: string, mode: 'shared' | 'exclusive'): FileLock | undefined {
-  const lock = addon().tryLockDirectory(path, mode === 'exclusive')
-  if (isNativeError(lock)) throw errorFrom(lock)
-  return lock === null ? undefined : new FileLock(lock)
 }

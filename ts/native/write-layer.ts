@@ -1,5 +1,4 @@
 /** Writing layers, and reading images without unpacking them: native operations on threads of their own. */
-import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { addon } from './addon.ts'
@@ -7,13 +6,13 @@ import type {
   CompareRequest,
   FlattenRequest,
   LayerBlob,
-  LayerJob,
   LayerOutput,
   PathChange,
   TreeOptions,
   WriteLayerRequest,
   WriteOutcome,
 } from './binding.d.ts'
+import { closeDescriptor } from './descriptor.ts'
 import { perform, type LayerOperation } from './layer.ts'
 
 export type { LayerBase, LayerOutput, LayerStep, PathChange, TreeOptions } from './binding.d.ts'
@@ -113,27 +112,11 @@ export function streamOf(
   })
   // The end is announced only when all went well: until then our own end of the pipe keeps the reader waiting.
   work(write, stop.signal).then(
-    () => closeSync(write),
+    () => closeDescriptor(write),
     (error: Error) => {
       stream.destroy(error)
-      closeSync(write)
+      closeDescriptor(write)
     },
   )
   return stream
-}
-
-/** The lock of a directory, held until it is disposed of. */
-export async function lockDirectory(
-  path: string,
-  mode: 'shared' | 'exclusive',
-  signal?: AbortSignal,
-): Promise<Disposable> {
-  const { fd } = await perform({ signal }, (job: LayerJob) => job.lock(path, mode === 'exclusive'))
-  let held = true
-  return {
-    [Symbol.dispose]: () => {
-      if (held) closeSync(fd)
-      held = false
-    },
-  }
 }

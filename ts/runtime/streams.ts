@@ -1,7 +1,7 @@
 /** Our ends of a container's streams: made into Node streams when first asked for, closed with the container. */
-import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { closeDescriptor } from '../native/descriptor.ts'
 import type { NativeCreated } from '../native/engine.ts'
 import { Console } from './console.ts'
 import { readablePipe, writablePipe } from './stdio.ts'
@@ -53,7 +53,7 @@ export class Streams {
 
   /** The container is gone. What was asked for can be read to its end, the rest is closed. */
   close(): void {
-    for (const fd of this.#descriptors.values()) closeSync(fd)
+    for (const fd of this.#descriptors.values()) closeDescriptor(fd)
     this.#descriptors.clear()
     for (const [name, stream] of this.#streams) {
       if (name === 'stdin') stream.destroy()

@@ -1,12 +1,12 @@
-//! The store for JavaScript: importing layers, looking after snapshots, and the locks that Node has none of.
+//! The store for JavaScript: importing layers and looking after snapshots.
 
-use std::os::fd::{AsFd, IntoRawFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use caisson_layer::store::{self, Durability, Health, Lock, LockMode, Mapped, Store};
+use caisson_layer::store::{self, Durability, Health, Mapped, Store};
 use caisson_layer::unpack::{self, Merged, Report};
 use caisson_layer::{Error, Kind, Limits, Stop};
-use napi::bindgen_prelude::{Either3, Env, Null, Object};
+use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
 
 use crate::failure::NativeError;
@@ -50,13 +50,6 @@ pub struct SnapshotHealth {
     pub failure: Option<NativeError>,
     pub health: String,
     pub reason: Option<String>,
-}
-
-/// An open descriptor that holds the lock, or why there is none.
-#[napi(object)]
-pub struct LockOutcome {
-    pub failure: Option<NativeError>,
-    pub descriptor: i32,
 }
 
 #[napi]
@@ -129,25 +122,6 @@ impl LayerJob {
         })
     }
 
-    /// Waits for the lock of a store: shared, or (`exclusive`) alone.
-    #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
-    pub fn lock_store<'env>(
-        &self,
-        env: &'env Env,
-        store: String,
-        exclusive: bool,
-    ) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
-        on_thread(env, move || {
-            let lock = Store::open(Path::new(&store))
-                .and_then(|store| if exclusive { store.exclude(&stop) } else { store.share(&stop) });
-            match lock {
-                Ok(lock) => LockOutcome { failure: None, descriptor: lock.into_fd().into_raw_fd() },
-                Err(error) => LockOutcome { failure: Some(error.into()), descriptor: -1 },
-            }
-        })
-    }
-
     /// Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn sweep_store<'env>(
@@ -163,17 +137,6 @@ impl LayerJob {
             };
             sweep().err()
         })
-    }
-}
-
-/// flock(2) on a directory, at once: the descriptor that holds the lock, or null where somebody else is in the way.
-#[napi(catch_unwind)]
-pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<i32, Null, NativeError> {
-    let mode = if exclusive { LockMode::Exclusive } else { LockMode::Shared };
-    match Lock::try_directory(Path::new(&path), mode) {
-        Ok(Some(lock)) => Either3::A(lock.into_fd().into_raw_fd()),
-        Ok(None) => Either3::B(Null),
-        Err(error) => Either3::C(error.into()),
     }
 }
 

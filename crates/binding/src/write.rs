@@ -8,7 +8,7 @@ use std::path::Path;
 use caisson_layer::compress;
 use caisson_layer::view::Change;
 use caisson_layer::write::{self as writing, Flatten, Report};
-use caisson_layer::{Error, Kind, Limits, lock};
+use caisson_layer::{Error, Kind, Limits};
 use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
 
@@ -56,13 +56,6 @@ pub struct CompareRequest {
     pub before: LayerBase,
     pub after: LayerBase,
     pub tree: Option<TreeOptions>,
-}
-
-#[napi(object)]
-pub struct LockOutcome {
-    pub failure: Option<NativeError>,
-    /// The lock is held until this descriptor is closed.
-    pub fd: i32,
 }
 
 #[napi(object)]
@@ -265,16 +258,6 @@ impl LayerJob {
             let (scan, _) = tree(options, (None, None), limits);
             let done = writing::snapshot(Path::new(&source), Path::new(&to), &scan, &stop);
             WriteOutcome::of(done.map(|entries| Report { entries, ..Report::default() }))
-        })
-    }
-
-    /// Waits for the lock of a directory, shared or exclusive.
-    #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
-    pub fn lock<'env>(&self, env: &'env Env, path: String, exclusive: bool) -> napi::Result<Object<'env>> {
-        let stop = self.stop.clone();
-        on_thread(env, move || match lock::directory(Path::new(&path), exclusive, &stop) {
-            Ok(file) => LockOutcome { failure: None, fd: file.into_raw_fd() },
-            Err(error) => LockOutcome { failure: Some(error.into()), fd: -1 },
         })
     }
 }

@@ -2,7 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
-import { lockDirectory } from '../../native/write-layer.ts'
+import { lockDirectory } from '../../native/lock.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { parseIndex, parseManifest } from '../document.ts'
 import type { Layout } from '../layout.ts'

@@ -2,7 +2,7 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import type { Layout } from '../layout.ts'
 import { containersPath, sweepContainers } from './container-directory.ts'
 import { listBlobs } from './content.ts'

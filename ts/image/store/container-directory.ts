@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { removeOwned } from './remove.ts'
 import { bootId } from './boot-id.ts'
 

@@ -1,6 +1,6 @@
 /** What is in a store. */
 import { join } from 'node:path'
-import { tryLockDirectory } from '../../native/store.ts'
+import { tryLockDirectory } from '../../native/lock.ts'
 import { REF_NAME, type Layout } from '../layout.ts'
 import { listSnapshots, readRecord, snapshotPath, type SnapshotRecord } from './snapshot-files.ts'
 

@@ -2,7 +2,7 @@
 import { existsSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
-import { tryLockDirectory, type FileLock } from '../../native/store.ts'
+import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { layerPath, readRecord, snapshotPath } from './snapshot-files.ts'
 
 /**
