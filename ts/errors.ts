@@ -176,3 +176,12 @@ function listed(issues: readonly SpecIssue[]): string {
   return lines.join('; ')
 }
 Object.defineProperty(SpecError.prototype, 'name', { value: 'SpecError', configurable: true, writable: true })
+
+/** A failed call of Node's as `operation: cause`. An error of another kind is returned as it is. */
+export function systemError<T>(operation: string, cause: T, details: ErrorDetails = {}): CaissonError | T {
+  if (cause instanceof CaissonError || !(cause instanceof Error)) return cause
+  const { code, syscall, path } = cause as NodeJS.ErrnoException
+  if (code === undefined || syscall === undefined) return cause
+  const fields = { syscall, errno: code, ...(path === undefined ? {} : { path }) }
+  return new CaissonError('ERR_SYSCALL', `${operation}: ${code}`, { ...fields, ...details, cause })
+}

@@ -13,7 +13,7 @@ const UNWRITTEN_AGE = 60_000
 /** Removes entries of `root` that are half-made or attached and whose owner is gone. Never rejects. */
 export async function reap(root: string): Promise<void> {
   const boot = bootId()
-  const bundles = sweepContainers(join(root, BUNDLES))
+  const bundles = sweepContainers(join(root, BUNDLES)).catch(() => {}) // what it leaves, the next process sweeps
   const orphans = listIds(root).filter((id) => isOrphan(root, id, boot))
   const removed = orphans.map((id) => engine().destroy({ root, id, force: true }))
   await Promise.allSettled([bundles, ...removed])

@@ -1,7 +1,9 @@
 /** A place where containers are: makes, finds and lists them. */
 import { join, resolve } from 'node:path'
 import type { Store } from '../image/index.ts'
+import { systemError } from '../errors.ts'
 import { addon } from '../native/addon.ts'
+import { engine } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
 import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
@@ -57,7 +59,11 @@ export class Runtime {
       root: this.root,
       cgroupManager,
       rootless,
-      store: () => (opened ??= openStore(store)),
+      store: () =>
+        (opened ??= openStore(store)).catch((error: unknown) => {
+          opened = undefined
+          throw error
+        }),
       images: new KnownImages(),
       warn: onWarning ?? emitWarning,
     }
@@ -67,8 +73,16 @@ export class Runtime {
   async create(id: string, options: CreateOptions): Promise<Container> {
     checkId(id)
     checkOptions(options, createOptions)
-    await (this.#prepared ??= this.#prepare())
-    return createContainer(this.#settings, id, options)
+    engine() // without the native package there is nothing to prepare
+    try {
+      await (this.#prepared ??= this.#prepare()).catch((error: unknown) => {
+        this.#prepared = undefined // the next create tries again
+        throw error
+      })
+      return await createContainer(this.#settings, id, options)
+    } catch (error) {
+      throw systemError(`cannot create container ${id}`, error, { phase: 'prepare', containerId: id })
+    }
   }
 
   /** Creates, starts, waits and deletes; see {@link ContainerProcess}. */

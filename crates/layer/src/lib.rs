@@ -16,6 +16,7 @@ pub mod inflate;
 pub mod limits;
 pub mod lock;
 mod new_file;
+mod openat2;
 pub mod passwd;
 pub mod stop;
 pub mod store;

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFla
 use rustix::io::Errno;
 
 use crate::blob::io_error;
-use crate::temporary::{is_abandoned, unique_name};
+use crate::temporary::{is_abandoned, with_unique_name};
 use crate::unpack::{children, of_handle};
 use crate::{Error, Kind, Result};
 
@@ -46,20 +46,19 @@ impl NewFile {
     fn named(target: &Path, mode: u32, directory: OwnedFd, name: Vec<u8>) -> Result<Self> {
         sweep(directory.as_fd());
         let system = |errno| Error::system("open", bytes(target), errno);
-        loop {
-            let temporary = unique_name(PREFIX);
+        let (temporary, file) = with_unique_name(PREFIX, |temporary| {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(&directory, &temporary, flags, Mode::from_raw_mode(mode)) {
-                Err(Errno::EXIST) => continue,
+            let file = match rustix::fs::openat(&directory, temporary, flags, Mode::from_raw_mode(mode)) {
+                Err(Errno::EXIST) => return Ok(None),
                 other => other.map_err(system)?,
             };
             let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
-            if rustix::fs::fstat(&file).map_err(system)?.st_nlink == 0 {
-                continue; // swept before it was locked
-            }
-            let (target, temporary) = (target.to_owned(), Some(temporary));
-            return Ok(Self { file: file.into(), directory, target, name, temporary });
-        }
+            // Swept before it was locked: under another name.
+            let linked = rustix::fs::fstat(&file).map_err(system)?.st_nlink > 0;
+            Ok(linked.then_some(file))
+        })?;
+        let (target, temporary) = (target.to_owned(), Some(temporary));
+        Ok(Self { file: file.into(), directory, target, name, temporary })
     }
 
     pub fn file(&self) -> &File {
@@ -76,14 +75,14 @@ impl NewFile {
             }
             // There is no call that puts a file without a name in the place of another.
             sweep(self.directory.as_fd());
-            self.temporary = Some(loop {
-                let temporary = unique_name(PREFIX);
-                match self.link(&temporary) {
-                    Err(Errno::EXIST) => {}
-                    Err(errno) => return self.named_as(Err(errno)),
-                    Ok(()) => break temporary,
-                }
-            });
+            let linked = with_unique_name(PREFIX, |temporary| match self.link(temporary) {
+                Err(Errno::EXIST) => Ok(None),
+                linked => Ok(Some(linked)),
+            })?;
+            match linked {
+                (temporary, Ok(())) => self.temporary = Some(temporary),
+                (_, failed) => return self.named_as(failed),
+            }
         }
         let Some(temporary) = &self.temporary else { return Ok(()) };
         let (from, to) = (&self.directory, &self.directory);

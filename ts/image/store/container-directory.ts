@@ -3,8 +3,10 @@
  * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CaissonError, systemError } from '../../errors.ts'
+import { addon } from '../../native/addon.ts'
 import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { removeOwned } from './remove.ts'
 import { bootId } from './boot-id.ts'
@@ -27,6 +29,9 @@ interface LeaseFile extends Lease {
   bootId: string
 }
 
+/** A sweep takes one new directory at most; more than a few in a row are another fault. */
+const ATTEMPTS = 16
+
 export class ContainerDirectory {
   /** Absolute. */
   readonly path: string
@@ -37,19 +42,25 @@ export class ContainerDirectory {
     this.#lock = lock
   }
 
-  /** `parent` is made where it is missing. */
+  /** `parent` is made where it is missing. Throws `ERR_SYSCALL`, `ERR_CHANGED`, `ERR_BINDING_MISSING`. */
   static create(parent: string, lease?: Lease): ContainerDirectory {
-    for (;;) {
+    addon() // before there is anything to remove
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const path = join(parent, randomBytes(8).toString('hex'))
-      mkdirSync(path, { recursive: true, mode: 0o700 })
-      // Somebody who sweeps may have been faster than our lock: then under another name.
-      const lock = tryLock(path)
+      try {
+        mkdirSync(path, { recursive: true, mode: 0o700 })
+      } catch (cause) {
+        throw systemError(`cannot make the directory ${path}`, cause, { phase: 'prepare' })
+      }
+      const lock = lockNew(path)
       if (!lock) continue
       const directory = new ContainerDirectory(path, lock)
       if (lease) directory.#keep(lease)
       else removeAtExit(directory)
       return directory
     }
+    const message = `cannot lock a new directory in ${parent}: removed by another process ${ATTEMPTS} times`
+    throw new CaissonError('ERR_CHANGED', message, { phase: 'prepare', path: parent })
   }
 
   /** Nothing is left where a full disk has no room for the lease. */
@@ -60,7 +71,7 @@ export class ContainerDirectory {
     } catch (error) {
       rmSync(this.path, { recursive: true, force: true })
       this.#lock.close()
-      throw error
+      throw systemError(`cannot write the lease of ${this.path}`, error, { phase: 'prepare' })
     }
   }
 
@@ -94,11 +105,23 @@ function removeAtExit(directory: ContainerDirectory): void {
   })
 }
 
+/** Undefined only where a process that sweeps was faster than this lock. Any other failure removes the directory. */
+function lockNew(path: string): FileLock | undefined {
+  try {
+    return tryLockDirectory(path, 'exclusive')
+  } catch (error) {
+    if (error instanceof CaissonError && error.code === 'ERR_NOT_FOUND') return undefined
+    rmdirSync(path)
+    throw error
+  }
+}
+
+/** Undefined where it is in use, is gone or cannot be looked at: the next sweep sees it again. */
 function tryLock(path: string): FileLock | undefined {
   try {
     return tryLockDirectory(path, 'exclusive')
   } catch {
-    return undefined // swept already
+    return undefined
   }
 }
 

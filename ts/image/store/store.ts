@@ -43,6 +43,9 @@ import { layerPath, listSnapshots, readRecord, snapshotPath } from './snapshot-f
 import { chainIdOf, mappedId, mappingText } from './snapshot-id.ts'
 import { tryOpenSnapshot, type Snapshot } from './snapshot.ts'
 
+/** A garbage collector takes a new snapshot once; more often is another fault. */
+const ATTEMPTS = 8
+
 export interface StoreOptions {
   /** Directory. Default `$CAISSON_STORE`, else `/var/lib/caisson` as root and `~/.local/share/caisson` otherwise. */
   root?: string | undefined
@@ -147,7 +150,7 @@ export class Store implements AsyncDisposable {
     if (there) return this.#track(there)
     const { signal } = options
     await this.#layout()
-    for (;;) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const blobs = await image.layers()
       const request = {
         unpack: unpackRequest(blobs, this.root, options),
@@ -164,6 +167,7 @@ export class Store implements AsyncDisposable {
       if (made) return this.#track(made)
       signal?.throwIfAborted() // a garbage collector came in between: again
     }
+    throw removedMeanwhile(this.root, top)
   }
 
   /** Opens a snapshot that is there. Rejects with `ERR_NOT_FOUND`. */
@@ -249,7 +253,8 @@ export class Store implements AsyncDisposable {
 
   /** @internal A directory for one container; the first one of a process sweeps what others have left. */
   async containerDirectory(lease?: Lease): Promise<ContainerDirectory> {
-    await (this.#swept ??= sweepContainers(containersPath(this.root)))
+    // A leftover that cannot be removed stops no container; gc reports it.
+    await (this.#swept ??= sweepContainers(containersPath(this.root)).catch(() => {}))
     return ContainerDirectory.create(containersPath(this.root), lease)
   }
 
@@ -287,7 +292,7 @@ export class Store implements AsyncDisposable {
     const top = chainIds.at(-1)
     if (top === undefined) throw withoutLayers(image)
     const id = mappedId(top, mappings)
-    for (;;) {
+    for (let attempt = 0; attempt <= ATTEMPTS; attempt++) {
       const there = tryOpenSnapshot(this.root, id, [id])
       if (there) return this.#track(there)
       options.signal?.throwIfAborted()
@@ -304,6 +309,7 @@ export class Store implements AsyncDisposable {
       const { entries, bytes, skipped } = layer ?? { entries: 0, bytes: 0, skipped: [] }
       if (layer) options.onLayer?.({ chainId: id, entries, bytes, skipped })
     }
+    throw removedMeanwhile(this.root, id)
   }
 
   /** Ranges of ids are needed only for what is left then. */
@@ -332,6 +338,11 @@ function tagOf(source: Image | string): string | undefined {
 
 function withoutLayers({ digest }: Image): CaissonError {
   return new CaissonError('ERR_UNSUPPORTED_IMAGE', `${digest} has no layers`, { phase: 'unpack' })
+}
+
+function removedMeanwhile(store: string, id: string): CaissonError {
+  const message = `cannot open snapshot ${id} in ${store}: removed by another process ${ATTEMPTS} times`
+  return new CaissonError('ERR_CHANGED', message, { phase: 'unpack', path: store })
 }
 
 function invalid(message: string): CaissonError {

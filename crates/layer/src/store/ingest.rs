@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::lock::{Lock, LockMode};
 use super::{ChainId, DIRECTORY, RECORD, Record, Store, TREE};
-use crate::temporary::unique_name;
+use crate::temporary::with_unique_name;
 use crate::unpack::{Owners, children, remove_tree_of};
 use crate::{Error, Result};
 
@@ -24,24 +24,25 @@ impl<'o> Ingest<'o> {
     /// `owners` may have to give back what is to be removed.
     pub fn create(store: &Store, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let parent = open(&store.root, b"ingest")?;
-        loop {
-            let name = unique_name("");
-            match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
+        let (name, (directory, tree)) = with_unique_name("", |name| {
+            match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o700)) {
                 Ok(()) => {}
-                Err(Errno::EXIST) => continue,
-                Err(errno) => return Err(Error::system("mkdirat", &name, errno)),
+                Err(Errno::EXIST) => return Ok(None),
+                Err(errno) => return Err(Error::system("mkdirat", name, errno)),
             }
-            // Somebody who sweeps may have been faster than our lock: then under another name.
-            let Ok(directory) = rustix::fs::openat(&parent, &name, DIRECTORY, Mode::empty()) else {
-                continue;
-            };
-            let Some(lock) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
-            let directory = lock.into_fd();
-            rustix::fs::mkdirat(&directory, TREE, Mode::from_raw_mode(0o700))
-                .map_err(|errno| Error::system("mkdirat", TREE.as_bytes(), errno))?;
-            let tree = open(&directory, TREE.as_bytes())?;
-            return Ok(Self { owners, parent, name, directory, tree, published: false });
-        }
+            let made = prepare(&parent, name);
+            if made.is_err() {
+                // Whatever is in it was made here a moment ago.
+                let _ = rustix::fs::unlinkat(
+                    &parent,
+                    [name, &b"/"[..], TREE.as_bytes()].concat(),
+                    AtFlags::REMOVEDIR,
+                );
+                let _ = rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR);
+            }
+            made
+        })?;
+        Ok(Self { owners, parent, name, directory, tree, published: false })
     }
 
     /// The directory for the layer.
@@ -82,13 +83,28 @@ impl Drop for Ingest<'_> {
     }
 }
 
+/// Locks a new directory and makes the one for the layer in it. `None` where a process that sweeps was faster than the lock.
+fn prepare(parent: &OwnedFd, name: &[u8]) -> Result<Option<(OwnedFd, OwnedFd)>> {
+    let directory = match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        opened => opened.map_err(|errno| Error::system("openat", name, errno))?,
+    };
+    let Some(lock) = Lock::try_on(directory, LockMode::Exclusive)? else { return Ok(None) };
+    let directory = lock.into_fd();
+    rustix::fs::mkdirat(&directory, TREE, Mode::from_raw_mode(0o700))
+        .map_err(|errno| Error::system("mkdirat", TREE.as_bytes(), errno))?;
+    let tree = open(&directory, TREE.as_bytes())?;
+    Ok(Some((directory, tree)))
+}
+
 /// Removes what processes that died have left. Returns how many there were.
 pub fn sweep(store: &Store, owners: Option<&dyn Owners>) -> Result<usize> {
     let parent = open(&store.root, b"ingest")?;
     let mut swept = 0;
     for name in children(parent.as_fd(), b"ingest")? {
         let Ok(directory) = open(&parent, &name) else { continue };
-        let Some(_lock) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
+        // What cannot be locked now is left to the next sweep.
+        let Ok(Some(_lock)) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
         swept += usize::from(remove_tree_of(parent.as_fd(), &name, owners).is_ok());
     }
     Ok(swept)

@@ -32,7 +32,7 @@ impl Lock {
             let fd = rustix::fs::openat(CWD, path, flags, Mode::from_raw_mode(0o600))
                 .map_err(|errno| Error::system("open", path.as_os_str().as_encoded_bytes(), errno))?;
             wait(&fd, mode, stop)?;
-            if is_linked(&fd) {
+            if is_linked(&fd)? {
                 return Ok(Self(fd));
             }
         }
@@ -48,12 +48,12 @@ impl Lock {
             }
             error
         })?;
-        Ok(Self::try_on(fd, mode))
+        Self::try_on(fd, mode)
     }
 
-    /// A lock on an open file or directory, if nobody is in the way and it was not removed.
-    pub fn try_on(fd: OwnedFd, mode: LockMode) -> Option<Self> {
-        (try_lock(&fd, mode).is_ok_and(|taken| taken) && is_linked(&fd)).then_some(Self(fd))
+    /// A lock on an open file or directory; `None` where another process holds it, or removed what it is on.
+    pub fn try_on(fd: OwnedFd, mode: LockMode) -> Result<Option<Self>> {
+        Ok((try_lock(&fd, mode)? && is_linked(&fd)?).then_some(Self(fd)))
     }
 
     /// The descriptor that holds it.
@@ -62,8 +62,9 @@ impl Lock {
     }
 }
 
-fn is_linked(fd: &OwnedFd) -> bool {
-    rustix::fs::fstat(fd).is_ok_and(|status| status.st_nlink > 0)
+fn is_linked(fd: &OwnedFd) -> Result<bool> {
+    let status = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", b"", errno))?;
+    Ok(status.st_nlink > 0)
 }
 
 fn try_lock(fd: &OwnedFd, mode: LockMode) -> Result<bool> {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::owners::Owners;
 use super::remove::{children, remove_tree_of};
-use crate::temporary::{is_abandoned, unique_name};
+use crate::temporary::{is_abandoned, with_unique_name};
 use crate::{Error, Kind, Result};
 
 const PREFIX: &str = ".caisson-";
@@ -42,17 +42,18 @@ impl<'o> Staging<'o> {
             .map_err(|errno| Error::system("open", bytes(parent_path), errno))?;
         refuse_content(&parent, &target_name, target)?;
         sweep(parent.as_fd(), owners);
-        let (name, root) = loop {
-            let name = unique_name(PREFIX);
-            match rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(0o700)) {
+        let (name, root) = with_unique_name(PREFIX, |name| {
+            match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o700)) {
                 Ok(()) => {}
-                Err(Errno::EXIST) => continue,
+                Err(Errno::EXIST) => return Ok(None),
                 Err(errno) => return Err(Error::system("mkdirat", bytes(parent_path), errno)),
             }
-            if let Some(root) = open_locked(parent.as_fd(), &name)? {
-                break (name, root);
+            let opened = open_locked(parent.as_fd(), name);
+            if opened.is_err() {
+                let _ = rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR);
             }
-        };
+            opened
+        })?;
         Ok(Self { owners, parent, root, name, target_name, target: target.to_owned(), published: false })
     }
 
@@ -106,7 +107,7 @@ fn sweep(parent: BorrowedFd<'_>, owners: Option<&dyn Owners>) {
     }
 }
 
-/// As [`unique_name`] calls it, and nobody else.
+/// As [`with_unique_name`] calls it, and nobody else.
 fn is_staging(name: &[u8]) -> bool {
     name.strip_prefix(PREFIX.as_bytes()).is_some_and(|rest| {
         let mut parts = rest.split(|byte| *byte == b'-');

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::attributes::of_handle;
 use super::remove::{children, remove_tree};
 use crate::error::display;
+use crate::openat2::openat2;
 use crate::{Error, Kind, Limits, Result};
 
 /// Open directories kept; archives go depth first, so few are enough.
@@ -124,12 +125,7 @@ impl<'r> Tree<'r> {
     fn open(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         let path = if path.is_empty() { b"." } else { path };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        loop {
-            match rustix::fs::openat2(self.root, path, HANDLE, Mode::empty(), resolve) {
-                Err(Errno::AGAIN | Errno::INTR) => {} // a rename elsewhere got in the way
-                other => return other,
-            }
-        }
+        openat2(self.root, path, HANDLE, resolve)
     }
 
     fn remember(&mut self, key: Vec<u8>, fd: OwnedFd) -> Result<Rc<Directory>> {
@@ -285,18 +281,7 @@ impl<'r> Tree<'r> {
     pub fn open_entry(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let path = if path.is_empty() { b"." } else { path };
-        loop {
-            match rustix::fs::openat2(
-                self.root,
-                path,
-                flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                Mode::empty(),
-                resolve,
-            ) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                other => return other,
-            }
-        }
+        openat2(self.root, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, resolve)
     }
 }
 

@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::rights::{Opening, Rights};
+use crate::openat2::openat2;
 use crate::unpack::of_handle;
 use crate::{Error, Result};
 
@@ -121,10 +122,5 @@ fn open_unlocked(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<Own
 }
 
 fn open_beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    loop {
-        match rustix::fs::openat2(root, path, flags, Mode::empty(), RESOLVE) {
-            Err(Errno::AGAIN | Errno::INTR) => {} // a rename elsewhere got in the way
-            other => return other,
-        }
-    }
+    openat2(root, path, flags, RESOLVE)
 }
