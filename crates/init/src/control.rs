@@ -1,9 +1,9 @@
 //! The control socket: reports to the addon, and its word to go on.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, decode, encode};
-use caisson_sys::{poll, socket};
+use caisson_sys::{poll, process, socket};
 
 use crate::failure::{Problem, Result};
 
@@ -25,6 +25,12 @@ pub enum Word {
 impl Control {
     pub fn new(socket: OwnedFd) -> Self {
         Self { socket }
+    }
+
+    /// Takes another number, `least` or more: the lower ones are for the program.
+    pub fn move_above(&mut self, least: i32) -> Result<()> {
+        self.socket = process::duplicate_above(self.socket.as_fd(), least)?;
+        Ok(())
     }
 
     pub fn socket(&self) -> &OwnedFd {

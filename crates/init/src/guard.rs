@@ -121,9 +121,12 @@ impl Birth {
         if self.descriptors.len() < fd::PRESERVED as usize {
             return Err(Error::new("clone3", "too few descriptors", errno::EINVAL));
         }
-        // A process that is not dumpable belongs to root: an ordinary user could not write its maps. It closes itself
-        // when it has them; nobody but its user's own processes outside of all its namespaces can look at it until then.
-        credentials::set_dumpable(self.maps_follow)?;
+        // SECURITY: CVE-2016-9962: root of another container, in the pid namespace that is joined or in the host's, owns the
+        // new user namespace as well, and a dumpable process in it would lead it to the host's files. The files of a process
+        // that is not dumpable belong to root, who writes the maps all the same. An ordinary user could not; processes that
+        // may look at its own have all of its files already.
+        let dumpable = self.maps_follow && credentials::effective_uid() != 0;
+        credentials::set_dumpable(dumpable)?;
         let cloned = match clone_sibling(self.namespaces, cgroup.as_ref().map(AsFd::as_fd)) {
             Ok(Clone::Sibling { in_cgroup }) => self.go_on(cgroup.filter(|_| !in_cgroup)),
             Ok(Clone::Caller { pid, pidfd }) => Ok((pid, pidfd)),

@@ -1,7 +1,10 @@
 //! Which file `args[0]` is, found at create with the user's own rights, as execvp(3) would look.
 
-use caisson_sys::errno::{EACCES, ENOENT, ENOTDIR};
-use caisson_sys::file::{self, Kind};
+use std::os::fd::AsFd;
+
+use caisson_sys::errno::{EACCES, ELOOP, ENOENT, ENOTDIR};
+use caisson_sys::file::{self, Kind, O_PATH};
+use caisson_sys::resolve;
 
 use crate::failure::{Problem, Result};
 
@@ -33,23 +36,36 @@ pub fn find(program: &str, environment: &[String]) -> Result<String> {
     })
 }
 
-fn check(path: &str) -> Result<()> {
-    let status = file::status_of(path).map_err(|error| {
+/// Whether `path` may be executed as it is now.
+///
+/// SECURITY: CVE-2024-21626 and its kin. An image may name its program by a link to `/proc/self/fd/N/…`, `/proc/self/cwd` or
+/// `/proc/1/root`. When this is called nothing of the host is open, and such links are refused on top of that. The program
+/// is then executed by its path, as with the peers: executed by descriptor it would be called `/dev/fd/N` (comm, AT_EXECFN),
+/// and a script would find no file.
+pub fn check(path: &str) -> Result<()> {
+    let found = resolve::open_without_magic_links(path, O_PATH).map_err(|error| {
         let (code, text) = match error.errno() {
             ENOENT => ("ERR_EXEC_NOT_FOUND", "no such file or directory"),
             ENOTDIR => ("ERR_EXEC_NOT_FOUND", "not a directory"),
             EACCES => ("ERR_EXEC_DENIED", "permission denied"),
+            ELOOP => ("ERR_EXEC_DENIED", "too many levels of symbolic links"),
             _ => return Problem::from(error),
         };
-        Problem::from(error).code(code).message(format!("exec: {path:?}: stat {path}: {text}"))
+        let looped = error.errno() == ELOOP;
+        let problem = Problem::from(error).code(code).message(format!("exec: {path:?}: stat {path}: {text}"));
+        if looped {
+            problem.hint("links of procfs such as /proc/self/fd/3 are never followed")
+        } else {
+            problem
+        }
     })?;
-    if status.kind == Kind::Directory {
+    if file::status(found.as_fd())?.kind == Kind::Directory {
         return Err(Problem::refused("ERR_EXEC_DENIED", format!("exec: {path:?}: is a directory")).on(path));
     }
     let denied = |problem: Problem| {
         problem.code("ERR_EXEC_DENIED").message(format!("exec: {path:?}: permission denied")).on(path)
     };
-    file::may_execute(path).map_err(|error| denied(error.into()))
+    file::may_execute(found.as_fd()).map_err(|error| denied(error.into()))
 }
 
 #[cfg(test)]
@@ -75,6 +91,15 @@ mod tests {
         assert_eq!(message("nosuch", &["PATH=/bin"]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
         let expected = "exec: \"/no/such\": stat /no/such: no such file or directory";
         assert_eq!(message("/no/such", &[]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+    }
+
+    #[test]
+    fn links_of_procfs_are_not_followed() {
+        let message = message("/proc/self/exe", &[]).1;
+        assert_eq!(
+            message,
+            "exec: \"/proc/self/exe\": stat /proc/self/exe: too many levels of symbolic links"
+        );
     }
 
     #[test]

@@ -19,11 +19,16 @@ const PHASE: &str = "spawn";
 /// Joins, creates and waits as the plan says. The host paths that the caller's user may open are open when it returns.
 pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources> {
     let new_user = plan.user_namespace.is_some();
-    let joins_user = plan.join.iter().any(|join| join.kind == NamespaceKind::User);
+    let joins = |kind| plan.join.iter().any(|join| join.kind == kind);
+    let joins_user = joins(NamespaceKind::User);
+    // SECURITY: CVE-2016-9962 and its kin: nobody in a namespace that we enter may look into this process. The guard has made
+    // it so, but for an ordinary user's new user namespace: to write its maps the process must be dumpable until then.
     if !new_user {
-        // SECURITY: CVE-2016-9962 and its kin: nobody in a namespace that we enter may look into this process. With a
-        // new user namespace the caller must write our maps first, and the kernel refuses that for such a process.
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
+    } else if joins(NamespaceKind::Pid) && credentials::effective_uid() != 0 {
+        let reason = "only root can join a pid namespace from a new user namespace: its processes could look into this one \
+                      while an ordinary user writes the id mappings";
+        return Err(refused(reason.to_owned()));
     }
     follow_caller(plan, control)?;
     await_word(control, "its control groups")?;
@@ -199,6 +204,8 @@ fn join_and_clone(plan: &Plan, control: &Control) -> Result<()> {
     let pid_joined = join_early(pid, user.is_some())?;
     if let Some(user) = user {
         user.enter().map_err(|error| user.failed(error))?;
+        // A change of credentials makes a process what fs.suid_dumpable says.
+        credentials::set_dumpable(false).map_err(|error| at("", error))?;
     }
     for namespace in later {
         namespace.enter().map_err(|error| namespace.failed(error))?;

@@ -14,7 +14,10 @@ use crate::{identity, lookup, namespaces, passwd, stdio};
 /// A program that only has to be executed.
 #[derive(Debug)]
 pub struct Program {
+    /// `args[0]` until it is [located](Self::locate).
     pub path: String,
+    /// Where its name is searched.
+    search: Vec<String>,
     pub arguments: Strings,
     pub environment: Strings,
     /// Descriptors from 3 on that it keeps.
@@ -22,17 +25,21 @@ pub struct Program {
     pub umask: u32,
 }
 
+impl Program {
+    /// Finds the program. Nothing of the host may be open any more.
+    pub fn locate(self) -> Result<Self> {
+        let path = lookup::find(&self.path, &self.search)?;
+        Ok(Self { path, search: vec![], ..self })
+    }
+}
+
 impl Setup<'_> {
     /// `None`: the configuration has no process.
     pub fn prepare_process(&mut self) -> Result<Option<Program>> {
         let Some(process) = &self.plan.process else { return Ok(None) };
         let program = self.become_process(process)?;
-        // A change of credentials has made us traceable and deaf to the caller's death again.
-        credentials::set_dumpable(false)?;
         namespaces::follow_caller(self.plan, self.control)?;
-        let path = process.args.first().map_or("", String::as_str);
-        let path = lookup::find(path, &process.env)?;
-        Ok(Some(Program { path, ..program }))
+        Ok(Some(program))
     }
 
     fn become_process(&mut self, process: &Process) -> Result<Program> {
@@ -52,6 +59,8 @@ impl Setup<'_> {
         let about = |problem| about_directory(problem, &process.cwd);
         let entered = self.enter_directory(&process.cwd).map_err(about)?;
         identity::assume(process, self.control)?;
+        // A change of credentials has made us traceable again.
+        credentials::set_dumpable(false)?;
         if !entered && !self.enter_directory(&process.cwd).map_err(about)? {
             let denied = Error::new("fchdir", format!("{:?}", process.cwd), errno::EACCES);
             return Err(about(
@@ -60,7 +69,9 @@ impl Setup<'_> {
         }
         verify_directory().map_err(about)?;
         let preserved = i32::try_from(process.preserve_fds).unwrap_or(i32::MAX);
-        Ok(Program { path: String::new(), arguments, environment, preserved, umask: self.umask })
+        let name = process.args.first().cloned().unwrap_or_default();
+        let search = process.env.clone();
+        Ok(Program { path: name, search, arguments, environment, preserved, umask: self.umask })
     }
 
     fn environment(&self, process: &Process) -> Result<Strings> {

@@ -1,16 +1,17 @@
 //! A created container: waits for whoever starts it, then becomes the program.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use caisson_plan::Plan;
-use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode, fd};
+use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode};
 use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
 use caisson_sys::poll::Poller;
-use caisson_sys::{process, socket};
+use caisson_sys::{descriptor, process, socket};
 
 use crate::control::{Control, Word};
 use crate::failure::{Problem, Result};
 use crate::hook::{self, HookContext};
+use crate::lookup;
 use crate::process::Program;
 
 const PHASE: &str = "start";
@@ -69,8 +70,6 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
     let poller = Poller::new()?;
     poller.add(listener, LISTENER)?;
     poller.add(control.socket(), CONTROL)?;
-    let preserved = plan.process.as_ref().map_or(0, |process| process.preserve_fds.cast_signed());
-    let above = fd::PRESERVED + preserved;
     let mut connections: Vec<OwnedFd> = vec![];
     loop {
         for key in poller.wait(None)? {
@@ -85,9 +84,6 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
                 LISTENER => {
                     // A connection that is gone already is nobody's start.
                     let Ok(connection) = socket::accept(listener) else { continue };
-                    let Ok(connection) = process::duplicate_above(connection.as_fd(), above) else {
-                        continue;
-                    };
                     poller.add(&connection, number(&connection))?;
                     connections.push(connection);
                 }
@@ -131,6 +127,10 @@ fn start(plan: &Plan, starter: &Starter<'_>, program: Option<Program>) -> Failur
         return problem.phase(PHASE).about("preserved descriptors").into_failure();
     }
     process::set_umask(program.umask);
+    // What was found at create may have been replaced since.
+    if let Err(problem) = lookup::check(&program.path) {
+        return problem.phase(PHASE).about("process.args").into_failure();
+    }
     execute(&program)
 }
 
@@ -155,12 +155,11 @@ fn execute(program: &Program) -> Failure {
         .into_failure()
 }
 
-/// Descriptors 6… of the helper become 3… of the program; all others close on exec. The connection to the starter is
-/// above them all, or it would be replaced here.
+/// Descriptors 3… stay open in the program; all others, our sockets, close on exec.
 fn preserve(count: i32) -> Result<()> {
-    for index in 0..count {
-        let from = process::borrowed(fd::PRESERVED + index)?;
-        process::install(from, 3 + index)?;
+    process::close_on_exec_from(3 + count)?;
+    for number in 3..3 + count {
+        descriptor::keep_on_exec(number)?;
     }
-    Ok(process::close_on_exec_from(3 + count)?)
+    Ok(())
 }

@@ -3,55 +3,15 @@
 mod support;
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
 
 use caisson_plan::protocol::Report;
-use caisson_plan::{IdMapping, JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
+use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
 use caisson_sys::namespace::{NEW_IPC, NEW_MOUNT, NEW_NETWORK, NEW_PID, NEW_USER, NEW_UTS};
 use caisson_sys::pidfd::Exit;
 use support::plans::{Parts, default_plan};
+use support::pod::Pod;
+use support::user_namespace::{in_user_namespace, with_script, write_maps};
 use support::{Bundle, Helper, shell};
-
-const FIRST_ID: u32 = 200_000;
-
-fn mapped() -> UserNamespace {
-    let map = vec![IdMapping { container_id: 0, host_id: FIRST_ID, size: 65536 }];
-    UserNamespace { uid_mappings: map.clone(), gid_mappings: map }
-}
-
-/// What the addon does for a new user namespace.
-fn write_maps(pid: i32) {
-    for file in ["gid_map", "uid_map"] {
-        fs::write(format!("/proc/{pid}/{file}"), format!("0 {FIRST_ID} 65536\n")).unwrap();
-    }
-}
-
-/// The default configuration in a user namespace: devices are bound.
-fn in_user_namespace(bundle: &Bundle, args: &[&str]) -> Plan {
-    let mut parts = Parts::new(args);
-    for operation in &mut parts.before_pivot {
-        if let Operation::Device(device) = operation {
-            device.bind = true;
-        }
-    }
-    let mut plan = parts.plan(bundle);
-    plan.clone_flags |= NEW_USER;
-    plan.user_namespace = Some(mapped());
-    own(bundle);
-    plan
-}
-
-/// The root file system belongs to the container's root.
-fn own(bundle: &Bundle) {
-    let status =
-        Command::new("chown").args(["-R", &FIRST_ID.to_string()]).arg(bundle.root()).status().unwrap();
-    assert!(status.success());
-}
-
-fn with_script(mut plan: Plan, script: &str) -> Plan {
-    plan.process.as_mut().unwrap().args = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-    plan
-}
 
 #[test]
 fn a_new_user_namespace_has_its_maps_and_the_hosts_devices() {
@@ -90,47 +50,6 @@ fn sources_that_only_the_caller_reaches_are_mounted() {
     helper.created();
     helper.start().unwrap();
     assert_eq!(helper.output(), "reached");
-}
-
-/// A process in namespaces of its own, to be joined.
-struct Pod(Child);
-
-impl Pod {
-    fn new(flags: &[&str]) -> Self {
-        let child = Command::new("unshare")
-            .args(flags)
-            .args(["sh", "-c", "echo ready; exec sleep 300"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut pod = Self(child);
-        let mut line = String::new();
-        let mut output = std::io::BufReader::new(pod.0.stdout.as_mut().unwrap());
-        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        pod
-    }
-    /// With --fork the process in the pid namespace is a child.
-    fn pid(&self) -> u32 {
-        let children = format!("/proc/{0}/task/{0}/children", self.0.id());
-        let text = fs::read_to_string(children).unwrap();
-        text.split_ascii_whitespace().next().map_or(self.0.id(), |pid| pid.parse().unwrap())
-    }
-    fn join(&self, kind: NamespaceKind, file: &str) -> JoinNamespace {
-        JoinNamespace { kind, path: format!("/proc/{}/ns/{file}", self.pid()) }
-    }
-    fn link(&self, file: &str) -> String {
-        fs::read_link(format!("/proc/{}/ns/{file}", self.pid())).unwrap().display().to_string()
-    }
-}
-
-impl Drop for Pod {
-    fn drop(&mut self) {
-        let _ = caisson_sys::pidfd::open(self.pid().cast_signed())
-            .and_then(|pidfd| caisson_sys::pidfd::send_signal(pidfd, 9));
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 const LINKS: &str = "for n in net ipc uts pid user; do readlink /proc/self/ns/$n; done";

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::PipeFlags;
 
+use crate::call::check;
 use crate::{Error, Result};
 
 /// A pipe, close-on-exec: (read end, write end). [pipe2(2)](https://man7.org/linux/man-pages/man2/pipe2.2.html)
@@ -48,13 +49,13 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd> {
 ///
 /// SECURITY: CVE-2024-21626: nothing that the original has open is there in the copy.
 pub fn go_on_with(descriptors: &[OwnedFd], run: impl FnOnce() -> i32) -> Error {
-    match renumber(descriptors) {
+    match arrange(descriptors) {
         Ok(()) => crate::process::exit(run()),
         Err(error) => error,
     }
 }
 
-fn renumber(descriptors: &[OwnedFd]) -> Result<()> {
+fn arrange(descriptors: &[OwnedFd]) -> Result<()> {
     let count = descriptors.len() as RawFd;
     let parked = descriptors
         .iter()
@@ -68,28 +69,56 @@ fn renumber(descriptors: &[OwnedFd]) -> Result<()> {
         }
     }
     std::mem::forget(parked); // closed with all others
-    close_from(count)
+    close_range(count, RawFd::MAX)
 }
 
-/// `close_range(first, ~0, 0)`; Linux 5.9, one by one on older kernels.
-fn close_from(first: RawFd) -> Result<()> {
-    // SAFETY: no pointers; the owners of these descriptors never run again.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
-    if result == 0 {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir("/proc/self/fd")
-        .map_err(|error| Error::from_io("open", "/proc/self/fd", &error))?
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok())
-        .collect::<Vec<_>>()
-    {
-        if entry >= first {
-            // SAFETY: as above; the one of the directory that was read is closed already, which is EBADF.
-            unsafe { libc::close(entry) };
+/// Closes every descriptor from 3 on but those in `keep`. Nobody may own another one any more.
+///
+/// SECURITY: close-on-exec comes too late for what the kernel looks up itself at execve: the program, its interpreter and
+/// the loader may be links to `/proc/self/fd/N/…`.
+pub fn close_all_but(keep: &[RawFd]) -> Result<()> {
+    let mut keep: Vec<_> = keep.iter().copied().filter(|number| *number >= 3).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for number in keep {
+        if number > first {
+            close_range(first, number - 1)?;
         }
+        first = number + 1;
     }
-    Ok(())
+    close_range(first, RawFd::MAX)
+}
+
+/// `close_range(first, last, 0)`; Linux 5.9, one by one on older kernels.
+fn close_range(first: RawFd, last: RawFd) -> Result<()> {
+    /// The lowest free number is taken by every new descriptor, so none of a process with one thread is higher.
+    const HIGHEST: RawFd = 1 << 16;
+    // SAFETY: no pointers; the caller promises that nobody owns these descriptors.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    match check(result, "close_range", || format!("{first}, {last}, 0")) {
+        Err(error) if error.errno() == libc::ENOSYS => {
+            for number in first..=last.min(HIGHEST) {
+                // SAFETY: as above; a number that is not open is EBADF and nothing happens.
+                unsafe { libc::close(number) };
+            }
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Makes `from` also descriptor number `to`, close-on-exec; what had the number is closed. `dup3(2)`.
+pub fn renumber(from: BorrowedFd<'_>, to: RawFd) -> Result<()> {
+    // SAFETY: no pointers; the caller knows that nobody owns `to`.
+    let result = unsafe { libc::dup3(from.as_raw_fd(), to, libc::O_CLOEXEC) };
+    check(result.into(), "dup3", || format!("{}, {to}, O_CLOEXEC", from.as_raw_fd())).map(drop)
+}
+
+/// Keeps descriptor `number` open across exec. EBADF: it is not open.
+pub fn keep_on_exec(number: RawFd) -> Result<()> {
+    // SAFETY: no pointers; a number that is not open is EBADF.
+    let result = unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    check(result.into(), "fcntl", || format!("{number}, F_SETFD, 0")).map(drop)
 }
 
 /// `/proc/self/fd/N`: a name for calls that take only paths, valid as long as the descriptor.

@@ -1,12 +1,12 @@
 //! Files by directory descriptor: look, create, change, remove. None of these follows a link in the last component.
 //! Where a path has more than one component and the tree is hostile, [`crate::resolve`] comes first.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
 
 use crate::Result;
-use crate::call::{OrError, describe};
+use crate::call::{OrError, check, describe};
 
 pub use libc::{
     O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
@@ -125,11 +125,17 @@ pub fn change_mode(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
         .or_error("fchmod", || format!("{}, {mode:#o}", describe(fd)))
 }
 
-/// Whether the file may be executed with the *effective* ids and capabilities: `faccessat2(…, X_OK, AT_EACCESS)`.
-pub fn may_execute(path: &str) -> Result<()> {
-    rustix::fs::accessat(CWD, path, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS)
-        .or_error("faccessat2", || format!("AT_FDCWD, {path:?}, X_OK, AT_EACCESS"))
-        .map_err(|error| error.on(path))
+/// Whether the file behind an O_PATH descriptor may be executed with the *effective* ids and capabilities:
+/// `faccessat2(fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH)`. Linux 5.8; true on older kernels, where execve tells.
+pub fn may_execute(fd: BorrowedFd<'_>) -> Result<()> {
+    let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;
+    // SAFETY: the path is a static C string.
+    let result =
+        unsafe { libc::syscall(libc::SYS_faccessat2, fd.as_raw_fd(), c"".as_ptr(), libc::X_OK, flags) };
+    match check(result, "faccessat2", || format!("{}, \"\", X_OK, AT_EACCESS|AT_EMPTY_PATH", describe(fd))) {
+        Err(error) if error.errno() == libc::ENOSYS => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// `stat(2)`: follows links, for paths inside the final root only.

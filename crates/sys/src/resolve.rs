@@ -103,6 +103,12 @@ pub fn open_beneath_plain(dir: BorrowedFd<'_>, path: &[u8], flags: i32) -> Resul
     openat2(dir, path, flags, resolve)
 }
 
+/// Opens `path` as the kernel looks up a program of this process, from its own root and directory, but no magic link of
+/// procfs (`/proc/self/fd/3`, `/proc/1/root`) is followed: those are ELOOP. For a process that is in its final root.
+pub fn open_without_magic_links(path: &str, flags: i32) -> Result<OwnedFd> {
+    openat2(file::CWD, path, flags, ResolveFlags::NO_MAGICLINKS)
+}
+
 fn nonempty(path: &str) -> &str {
     if path.is_empty() { "/" } else { path }
 }

@@ -3,6 +3,9 @@
 
 pub mod guard;
 pub mod plans;
+pub mod pod;
+pub mod rootless;
+pub mod user_namespace;
 
 use std::fs::{self, File};
 use std::io::Read;
