@@ -46,6 +46,7 @@ export type ErrorCode =
   | 'ERR_EXIT'
   | 'ERR_SIGNAL'
   | 'ERR_OOM'
+  | 'ERR_STREAM'
   | 'ERR_EXEC_NOT_FOUND'
   | 'ERR_EXEC_DENIED'
 

@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { Readable, Writable } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { addon } from '../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
@@ -18,6 +17,8 @@ import type { Image, ImageOrigin } from '../image/index.ts'
 import { removeOwned } from '../image/store/remove.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
+import type { CallerStreams } from './stdio/caller-streams.ts'
+import { transfer } from './stdio/transfer.ts'
 import { Streams } from './streams.ts'
 
 /** How a container's program ended. `exitCode` and `signal` are both null only where the kernel cannot tell. */
@@ -36,7 +37,8 @@ export interface Ownership {
   dispose: () => Promise<void>
   /** Path of the directory with what the container writes, where it is on disk. */
   writableLayer: string | undefined
-  connect: readonly (Readable | Writable | undefined)[]
+  /** Streams that the caller gave. */
+  given: CallerStreams
 }
 
 /** Exits of the containers this process made, by state directory: whoever else looks one up learns them too. */
@@ -58,7 +60,6 @@ export class Container {
   readonly #settings: RuntimeSettings
   readonly #ownership: Ownership | undefined
   readonly #streams: Streams
-  readonly #passedOn: Promise<void>[] = []
   readonly #exit: Promise<ContainerExit> | undefined
   #ended = false
   #pid: number
@@ -80,7 +81,7 @@ export class Container {
           return exitOf(exit)
         })
       exits.set(directory, this.#exit)
-      this.#connect(ownership.connect)
+      this.#connect(ownership.given)
     }
   }
 
@@ -286,24 +287,16 @@ export class Container {
     }
   }
 
-  /** Streams of the caller's that stand on no descriptor get their bytes through pipes. */
-  #connect([stdin, stdout, stderr]: Ownership['connect']): void {
-    if (stdin && this.stdin) (stdin as Readable).pipe(this.stdin)
-    const outputs = [
-      [this.stdout, stdout],
-      [this.stderr, stderr],
-    ] as const
-    for (const [from, to] of outputs) {
-      if (!from || !to) continue
-      from.pipe(to as Writable, { end: false })
-      this.#passedOn.push(finished(from, { writable: false }).catch(() => {})) // an error of it ends the output
-    }
+  #connect({ stdin, stdout, stderr }: CallerStreams): void {
+    const terminal = stdin || stdout ? this.console : null
+    if (stdin) connect(stdin, terminal ?? this.stdin, { end: !terminal })
+    if (stdout) connect(terminal ?? this.stdout, stdout)
+    if (stderr) connect(this.stderr, stderr)
   }
+}
 
-  /** Resolves when everything the program wrote has reached the caller's own streams. @internal */
-  async outputPassedOn(): Promise<void> {
-    await Promise.all(this.#passedOn)
-  }
+function connect(from: Readable | null, to: Writable | null, options?: { end: boolean }): void {
+  if (from && to) void transfer(from, to, options)
 }
 
 /** What was made for a container of another process. */

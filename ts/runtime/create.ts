@@ -13,7 +13,8 @@ import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { stateOf, type ContainerState } from './state.ts'
-import { planStdio } from './stdio.ts'
+import { planStdio, type StdioPlan } from './stdio.ts'
+import { CallerStreams } from './stdio/caller-streams.ts'
 
 /** What a Runtime says about all its containers. */
 export interface RuntimeSettings {
@@ -37,6 +38,25 @@ export async function createContainer(
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)
   checkPreserved(options.preserveFds ?? 0)
+  const given = new CallerStreams(stdio.connect, (name, cause) =>
+    settings.warn(`the stream for ${name} failed: ${cause.message}`, id),
+  )
+  try {
+    return await make(settings, id, options, stdio, given)
+  } catch (error) {
+    given.close()
+    throw error
+  }
+}
+
+async function make(
+  settings: RuntimeSettings,
+  id: string,
+  options: CreateOptions,
+  stdio: StdioPlan,
+  given: CallerStreams,
+): Promise<Container> {
+  const { signal } = options
   let resolved = await resolveSource(sourceOf(options), options, {
     store: settings.store,
     images: settings.images,
@@ -65,7 +85,7 @@ export async function createContainer(
       detached: options.detached === true,
       dispose: resolved.dispose,
       writableLayer: writableLayer(resolved),
-      connect: stdio.connect,
+      given,
     })
   } catch (error) {
     await resolved.dispose()

@@ -22,8 +22,9 @@ export interface RunResult<Output extends string | Buffer = string> {
 }
 
 /**
- * The program ended with another status than 0: `ERR_EXIT`, `ERR_SIGNAL`, `ERR_OOM`, `ERR_TIMEOUT`, or
- * `ERR_LIMIT_EXCEEDED` when it wrote more than `maxBuffer`. Carries every field of the result.
+ * The program ended with another status than 0: `ERR_EXIT`, `ERR_SIGNAL`, `ERR_OOM`, `ERR_TIMEOUT`,
+ * `ERR_LIMIT_EXCEEDED` when it wrote more than `maxBuffer`, or `ERR_STREAM` when a stream of the caller's failed, which is the
+ * `cause`. Carries every field of the result.
  */
 export class ProcessError<Output extends string | Buffer = string>
   extends CaissonError
@@ -39,12 +40,13 @@ export class ProcessError<Output extends string | Buffer = string>
   readonly timedOut: boolean
   readonly durationMs: number
 
-  constructor(code: ErrorCode, reason: string, result: RunResult<Output>) {
+  constructor(code: ErrorCode, reason: string, result: RunResult<Output>, cause?: Error) {
     const { containerId, command, stdout, stderr, exitCode, signal, oomKilled, timedOut, durationMs } = result
     const last = lastLine(String(stderr))
     super(code, `${command[0] ?? containerId} ${reason}${last && `: ${last}`}`, {
       phase: 'wait',
       containerId,
+      cause,
     })
     this.command = command
     this.stdout = stdout

@@ -1,27 +1,35 @@
 /** A program in a container of its own: a promise for its result and a handle on the way there. */
-import { createInterface } from 'node:readline'
-import { PassThrough, Readable, Writable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { SpecError } from '../errors.ts'
-import { checkArgument, checkOptions, isObject } from '../options.ts'
+import { CaissonError, SpecError } from '../errors.ts'
+import { checkArgument, checkOptions, has, isObject } from '../options.ts'
 import { Collector } from './collector.ts'
 import type { Container } from './container.ts'
 import type { LifetimeOptions } from './create-options.ts'
 import { randomId } from './id.ts'
 import { runOptions, source as isSource } from './known-options.ts'
-import { processError, type RunResult } from './process-error.ts'
+import type { RuntimeSettings } from './create.ts'
+import { ProcessError, processError, type RunResult } from './process-error.ts'
 import type { Runtime } from './runtime.ts'
 import { signalNumber, type Signal } from './signal.ts'
 import type { Source } from './source.ts'
 import type { SpecOptions } from './spec-options.ts'
-import { planStdio } from './stdio.ts'
+import { NULL, PIPE, planStdio, type StdioPlan, type StdioValue } from './stdio.ts'
+import { CallerStreams, type StreamName } from './stdio/caller-streams.ts'
+import { lines, type LineOptions } from './stdio/lines.ts'
+import { OutputStream } from './stdio/output-stream.ts'
+import { transfer } from './stdio/transfer.ts'
 import { discardUnread } from './unread.ts'
 
 /** Options of {@link run}; names and meanings are those of `node:child_process` and execa where they have them. */
 export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   /** Id of the container. Default: a random one. */
   id?: string | undefined
-  /** What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. */
+  /**
+   * What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. A stream that fails ends
+   * the program, and the result rejects with `ERR_STREAM`; one that the program does not read to its end is destroyed, except
+   * `process.stdin`.
+   */
   input?: string | Uint8Array | Readable | undefined
   /** Milliseconds from the start of the program until it is ended by `killSignal`, at most 2147483647. Default: none. */
   timeout?: number | undefined
@@ -36,7 +44,10 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   encoding?: BufferEncoding | 'buffer' | undefined
   /** `false`: a program that fails resolves with its result like every other. Default true. */
   reject?: boolean | undefined
-  /** Most bytes of stdout, and of stderr, that are kept; a program that writes more is killed. Default 100 MiB. */
+  /**
+   * Most bytes of stdout, and of stderr, that are kept, and most characters of a line in an iteration; a program that writes
+   * more is killed. Default 100 MiB.
+   */
   maxBuffer?: number | undefined
   /**
    * `false`: output is only streamed, `stdout` and `stderr` of the result are empty, and a program that fills a stream which
@@ -74,8 +85,14 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   readonly [Symbol.toStringTag] = 'ContainerProcess'
   readonly #result: Promise<RunResult<Output>>
   readonly #options: RunOptions
-  readonly #given: unknown
+  readonly #unchecked: unknown
+  readonly #plan: StdioPlan | undefined
+  readonly #given: CallerStreams
+  /** Aborted when the program has ended. */
   readonly #ending = new AbortController()
+  /** Aborted by the caller's signal, or with a {@link StreamFailure}. */
+  readonly #stop = new AbortController()
+  readonly #warn: RuntimeSettings['warn']
   #container: Container | undefined
   #queued: Signal | undefined
   #running = false
@@ -83,35 +100,54 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   #overflow = false
 
   /** @internal */
-  constructor(runtime: Runtime, source: Source, args: readonly string[] | undefined, options: RunOptions) {
-    this.#given = options
-    // What is none is reported by the result, as everything.
+  constructor(
+    runtime: Runtime,
+    source: Source,
+    args: readonly string[] | undefined,
+    options: RunOptions,
+    warn: RuntimeSettings['warn'],
+  ) {
+    this.#unchecked = options
+    this.#warn = warn
+    // Invalid options reject the result like any other failure.
     if (!isObject(options)) options = {}
     this.id = options.id ?? randomId()
     this.command = args ?? []
     this.#options = options
     const begun = performance.now()
-    const piped = pipes(options)
-    this.stdin = piped[0] ? new PassThrough() : null
-    this.stdout = piped[1] ? new PassThrough() : null
-    this.stderr = piped[2] ? new PassThrough() : null
+    this.#plan = tryPlan(options)
+    const [stdin, stdout, stderr] = pipes(this.#plan)
+    this.stdin = stdin ? new PassThrough() : null
+    this.stdout = stdout ? new OutputStream() : null
+    this.stderr = stderr ? new OutputStream() : null
+    // The result says how it went; nobody has to listen.
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.on('error', () => {})
+    this.#given = new CallerStreams(this.#plan?.connect ?? [], (name, cause) =>
+      this.#streamFailed(name, cause),
+    )
+    this.#feed()
     const collectors = [this.#collect(this.stdout), this.#collect(this.stderr)]
     let settle: { resolve: () => void; reject: (reason: unknown) => void }
     this.started = new Promise((resolve, reject) => (settle = { resolve, reject }))
     this.started.catch(() => {})
     const run = async (): Promise<RunResult<Output>> => {
+      const unfollow = this.#followSignal()
       try {
-        await this.#start(runtime, source, args)
-      } catch (cause) {
-        // An abort takes the container away under whatever step is at work: the reason is what the caller has to see.
-        const { signal } = this.#options
-        const error: unknown = signal?.aborted ? signal.reason : cause
-        this.#closeStreams()
-        settle.reject(error)
-        throw error
+        try {
+          await this.#start(runtime, source, args)
+        } catch (cause) {
+          // An abort takes the container away under whatever step is at work: the reason is what the caller has to see.
+          const { signal } = this.#stop
+          const error: unknown = signal.aborted ? this.#reasonBeforeStart(signal.reason) : cause
+          this.#closeStreams()
+          settle.reject(error)
+          throw error
+        }
+        settle.resolve()
+        return await this.#finish(begun, collectors)
+      } finally {
+        unfollow()
       }
-      settle.resolve()
-      return this.#finish(begun, collectors)
     }
     this.#result = run()
     this.#result.catch(() => {})
@@ -154,7 +190,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     // Whoever reads lines of stdout wants nothing of stderr, unless it is read, too.
     if (this.stderr) discardUnread(this.stderr)
     try {
-      if (this.stdout) yield* createInterface({ input: this.stdout, crlfDelay: Infinity })
+      if (this.stdout) yield* lines(this.stdout, this.#lineOptions())
     } finally {
       this.stdout?.resume() // after a break nobody reads the rest
     }
@@ -168,7 +204,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   }
 
   async #start(runtime: Runtime, source: Source, args: readonly string[] | undefined): Promise<void> {
-    checkOptions(this.#given, runOptions)
+    checkOptions(this.#unchecked, runOptions)
     checkArgument('source', source, isSource)
     const {
       input,
@@ -187,11 +223,13 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       const issue = { path: 'input', message: 'needs a stdin that is a pipe' }
       throw new SpecError('ERR_INVALID_OPTION', 'options', [issue])
     }
-    const container = await runtime.create(this.id, { ...create, ...from(source), args })
+    const { signal } = this.#stop
+    const stdio = this.#plan ? ownStdio(this.#plan) : create.stdio
+    const container = await runtime.create(this.id, { ...create, ...from(source), args, stdio, signal })
     this.#container = container
     this.#connect(container)
     try {
-      await container.start({ signal: this.#options.signal })
+      await container.start({ signal })
     } catch (error) {
       await container[Symbol.asyncDispose]()
       throw error
@@ -202,10 +240,11 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   async #finish(begun: number, collectors: (Collector | undefined)[]): Promise<RunResult<Output>> {
     const container = this.#container!
-    const { signal, timeout, reject = true, encoding = 'utf8', maxBuffer = MAX_BUFFER } = this.#options
+    const { timeout, reject = true, encoding = 'utf8', maxBuffer = MAX_BUFFER } = this.#options
+    const { signal } = this.#stop
     const end = (): void => this.#end()
-    signal?.addEventListener('abort', end, { once: true })
-    if (signal?.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
     const timer = timeout ? setTimeout(() => ((this.#timedOut = true), end()), timeout) : undefined
     let exit
     try {
@@ -213,15 +252,17 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     } finally {
       clearTimeout(timer)
       this.#ending.abort()
-      signal?.removeEventListener('abort', end)
-      await container.delete({ force: true })
+      signal.removeEventListener('abort', end)
+      // What the program did is known: what stays of its container is another matter.
+      await container.delete({ force: true }).catch((error: Error) => this.#warn(error.message, this.id))
     }
     this.stdin?.destroy()
     const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
     outputs.forEach(discardUnread)
     await Promise.all(outputs.map((stream) => finished(stream).catch(() => {})))
-    await container.outputPassedOn()
-    if (signal?.aborted) throw signal.reason
+    await this.#given.passedOn()
+    const reason: unknown = signal.reason
+    if (signal.aborted && !(reason instanceof StreamFailure)) throw reason
     const [stdout, stderr] = collectors.map((collector) => collector?.output(encoding) ?? nothing(encoding))
     const result: RunResult<Output> = {
       command: this.command,
@@ -231,6 +272,9 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       ...exit,
       timedOut: this.#timedOut,
       durationMs: performance.now() - begun,
+    }
+    if (reason instanceof StreamFailure) {
+      throw new ProcessError('ERR_STREAM', `was ended: ${reason.message}`, result, reason.cause)
     }
     const error = processError(result, { timeout, overflow: this.#overflow, maxBuffer })
     if (error && reject) throw error
@@ -248,50 +292,105 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   #collect(stream: Readable | null): Collector | undefined {
     if (!stream || this.#options.buffer === false) return undefined
     const { maxBuffer = MAX_BUFFER } = this.#options
-    return new Collector(stream, maxBuffer, () => {
-      this.#overflow = true
-      this.kill('SIGKILL')
-    })
+    return new Collector(stream, maxBuffer, () => this.#overflowed())
+  }
+
+  #overflowed(): void {
+    this.#overflow = true
+    this.kill('SIGKILL')
+  }
+
+  #lineOptions(): LineOptions {
+    const { maxBuffer: limit = MAX_BUFFER, encoding = 'utf8' } = this.#options
+    const onOverflow = (): void => this.#overflowed()
+    return { limit, encoding: encoding === 'buffer' ? 'utf8' : encoding, onOverflow }
+  }
+
+  /** At once, so that a stream that fails before there is a container is heard. */
+  #feed(): void {
+    const { input } = this.#options
+    if (!this.stdin || input === undefined) return
+    if (typeof input === 'string' || input instanceof Uint8Array) this.stdin.end(input)
+    else if (has(input, 'pipe', 'on')) {
+      void transfer(input, this.stdin).then((failure) => {
+        if (failure?.side === 'source') this.#streamFailed('stdin', failure.cause)
+      })
+    }
   }
 
   #connect(container: Container): void {
-    const { input } = this.#options
     const terminal = container.console
-    const [stdin, stdout, stderr] = [
-      terminal ?? container.stdin,
-      terminal ?? container.stdout,
-      container.stderr,
-    ]
-    if (stdin && this.stdin) {
-      this.stdin.on('error', () => {})
-      ;(this.stdin as PassThrough).pipe(stdin, { end: !terminal })
-      if (input instanceof Readable) input.pipe(this.stdin)
-      else if (input !== undefined) this.stdin.end(input)
+    const stdin = terminal ?? container.stdin
+    const source = this.#given.stdin ?? (this.stdin as PassThrough | null)
+    // The end of what is typed does not end a terminal.
+    if (source && stdin) void transfer(source, stdin, { end: !terminal, passError: true })
+    const outputs = [
+      [terminal ?? container.stdout, this.#given.stdout ?? this.stdout],
+      [container.stderr, this.#given.stderr ?? this.stderr],
+    ] as const
+    for (const [from, to] of outputs) {
+      if (from && to) void transfer(from, to as PassThrough)
+      else if (to) (to as PassThrough).end()
+      else if (from === terminal) from?.resume() // a terminal that nobody reads would stop the program
     }
-    if (this.stdout) pump(stdout, this.stdout as PassThrough)
-    if (this.stderr) pump(stderr, this.stderr as PassThrough)
+  }
+
+  #streamFailed(name: StreamName, cause: Error): void {
+    // What the program did not read before its end does not matter.
+    if (name === 'stdin' && this.#ending.signal.aborted) return
+    this.#stop.abort(new StreamFailure(name, cause))
+  }
+
+  #reasonBeforeStart(reason: unknown): unknown {
+    if (!(reason instanceof StreamFailure)) return reason
+    const { message, cause } = reason
+    return new CaissonError('ERR_STREAM', message, { phase: 'start', containerId: this.id, cause })
+  }
+
+  #followSignal(): () => void {
+    const { signal } = this.#options
+    if (!has(signal, 'addEventListener')) return () => {} // not there, or refused later
+    const follow = (): void => this.#stop.abort(signal!.reason)
+    if (signal!.aborted) follow()
+    signal!.addEventListener('abort', follow, { once: true })
+    return () => signal!.removeEventListener('abort', follow)
   }
 
   #closeStreams(): void {
-    for (const stream of [this.stdin, this.stdout, this.stderr] as (PassThrough | null)[]) stream?.end()
+    this.#given.close()
+    this.stdin?.destroy()
+    for (const stream of [this.stdout, this.stderr] as (OutputStream | null)[]) stream?.end()
   }
 }
 
-/** An error of the source is its end: what was read until then is the output. */
-function pump(from: Readable | null, to: PassThrough): void {
-  if (!from) return void to.end()
-  from.on('error', () => to.end())
-  from.pipe(to)
+/** A stream of the caller's failed, and with it the run. */
+class StreamFailure {
+  readonly message: string
+  readonly cause: Error
+
+  constructor(name: StreamName, cause: Error) {
+    this.message = `the stream for ${name} failed: ${cause.message}`
+    this.cause = cause
+  }
 }
 
-function pipes(options: RunOptions): boolean[] {
-  let plan
+/** Undefined for what is wrong: create reports it. */
+function tryPlan(options: RunOptions): StdioPlan | undefined {
   try {
-    plan = planStdio(options.stdio)
+    return planStdio(options.stdio)
   } catch {
-    return [false, false, false] // reported by create
+    return undefined
   }
-  return plan.numbers.map((number, index) => number === -2 && plan.connect[index] === undefined)
+}
+
+/** Which streams the process has. */
+function pipes(plan: StdioPlan | undefined): boolean[] {
+  return [0, 1, 2].map((index) => plan?.numbers[index] === PIPE && plan.connect[index] === undefined)
+}
+
+/** The same plan, with pipes where streams are connected here. */
+function ownStdio({ numbers }: StdioPlan): StdioValue[] {
+  return numbers.map((number) => (number === PIPE ? 'pipe' : number === NULL ? 'ignore' : number))
 }
 
 function from(source: Source): { bundle?: string; config?: string; rootfs?: string; image?: Source } {

@@ -91,7 +91,14 @@ export class Runtime {
     args?: readonly string[],
     options?: Options,
   ): ContainerProcess<OutputOf<Options>> {
-    return new ContainerProcess<OutputOf<Options>>(this, source, args, options === undefined ? {} : options)
+    const { warn } = this.#settings
+    return new ContainerProcess<OutputOf<Options>>(
+      this,
+      source,
+      args,
+      options === undefined ? {} : options,
+      warn,
+    )
   }
 
   /** A container of this root, whoever made it. Rejects with `ERR_NOT_FOUND`. */

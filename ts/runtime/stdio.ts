@@ -9,8 +9,8 @@ export type StdioValue = 'pipe' | 'inherit' | 'ignore' | number | Readable | Wri
 /** One value for all three, or one each for stdin, stdout and stderr. */
 export type StdioOption = 'pipe' | 'inherit' | 'ignore' | readonly StdioValue[]
 
-const NULL = -1
-const PIPE = -2
+export const NULL = -1
+export const PIPE = -2
 
 /** What goes to the native side, and the streams to connect to our ends of the pipes. */
 export interface StdioPlan {
