@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'ERR_BINDING_MISSING'
   | 'ERR_PLATFORM'
   | 'ERR_SYSCALL'
+  | 'ERR_UNSAFE_PATH'
   // images
   | 'ERR_IMAGE_NOT_FOUND'
   | 'ERR_BLOB_NOT_FOUND'

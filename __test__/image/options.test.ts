@@ -389,7 +389,6 @@ test('arguments that are no options are refused as well', async (t) => {
     validated: (value) => validate(wrong(value)),
     text: (value) => layout.writeBlob(wrong(value), 'text/plain'),
     mediaType: (value) => layout.writeBlob('a', wrong(value)),
-    temporary: (value) => layout.placeBlob(wrong(value), image.digest),
     tag: (value) => layout.tag(image.descriptor, wrong(value)),
     name: (value) => store.open(wrong(value)),
     'name ': (value) => store.remove(wrong(value)),

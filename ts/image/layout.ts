@@ -1,25 +1,17 @@
 /** An OCI image layout on disk: `oci-layout`, `index.json`, `blobs/ALGORITHM/ENCODED`. */
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
+import { OpenLayout } from '../native/layout.ts'
 import { lockDirectory } from '../native/lock.ts'
-import {
-  callback,
-  checkArgument,
-  checkOptions,
-  path as isPath,
-  signal as isSignal,
-  text as isText,
-} from '../options.ts'
+import { callback, checkArgument, checkOptions, signal as isSignal, text as isText } from '../options.ts'
 import type { Descriptor, ImageIndex } from '../spec/index.ts'
 import { ANNOTATION } from '../spec/image/annotations.ts'
 import { parseIndex } from './document.ts'
 import { hostPath, makeDirectories } from './host-path.ts'
-import { createFile, keepOwner, replaceFile } from './layout/file.ts'
 import { collectGarbage, type Collected, type CollectGarbageOptions } from './layout/gc.ts'
-import { MAX_DOCUMENT_BYTES } from './limits.ts'
+import { writeNewBlob } from './layout/new-blob.ts'
 import { MEDIA_TYPE } from './media-type.ts'
 import { collectGarbageOptions } from './options/known.ts'
 import { descriptor as isDescriptor } from './options/parts.ts'
@@ -32,6 +24,7 @@ import {
   LAYOUT_TEXT,
   requireLayoutVersion,
 } from './source/layout-files.ts'
+import { readSmallFile } from './source/small-file.ts'
 import type { FileRange, ImageSource } from './source/source.ts'
 
 export const REF_NAME: typeof ANNOTATION.refName = ANNOTATION.refName
@@ -58,7 +51,7 @@ export class Layout implements ImageSource {
   static async open(path: string): Promise<Layout> {
     const absolute = hostPath(path, 'layout')
     const file = join(absolute, LAYOUT_FILE)
-    const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
+    const text = await readSmallFile(file).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
       throw new CaissonError(
         'ERR_IMAGE_NOT_FOUND',
@@ -77,24 +70,19 @@ export class Layout implements ImageSource {
   /** Makes an empty layout, or opens the one that is there. */
   static async create(path: string): Promise<Layout> {
     const absolute = hostPath(path, 'layout')
-    await makeDirectories(join(absolute, 'blobs', 'sha256'))
-    // Whoever comes second finds what the first one made; oci-layout is last, as it is what makes it a layout.
-    await createFile(
-      join(absolute, INDEX_FILE),
-      formatIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] }),
-    )
-    await createFile(join(absolute, LAYOUT_FILE), LAYOUT_TEXT)
+    await makeDirectories(absolute)
+    using directory = await OpenLayout.open(absolute)
+    await directory.prepare()
+    // Last comes oci-layout, which makes it a layout. What a second process finds there, the first one has made.
+    const index = formatIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
+    await placeIfAbsent(directory, INDEX_FILE, index)
+    await placeIfAbsent(directory, LAYOUT_FILE, LAYOUT_TEXT)
     return Layout.open(absolute)
   }
 
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
   async index(): Promise<ImageIndex> {
-    const file = join(this.path, INDEX_FILE)
-    const text = await readDocument(file).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'ENOENT') throw cause
-      throw new CaissonError('ERR_INVALID_IMAGE', `${this.path} has no index.json`, { path: file, cause })
-    })
-    return parseIndex(text, file)
+    return this.#indexIn(this.path)
   }
 
   /** Where a blob is, whether there or not. Throws `ERR_INVALID_IMAGE` for what is no digest. */
@@ -129,33 +117,13 @@ export class Layout implements ImageSource {
     checkArgument('mediaType', mediaType, isText)
     const bytes = Buffer.from(text)
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-    const path = this.blobPath(digest)
-    if (!(await exists(path))) {
-      await replaceFile(path, bytes)
-      await keepOwner(path, this.path)
+    if ((await this.locate(digest))?.size !== bytes.length) {
+      await writeNewBlob(this, async (path) => {
+        await writeFile(path, bytes)
+        return { digest }
+      })
     }
     return { mediaType, digest, size: bytes.length }
-  }
-
-  /** A name for a blob in the making, in the directory where it will stay. */
-  temporaryBlobPath(): string {
-    const directory = join(this.path, 'blobs', 'sha256')
-    mkdirSync(directory, { recursive: true })
-    return join(directory, `.caisson-${randomUUID()}`)
-  }
-
-  /** Gives a finished file its place under its digest. */
-  async placeBlob(temporary: string, digest: string): Promise<void> {
-    checkArgument('temporary', temporary, isPath)
-    const path = this.blobPath(digest)
-    try {
-      await mkdir(join(path, '..'), { recursive: true })
-      await rename(temporary, path)
-      await keepOwner(path, this.path)
-    } catch (error) {
-      await rm(temporary, { force: true })
-      throw error
-    }
   }
 
   /** @internal Lists an image, under a name or without. */
@@ -194,14 +162,13 @@ export class Layout implements ImageSource {
    */
   async update(change: (index: ImageIndex) => ImageIndex | undefined): Promise<void> {
     checkArgument('change', change, callback)
-    using _ = await lockDirectory(this.path, 'exclusive')
-    const changed = change(await this.index())
+    using directory = await OpenLayout.open(this.path)
+    using _ = await lockDirectory(directory.path, 'exclusive')
+    const changed = change(await this.#indexIn(directory.path))
     if (!changed) return
-    const file = join(this.path, INDEX_FILE)
     const text = formatIndex(changed)
-    await parseIndex(text, file) // what nobody could read again is not written
-    await replaceFile(file, text)
-    await keepOwner(file, this.path)
+    await parseIndex(text, join(this.path, INDEX_FILE)) // what nobody could read again is not written
+    await directory.place(INDEX_FILE, text, { replace: true })
   }
 
   /** Gives `tag` to an image, taking it from any other. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
@@ -247,25 +214,19 @@ export class Layout implements ImageSource {
     checkOptions(options, collectGarbageOptions)
     return collectGarbage(this, options)
   }
-}
 
-async function readDocument(path: string): Promise<Buffer> {
-  const status = await stat(path)
-  if (!status.isFile()) throw new CaissonError('ERR_INVALID_IMAGE', `${path} is not a regular file`, { path })
-  const { size } = status
-  if (size > MAX_DOCUMENT_BYTES) {
-    throw new CaissonError(
-      'ERR_LIMIT_EXCEEDED',
-      `${path} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`,
-      { path },
-    )
+  async #indexIn(directory: string): Promise<ImageIndex> {
+    const text = await readSmallFile(join(directory, INDEX_FILE)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause
+      const path = join(this.path, INDEX_FILE)
+      throw new CaissonError('ERR_INVALID_IMAGE', `${this.path} has no index.json`, { path, cause })
+    })
+    return parseIndex(text, join(this.path, INDEX_FILE))
   }
-  return readFile(path)
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
+async function placeIfAbsent(directory: OpenLayout, name: string, content: string): Promise<void> {
+  await directory.place(name, content, { replace: false }).catch((error: CaissonError) => {
+    if (error.code !== 'ERR_EXISTS') throw error
+  })
 }

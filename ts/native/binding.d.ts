@@ -91,6 +91,35 @@ export declare class LayerJob {
   snapshot(source: string, to: string, options?: TreeOptions | undefined | null): Promise<WriteOutcome>
 }
 
+/** A layout directory, open until `close`. */
+export declare class LayoutHandle {
+  constructor()
+  /** Opens it, once. The failure, if any. */
+  open(path: string): Promise<NativeError | null>
+  /** Leads to the directory, whatever becomes of its name, in this process and until it is closed. Empty before. */
+  get path(): string
+  /** Gives up what was not placed. */
+  close(): void
+  /** Asks a collection to stop. */
+  stop(): void
+  /** Makes the directories of a layout that are missing. The failure, if any. */
+  prepare(): Promise<NativeError | null>
+  /** Writes a small file of the layout itself, whole; `replace` what is there. The failure, if any. */
+  place(name: string, content: Uint8Array, replace: boolean): Promise<NativeError | null>
+  /** A file for a blob whose digest is not known yet. */
+  newBlob(): Promise<BlobOutcome>
+  /** A private directory, for what a layer is made from. */
+  newSpool(): Promise<BlobOutcome>
+  /** Gives a blob its place. The failure, if any; the blob is gone either way. */
+  placeBlob(id: number, digest: string): Promise<NativeError | null>
+  /** Removes a blob or spool that is not wanted after all. Nothing there is no failure. */
+  discard(id: number): Promise<NativeError | null>
+  /** Removes a placed blob. The failure, if any. */
+  removeBlob(digest: string): Promise<NativeError | null>
+  /** Removes all blobs but those to `keep`; with `dry_run` it only says which. */
+  collect(keep: Array<string>, dryRun: boolean): Promise<CollectOutcome>
+}
+
 /** A hash in steps, with the methods of Node's own. */
 export declare class NativeHasher {
   constructor(algorithm: string)
@@ -137,6 +166,15 @@ export interface BlobIdentity {
   compression: string
 }
 
+/** A blob to be written: its file has no name before it is placed. `failure` alone where there is none. */
+export interface BlobOutcome {
+  failure?: NativeError
+  /** Names it among the blobs and spools of this layout. */
+  id: number
+  /** Leads to the file, or to the directory of a spool, in this process and until it is placed or removed. */
+  path: string
+}
+
 export interface BlobRange {
   path: string
   offset: number
@@ -145,6 +183,14 @@ export interface BlobRange {
 
 /** Closes a descriptor that an answer of this addon gave to the caller. One that is not open is left alone. */
 export declare function closeDescriptor(number: number): void
+
+export interface CollectOutcome {
+  failure?: NativeError
+  /** Digests, in order. */
+  removed: Array<string>
+  bytes: number
+  kept: number
+}
 
 export interface CompareRequest {
   before: LayerBase

@@ -8,6 +8,7 @@ mod event;
 mod failure;
 mod host;
 mod layer;
+mod layout;
 mod lock;
 mod owners;
 mod request;

@@ -16,6 +16,8 @@ pub enum Kind {
     Invalid,
     /// The bytes make sense, and what they ask for is refused.
     Unsafe,
+    /// A path of the host is a link, or was exchanged: somebody else decides where it leads.
+    UnsafePath,
     Limit,
     Unsupported,
     Exists,
@@ -44,6 +46,7 @@ impl Kind {
             Kind::DigestMismatch => "ERR_DIGEST_MISMATCH",
             Kind::Invalid => "ERR_LAYER_INVALID",
             Kind::Unsafe => "ERR_LAYER_UNSAFE",
+            Kind::UnsafePath => "ERR_UNSAFE_PATH",
             Kind::Limit => "ERR_LIMIT_EXCEEDED",
             Kind::Unsupported => "ERR_UNSUPPORTED_IMAGE",
             Kind::Exists => "ERR_EXISTS",

@@ -13,6 +13,7 @@ pub mod error;
 mod gzip;
 pub mod host;
 pub mod inflate;
+mod layout;
 pub mod limits;
 pub mod lock;
 mod new_file;
@@ -29,6 +30,7 @@ pub mod write;
 
 pub use chunk::Source;
 pub use error::{Error, Kind, Result};
+pub use layout::{Collected, LayoutDirectory};
 pub use limits::Limits;
 pub use new_file::{NewFile, place_file};
 pub use rustix::io::Errno;

@@ -30,7 +30,13 @@ pub struct NewFile {
 impl NewFile {
     /// For writing. The umask takes from `mode`.
     pub fn create(target: &Path, mode: u32) -> Result<Self> {
-        let (directory, name) = place(target)?;
+        let (directory, _) = place(target)?;
+        Self::create_in(directory, target, mode)
+    }
+
+    /// The same in a directory that is open already; the last name of `target` is the one it gets there.
+    pub fn create_in(directory: OwnedFd, target: &Path, mode: u32) -> Result<Self> {
+        let name = name_of(target)?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         match rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
@@ -66,9 +72,23 @@ impl NewFile {
     }
 
     /// Gives it its name, on the disk. What has the name already is replaced, or [`Kind::Exists`].
-    pub fn publish(mut self, replace: bool) -> Result<()> {
+    pub fn publish(self, replace: bool) -> Result<()> {
+        let directory = rustix::io::fcntl_dupfd_cloexec(&self.directory, 0)
+            .map_err(|errno| Error::system("fcntl", bytes(&self.target), errno))?;
+        let target = self.target.clone();
+        self.publish_in(directory, &target, replace)
+    }
+
+    /// The same in another directory of its file system, with the last name of `target`.
+    pub fn publish_in(mut self, directory: OwnedFd, target: &Path, replace: bool) -> Result<()> {
+        self.name = name_of(target)?;
+        target.clone_into(&mut self.target);
         self.file.sync_all().map_err(|error| io_error("fsync", &self.target, &error))?;
+        let mut to = Some(directory);
         if self.temporary.is_none() {
+            if let Some(directory) = to.take() {
+                self.directory = directory;
+            }
             match self.link(&self.name) {
                 Err(Errno::EXIST) if replace => {}
                 done => return self.named_as(done),
@@ -85,7 +105,8 @@ impl NewFile {
             }
         }
         let Some(temporary) = &self.temporary else { return Ok(()) };
-        let (from, to) = (&self.directory, &self.directory);
+        let from = &self.directory;
+        let to = to.as_ref().unwrap_or(from);
         let renamed = if replace {
             rustix::fs::renameat(from, temporary, to, &self.name)
         } else {
@@ -137,6 +158,11 @@ pub fn place_file(target: &Path, content: &[u8], mode: u32, replace: bool) -> Re
 
 fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
+}
+
+fn name_of(target: &Path) -> Result<Vec<u8>> {
+    let refused = || Error::new(Kind::Option, format!("{} cannot be a file", target.display()));
+    target.file_name().map(|name| name.as_encoded_bytes().to_vec()).ok_or_else(refused)
 }
 
 fn place(target: &Path) -> Result<(OwnedFd, Vec<u8>)> {

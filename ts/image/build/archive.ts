@@ -26,7 +26,7 @@ export async function detectCompression(path: string): Promise<LayerCompression>
   }
 }
 
-/** Copies a file and says what it is. */
+/** Copies a file over another, and says what it is. */
 export async function copyAndDigest(
   from: string,
   to: string,
@@ -39,10 +39,6 @@ export async function copyAndDigest(
     hash.update(piece)
     size += piece.length
   })
-  await pipeline(
-    content,
-    createWriteStream(to, { flags: 'wx', flush: true } as { flags: string }),
-    signal ? { signal } : {},
-  )
+  await pipeline(content, createWriteStream(to), signal ? { signal } : {})
   return { digest: `sha256:${hash.digest('hex')}`, size }
 }

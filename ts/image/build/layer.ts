@@ -1,5 +1,4 @@
 /** One layer: written into the layout, described, and added to the draft. */
-import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import type { LayerBlob, LayerOperation } from '../../native/layer.ts'
@@ -16,6 +15,7 @@ import { hostPath } from '../host-path.ts'
 import type { ImageParts } from '../layer-blobs.ts'
 import { layerBlobs } from '../layer-blobs.ts'
 import type { Layout } from '../layout.ts'
+import { withSpool, writeNewBlob } from '../layout/new-blob.ts'
 import { layerType, type LayerCompression } from '../media-type.ts'
 import { copyAndDigest, detectCompression } from './archive.ts'
 import { layerOutput, resolveCompression, type CompressionOptions } from './compression.ts'
@@ -47,25 +47,17 @@ export interface LayerResult {
 export async function addLayer(options: LayerOptions, context: LayerContext): Promise<LayerResult> {
   const { layout, draft } = context
   const wanted = resolveCompression(context, draft.manifest.layers)
-  const temporary = layout.temporaryBlobPath()
-  let compression = wanted
-  let written: Written
-  try {
-    if ('archive' in options) {
-      if (options.verbatim) compression = await detectCompression(options.archive)
-      written = await archiveLayer(options, temporary, compression, context)
-    } else {
-      written = await writtenLayer(options, temporary, compression, context)
-    }
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  const verbatim = 'archive' in options && options.verbatim === true
+  const compression = verbatim ? await detectCompression(options.archive) : wanted
+  const written = await writeNewBlob(layout, (path) =>
+    'archive' in options
+      ? archiveLayer(options, path, compression, context)
+      : writtenLayer(options, path, compression, context),
+  )
   const { digest, diffId, size, changes, warnings } = written
   if (digest === undefined || diffId === undefined) {
     return { descriptor: undefined, diffId: undefined, changes, warnings }
   }
-  await layout.placeBlob(temporary, digest)
   const descriptor: Descriptor = {
     mediaType: layerType(compression),
     digest,
@@ -93,8 +85,7 @@ async function archiveLayer(
     context.operation,
   )
   if (!verbatim || compression === 'none') return written
-  // As it is: what was written only served to check and to hash it.
-  await rm(temporary)
+  // As it is: what was written only served to check and to hash it, and is overwritten.
   return { ...written, ...(await copyAndDigest(path, temporary, context.operation.signal)) }
 }
 
@@ -105,42 +96,8 @@ async function writtenLayer(
   context: LayerContext,
 ): Promise<Written> {
   const { layout, epoch, operation, draft } = context
-  let spool: string | undefined
-  try {
-    let steps: LayerStep[]
-    if ('entries' in options) {
-      spool = await mkdtemp(join(layout.path, 'blobs', '.caisson-'))
-      const folder = spool
-      const spoolPath = (): string => join(folder, spoolName())
-      steps = await layerSteps(options.entries, { epoch, spoolPath, signal: operation.signal })
-    } else if ('upper' in options) {
-      const { uid, gid } = options
-      const known = draft.manifest.layers.length > 0
-      steps = [
-        {
-          kind: 'upper',
-          path: '',
-          source: hostPath(options.upper, 'upper'),
-          ...(known ? { base: { layers: await layersSoFar(context) } } : {}),
-          tree: treeOptions(options),
-          ...owner(uid, gid),
-        },
-      ]
-    } else {
-      const { directory, uid, gid } = options
-      const base = await baseOf(options, context)
-      steps = [
-        {
-          kind: 'difference',
-          path: '',
-          source: hostPath(directory, 'directory'),
-          base,
-          tree: treeOptions(options),
-          ...owner(uid, gid),
-        },
-      ]
-    }
-    return await writeLayer(
+  const writeSteps = (steps: LayerStep[]): Promise<Written> =>
+    writeLayer(
       {
         steps,
         output: layerOutput(temporary, compression, context),
@@ -149,9 +106,22 @@ async function writtenLayer(
       },
       operation,
     )
-  } finally {
-    if (spool !== undefined) await rm(spool, { recursive: true, force: true })
+  if ('entries' in options) {
+    return withSpool(layout, async (folder) => {
+      const spoolPath = (): string => join(folder, spoolName())
+      return writeSteps(await layerSteps(options.entries, { epoch, spoolPath, signal: operation.signal }))
+    })
   }
+  const { uid, gid } = options
+  const common = { path: '', tree: treeOptions(options), ...owner(uid, gid) }
+  if ('upper' in options) {
+    const base = draft.manifest.layers.length > 0 ? { base: { layers: await layersSoFar(context) } } : {}
+    return writeSteps([{ ...common, kind: 'upper', source: hostPath(options.upper, 'upper'), ...base }])
+  }
+  const base = await baseOf(options, context)
+  return writeSteps([
+    { ...common, kind: 'difference', source: hostPath(options.directory, 'directory'), base },
+  ])
 }
 
 function owner(uid: number | undefined, gid: number | undefined): { uid?: number; gid?: number } {

@@ -1,5 +1,4 @@
 /** The same image in other words: OCI's types or Docker's, another compression. */
-import { rm } from 'node:fs/promises'
 import { CaissonError } from '../../errors.ts'
 import { transcodeLayer } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
@@ -8,6 +7,7 @@ import { layerOutput, resolveCompression } from '../build/compression.ts'
 import { draftOf, finishManifest, type Draft } from '../build/draft.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 import { copyBlob } from '../layout/copy-blob.ts'
+import { writeNewBlob } from '../layout/new-blob.ts'
 import { Layout } from '../layout.ts'
 import {
   dockerMediaType,
@@ -55,20 +55,11 @@ export async function convertImage(image: ImageParts, options: ConvertOptions): 
         )
         continue
       }
-      const temporary = layout.temporaryBlobPath()
-      try {
-        const output = layerOutput(temporary, wanted, options)
-        const { digest, size } = await transcodeLayer(blobs[index]!, output, {
-          signal,
-          onProgress,
-          limits: image.limits,
-        })
-        await layout.placeBlob(temporary, digest!)
-        draft.manifest.layers[index] = { ...layer, mediaType: layerType(wanted), digest: digest!, size }
-      } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
-      }
+      const operation = { signal, onProgress, limits: image.limits }
+      const { digest, size } = await writeNewBlob(layout, (path) =>
+        transcodeLayer(blobs[index]!, layerOutput(path, wanted, options), operation),
+      )
+      draft.manifest.layers[index] = { ...layer, mediaType: layerType(wanted), digest: digest!, size }
     }
   }
   await copyBlob(image.source, image.manifest.config, layout, { signal })

@@ -1,5 +1,4 @@
 /** Fewer layers. */
-import { rm } from 'node:fs/promises'
 import { flattenLayers } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
@@ -9,6 +8,7 @@ import { addHistory, checkHistory, draftOf, finishDraft } from '../build/draft.t
 import { sourceDateEpoch, timestamp } from '../build/epoch.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 import { Layout } from '../layout.ts'
+import { writeNewBlob } from '../layout/new-blob.ts'
 import { layerType } from '../media-type.ts'
 import { CaissonError } from '../../errors.ts'
 import { checkTag } from '../reference.ts'
@@ -37,21 +37,16 @@ export async function squashImage(image: ImageParts, options: SquashOptions): Pr
   using _ = await layout.protect(signal)
   const kept = { ...draft.manifest, layers: layers.slice(0, keep) }
   await copyLayers({ ...partsOf(image), manifest: kept }, layout, signal)
-  const temporary = layout.temporaryBlobPath()
-  try {
-    const written = await flattenLayers(
-      { layers: await layerBlobs(image), keep, ...(epoch === undefined ? {} : { epoch }) },
-      layerOutput(temporary, compression, options),
+  const blobs = await layerBlobs(image)
+  const { digest, diffId, size } = await writeNewBlob(layout, (path) =>
+    flattenLayers(
+      { layers: blobs, keep, ...(epoch === undefined ? {} : { epoch }) },
+      layerOutput(path, compression, options),
       { signal, onProgress, limits: image.limits },
-    )
-    const { digest, diffId, size } = written
-    await layout.placeBlob(temporary, digest!)
-    draft.manifest.layers = [...kept.layers, { mediaType: layerType(compression), digest: digest!, size }]
-    draft.config.rootfs.diff_ids = [...draft.config.rootfs.diff_ids.slice(0, keep), diffId!]
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+    ),
+  )
+  draft.manifest.layers = [...kept.layers, { mediaType: layerType(compression), digest: digest!, size }]
+  draft.config.rootfs.diff_ids = [...draft.config.rootfs.diff_ids.slice(0, keep), diffId!]
   draft.config.history = historyOf(draft.config.history ?? [], keep)
   draft.config.created = timestamp(epoch)
   addHistory(draft, history, { createdBy, epoch })

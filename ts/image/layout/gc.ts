@@ -1,7 +1,7 @@
 /** Garbage of a layout: blobs that nothing in index.json leads to. */
-import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
+import { OpenLayout } from '../../native/layout.ts'
 import { lockDirectory } from '../../native/lock.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { parseIndex, parseManifest } from '../document.ts'
@@ -16,7 +16,7 @@ export interface CollectGarbageOptions {
 }
 
 export interface Collected {
-  /** Digests of the blobs that went, in order. */
+  /** Digests of the blobs that went, in order; of what was never finished `ALGORITHM:NAME`. */
   removed: string[]
   /** Their bytes. */
   bytes: number
@@ -27,34 +27,12 @@ export interface Collected {
 /** Throws where a document that is referenced cannot be read: what it leads to is not known then. */
 export async function collectGarbage(layout: Layout, options: CollectGarbageOptions): Promise<Collected> {
   const { dryRun = false, signal } = options
-  const blobs = join(layout.path, 'blobs')
+  using directory = await OpenLayout.open(layout.path)
   // Exclusive: nobody is about to tag what is not referenced yet.
-  using _ = await lockDirectory(blobs, 'exclusive', signal)
+  using _ = await lockDirectory(join(directory.path, 'blobs'), 'exclusive', signal)
   const reachable = new Set<string>()
   await mark(layout, (await layout.index()).manifests, reachable, signal)
-  const collected: Collected = { removed: [], bytes: 0, kept: 0 }
-  for (const algorithm of (await readdir(blobs)).sort()) {
-    const directory = join(blobs, algorithm)
-    if (!(await stat(directory)).isDirectory()) continue
-    if (algorithm.startsWith('.caisson-')) {
-      if (!dryRun) await rm(directory, { recursive: true, force: true }) // streams that were never packed
-      continue
-    }
-    for (const name of (await readdir(directory)).sort()) {
-      signal?.throwIfAborted()
-      const digest = `${algorithm}:${name}`
-      const unfinished = name.startsWith('.caisson-') // left by a process that was killed
-      if (!unfinished && (reachable.has(digest) || !/^[a-zA-Z0-9=_-]+$/.test(name))) {
-        collected.kept += 1
-        continue
-      }
-      const path = join(directory, name)
-      collected.bytes += (await stat(path)).size
-      collected.removed.push(digest)
-      if (!dryRun) await rm(path, { force: true })
-    }
-  }
-  return collected
+  return await directory.collect(reachable, { dryRun, signal })
 }
 
 /** Follows indexes and manifests; everything else is a blob without references, whatever it holds. */

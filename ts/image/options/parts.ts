@@ -45,7 +45,7 @@ export const image: Check = such(
 )
 export const layout: Check = either(
   path,
-  such('a Layout', (value) => has(value, 'protect', 'writeBlob', 'placeBlob', 'tag')),
+  such('a Layout', (value) => has(value, 'protect', 'writeBlob', 'update', 'tag')),
 )
 export const descriptor: Check = such('a descriptor with mediaType, digest and size', (value) => {
   if (!isObject(value)) return false

@@ -2,10 +2,10 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { OpenLayout } from '../../native/layout.ts'
 import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import type { Layout } from '../layout.ts'
 import { containersPath, sweepContainers } from './container-directory.ts'
-import { listBlobs } from './content.ts'
 import { references } from './references.ts'
 import { removeOwned } from './remove.ts'
 import { listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
@@ -46,13 +46,10 @@ export async function collect(
   } finally {
     for (const lock of free.values()) lock.close()
   }
-  for (const { path, digest } of await listBlobs(layout)) {
-    signal?.throwIfAborted()
-    if (digest !== undefined && needed.blobs.has(digest)) continue
-    result.bytes += (await stat(path)).size
-    await rm(path)
-    if (digest !== undefined) result.blobs.push(digest)
-  }
+  using directory = await OpenLayout.open(store)
+  const { removed, bytes } = await directory.collect(needed.blobs, { signal })
+  result.bytes += bytes
+  result.blobs = removed.filter((digest) => /^\w+:[a-f0-9]+$/.test(digest)) // not what was never finished
   await removeUnpackLocks(store)
   return result
 }

@@ -1,11 +1,12 @@
 /** Blobs into the store's layout: verified on the way, old or new and never half. */
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Descriptor } from '../../spec/index.ts'
 import type { Image } from '../image.ts'
 import type { Layout } from '../layout.ts'
+import { writeNewBlob } from '../layout/new-blob.ts'
 
 const PREFIX = '.caisson-'
 
@@ -19,18 +20,15 @@ export async function copyContent(image: Image, layout: Layout, signal?: AbortSi
 }
 
 async function copyBlob(image: Image, blob: Descriptor, layout: Layout, signal?: AbortSignal): Promise<void> {
-  const temporary = layout.temporaryBlobPath()
-  const path = layout.blobPath(blob.digest)
-  try {
-    const out = createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true })
-    await pipeline(image.blob(blob), out, { signal })
-    await mkdir(dirname(path), { recursive: true })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    signal?.throwIfAborted()
-    throw error
-  }
+  await writeNewBlob(layout, async (path) => {
+    try {
+      await pipeline(image.blob(blob), createWriteStream(path), { signal })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    }
+    return blob
+  })
 }
 
 export interface BlobFile {

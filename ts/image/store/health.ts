@@ -1,9 +1,9 @@
 /** Looking whether a store is what it was, and mending it. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { OpenLayout } from '../../native/layout.ts'
 import { tryLockDirectory } from '../../native/lock.ts'
 import { checkSnapshot } from '../../native/store.ts'
 import { Image } from '../image.ts'
@@ -82,9 +82,10 @@ export async function removeDamaged(
   damaged: readonly Damage[],
 ): Promise<Pick<RepairResult, 'removed' | 'inUse'>> {
   const result: Pick<RepairResult, 'removed' | 'inUse'> = { removed: [], inUse: [] }
+  using directory = await OpenLayout.open(layout.path)
   for (const damage of damaged) {
     if (damage.kind === 'blob') {
-      await rm(layout.blobPath(damage.id), { force: true })
+      await directory.removeBlob(damage.id)
       result.removed.push(damage)
       continue
     }

@@ -61,7 +61,8 @@ impl Settings {
     }
 }
 
-/// Writes a new file at `path`, which is on the disk when this returns, and gone again after a failure.
+/// Writes the file at `path`, which is emptied first, or made. It is on the disk when this returns; after a failure what it
+/// holds is of no use.
 pub fn write_file<T>(
     path: &Path,
     settings: &Settings,
@@ -69,19 +70,10 @@ pub fn write_file<T>(
     produce: impl FnOnce(&mut Writing<'_>) -> Result<T>,
 ) -> Result<(T, Sealed)> {
     let failed = |call, error: &std::io::Error| crate::blob::io_error(call, path, error);
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|error| failed("open", &error))?;
-    let written = write(&file, settings, stop, produce).and_then(|result| {
-        file.sync_all().map_err(|error| failed("fsync", &error))?;
-        Ok(result)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(path); // half a blob helps nobody; the error at hand says why
-    }
-    written
+    let file = std::fs::File::create(path).map_err(|error| failed("open", &error))?;
+    let written = write(&file, settings, stop, produce)?;
+    file.sync_all().map_err(|error| failed("fsync", &error))?;
+    Ok(written)
 }
 
 #[cfg(test)]
