@@ -10,6 +10,7 @@ const tests = [
   '__test__/native/owner.test.ts',
   '__test__/integration/lifecycle.test.ts',
   '__test__/integration/run.test.ts',
+  '__test__/security/cgroup.test.ts',
 ]
 const machine = ['scripts/cgroup2-vm', '--timeout', '1500', '--']
 const crate = ['-p', 'caisson-cgroup']

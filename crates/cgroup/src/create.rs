@@ -26,6 +26,7 @@ impl Placement {
         let mut making = Making { placement: self, made: Made::default() };
         for place in self.places.iter().filter(|place| place.unified) {
             self.make(place, &mut making.made)?;
+            make_leaf(place, &mut making.made)?;
         }
         Ok(making)
     }
@@ -38,7 +39,11 @@ impl Placement {
         }
         match fs::create_dir(directory) {
             Ok(()) => made.directories.push(directory.clone()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_used(directory)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                refuse_used(directory)?;
+                // One that an earlier container has left has its cpus, which would be in the way of new ones.
+                place.leaf.iter().for_each(|leaf| drop(fs::remove_dir(leaf)));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_parents(place, made)?;
                 fs::create_dir(directory).map_err(|e| Error::io("cannot make", directory, &e))?;
@@ -47,10 +52,25 @@ impl Placement {
             Err(error) => return Err(Error::io("cannot make", directory, &error)),
         }
         if place.controllers.iter().any(|controller| controller == "cpuset") && !place.unified {
-            inherit_cpuset(place)?;
+            inherit_cpuset(&place.mount_point, directory)?;
         }
         Ok(())
     }
+}
+
+fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
+    let Some(leaf) = &place.leaf else { return Ok(()) };
+    // Kernels before 5.11 count children only where they are told to, and let that be changed only without children.
+    if !place.unified && files::read(&place.directory, "memory.use_hierarchy").is_ok_and(|v| v.trim() == "0")
+    {
+        files::write(&place.directory, "memory.use_hierarchy", "1")?;
+    }
+    fs::create_dir(leaf).map_err(|error| Error::io("cannot make", leaf, &error))?;
+    made.directories.push(leaf.clone());
+    if place.controllers.iter().any(|controller| controller == "cpuset") && !place.unified {
+        inherit_cpuset(&place.directory, leaf)?;
+    }
+    Ok(())
 }
 
 /// A cgroup that is half made.
@@ -65,9 +85,10 @@ impl Making<'_> {
         self.placement.places.iter().find(|place| place.unified).map(|place| place.directory.clone())
     }
 
-    /// The version 2 directory, for CLONE_INTO_CGROUP.
+    /// The version 2 directory that holds the processes, for CLONE_INTO_CGROUP.
     pub fn unified_fd(&self) -> Option<OwnedFd> {
-        crate::cgroup::handle(&self.unified()?)
+        let place = self.placement.places.iter().find(|place| place.unified)?;
+        crate::cgroup::handle(place.processes())
     }
 
     /// The other directories, the limits, the device rules. After an error, what was made goes with the value: not
@@ -78,6 +99,14 @@ impl Making<'_> {
             placement.make(place, &mut self.made)?;
         }
         resources::apply(&placement.places, wanted, placement.rootless)?;
+        for place in placement.places.iter().filter(|place| place.leaf.is_some()) {
+            if place.unified {
+                hand_down(&place.directory)?;
+            } else {
+                make_leaf(place, &mut self.made)?;
+            }
+        }
+        resources::apply_to_leaves(&placement.places, wanted)?;
         let unified = self.unified();
         let parents = std::mem::take(&mut self.made).parents;
         Ok(Cgroup::new(placement.directories(), parents, unified))
@@ -119,22 +148,23 @@ fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
 
 /// COMPAT(runc): its sentences. The limits would hit strangers, and what joins a frozen cgroup never starts.
 fn refuse_used(directory: &Path) -> Result<()> {
-    let count = files::read(directory, "cgroup.procs")?.lines().count();
+    let cgroup = Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None);
+    let count = cgroup.processes()?.len();
     if count > 0 {
         return Err(Error::new(format!(
             "container's cgroup is not empty: {count} process(es) found in {}",
             directory.display()
         )));
     }
-    if Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None).is_frozen() {
+    if cgroup.is_frozen() {
         return Err(Error::new(format!("container's cgroup unexpectedly frozen: {}", directory.display())));
     }
     Ok(())
 }
 
 /// Version 1: a fresh cpuset is empty and takes no process; every level gets its parent's values.
-fn inherit_cpuset(place: &Place) -> Result<()> {
-    let mut levels: Vec<_> = place.directory.ancestors().take_while(|d| *d != place.mount_point).collect();
+fn inherit_cpuset(top: &Path, directory: &Path) -> Result<()> {
+    let mut levels: Vec<_> = directory.ancestors().take_while(|d| *d != top).collect();
     levels.reverse();
     for directory in levels {
         let Some(parent) = directory.parent() else { continue };
@@ -160,21 +190,25 @@ fn enable_controllers(place: &Place) -> Result<()> {
         place.directory.ancestors().skip(1).take_while(|d| d.starts_with(&place.mount_point)).collect();
     levels.reverse();
     for directory in levels {
-        let available = files::read(directory, "cgroup.controllers")?;
-        let enabled = files::read(directory, "cgroup.subtree_control")?;
-        let enabled: Vec<_> = enabled.split_ascii_whitespace().collect();
-        let missing: Vec<_> = available
-            .split_ascii_whitespace()
-            .filter(|c| !enabled.contains(c))
-            .map(|c| format!("+{c}"))
-            .collect();
-        if missing.is_empty() || files::write(directory, "cgroup.subtree_control", &missing.join(" ")).is_ok()
-        {
-            continue;
-        }
-        for controller in &missing {
-            let _ = files::write(directory, "cgroup.subtree_control", controller);
-        }
+        hand_down(directory)?;
+    }
+    Ok(())
+}
+
+fn hand_down(directory: &Path) -> Result<()> {
+    let available = files::read(directory, "cgroup.controllers")?;
+    let enabled = files::read(directory, "cgroup.subtree_control")?;
+    let enabled: Vec<_> = enabled.split_ascii_whitespace().collect();
+    let missing: Vec<_> = available
+        .split_ascii_whitespace()
+        .filter(|c| !enabled.contains(c))
+        .map(|c| format!("+{c}"))
+        .collect();
+    if missing.is_empty() || files::write(directory, "cgroup.subtree_control", &missing.join(" ")).is_ok() {
+        return Ok(());
+    }
+    for controller in &missing {
+        let _ = files::write(directory, "cgroup.subtree_control", controller);
     }
     Ok(())
 }

@@ -21,8 +21,27 @@ pub struct Place {
     pub controllers: Vec<String>,
     pub unified: bool,
     pub mount_point: PathBuf,
+    /// Holds the limits; counted, frozen, killed and removed with all that is below it.
     pub directory: PathBuf,
+    /// A child of it, the root of the container's cgroup namespace; `None`: the processes are in `directory` itself.
+    pub leaf: Option<PathBuf>,
 }
+
+impl Place {
+    /// Where the container's processes are.
+    pub fn processes(&self) -> &Path {
+        self.leaf.as_deref().unwrap_or(&self.directory)
+    }
+}
+
+/// The child that holds the processes. COMPAT(crun): its name for the same thing.
+#[cfg(feature = "resources")]
+const LEAF: &str = "container";
+
+/// Version 1: what a parent's limit does to its children. The others are not hierarchical (`blkio.throttle`, `net_cls`,
+/// `net_prio`), or a user namespace gives no right to change them (`devices`), or they limit nothing.
+#[cfg(feature = "resources")]
+const HIERARCHICAL: [&str; 6] = ["cpu", "cpuset", "memory", "pids", "hugetlb", "rdma"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
@@ -60,6 +79,7 @@ impl Host {
                 unified: hierarchy.unified,
                 mount_point: hierarchy.mount_point.clone(),
                 directory: hierarchy.mount_point.join(inner.strip_prefix("/").unwrap_or(&inner)),
+                leaf: None,
             }
         });
         Ok(Placement {
@@ -72,6 +92,30 @@ impl Host {
 }
 
 impl Placement {
+    /// Keeps the limits out of the reach of a program that may own the files of its cgroup: no user namespace, or one
+    /// that maps the caller.
+    ///
+    /// SECURITY: such a program makes a user, a mount and a cgroup namespace and mounts the hierarchies writable. The
+    /// root of what it sees there is the cgroup that it is in, so that one is a child of the one that limits it.
+    /// nsdelegate alone does not do: the program moves into a nested cgroup, takes that one for the root of its next
+    /// namespace, and writes the former root by the mount that it has kept.
+    #[cfg(feature = "resources")]
+    pub fn protect(&mut self, limits: &oci_spec::runtime::LinuxResources) {
+        let version_2 = self.mode == Mode::V2;
+        for place in &mut self.places {
+            let limited = if version_2 {
+                crate::wants_limits(limits)
+            } else {
+                place
+                    .controllers
+                    .iter()
+                    .filter(|controller| HIERARCHICAL.contains(&controller.as_str()))
+                    .any(|controller| crate::resources::limits(limits, controller))
+            };
+            place.leaf = limited.then(|| place.directory.join(LEAF));
+        }
+    }
+
     pub fn directories(&self) -> Vec<PathBuf> {
         self.places.iter().map(|place| place.directory.clone()).collect()
     }
@@ -98,7 +142,11 @@ impl Placement {
     /// needs no lock on everybody's threads. The first one to take that lock waits for an RCU grace period, some ten
     /// milliseconds (docs/internal/cgroup.md).
     pub fn procs_files(&self) -> Vec<PathBuf> {
-        self.places.iter().filter(|place| !place.unified).map(|place| place.directory.join("tasks")).collect()
+        self.places
+            .iter()
+            .filter(|place| !place.unified)
+            .map(|place| place.processes().join("tasks"))
+            .collect()
     }
 }
 

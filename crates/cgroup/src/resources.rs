@@ -26,6 +26,32 @@ pub(crate) fn apply(places: &[Place], wanted: Option<&LinuxResources>, rootless:
     }
 }
 
+/// The same limits once more where the program reads them (the JVM, Go, Node size themselves by the cgroup that they see),
+/// and where a limit that is not hierarchical has to be.
+pub(crate) fn apply_to_leaves(places: &[Place], wanted: Option<&LinuxResources>) -> Result<()> {
+    let version_2 = places.iter().all(|place| place.unified) && !places.is_empty();
+    let Some(limits) = wanted.filter(|_| places.iter().any(|place| place.leaf.is_some())) else {
+        return Ok(());
+    };
+    let leaf =
+        |place: &Place| Place { directory: place.processes().to_path_buf(), leaf: None, ..place.clone() };
+    apply_limits(&places.iter().map(leaf).collect::<Vec<_>>(), limits, version_2)
+}
+
+/// Whether something is asked of a controller (by its name in version 1).
+pub(crate) fn limits(wanted: &LinuxResources, controller: &str) -> bool {
+    let lists = |cpu: &LinuxCpu| [cpu.cpus(), cpu.mems()].into_iter().flatten().any(|list| !list.is_empty());
+    match controller {
+        "memory" => wanted.memory().as_ref().is_some_and(memory::is_set),
+        "cpu" => wanted.cpu().as_ref().is_some_and(cpu::is_set),
+        "cpuset" => wanted.cpu().as_ref().is_some_and(lists),
+        "pids" => wanted.pids().is_some(),
+        "hugetlb" => wanted.hugepage_limits().as_ref().is_some_and(|list| !list.is_empty()),
+        "rdma" => wanted.rdma().as_ref().is_some_and(|map| !map.is_empty()),
+        _ => false,
+    }
+}
+
 fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> Result<()> {
     if let Some(memory) = limits.memory().as_ref().filter(|memory| memory::is_set(memory)) {
         let place = controller(places, "memory", "linux.resources.memory")?;
@@ -92,16 +118,9 @@ fn apply_cpu(places: &[Place], cpu: &LinuxCpu, version_2: bool) -> Result<()> {
 /// Whether going without a cgroup would leave a wish unfulfilled. Device rules do not count: an ordinary user cannot make
 /// devices anyway.
 pub fn wants_limits(limits: &LinuxResources) -> bool {
-    let sets = |cpu: &LinuxCpu| {
-        [cpu.cpus(), cpu.mems()].into_iter().flatten().any(|list| !list.is_empty()) || cpu::is_set(cpu)
-    };
-    limits.memory().as_ref().is_some_and(memory::is_set)
-        || limits.cpu().as_ref().is_some_and(sets)
-        || limits.pids().is_some()
+    ["memory", "cpu", "cpuset", "pids", "hugetlb", "rdma"].iter().any(|name| self::limits(limits, name))
         || limits.block_io().as_ref().is_some_and(block_io::is_set)
-        || limits.hugepage_limits().as_ref().is_some_and(|list| !list.is_empty())
         || limits.network().as_ref().is_some_and(other::network_is_set)
-        || limits.rdma().as_ref().is_some_and(|map| !map.is_empty())
         || limits.unified().as_ref().is_some_and(|map| !map.is_empty())
 }
 

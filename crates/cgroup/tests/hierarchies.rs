@@ -138,6 +138,86 @@ fn limits_are_what_the_kernel_says() {
 }
 
 #[test]
+fn protected_limits_are_on_the_parent_and_shown_to_its_child() {
+    let Some(subtree) = Subtree::new("leaf") else { return };
+    let resources: LinuxResources = serde_json::from_str(
+        r#"{"memory": {"limit": 67108864}, "cpu": {"shares": 512, "cpus": "0"}, "pids": {"limit": 17}}"#,
+    )
+    .unwrap();
+    let mut placement = subtree.place("c");
+    placement.protect(&resources);
+    for round in 0..2 {
+        let cgroup = placement.create(Some(&resources)).unwrap();
+        let files: &[_] = if subtree.version_2() {
+            &[("memory.max", "67108864"), ("cpu.weight", "59"), ("cpuset.cpus", "0"), ("pids.max", "17")]
+        } else {
+            &[
+                ("memory.limit_in_bytes", "67108864"),
+                ("cpu.shares", "512"),
+                ("cpuset.cpus", "0"),
+                ("pids.max", "17"),
+            ]
+        };
+        for (file, value) in files {
+            for name in ["c", "c/container"] {
+                assert_eq!(subtree.file(name, file).as_deref(), Some(*value), "{name}/{file}, round {round}");
+            }
+        }
+        let mut child = {
+            let inside: Vec<_> =
+                placement.places.iter().map(|place| place.processes().to_path_buf()).collect();
+            inhabit(&inside, "exec sleep 1000")
+        };
+        until("the process is counted", || cgroup.processes().unwrap().len() == 1);
+        until("everywhere", || {
+            placement
+                .places
+                .iter()
+                .all(|p| !fs::read_to_string(p.processes().join("cgroup.procs")).unwrap().is_empty())
+        });
+        let refusal = placement.create(Some(&resources)).unwrap_err().to_string();
+        assert!(refusal.contains("container's cgroup is not empty: 1 process(es) found"), "{refusal}");
+        cgroup.kill_all().unwrap();
+        child.wait().unwrap();
+    }
+    subtree.place("c").create(None).unwrap().remove().unwrap();
+    assert!(!subtree.place("c").directories().iter().any(|directory| directory.exists()));
+}
+
+#[test]
+fn a_failure_takes_the_child_away_from_a_cgroup_that_was_there() {
+    let Some(subtree) = Subtree::new("child") else { return };
+    let good: LinuxResources =
+        serde_json::from_str(r#"{"pids": {"limit": 5}, "cpu": {"cpus": "0"}}"#).unwrap();
+    let bad: LinuxResources =
+        serde_json::from_str(r#"{"pids": {"limit": 5}, "cpu": {"cpus": "0", "mems": "999"}}"#).unwrap();
+    let mut placement = subtree.place("c");
+    placement.protect(&good);
+    for directory in placement.directories() {
+        fs::create_dir_all(directory).unwrap();
+    }
+    placement.create(Some(&bad)).unwrap_err();
+    assert!(placement.places.iter().filter_map(|place| place.leaf.as_ref()).all(|leaf| !leaf.exists()));
+    assert!(placement.directories().iter().all(|directory| directory.is_dir()));
+    // And one that an earlier container has left is no hindrance.
+    placement.create(Some(&good)).unwrap();
+    placement.create(Some(&good)).unwrap();
+}
+
+#[test]
+fn only_limited_hierarchies_have_a_child() {
+    let Some(subtree) = Subtree::new("children") else { return };
+    let resources: LinuxResources = serde_json::from_str(r#"{"pids": {"limit": 17}}"#).unwrap();
+    let mut placement = subtree.place("c");
+    placement.protect(&resources);
+    let with: Vec<_> = placement.places.iter().filter(|place| place.leaf.is_some()).collect();
+    assert_eq!(with.len(), 1);
+    assert!(with[0].controllers.iter().any(|controller| controller == "pids"));
+    placement.protect(&LinuxResources::default());
+    assert!(placement.places.iter().all(|place| place.leaf.is_none()));
+}
+
+#[test]
 fn a_limit_without_its_controller_is_refused() {
     let Some(subtree) = Subtree::new("missing") else { return };
     let limits = [

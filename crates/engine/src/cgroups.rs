@@ -3,8 +3,6 @@
 use caisson_cgroup as cgroup;
 use caisson_plan as plan;
 
-use oci_spec::runtime::LinuxResources;
-
 use crate::failure::{Failure, Result};
 
 /// `unable to apply cgroup configuration` is runc's wording.
@@ -27,9 +25,14 @@ pub fn failure(error: cgroup::Error) -> Failure {
 pub fn place(
     host: &cgroup::Host,
     request: &cgroup::Request<'_>,
-    resources: Option<&LinuxResources>,
+    config: &plan::Config,
+    euid: u32,
 ) -> Result<Option<cgroup::Placement>> {
-    let placement = host.place(request).map_err(failure)?;
+    let resources = config.resources();
+    let mut placement = host.place(request).map_err(failure)?;
+    if let Some(limits) = resources.filter(|_| config.maps_user(euid)) {
+        placement.protect(limits);
+    }
     let dispensable = request.rootless && !placement.explicit && !resources.is_some_and(cgroup::wants_limits);
     Ok((!dispensable || placement.is_permitted()).then_some(placement))
 }
@@ -40,7 +43,7 @@ pub fn view(host: &cgroup::Host, placement: Option<&cgroup::Placement>) -> plan:
         let place = placement.and_then(|placement| placement.places.get(index));
         // Without a place of its own the container sees where the caller is.
         let own = || hierarchy.mount_point.join(hierarchy.own_path.trim_start_matches('/'));
-        let directory = place.map_or_else(own, |place| place.directory.clone());
+        let directory = place.map_or_else(own, |place| place.processes().to_path_buf());
         plan::HostHierarchy {
             directory_name: hierarchy.directory_name.clone(),
             data: hierarchy.data.clone(),

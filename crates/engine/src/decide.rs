@@ -31,7 +31,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     } else {
         let wanted =
             caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
-        cgroups::place(&facts.cgroup, &wanted, config.resources())?
+        cgroups::place(&facts.cgroup, &wanted, &config, facts.euid)?
     };
     let options = caisson_plan::Options {
         id: request.id.clone(),

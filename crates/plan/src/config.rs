@@ -105,6 +105,18 @@ impl Config {
         self.namespace("pid").is_some()
     }
 
+    /// Whether a user of the host may be one in the container: there is no user namespace, it maps that user, or it is
+    /// joined and its maps are not known here.
+    pub fn maps_user(&self, uid: u32) -> bool {
+        !self.creates("user")
+            || self
+                .linux
+                .uid_mappings
+                .iter()
+                .flatten()
+                .any(|map| uid.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
+    }
+
     pub(crate) fn namespace(&self, kind: &str) -> Option<&crate::document::Namespace> {
         self.linux.namespaces.iter().flatten().find(|namespace| namespace.kind == kind)
     }
@@ -112,5 +124,36 @@ impl Config {
     /// A namespace that is made, not joined.
     pub(crate) fn creates(&self, kind: &str) -> bool {
         self.namespace(kind).is_some_and(|namespace| namespace.path.as_deref().unwrap_or_default().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_mapped_where_nothing_keeps_it_out() {
+        let config = |linux: &str| {
+            let text = format!(
+                r#"{{"ociVersion": "1.3.0", "root": {{"path": "r"}}, "process": {{"cwd": "/", "args": ["a"]}}, "linux": {linux}}}"#
+            );
+            Config::parse(text.as_bytes()).unwrap()
+        };
+        let mapped = |uids: &str| {
+            let maps = |ids: &str| format!(r#"[{{"containerID": 0, {ids}}}]"#);
+            config(&format!(
+                r#"{{"namespaces": [{{"type": "user"}}], "uidMappings": {}, "gidMappings": {}}}"#,
+                maps(uids),
+                maps(uids)
+            ))
+        };
+        assert!(config("{}").maps_user(0));
+        let elsewhere = mapped(r#""hostID": 100000, "size": 65536"#);
+        assert_eq!(
+            [0, 99_999, 100_000, 165_535, 165_536].map(|uid| elsewhere.maps_user(uid)),
+            [false, false, true, true, false]
+        );
+        assert!(mapped(r#""hostID": 0, "size": 1"#).maps_user(0));
+        assert!(config(r#"{"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}]}"#).maps_user(0));
     }
 }

@@ -87,6 +87,10 @@ pub(super) fn unified(places: &[Place], entries: &[(&String, &String)], version_
         let Some((name, _)) = file.split_once('.').filter(|_| !file.contains('/')) else {
             return Err(Error::new(format!("linux.resources.unified: {file:?} is no file of a cgroup")));
         };
+        // `cgroup.max.depth` and its like count from the cgroup that the program sees as its own.
+        if name == "cgroup" && places.first().is_some_and(|place| place.leaf.is_some()) {
+            continue;
+        }
         let place = if name == "cgroup" {
             places.first().ok_or_else(|| Error::new("linux.resources.unified: there is no cgroup"))?
         } else {
