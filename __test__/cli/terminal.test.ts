@@ -87,3 +87,40 @@ withPython('on a terminal: keys, size, resizing and the interrupt reach the prog
   const caller = spawn('python3', ['-c', CALLER, ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
   session.note(await text(caller.stdout))
 })
+
+/** Closes the terminal once the program has said that it is ready; prints how the command ended. */
+const LEAVER = `
+import os, pty, sys
+pid, master = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+out = b''
+while b'ready' not in out: out += os.read(master, 1000)
+os.close(master)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
+
+withPython('a terminal that goes away leaves the program its status', async (session) => {
+  withTerminal(session, ['sh', '-c', 'trap "" HUP; echo ready; sleep 0.5; exit 5'])
+  const command = session.command(['--root', session.root, 'run', '--bundle', session.bundle, session.id])
+  const caller = spawn('python3', ['-c', LEAVER, ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  session.note(await text(caller.stdout))
+})
+
+/** Prints how many bytes the command wrote to its terminal until the end. */
+const COUNTER = `
+import os, pty, sys
+pid, master = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+count = 0
+while True:
+    try: count += len(os.read(master, 1000))
+    except OSError: break
+print(count, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
+
+withPython('all that the program writes reaches the terminal', async (session) => {
+  withTerminal(session, ['seq', '1', '3000'])
+  for (let time = 0; time < 5; time++) {
+    const command = session.command(['--root', session.root, 'run', '--bundle', session.bundle, session.id])
+    const caller = spawn('python3', ['-c', COUNTER, ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+    session.note(await text(caller.stdout))
+  }
+})

@@ -148,6 +148,16 @@ able('a terminal that nobody reads does not stop the program', async (t) => {
   t.is((await result(t, child)).exitCode, 0)
 })
 
+able('all that a program writes to its terminal is read', async (t) => {
+  const lengths = new Set<number>()
+  const one = async (): Promise<void> => {
+    const { stdout } = await result(t, sh('seq 1 3000', { terminal: true }))
+    lengths.add(stdout.length)
+  }
+  for (let round = 0; round < 10; round++) await Promise.all([one(), one(), one(), one()])
+  t.deepEqual([...lengths], [16_893])
+})
+
 const inputs: Record<string, () => Readable> = {
   'a file that does not exist': () => createReadStream('/nonexistent'),
   'one that fails later': () =>

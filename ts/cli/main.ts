@@ -10,6 +10,7 @@ import { errorText } from './error-text.ts'
 import { parseFlags, type FlagValues } from './flags.ts'
 import { globalFlags } from './global-flags.ts'
 import { commandHelp, globalHelp, subcommandHelp } from './help.ts'
+import { outliveTerminal } from './hang-up.ts'
 import { Log } from './log.ts'
 import { print } from './output.ts'
 import { UsageError } from './usage-error.ts'
@@ -163,4 +164,5 @@ function contextOf(program: string, globals: FlagValues, log: Log): Context {
   return { program, runtime, log, explicitRoot: root !== undefined }
 }
 
+outliveTerminal()
 void main(process.argv.slice(2)).then((status) => process.exit(status))
