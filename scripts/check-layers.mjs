@@ -6,7 +6,8 @@ import { root } from './prepare.mjs'
 
 // Each TypeScript layer with the layers it may import; every layer may import itself.
 const typescript = {
-  errors: [],
+  codes: [],
+  errors: ['codes'],
   options: ['errors'],
   native: ['errors'],
   digest: ['native', 'errors'],
@@ -19,14 +20,15 @@ const typescript = {
 // Each crate with the workspace crates it may depend on.
 const crates = {
   sys: [],
+  code: [],
   digest: ['sys'],
-  layer: ['digest', 'sys'],
+  layer: ['code', 'digest', 'sys'],
   cgroup: ['sys'],
-  plan: [],
-  hook: ['plan', 'sys'],
-  engine: ['hook', 'plan', 'cgroup', 'sys'],
-  init: ['hook', 'plan', 'cgroup', 'sys'],
-  binding: ['engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
+  plan: ['code'],
+  hook: ['code', 'plan', 'sys'],
+  engine: ['code', 'hook', 'plan', 'cgroup', 'sys'],
+  init: ['code', 'hook', 'plan', 'cgroup', 'sys'],
+  binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
 }
 
 const problems = []

@@ -3,69 +3,9 @@
  * A message is one line: what failed, on what, why; then the hint. No message is ever parsed.
  */
 
-/** Stable error codes. */
-export type ErrorCode =
-  // lifecycle
-  | 'ERR_INVALID_STATE'
-  | 'ERR_EXISTS'
-  | 'ERR_NOT_FOUND'
-  | 'ERR_TIMEOUT'
-  | 'ERR_HOOK'
-  // documents and options
-  | 'ERR_INVALID_SPEC'
-  | 'ERR_INVALID_OPTION'
-  | 'ERR_INVALID_ID'
-  | 'ERR_UNSUPPORTED_SPEC'
-  | 'ERR_INVALID_BUNDLE'
-  // host
-  | 'ERR_USERNS_DENIED'
-  | 'ERR_CGROUP_UNAVAILABLE'
-  | 'ERR_OVERLAY_UNAVAILABLE'
-  | 'ERR_KERNEL_TOO_OLD'
-  | 'ERR_HELPER_MISSING'
-  | 'ERR_BINDING_MISSING'
-  | 'ERR_PLATFORM'
-  | 'ERR_SYSCALL'
-  | 'ERR_UNSAFE_PATH'
-  // images
-  | 'ERR_IMAGE_NOT_FOUND'
-  | 'ERR_BLOB_NOT_FOUND'
-  | 'ERR_INVALID_IMAGE'
-  | 'ERR_UNSUPPORTED_IMAGE'
-  | 'ERR_DIGEST_MISMATCH'
-  | 'ERR_SIZE_MISMATCH'
-  | 'ERR_LAYER_UNSAFE'
-  | 'ERR_LAYER_INVALID'
-  | 'ERR_LIMIT_EXCEEDED'
-  | 'ERR_CHANGED'
-  // digests
-  | 'ERR_INVALID_DIGEST'
-  | 'ERR_UNSUPPORTED_DIGEST'
-  | 'ERR_DIGEST_NOT_FOUND'
-  | 'ERR_DIGEST_AMBIGUOUS'
-  // processes
-  | 'ERR_EXIT'
-  | 'ERR_SIGNAL'
-  | 'ERR_OOM'
-  | 'ERR_STREAM'
-  | 'ERR_EXEC_NOT_FOUND'
-  | 'ERR_EXEC_DENIED'
+import type { ErrorCode, Phase } from './codes.ts'
 
-/** Where in a container's life an error arose. */
-export type Phase =
-  | 'validate'
-  | 'resolve'
-  | 'unpack'
-  | 'write'
-  | 'prepare'
-  | 'cgroup'
-  | 'spawn'
-  | 'setup'
-  | 'hook'
-  | 'start'
-  | 'wait'
-  | 'kill'
-  | 'delete'
+export type { ErrorCode, Phase } from './codes.ts'
 
 /** The fields beside `code` and `message`; each is present only where it is known. */
 export interface ErrorDetails {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use caisson_code::Phase;
 use caisson_layer::archive::{self, Body, ItemKind, Listing, Member};
 use caisson_layer::blob::{self, Blob};
 use caisson_layer::{Limits, Result};
@@ -103,7 +104,9 @@ impl LayerJob {
         on_thread(env, move || {
             let written =
                 members.and_then(|members| archive::write(members, Path::new(&output), replace, &stop));
-            written.err().map(|error| NativeError { phase: Some("write".to_owned()), ..error.into() })
+            written
+                .err()
+                .map(|error| NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() })
         })
     }
 
@@ -120,7 +123,9 @@ impl LayerJob {
         let content = content.to_vec(); // here, as it is a buffer of JavaScript
         on_thread(env, move || {
             let placed = caisson_layer::place_file(Path::new(&path), &content, mode, replace);
-            placed.err().map(|error| NativeError { phase: Some("write".to_owned()), ..error.into() })
+            placed
+                .err()
+                .map(|error| NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() })
         })
     }
 

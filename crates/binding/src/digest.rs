@@ -1,5 +1,6 @@
 //! Digests for JavaScript: files and large buffers on native threads, and hashers for algorithms that Node lacks.
 
+use caisson_code::Code;
 use caisson_digest::pool::{self, Work};
 use caisson_digest::{Algorithm, Control, Digests, Failure, Hasher, Source, file, job};
 use napi::JsDeferred;
@@ -11,15 +12,15 @@ use crate::failure::NativeError;
 /// `ERR_ABORTED` for a stop; the typed face turns it into the signal's own reason.
 fn failure(error: Failure) -> NativeError {
     let (code, message) = match &error {
-        Failure::System(_) => ("ERR_SYSCALL", error.to_string()),
-        Failure::Stopped => ("ERR_ABORTED", error.to_string()),
+        Failure::System(_) => (Code::Syscall, error.to_string()),
+        Failure::Stopped => (Code::Aborted, error.to_string()),
     };
     let system = match error {
         Failure::System(system) => Some(system),
         Failure::Stopped => None,
     };
     NativeError {
-        code: code.to_owned(),
+        code: code.as_str().to_owned(),
         message,
         phase: None,
         syscall: system.as_ref().map(|error| error.call().to_owned()),

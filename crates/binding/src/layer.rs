@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use caisson_code::Phase;
 use caisson_layer::blob::Blob;
 use caisson_layer::inflate::Compression;
 use caisson_layer::unpack::{self, Fallback, Merged, Policy, Report};
@@ -20,9 +21,9 @@ impl From<Error> for NativeError {
     fn from(error: Error) -> Self {
         Self {
             errno: error.errno_name(),
-            code: error.kind.code().to_owned(),
+            code: error.kind.code().as_str().to_owned(),
             message: error.message,
-            phase: Some("unpack".to_owned()),
+            phase: Some(Phase::Unpack.as_str().to_owned()),
             syscall: error.call.map(str::to_owned),
             path: error.path,
             hint: error.hint.map(Cow::into_owned),

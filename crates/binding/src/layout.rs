@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use caisson_code::Phase;
 use caisson_layer::{Collected, Error, Kind, LayoutDirectory, NewFile, Stop};
 use napi::bindgen_prelude::{Env, Object, Uint8Array};
 use napi_derive::napi;
@@ -215,7 +216,7 @@ fn outcome(state: &Shared, made: Result<Unfinished, Error>) -> BlobOutcome {
 }
 
 fn writing(error: Error) -> NativeError {
-    NativeError { phase: Some("write".to_owned()), ..error.into() }
+    NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() }
 }
 
 fn failure(done: Result<(), Error>) -> Option<NativeError> {

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::os::fd::IntoRawFd;
 use std::path::Path;
 
+use caisson_code::Phase;
 use caisson_layer::compress;
 use caisson_layer::view::Change;
 use caisson_layer::write::{self as writing, Flatten, Report};
@@ -69,7 +70,8 @@ impl WriteOutcome {
         let (failure, done) = match result {
             Ok(done) => (None, done),
             Err(error) => {
-                let failure = NativeError { phase: Some("write".to_owned()), ..NativeError::from(error) };
+                let failure =
+                    NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..NativeError::from(error) };
                 (Some(failure), Report::default())
             }
         };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use caisson_code::Code;
 use rustix::io::Errno;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -38,26 +39,25 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The code of `ts/errors.ts`.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Code {
         match self {
-            Kind::BlobNotFound => "ERR_BLOB_NOT_FOUND",
-            Kind::SizeMismatch => "ERR_SIZE_MISMATCH",
-            Kind::DigestMismatch => "ERR_DIGEST_MISMATCH",
-            Kind::Invalid => "ERR_LAYER_INVALID",
-            Kind::Unsafe => "ERR_LAYER_UNSAFE",
-            Kind::UnsafePath => "ERR_UNSAFE_PATH",
-            Kind::Limit => "ERR_LIMIT_EXCEEDED",
-            Kind::Unsupported => "ERR_UNSUPPORTED_IMAGE",
-            Kind::Exists => "ERR_EXISTS",
-            Kind::NotFound => "ERR_NOT_FOUND",
-            Kind::Option => "ERR_INVALID_OPTION",
-            Kind::Image => "ERR_INVALID_IMAGE",
-            Kind::System | Kind::Broken => "ERR_SYSCALL",
-            Kind::Overlay => "ERR_OVERLAY_UNAVAILABLE",
-            Kind::Namespace => "ERR_USERNS_DENIED",
-            Kind::Stopped => "ERR_ABORTED",
-            Kind::Changed => "ERR_CHANGED",
+            Kind::BlobNotFound => Code::BlobNotFound,
+            Kind::SizeMismatch => Code::SizeMismatch,
+            Kind::DigestMismatch => Code::DigestMismatch,
+            Kind::Invalid => Code::LayerInvalid,
+            Kind::Unsafe => Code::LayerUnsafe,
+            Kind::UnsafePath => Code::UnsafePath,
+            Kind::Limit => Code::LimitExceeded,
+            Kind::Unsupported => Code::UnsupportedImage,
+            Kind::Exists => Code::Exists,
+            Kind::NotFound => Code::NotFound,
+            Kind::Option => Code::InvalidOption,
+            Kind::Image => Code::InvalidImage,
+            Kind::System | Kind::Broken => Code::Syscall,
+            Kind::Overlay => Code::OverlayUnavailable,
+            Kind::Namespace => Code::UsernsDenied,
+            Kind::Stopped => Code::Aborted,
+            Kind::Changed => Code::Changed,
         }
     }
 }
