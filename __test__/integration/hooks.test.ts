@@ -50,7 +50,7 @@ privileged('hooks run in their order, with the state of their moment on stdin', 
     .map((line) => JSON.parse(line) as Record<string, unknown>)
   t.deepEqual(
     states.map(({ status }) => status),
-    ['created', 'created', 'created', 'created', 'running', 'running', 'stopped', 'stopped'],
+    ['creating', 'creating', 'creating', 'creating', 'running', 'running', 'stopped', 'stopped'],
   )
   t.true(states.slice(0, 4).every((state) => state['pid'] === pid && state['id'] === id))
 })
@@ -97,7 +97,7 @@ privileged('a hook that takes too long is ended with its children', async (t) =>
   })
   await t.throwsAsync(runtime.create(`hooks-${process.pid}-${serial++}`, { bundle: source }), {
     code: 'ERR_HOOK',
-    message: /timed out after 1 s/,
+    message: /hook ran past specified timeout of 1 s/,
   })
 })
 

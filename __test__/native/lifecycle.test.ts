@@ -9,6 +9,7 @@ import {
   create,
   exitOf,
   failureOf,
+  freshId,
   isAlive,
   remains,
   requestFor,
@@ -161,33 +162,49 @@ test('many containers at once', async (t) => {
   )
 })
 
-test('a container with runtime hooks stops for them, and goes on when told', async (t) => {
+test('runtime hooks see a container that is being created, and its create waits for them', async (t) => {
   const made = makeBundle(t, ['sh', '-c', 'exit 6'])
-  made.config['hooks'] = { createRuntime: [{ path: '/bin/true' }] }
+  const seen = join(made.root, '..', `seen-${freshId()}`)
+  made.config['hooks'] = {
+    createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', `cat > ${seen}`] }],
+  }
   made.save()
   const request = requestFor(made)
-  const waiting = await create(t, engine, request)
-  t.true(waiting.hooks)
-  t.is(status(made.root, request.id), 'creating')
-  t.is(waiting.stdout, undefined, 'the pipes come with the second answer')
-  const created = await engine.proceed(request.id, waiting.handle)
-  t.false(created.hooks)
-  t.is(created.pid, waiting.pid)
+  const created = await create(t, engine, request)
+  const state = JSON.parse(readFileSync(seen, 'utf8')) as Record<string, unknown>
+  t.like(state, { id: request.id, status: 'creating', pid: created.pid, bundle: made.bundle })
   t.is(status(made.root, request.id), 'created')
   await engine.start(made.root, request.id)
   t.is((await exitOf(engine, created.handle)).exitCode, 6)
 })
 
-test('a container that dies while its hooks run says so when it is told to go on', async (t) => {
+test('a container that dies while its hooks run ends them, and its create fails at once', async (t) => {
   const made = makeBundle(t)
-  made.config['hooks'] = { prestart: [{ path: '/bin/true' }] }
+  const pid = join(made.root, '..', `pid-${freshId()}`)
+  const script = `sed 's/.*"pid":\\([0-9]*\\).*/\\1/' > ${pid}.new; mv ${pid}.new ${pid}; sleep 1000`
+  made.config['hooks'] = { prestart: [{ path: '/bin/sh', args: ['sh', '-c', script] }] }
   made.save()
   const request = requestFor(made)
-  const waiting = await create(t, engine, request)
-  process.kill(waiting.pid, 'SIGKILL')
-  await until(() => remains(made.root, request.id).length === 0)
-  const error = await failureOf(t, engine.proceed(request.id, waiting.handle))
-  t.regex(error.message, /^container init was killed by signal 9/)
+  const creating = failureOf(t, create(t, engine, request))
+  await until(() => existsSync(pid))
+  process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL')
+  t.regex((await creating).message, /^container init was killed by signal 9/)
+  t.deepEqual(remains(made.root, request.id), [])
+})
+
+test('a create that is aborted while a hook hangs undoes everything', async (t) => {
+  const made = makeBundle(t)
+  const begun = join(made.root, '..', `begun-${freshId()}`)
+  const script = `touch ${begun}; sleep 1000`
+  made.config['hooks'] = { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', script] }] }
+  made.save()
+  const request = requestFor(made)
+  const abort = new AbortController()
+  const creating = failureOf(t, engine.create(request, abort.signal))
+  await until(() => existsSync(begun))
+  abort.abort()
+  t.regex((await creating).message, /deleted while it was created/)
+  t.deepEqual(remains(made.root, request.id), [])
 })
 
 test('a released container runs on, and is collected when it ends', async (t) => {

@@ -20,7 +20,8 @@ export declare class Engine {
   /** `onEvent` is called on the JavaScript thread and never keeps Node alive. */
   constructor(helper: string, onEvent: (arg: NativeEvent) => void)
   create(request: CreateRequest): number
-  proceed(handle: number): number
+  /** Undoes the create that `token` waits for, which then fails. */
+  cancel(token: number): void
   start(root: string, id: string): number
   destroy(request: DestroyRequest): number
   watch(root: string, id: string): number
@@ -414,13 +415,9 @@ export interface MappedSnapshot {
   mapping: string
 }
 
-/** The answer of `create` and `proceed`. */
+/** The answer of `create`. */
 export interface NativeCreated {
   handle: number
-  /** Runtime hooks are to run now, then `proceed`. */
-  hooks: boolean
-  /** There are poststart or poststop hooks. */
-  laterHooks: boolean
   pid: number
   /** Clock ticks since boot, as text. */
   startTime: string
@@ -443,16 +440,15 @@ export interface NativeError {
   issues?: Array<NativeIssue>
 }
 
-/** A reply (`token`, and `error`, `created` or `handle`) or an exit (`handle`, `exitCode` or `signal`). */
-export interface NativeEvent {
-  token?: number
-  error?: NativeError
-  created?: NativeCreated
-  handle?: number
-  exitCode?: number
-  signal?: number
-  oomKilled?: boolean
-}
+/** What the engine reports: the one answer of a request (with its `token`), or the end of a process. */
+export type NativeEvent =
+  | { kind: 'failed'; token: number; error: NativeError }
+  | { kind: 'created'; token: number; created: NativeCreated }
+  | { kind: 'started'; token: number }
+  | { kind: 'destroyed'; token: number; warnings: Array<string> }
+  | { kind: 'watching'; token: number; handle: number }
+  | { kind: 'ended'; token: number }
+  | { kind: 'exit'; handle: number; exitCode?: number; signal?: number; oomKilled: boolean }
 
 /** One problem of a document. */
 export interface NativeIssue {

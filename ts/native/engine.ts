@@ -22,16 +22,13 @@ export interface Exit {
   oomKilled: boolean
 }
 
-interface Pending {
-  containerId: string
-  resolve: (event: NativeEvent) => void
-  reject: (error: CaissonError) => void
-}
+/** The one answer of a request. */
+type Answer = Exclude<NativeEvent, { kind: 'exit' }>
 
 /** One native engine; made on first use by {@link engine}. */
 export class Engine {
   readonly #native: NativeEngine
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, (event: Answer) => void>()
   readonly #exits = new Map<number, Exit>()
   readonly #waiters = new Map<number, (exit: Exit) => void>()
   readonly #holders = new Set<unknown>()
@@ -41,29 +38,31 @@ export class Engine {
     this.#native = new (addon().Engine)(helperPath(), (event) => this.#receive(event))
   }
 
-  /** Makes a container, up to `created`, or up to its runtime hooks (`hooks: true`). */
-  async create(request: CreateRequest): Promise<NativeCreated> {
-    return created(await this.#ask(request.id, this.#native.create(request)))
+  /** Makes a container, its runtime hooks included. An abort undoes it, and the create rejects. */
+  async create(request: CreateRequest, signal?: AbortSignal): Promise<NativeCreated> {
+    const token = this.#native.create(request)
+    const cancel = (): void => this.#native.cancel(token)
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      return (await this.#ask(request.id, token, 'created')).created
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
   }
 
-  /** Runtime hooks have passed. */
-  async proceed(id: string, handle: number): Promise<NativeCreated> {
-    return created(await this.#ask(id, this.#native.proceed(handle)))
-  }
-
+  /** Starts the program; poststart hooks have run when it resolves. */
   async start(root: string, id: string): Promise<void> {
-    await this.#ask(id, this.#native.start(root, id))
+    await this.#ask(id, this.#native.start(root, id), 'started')
   }
 
-  /** Ends what is left of a container and removes all that belongs to it. */
-  async destroy(request: DestroyRequest): Promise<void> {
-    await this.#ask(request.id, this.#native.destroy(request))
+  /** Ends what is left of a container, removes all that belongs to it, runs poststop hooks. Resolves with warnings. */
+  async destroy(request: DestroyRequest): Promise<string[]> {
+    return (await this.#ask(request.id, this.#native.destroy(request), 'destroyed')).warnings
   }
 
   /** Follows a container of another process; the handle is for {@link exited}. */
   async watch(root: string, id: string): Promise<number> {
-    const { handle } = await this.#ask(id, this.#native.watch(root, id))
-    return handle ?? 0
+    return (await this.#ask(id, this.#native.watch(root, id), 'watching')).handle
   }
 
   /**
@@ -71,7 +70,7 @@ export class Engine {
    * the start, nothing the program says has had its line ends changed.
    */
   async proxyTerminal(id: string, master: number, handle: number | undefined): Promise<void> {
-    await this.#ask(id, this.#native.proxyTerminal(master, handle))
+    await this.#ask(id, this.#native.proxyTerminal(master, handle), 'ended')
   }
 
   /** The exit of a container, once; waiting for it does not keep Node alive by itself. */
@@ -104,40 +103,37 @@ export class Engine {
     this.#timer = undefined
   }
 
-  #ask(containerId: string, token: number): Promise<NativeEvent> {
+  #ask<Kind extends Answer['kind']>(
+    containerId: string,
+    token: number,
+    kind: Kind,
+  ): Promise<Extract<Answer, { kind: Kind }>> {
     return new Promise((resolve, reject) => {
-      this.#pending.set(token, { containerId, resolve, reject })
+      const answer = (event: Answer): void => {
+        if (event.kind === 'failed') reject(errorFrom(event.error, containerId))
+        else if (event.kind === kind) resolve(event as Extract<Answer, { kind: Kind }>)
+        else reject(new CaissonError('ERR_BINDING_MISSING', `unexpected answer of the engine: ${event.kind}`))
+      }
+      this.#pending.set(token, answer)
       this.hold(token)
     })
   }
 
   #receive(event: NativeEvent): void {
-    if (event.token === undefined) {
-      this.#ended(event)
-      return
-    }
-    const pending = this.#pending.get(event.token)
+    if (event.kind === 'exit') return this.#ended(event)
+    const answer = this.#pending.get(event.token)
     this.#pending.delete(event.token)
     this.unhold(event.token)
-    if (event.error) pending?.reject(errorFrom(event.error, pending.containerId))
-    else pending?.resolve(event)
+    answer?.(event)
   }
 
-  #ended(event: NativeEvent): void {
-    const { handle = 0, exitCode = null, signal = null, oomKilled = false } = event
-    const exit = { exitCode, signal, oomKilled }
+  #ended({ handle, exitCode, signal, oomKilled }: Extract<NativeEvent, { kind: 'exit' }>): void {
+    const exit = { exitCode: exitCode ?? null, signal: signal ?? null, oomKilled }
     const waiter = this.#waiters.get(handle)
     this.#waiters.delete(handle)
     if (waiter) waiter(exit)
     else this.#exits.set(handle, exit)
   }
-}
-
-function created(event: NativeEvent): NativeCreated {
-  if (event.created) return event.created
-  throw new CaissonError('ERR_BINDING_MISSING', 'the native package does not fit this version of caisson', {
-    hint: 'install caisson and its platform package in the same version',
-  })
 }
 
 let shared: Engine | undefined

@@ -11,7 +11,6 @@ import type { Console } from './console.ts'
 import { checkOptions, flag } from '../options.ts'
 import { signalOption } from './known-options.ts'
 import type { RuntimeSettings } from './create.ts'
-import { readHooks, runHooks, type Hooks } from './hooks.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import type { Image, ImageOrigin } from '../image/index.ts'
 import { removeOwned } from '../image/store/remove.ts'
@@ -138,13 +137,13 @@ export class Container {
       engine().hold(this)
       void this.#exit?.then(() => engine().unhold(this))
     }
-    const starting = this.#start(root)
+    const starting = engine().start(root, this.id)
     try {
       await abortable(starting, signal)
     } catch (error) {
       const failedHook = error instanceof CaissonError && error.code === 'ERR_HOOK'
       if (failedHook || signal?.aborted) {
-        // runtime-spec, Lifecycle: after a failing hook the container is stopped and deleted.
+        // After a failing hook the native side has deleted the container; its files go with this.
         await this.delete({ force: true }).catch((cause: Error) =>
           this.#settings.warn(cause.message, this.id),
         )
@@ -152,20 +151,6 @@ export class Container {
       } else if (await this.#isOver()) engine().unhold(this)
       throw error
     }
-  }
-
-  async #start(root: string): Promise<void> {
-    await engine().start(root, this.id)
-    const hooks = this.#laterHooks()
-    if (hooks.poststart?.length) {
-      await runHooks('poststart', hooks, { ...containerState(root, this.id), status: 'running' })
-    }
-  }
-
-  /** poststart and poststop hooks; whoever made the container knows when there are none. */
-  #laterHooks(): Hooks {
-    if (this.#ownership?.created.laterHooks === false) return {}
-    return readHooks(join(this.#settings.root, this.id))
   }
 
   /**
@@ -235,14 +220,12 @@ export class Container {
     checkOptions(options, { force: flag })
     const { force = false } = options
     const { root, warn } = this.#settings
-    const hooks = this.#laterHooks()
-    const state = hooks.poststop?.length ? containerState(root, this.id) : undefined
     const directory = this.#ownership ? undefined : directoryOf(root, this.id)
-    // Its program has ended and no hook will look at it: its files go while the native side removes the rest.
-    const early = this.#ended && !state ? this.#ownership?.dispose() : undefined
+    // Its program has ended: its files go while the native side removes the rest.
+    const early = this.#ended ? this.#ownership?.dispose() : undefined
     early?.catch(() => {})
     try {
-      await engine().destroy({ root, id: this.id, force })
+      for (const warning of await engine().destroy({ root, id: this.id, force })) warn(warning, this.id)
     } catch (error) {
       if (!force || !(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
     }
@@ -250,15 +233,6 @@ export class Container {
     engine().unhold(this)
     this.#streams.close()
     this.#pid = 0
-    if (state) {
-      const last: ContainerState = { ...state, status: 'stopped', pid: 0 }
-      // runtime-spec: a failing poststop hook is a warning, the next ones still run.
-      for (const hook of hooks.poststop ?? []) {
-        await runHooks('poststop', { poststop: [hook] }, last).catch((error: Error) =>
-          warn(error.message, this.id),
-        )
-      }
-    }
     // Again, if processes that had outlived the program were still writing.
     await (early?.catch(() => this.#ownership?.dispose()) ?? this.#ownership?.dispose())
     if (directory) await removeOwned(directory)

@@ -6,13 +6,11 @@ import { engine } from '../native/engine.ts'
 import type { Store } from '../image/index.ts'
 import { Container } from './container.ts'
 import type { CreateOptions } from './create-options.ts'
-import { hooksOf, readHooks, runHooks, type Hooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { KnownImages } from './known-images.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
-import { readState, writableLayer } from './state-file.ts'
-import { stateOf, type ContainerState } from './state.ts'
+import { writableLayer } from './state-file.ts'
 import { planStdio, type StdioPlan } from './stdio.ts'
 import { CallerStreams } from './stdio/caller-streams.ts'
 
@@ -68,7 +66,7 @@ async function make(
   let container: Container
   try {
     const attempt = (): Promise<NativeCreated> =>
-      createNatively(settings, requestOf(settings, id, resolved, options, stdio.numbers), signal)
+      createNatively(requestOf(settings, id, resolved, options, stdio.numbers), signal)
     let created: NativeCreated
     try {
       created = await attempt()
@@ -140,86 +138,13 @@ function requestOf(
 }
 
 async function createNatively(
-  settings: RuntimeSettings,
   request: CreateRequest,
   signal: AbortSignal | undefined,
 ): Promise<NativeCreated> {
-  const { root, id } = request
-  const release = undoOnAbort(root, id, signal)
-  let hooks: Hooks | undefined
-  let state: ContainerState | undefined
   try {
-    const first = await engine().create(request)
-    if (!first.hooks) return first
-    try {
-      hooks = readHooks(join(root, id))
-      state = hookState(root, id, first.pid)
-      await runHooks('prestart', hooks, state)
-      signal?.throwIfAborted()
-      await runHooks('createRuntime', hooks, state)
-      signal?.throwIfAborted()
-      const second = await engine().proceed(id, first.handle)
-      return { ...first, ...second, warnings: [...first.warnings, ...second.warnings] }
-    } catch (error) {
-      await engine()
-        .destroy({ root, id, force: true })
-        .catch(() => {}) // the native side undoes its own failures
-      throw error
-    }
+    return await engine().create(request, signal)
   } catch (error) {
-    if (error instanceof CaissonError && error.code === 'ERR_HOOK')
-      await afterFailedHook(settings, request, hooks, state)
     if (signal?.aborted) throw signal.reason
     throw error
-  } finally {
-    release()
-  }
-}
-
-/** COMPAT(spec): prestart and createRuntime come after step 2 of the lifecycle, so the status is `created`. */
-function hookState(root: string, id: string, pid: number): ContainerState {
-  const file = readState(root, id)
-  if (!file)
-    throw new CaissonError('ERR_INVALID_STATE', `${join(root, id)} was removed meanwhile`, {
-      containerId: id,
-    })
-  return { ...stateOf(file, 'created'), pid }
-}
-
-/** runtime-spec, Lifecycle: a failing hook continues at step 12, and poststop hooks are step 13. */
-async function afterFailedHook(
-  settings: RuntimeSettings,
-  { id, bundle, config }: CreateRequest,
-  hooks: Hooks | undefined,
-  state: ContainerState | undefined,
-): Promise<void> {
-  const all = hooks ?? (config === undefined ? readHooks(bundle) : hooksOf(config))
-  const fallback = { ociVersion: '1.2.0', rootfs: '', created: '', owner: '', annotations: {} }
-  const last: ContainerState = { ...fallback, ...state, id, bundle, status: 'stopped', pid: 0 }
-  await runHooks('poststop', all, last).catch((error: Error) => settings.warn(error.message, id))
-}
-
-/** Ends a create that is under way in the native side. Returns how to stop listening. */
-function undoOnAbort(root: string, id: string, signal: AbortSignal | undefined): () => void {
-  if (!signal) return () => {}
-  let timer: NodeJS.Timeout | undefined
-  const attempt = (): void => {
-    let state
-    try {
-      state = readState(root, id)
-    } catch {
-      return // gone: the create has failed by itself
-    }
-    // Only a container that is being made by this process: the id may be taken by one that stays.
-    if (state?.status === 'creating' && state.ownerPid === process.pid) {
-      engine()
-        .destroy({ root, id, force: true })
-        .catch(() => {})
-    } else if (state === undefined) timer = setTimeout(attempt, 5)
-  }
-  signal.addEventListener('abort', attempt, { once: true })
-  return () => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', attempt)
   }
 }

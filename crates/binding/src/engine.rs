@@ -51,9 +51,10 @@ impl Engine {
         self.engine.create(request.into())
     }
 
+    /// Undoes the create that `token` waits for, which then fails.
     #[napi(catch_unwind)]
-    pub fn proceed(&self, handle: i64) -> u32 {
-        self.engine.proceed(handle.cast_unsigned())
+    pub fn cancel(&self, token: u32) {
+        self.engine.cancel(token);
     }
 
     #[napi(catch_unwind)]

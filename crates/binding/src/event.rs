@@ -3,18 +3,15 @@
 use std::os::fd::{IntoRawFd, OwnedFd};
 
 use caisson_engine::{Created, Event, Reply};
+use caisson_sys::pidfd::Exit;
 use napi_derive::napi;
 
 use crate::failure::NativeError;
 
-/// The answer of `create` and `proceed`.
+/// The answer of `create`.
 #[napi(object)]
 pub struct NativeCreated {
     pub handle: i64,
-    /// Runtime hooks are to run now, then `proceed`.
-    pub hooks: bool,
-    /// There are poststart or poststop hooks.
-    pub later_hooks: bool,
     pub pid: i32,
     /// Clock ticks since boot, as text.
     pub start_time: String,
@@ -25,56 +22,69 @@ pub struct NativeCreated {
     pub warnings: Vec<String>,
 }
 
-/// A reply (`token`, and `error`, `created` or `handle`) or an exit (`handle`, `exitCode` or `signal`).
-#[napi(object)]
-pub struct NativeEvent {
-    pub token: Option<u32>,
-    pub error: Option<NativeError>,
-    pub created: Option<NativeCreated>,
-    pub handle: Option<i64>,
-    pub exit_code: Option<i32>,
-    pub signal: Option<i32>,
-    pub oom_killed: Option<bool>,
+/// What the engine reports: the one answer of a request (with its `token`), or the end of a process.
+#[napi(discriminant = "kind", discriminant_case = "lowercase")]
+pub enum NativeEvent {
+    Failed {
+        token: u32,
+        error: NativeError,
+    },
+    Created {
+        token: u32,
+        created: NativeCreated,
+    },
+    Started {
+        token: u32,
+    },
+    Destroyed {
+        token: u32,
+        warnings: Vec<String>,
+    },
+    Watching {
+        token: u32,
+        handle: i64,
+    },
+    /// Of a terminal that was carried.
+    Ended {
+        token: u32,
+    },
+    /// Neither `exitCode` nor `signal`: the kernel cannot tell.
+    Exit {
+        handle: i64,
+        exit_code: Option<i32>,
+        signal: Option<i32>,
+        oom_killed: bool,
+    },
 }
 
 impl NativeEvent {
-    /// The descriptors in it, so that they can be closed when nobody takes the event.
+    /// The descriptors in it, so that they can be closed when the event is not delivered.
     pub fn descriptors(&self) -> Vec<i32> {
-        let created = self.created.as_ref();
-        created
-            .map_or(Vec::new(), |c| [c.stdin, c.stdout, c.stderr, c.console].into_iter().flatten().collect())
+        let Self::Created { created: c, .. } = self else { return Vec::new() };
+        [c.stdin, c.stdout, c.stderr, c.console].into_iter().flatten().collect()
     }
 }
 
 impl From<Event> for NativeEvent {
     fn from(event: Event) -> Self {
-        let mut converted = Self {
-            token: None,
-            error: None,
-            created: None,
-            handle: None,
-            exit_code: None,
-            signal: None,
-            oom_killed: None,
-        };
         match event {
-            Event::Reply { token, result } => {
-                converted.token = Some(token);
-                match result {
-                    Ok(Reply::Created(created)) => converted.created = Some(created.into()),
-                    Ok(Reply::Watching(handle)) => converted.handle = Some(handle.cast_signed()),
-                    Ok(Reply::Done) => {}
-                    Err(failure) => converted.error = Some(failure.into()),
-                }
-            }
-            Event::Exit { handle, code, signal, oom_killed } => {
-                converted.handle = Some(handle.cast_signed());
-                converted.exit_code = code;
-                converted.signal = signal;
-                converted.oom_killed = Some(oom_killed);
+            Event::Reply { token, result } => match result {
+                Ok(Reply::Created(created)) => Self::Created { token, created: created.into() },
+                Ok(Reply::Started) => Self::Started { token },
+                Ok(Reply::Destroyed { warnings }) => Self::Destroyed { token, warnings },
+                Ok(Reply::Watching(handle)) => Self::Watching { token, handle: handle.cast_signed() },
+                Ok(Reply::Ended) => Self::Ended { token },
+                Err(failure) => Self::Failed { token, error: failure.into() },
+            },
+            Event::Exit { handle, exit, oom_killed } => {
+                let (exit_code, signal) = match exit {
+                    Some(Exit::Code(code)) => (Some(code), None),
+                    Some(Exit::Signal(signal)) => (None, Some(signal)),
+                    None => (None, None),
+                };
+                Self::Exit { handle: handle.cast_signed(), exit_code, signal, oom_killed }
             }
         }
-        converted
     }
 }
 
@@ -83,8 +93,6 @@ impl From<Created> for NativeCreated {
         let number = |fd: Option<OwnedFd>| fd.map(IntoRawFd::into_raw_fd);
         Self {
             handle: created.handle.cast_signed(),
-            hooks: created.hooks,
-            later_hooks: created.later_hooks,
             pid: created.pid,
             start_time: created.start_time.to_string(),
             stdin: number(created.stdin),

@@ -22,8 +22,8 @@ impl Placement {
 
     /// The first half of [`create`](Self::create): the version 2 directory, in which a process can be born, while
     /// the rest is made. What was made goes with the value unless it is finished.
-    pub fn begin(&self) -> Result<Making<'_>> {
-        let mut making = Making { placement: self, made: Made::default() };
+    pub fn begin(&self) -> Result<Making> {
+        let mut making = Making { placement: self.clone(), made: Made::default() };
         for place in self.places.iter().filter(|place| place.unified) {
             self.make(place, &mut making.made)?;
             make_leaf(place, &mut making.made)?;
@@ -75,12 +75,12 @@ fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
 
 /// A cgroup that is half made.
 #[must_use]
-pub struct Making<'p> {
-    placement: &'p Placement,
+pub struct Making {
+    placement: Placement,
     made: Made,
 }
 
-impl Making<'_> {
+impl Making {
     fn unified(&self) -> Option<PathBuf> {
         self.placement.places.iter().find(|place| place.unified).map(|place| place.directory.clone())
     }
@@ -94,7 +94,7 @@ impl Making<'_> {
     /// The other directories, the limits, the device rules. After an error, what was made goes with the value: not
     /// before whoever was born in it is gone.
     pub fn finish(&mut self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
-        let placement = self.placement;
+        let placement = self.placement.clone();
         for place in placement.places.iter().filter(|place| !place.unified) {
             placement.make(place, &mut self.made)?;
         }
@@ -113,7 +113,7 @@ impl Making<'_> {
     }
 }
 
-impl Drop for Making<'_> {
+impl Drop for Making {
     fn drop(&mut self) {
         let Made { directories, parents } = std::mem::take(&mut self.made);
         let _ = Cgroup::new(directories, parents, None).remove();

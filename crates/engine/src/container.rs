@@ -1,79 +1,58 @@
-//! One container as the engine that created it knows it.
+//! One container as the reactor knows it: its lifecycle, its first process, and what the next answer gives away.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
-use caisson_cgroup::Cgroup;
-use caisson_sys::pidfd::{self, Exit};
+use caisson_sys::poll::Waker;
 
-use crate::guard::Guard;
-use crate::request::{Handle, Token};
-use crate::state::{StateDirectory, StateFile};
+use crate::lifecycle::Lifecycle;
+use crate::record::Record;
+use crate::request::CreateRequest;
 
-#[derive(Debug)]
 pub struct Container {
-    pub handle: Handle,
-    pub root: PathBuf,
-    pub directory: StateDirectory,
-    pub state: StateFile,
-    pub cgroup: Option<Cgroup>,
+    pub lifecycle: Lifecycle,
+    /// Until the prepare task takes it.
+    pub request: Option<Box<CreateRequest>>,
+    /// From the end of the prepare task on.
+    pub record: Option<Arc<Record>>,
+    pub first: Process,
+    pub warnings: Vec<String>,
+    pub deadline: Option<Instant>,
+    /// Wakes a task that can give up.
+    pub cancel: Option<Arc<Waker>>,
+    /// The layers of the image with mapped owners: goes to the helper with the next word.
+    pub mapped_store: Option<OwnedFd>,
+}
+
+/// A process of a container, from its clone to its collection.
+#[derive(Default)]
+pub struct Process {
     pub pid: i32,
+    /// Clock ticks since boot; tells a reused pid apart.
     pub start_time: u64,
-    pub pidfd: Arc<OwnedFd>,
-    /// Who has cloned it, and cleans up after it where it is attached.
-    pub guard: Arc<Guard>,
+    pub pidfd: Option<Arc<OwnedFd>>,
     /// Open until the helper execs or dies.
     pub control: Option<OwnedFd>,
-    /// A start that was asked for on the control socket.
-    pub starting: Option<Starting>,
-    pub stage: Stage,
-    /// The request that waits for the next stage.
-    pub token: Option<Token>,
-    pub attached: bool,
-    /// Nobody wants to hear of it any more.
-    pub released: bool,
+    /// In the epoll set.
+    pub watched: bool,
+    /// Its exit status has been taken.
+    pub collected: bool,
     pub streams: [Option<OwnedFd>; 3],
-    pub console: Option<OwnedFd>,
-    pub console_socket: Option<String>,
-    pub warnings: Vec<String>,
-    /// There are poststart or poststop hooks.
-    pub later_hooks: bool,
-    /// Maps that the parent writes after a second clone.
-    pub user_namespace: Option<caisson_plan::UserNamespace>,
-}
-
-/// Who waits for a start.
-#[derive(Debug, Clone, Copy)]
-pub struct Starting {
-    pub token: Token,
-    /// The helper has taken the request: its end of file is success from now on.
-    pub taken: bool,
-}
-
-/// How far the helper has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Setup,
-    /// Waits for `proceed`.
-    Hooks,
-    Created,
-    Ended,
+    pub console: Option<Arc<OwnedFd>>,
 }
 
 impl Container {
-    /// Whether the kernel's out-of-memory killer was the likely end of it.
-    pub fn oom_killed(&self, exit: Exit) -> bool {
-        let killed = matches!(exit, Exit::Signal(9) | Exit::Code(137));
-        killed && self.cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kill_count() > 0)
-    }
-
-    /// Ends every process of it, at once.
-    pub fn kill(&self) {
-        if let Some(cgroup) = &self.cgroup {
-            // Without a pid namespace processes survive the first one; a frozen process dies only when it is thawed.
-            let _ = cgroup.kill_all();
+    pub fn new(lifecycle: Lifecycle, request: Box<CreateRequest>) -> Self {
+        Self {
+            lifecycle,
+            request: Some(request),
+            record: None,
+            first: Process::default(),
+            warnings: Vec::new(),
+            deadline: None,
+            cancel: None,
+            mapped_store: None,
         }
-        let _ = pidfd::send_signal(&*self.pidfd, 9);
     }
 }

@@ -1,93 +1,39 @@
-//! The engine's face and what its threads share.
+//! The engine's face, and what its threads share. A call posts a message and returns: no call waits for a container.
 
-use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use caisson_sys::poll::{Poller, Waker};
-use caisson_sys::{descriptor, process, terminal};
+use caisson_sys::poll::Poller;
+use caisson_sys::{descriptor, terminal};
 
-use crate::container::{Container, Stage};
-use crate::destroy;
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
-use crate::guard::Guard;
+use crate::mailbox::{Mailbox, Posted};
+use crate::message::Message;
+use crate::pool::Pool;
 use crate::program::Program;
-use crate::proxy::{self, Streams};
+use crate::reactor::{self, Reactor};
 use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
-use crate::start::{self, StartConnection};
-use crate::threads::{Job, no_thread};
-use crate::watch::Watched;
+use crate::spawner::{Guards, no_thread};
 
-/// Key of the waker in the epoll set; no handle reaches it.
-pub(crate) const WAKER: u64 = u64::MAX;
+/// How long the end of an environment waits for its containers. What is left then is the guard's.
+const CLOSING: Duration = Duration::from_secs(10);
 
-/// Everything the threads share.
-pub(crate) struct Shared {
+/// What the threads share. Containers are not in it: they are the reactor's alone.
+pub struct Shared {
     sink: Box<dyn Fn(Event) + Send + Sync>,
     facts: Mutex<Option<Arc<Facts>>>,
+    serial: AtomicU64,
     pub program: Program,
     pub poller: Poller,
-    pub waker: Waker,
-    pub registry: Mutex<Registry>,
-    /// One, unless this process changes its ids, or has containers with and without cgroups of their own.
-    pub guards: Mutex<Vec<Arc<Guard>>>,
-    /// The environment is gone: nobody hears events any more, and only living containers are a reason to go on.
-    pub closed: AtomicBool,
-    serial: AtomicU64,
-    pub jobs: Mutex<Option<Sender<Job>>>,
-}
-
-#[derive(Default)]
-pub(crate) struct Registry {
-    pub containers: HashMap<Handle, Container>,
-    pub starts: HashMap<u64, StartConnection>,
-    pub watched: HashMap<Handle, Watched>,
-    /// Why containers ended while runtime hooks ran for them: the answer of their `proceed`.
-    pub failed_at_hooks: HashMap<Handle, Failure>,
-    /// Requests that have no answer yet.
-    pub pending: usize,
-}
-
-impl Registry {
-    pub fn is_idle(&self, closed: bool) -> bool {
-        let over = |container: &Container| closed && container.stage == Stage::Ended;
-        self.pending == 0
-            && self.starts.is_empty()
-            && (closed || self.watched.is_empty())
-            && self.containers.values().all(over)
-    }
-}
-
-/// What an epoll key stands for; its low bits say which kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Key {
-    Control(Handle),
-    Process(Handle),
-    Start(u64),
-}
-
-impl Key {
-    pub fn encode(self) -> u64 {
-        match self {
-            Self::Control(serial) => serial << 2,
-            Self::Process(serial) => (serial << 2) | 1,
-            Self::Start(serial) => (serial << 2) | 2,
-        }
-    }
-
-    pub fn decode(key: u64) -> Self {
-        let serial = key >> 2;
-        match key & 3 {
-            0 => Self::Control(serial),
-            1 => Self::Process(serial),
-            _ => Self::Start(serial),
-        }
-    }
+    pub mailbox: Mailbox,
+    pub pool: Arc<Pool>,
+    pub guards: Guards,
 }
 
 /// One engine; two in a process share nothing.
@@ -103,46 +49,40 @@ impl Engine {
         let shared = Shared {
             sink: Box::new(sink),
             facts: Mutex::default(),
+            serial: AtomicU64::new(1),
             program: Program::new(helper),
             poller: Poller::new().map_err(failed)?,
-            waker: Waker::new().map_err(failed)?,
-            registry: Mutex::default(),
-            guards: Mutex::default(),
-            closed: AtomicBool::new(false),
-            serial: AtomicU64::new(1),
-            jobs: Mutex::default(),
+            mailbox: Mailbox::new().map_err(failed)?,
+            pool: Arc::default(),
+            guards: Guards::default(),
         };
-        shared.poller.add(&shared.waker, WAKER).map_err(failed)?;
+        shared.poller.add(&shared.mailbox.waker, reactor::WAKER).map_err(failed)?;
         Ok(Self { shared: Arc::new(shared), tokens: AtomicU32::new(1) })
     }
 
-    /// Answered by [`Reply::Created`], with `hooks` set when runtime hooks are to run first.
+    /// Answered by [`Reply::Created`].
     pub fn create(&self, request: CreateRequest) -> Token {
-        self.submit(|token| Job::Create(token, Box::new(request)))
+        self.ask(|token| Message::Create { token, request: Box::new(request) })
     }
 
-    /// Runtime hooks have passed; answered by [`Reply::Created`].
-    pub fn proceed(&self, handle: Handle) -> Token {
-        self.submit(|token| Job::Proceed(token, handle))
+    /// Undoes the create that `token` waits for, which then fails.
+    pub fn cancel(&self, token: Token) {
+        self.shared.tell(Message::Cancel { token });
     }
 
-    /// Starts a created container, this engine's or another process's.
+    /// Starts a created container, this engine's or another process's; poststart hooks have run when it is answered.
     pub fn start(&self, root: PathBuf, id: String) -> Token {
-        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        self.shared.registry().pending += 1;
-        if !start::start_own(&self.shared, token, &root, &id) {
-            self.shared.post(Job::Start(token, root, id), &self.shared);
-        }
-        token
+        self.ask(|token| Message::Start { token, root, id })
     }
 
+    /// Answered by [`Reply::Done`] with the failures of poststop hooks as warnings.
     pub fn destroy(&self, request: DestroyRequest) -> Token {
-        self.submit(|token| Job::Destroy(token, request))
+        self.ask(|token| Message::Destroy { token, request })
     }
 
     /// Reports the exit of a container that another process created.
     pub fn watch(&self, root: PathBuf, id: String) -> Token {
-        self.submit(|token| Job::Watch(token, root, id))
+        self.ask(|token| Message::Watch { token, root, id })
     }
 
     /// Copies between the terminal whose master is `master` (duplicated, never closed) and descriptors 0 and 1 of this
@@ -150,52 +90,42 @@ impl Engine {
     /// When this returns, the terminal passes lines on as the program ends them: the end of a line is made by our own
     /// terminal, where there is one.
     pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
-        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        let mut registry = self.shared.registry();
-        registry.pending += 1;
-        let process =
-            handle.and_then(|handle| registry.containers.get(&handle)).map(|c| Arc::clone(&c.pidfd));
-        drop(registry);
-        let shared = Arc::clone(&self.shared);
-        let master = descriptor::duplicate(master)
-            .and_then(|master| terminal::clear_onlcr(master.as_fd()).map(|()| master))
-            .map_err(|e| Failure::syscall("start", "cannot proxy the terminal", &e));
-        let work = move || {
-            let streams = Streams { input: process::standard(0), output: process::standard(1) };
-            let result = master.and_then(|master| proxy::proxy(&master, process.as_deref(), &streams));
-            shared.reply(token, result.map(|()| Reply::Done));
-        };
-        if let Err(error) = thread::Builder::new().name("caisson-terminal".into()).spawn(work) {
-            self.shared.reply(token, Err(no_thread(&error)));
+        let ready = descriptor::duplicate(master)
+            .and_then(|master| terminal::clear_onlcr(master.as_fd()).map(|()| master));
+        match ready {
+            Ok(master) => self.ask(|token| Message::Proxy { token, master, handle }),
+            Err(error) => {
+                let token = self.next_token();
+                self.shared.reply(token, Err(Failure::syscall("start", "cannot proxy the terminal", &error)));
+                token
+            }
         }
-        token
     }
 
     /// Forgets a container without touching it: its exit is no longer reported, but it is still our child and collected.
     pub fn release(&self, handle: Handle) {
-        let mut registry = self.shared.registry();
-        if let Some(container) = registry.containers.get_mut(&handle) {
-            container.released = true;
-            if container.stage == Stage::Ended {
-                registry.containers.remove(&handle);
-            }
-        }
-        if let Some(watched) = registry.watched.remove(&handle) {
-            let _ = self.shared.poller.remove(&watched.pidfd);
-        }
+        self.shared.tell(Message::Release(handle));
     }
 
     /// Kills this engine's attached containers and removes all that belongs to them. Called when the environment ends.
     pub fn close(&self) {
-        self.shared.closed.store(true, Ordering::Release);
-        destroy::all_attached(&self.shared);
+        if !self.shared.mailbox.is_served() {
+            return;
+        }
+        let (open, closed) = channel();
+        self.shared.tell(Message::Close(open));
+        // The other end goes with the last container.
+        let _ = closed.recv_timeout(CLOSING);
     }
 
-    fn submit(&self, job: impl FnOnce(Token) -> Job) -> Token {
-        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        self.shared.registry().pending += 1;
-        self.shared.post(job(token), &self.shared);
+    fn ask(&self, message: impl FnOnce(Token) -> Message) -> Token {
+        let token = self.next_token();
+        self.shared.tell(message(token));
         token
+    }
+
+    fn next_token(&self) -> Token {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -206,18 +136,30 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    pub fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Posts a message to the reactor, which is started where none runs.
+    pub fn tell(self: &Arc<Self>, message: Message) {
+        if let Posted::Served = self.mailbox.post(message) {
+            return;
+        }
+        let reactor = Reactor::new(Arc::clone(self));
+        let started = thread::Builder::new().name("caisson-reactor".into()).spawn(move || reactor.run());
+        if let Err(error) = started {
+            for message in self.mailbox.give_up() {
+                if let Some(token) = message.token() {
+                    self.reply(token, Err(no_thread(&error)));
+                }
+            }
+        }
     }
 
     /// Asked again after a change of ids.
     pub fn facts(&self) -> Result<Arc<Facts>> {
-        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(facts) = known.as_ref().filter(|facts| facts.are_ours()) {
-            return Ok(Arc::clone(facts));
+        let known = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(facts) = known.filter(|facts| facts.are_ours()) {
+            return Ok(facts);
         }
         let facts = Arc::new(Facts::gather()?);
-        *known = Some(Arc::clone(&facts));
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&facts));
         Ok(facts)
     }
 
@@ -231,26 +173,6 @@ impl Shared {
 
     /// The one answer of a request.
     pub fn reply(&self, token: Token, result: Result<Reply>) {
-        self.registry().pending -= 1;
         self.emit(Event::Reply { token, result });
-    }
-
-    /// Watches a descriptor; `key` says what it is.
-    pub fn watch(&self, fd: &OwnedFd, key: Key) -> Result<()> {
-        self.poller
-            .add(fd, key.encode())
-            .map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Key;
-
-    #[test]
-    fn keys_keep_their_kind() {
-        for key in [Key::Control(1), Key::Process(7), Key::Start(1 << 40)] {
-            assert_eq!(Key::decode(key.encode()), key);
-        }
     }
 }

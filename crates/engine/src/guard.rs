@@ -2,11 +2,10 @@
 //! which outlives Node by the moment it takes to clean up after it.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use caisson_plan::protocol::{self, Belongings, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
-use caisson_sys::{Error, credentials, descriptor, pidfd, poll, socket};
+use caisson_sys::{Error, credentials, descriptor, errno, pidfd, socket};
 
 use crate::denied;
 use crate::failure::{Failure, Result};
@@ -30,13 +29,14 @@ impl Origin {
 /// A running guard. Dropping it closes its socket: with nothing registered it exits.
 #[derive(Debug)]
 pub struct Guard {
+    pub serial: u64,
     pub origin: Origin,
     socket: OwnedFd,
     process: OwnedFd,
 }
 
 /// A first process to be cloned.
-pub struct Birth<'a> {
+pub struct SpawnRequest<'a> {
     pub token: u64,
     /// Those of numbers 0, 1, 2, … in their order.
     pub descriptors: &'a [OwnedFd],
@@ -47,23 +47,23 @@ pub struct Birth<'a> {
     pub attached: Option<Belongings>,
 }
 
+/// A first process that exists.
 #[derive(Debug)]
-pub struct Born {
+pub struct Spawned {
     pub pid: i32,
     pub pidfd: OwnedFd,
 }
 
-impl Born {
-    /// Kills and collects it.
-    pub fn end(&self) {
+impl Spawned {
+    /// Kills it. It is our child: whoever watches the pidfd collects it.
+    pub fn kill(&self) {
         let _ = pidfd::send_signal(&self.pidfd, 9);
-        let _ = pidfd::wait(&self.pidfd, true);
     }
 }
 
 impl Guard {
     /// Starts a guard that serves and watches this process.
-    pub fn start(program: &Program, origin: Origin) -> Result<Self> {
+    pub fn start(program: &Program, serial: u64, origin: Origin) -> Result<Self> {
         let failed = |e: Error| Failure::syscall("spawn", "cannot start the guard", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
         let node = pidfd::open(std::process::id().cast_signed()).map_err(failed)?;
@@ -85,54 +85,44 @@ impl Guard {
                 })
             })
             .map_err(|e| denied::clone_failure(&e, false, 0))?;
-        Ok(Self { origin, socket: ours, process: spawned.pidfd })
+        Ok(Self { serial, origin, socket: ours, process: spawned.pidfd })
     }
 
-    /// Asks for a first process; [`born`](Self::born) has the answer.
-    pub fn ask(&self, birth: &Birth<'_>) -> Result<()> {
-        let request = GuardRequest::Spawn {
-            token: birth.token,
-            namespaces: birth.namespaces,
-            maps_follow: birth.maps_follow,
-            in_cgroup: birth.cgroup.is_some(),
-            attached: birth.attached.clone(),
+    /// Asks for a first process; [`receive`](Self::receive) has the answer.
+    pub fn ask(&self, request: &SpawnRequest<'_>) -> Result<()> {
+        let message = GuardRequest::Spawn {
+            token: request.token,
+            namespaces: request.namespaces,
+            maps_follow: request.maps_follow,
+            in_cgroup: request.cgroup.is_some(),
+            attached: request.attached.clone(),
         };
-        let descriptors: Vec<_> = birth.descriptors.iter().chain(birth.cgroup).collect();
-        self.send(&request, &descriptors)
+        let descriptors: Vec<_> = request.descriptors.iter().chain(request.cgroup).collect();
+        self.send(&message, &descriptors)
     }
 
-    /// Waits for the answer to the last [`ask`](Self::ask). The inner error is the clone's.
-    pub fn born(&self, token: u64) -> Result<Result<Born, Error>> {
-        loop {
-            match self.answer()? {
-                (answered, born) if answered == token => return Ok(born),
-                // A question that was given up: its process finds the control socket closed.
-                (_, Ok(unwanted)) => unwanted.end(),
-                (_, Err(_)) => {}
-            }
-        }
-    }
-
-    fn answer(&self) -> Result<(u64, Result<Born, Error>)> {
-        // A guard answers within a millisecond; a minute without an answer means that it is stopped, and waiting longer would not help.
-        let [ready] = poll::readable([&self.socket], Some(Duration::from_secs(60))).map_err(|e| lost(&e))?;
-        let message = if ready {
-            socket::receive(&self.socket, MAX_MESSAGE, false).map_err(|e| lost(&e))?
-        } else {
-            None
+    /// The next answer, with the token of its question; `None`: not yet. The inner error is the clone's, the outer one means
+    /// that the guard is gone.
+    pub fn receive(&self) -> Result<Option<(u64, Result<Spawned, Error>)>> {
+        let message = match socket::receive(&self.socket, MAX_MESSAGE, false) {
+            Err(error) if error.errno() == errno::EAGAIN => return Ok(None),
+            other => other.map_err(|e| lost(&e))?.ok_or_else(died)?,
         };
-        let silent = || Failure::new("ERR_SYSCALL", "spawn", "the guard process does not answer");
-        let message = message.ok_or_else(silent)?;
         match protocol::decode(&message.bytes) {
             Ok(GuardReply::Spawned { token, pid }) => {
-                let pidfd = message.descriptors.into_iter().next().ok_or_else(silent)?;
-                Ok((token, Ok(Born { pid, pidfd })))
+                let pidfd = message.descriptors.into_iter().next().ok_or_else(died)?;
+                Ok(Some((token, Ok(Spawned { pid, pidfd }))))
             }
             Ok(GuardReply::Refused { token, arguments, errno }) => {
-                Ok((token, Err(Error::new("clone3", arguments, errno))))
+                Ok(Some((token, Err(Error::new("clone3", arguments, errno)))))
             }
-            Err(_) => Err(silent()),
+            Err(_) => Err(died()),
         }
+    }
+
+    /// Readable when there is an answer, or when the guard is gone.
+    pub fn socket(&self) -> &OwnedFd {
+        &self.socket
     }
 
     /// The container is gone. A guard that is gone too has nothing to forget.
@@ -161,29 +151,10 @@ impl Drop for Guard {
     }
 }
 
-fn lost(error: &Error) -> Failure {
-    Failure::syscall("spawn", "the guard process is lost", error)
+pub fn died() -> Failure {
+    Failure::new("ERR_SYSCALL", "spawn", "the guard process has ended")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(socket: &OwnedFd, reply: &GuardReply, pidfd: Option<&OwnedFd>) {
-        socket::send(socket, &protocol::encode(reply).unwrap(), pidfd.as_slice()).unwrap();
-    }
-
-    #[test]
-    fn the_answer_to_a_question_that_was_given_up_is_not_taken_for_another() {
-        let (socket, theirs) = socket::pair().unwrap();
-        let mut unwanted = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = unwanted.id().cast_signed();
-        let process = pidfd::open(pid).unwrap();
-        let guard = Guard { origin: Origin::now(false), socket, process: process.try_clone().unwrap() };
-        answer(&theirs, &GuardReply::Refused { token: 1, arguments: "late".into(), errno: 11 }, None);
-        answer(&theirs, &GuardReply::Spawned { token: 2, pid }, Some(&process));
-        answer(&theirs, &GuardReply::Refused { token: 3, arguments: "{}".into(), errno: 12 }, None);
-        assert_eq!(guard.born(3).unwrap().unwrap_err().errno(), 12);
-        assert!(unwanted.wait().is_err(), "it was killed and collected");
-    }
+fn lost(error: &Error) -> Failure {
+    Failure::syscall("spawn", "the guard process is lost", error)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use caisson_sys::console::{self, RawMode, Size};
-use caisson_sys::{poll, poll::Interest, terminal};
+use caisson_sys::{poll, poll::Interest, process, terminal};
 use rustix::io::Errno;
 
 use crate::failure::{Failure, Result};
@@ -84,6 +84,11 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
     }
     drop(raw);
     Ok(())
+}
+
+/// The same with descriptors 0 and 1 of this process.
+pub fn ours(master: &OwnedFd, container: Option<&OwnedFd>) -> Result<()> {
+    proxy(master, container, &Streams { input: process::standard(0), output: process::standard(1) })
 }
 
 fn resize(master: &OwnedFd, size: Option<Size>) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use caisson_sys::pidfd::Exit;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
@@ -77,10 +78,6 @@ pub struct DestroyRequest {
 #[derive(Debug, Default)]
 pub struct Created {
     pub handle: Handle,
-    /// `true`: runtime hooks are to run now, then `proceed`.
-    pub hooks: bool,
-    /// There are poststart or poststop hooks.
-    pub later_hooks: bool,
     pub pid: i32,
     pub start_time: u64,
     pub stdin: Option<std::os::fd::OwnedFd>,
@@ -93,8 +90,14 @@ pub struct Created {
 #[derive(Debug)]
 pub enum Reply {
     Created(Created),
+    Started,
+    Destroyed {
+        /// Failures of poststop hooks.
+        warnings: Vec<String>,
+    },
     Watching(Handle),
-    Done,
+    /// Of a terminal.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -103,11 +106,11 @@ pub enum Event {
         token: Token,
         result: Result<Reply, Failure>,
     },
-    /// Both `None`: the kernel cannot tell.
+    /// Of a container's first process.
     Exit {
         handle: Handle,
-        code: Option<i32>,
-        signal: Option<i32>,
+        /// `None`: the kernel cannot tell.
+        exit: Option<Exit>,
         oom_killed: bool,
     },
 }

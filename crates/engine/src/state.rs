@@ -54,6 +54,24 @@ pub struct StateFile {
     pub directory: Option<String>,
 }
 
+impl StateFile {
+    /// State of the runtime specification (runtime.md, "State") with runc's additions, JSON.
+    pub fn oci_state(&self, status: &str, pid: i32) -> String {
+        serde_json::json!({
+            "ociVersion": self.oci_version,
+            "id": self.id,
+            "pid": pid,
+            "status": status,
+            "bundle": self.bundle,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": self.owner,
+            "annotations": self.annotations,
+        })
+        .to_string()
+    }
+}
+
 /// What a container uses of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverlayState {
@@ -160,6 +178,11 @@ impl StateDirectory {
         write_new(&path, bytes).map_err(|e| Failure::io("prepare", "cannot write", &path, &e))
     }
 
+    pub fn read_config(&self) -> Result<Vec<u8>> {
+        let path = self.path.join(CONFIG);
+        fs::read(&path).map_err(|e| Failure::io("prepare", "cannot read", &path, &e))
+    }
+
     pub fn write_state(&self, state: &StateFile) -> Result<()> {
         let (fresh, path) = (self.path.join(".state.json"), self.path.join(STATE));
         let bytes = serde_json::to_vec(state)
@@ -182,10 +205,6 @@ impl StateDirectory {
                 .on(path.display().to_string())
         })?;
         Ok(Some(state))
-    }
-
-    pub fn remove_start_socket(&self) {
-        let _ = rustix::fs::unlinkat(&self.fd, START_SOCKET, rustix::fs::AtFlags::empty());
     }
 
     /// Removes the files we make and the directory. Anything else in it is an error that leaves it standing.

@@ -26,7 +26,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
 pub fn listen(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
     let address = address(directory, name)?;
     let arguments = || format!("{name:?}");
-    let socket = seqpacket(SocketType::SEQPACKET)?;
+    let socket = unix(SocketType::SEQPACKET, SocketFlags::CLOEXEC)?;
     rustix::net::bind(&socket, &address)
         .map_err(|e| Error::new("bind", arguments(), e.raw_os_error()).on(name))?;
     rustix::net::listen(&socket, 16)
@@ -34,20 +34,21 @@ pub fn listen(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Connects to `name` in `directory`. `ENOENT`: no such socket; `ECONNREFUSED`: nobody listens any more.
+/// Connects to `name` in `directory`, without waiting; the socket does not block either. `ENOENT`: no such socket;
+/// `ECONNREFUSED`: its listener is gone; `EAGAIN`: the listener accepts nothing and its backlog is full.
 pub fn connect(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
     let address = address(directory, name)?;
-    let socket = seqpacket(SocketType::SEQPACKET)?;
+    let socket = unix(SocketType::SEQPACKET, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     rustix::net::connect(&socket, &address)
         .map_err(|e| Error::new("connect", format!("{name:?}"), e.raw_os_error()).on(name))?;
     Ok(socket)
 }
 
-/// Connects to a stream socket by path (a console socket of an engine).
+/// Connects to a stream socket by path (a console socket of an engine), without waiting: `EAGAIN` as for [`connect`].
 pub fn connect_stream(path: &str) -> Result<OwnedFd> {
     let address = SocketAddrUnix::new(path)
         .map_err(|e| Error::new("connect", format!("{path:?}"), e.raw_os_error()).on(path))?;
-    let socket = seqpacket(SocketType::STREAM)?;
+    let socket = unix(SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     rustix::net::connect(&socket, &address)
         .map_err(|e| Error::new("connect", format!("{path:?}"), e.raw_os_error()).on(path))?;
     Ok(socket)
@@ -129,8 +130,8 @@ fn address(directory: impl AsFd, name: &str) -> Result<SocketAddrUnix> {
         .map_err(|e| Error::new("socket address", format!("{path:?}"), e.raw_os_error()).on(path))
 }
 
-fn seqpacket(kind: SocketType) -> Result<OwnedFd> {
-    rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+fn unix(kind: SocketType, flags: SocketFlags) -> Result<OwnedFd> {
+    rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)
         .map_err(|e| Error::new("socket", "AF_UNIX", e.raw_os_error()))
 }
 

@@ -10,7 +10,7 @@ use caisson_sys::{file, mount};
 use crate::failure::{Failure, Result};
 
 /// The mount for the user namespace of `pid`, whose maps are written; `None` where the plan does not ask for it.
-pub fn store_for(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
+pub fn of(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
     let wanted = plan.setup.iter().find_map(|operation| match operation {
         Operation::MountOverlay(overlay) if overlay.idmapped => Some(&overlay.store),
         _ => None,

@@ -1,0 +1,138 @@
+//! Containers of other processes, reached through their state directory. Each call is one job of the pool and may wait.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use caisson_cgroup::Cgroup;
+use caisson_plan::protocol::{self, MAX_MESSAGE, StartReply, StartRequest};
+use caisson_sys::{errno, pidfd, poll, socket};
+
+use crate::failure::{Failure, Result};
+use crate::request::DestroyRequest;
+use crate::state::{START_SOCKET, StateDirectory};
+use crate::status::{self, Status};
+use crate::task::hooks;
+
+/// How long a killed process may take: uninterruptible work in the kernel is what takes long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a start socket whose backlog is full is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Kills what is left where `force` allows it, and removes everything. Gives warnings.
+pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
+    let directory = StateDirectory::open(&request.root, &request.id)?;
+    // One at a time, also among processes: a second one must not kill what got the same id in between.
+    let _lock = directory.lock(&request.id)?;
+    let Some(state) = directory.read_state()? else {
+        // Made but never filled: its creator is at work right now, or was killed at once.
+        return if request.force {
+            directory.remove().map(|()| Vec::new())
+        } else {
+            Err(not_stopped(&request.id, Status::Creating))
+        };
+    };
+    // SECURITY: a forced delete asks the container nothing: its start socket may be held by a stopped process.
+    if !request.force {
+        let now = status::of(&directory, &state)?;
+        // The peers delete a created container too, although the specification allows only a stopped one.
+        if !matches!(now, Status::Stopped | Status::Created) {
+            return Err(not_stopped(&request.id, now));
+        }
+    }
+    let cgroup = Cgroup::open(&state.cgroup.mode, &state.cgroup.directories);
+    let _ = cgroup.kill_all();
+    if let Some(process) = status::process(&state)? {
+        let _ = pidfd::send_signal(&process, 9);
+        await_end(&process, &request.id)?;
+    }
+    let config = hooks::config_of(&directory);
+    cgroup.remove().map_err(crate::cgroups::failure)?;
+    directory.remove()?;
+    Ok(config.map(|config| hooks::poststop(&config, &state)).unwrap_or_default())
+}
+
+/// Why a container that may not be killed cannot be deleted; `None`: it has ended by now.
+pub fn refuse_delete(root: &Path, id: &str) -> Result<Option<Failure>> {
+    let now = status::status(root, id)?;
+    Ok((now != Status::Stopped).then(|| not_stopped(id, now)))
+}
+
+/// COMPAT(runc): its sentence.
+fn not_stopped(id: &str, status: Status) -> Failure {
+    let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
+    Failure::new("ERR_INVALID_STATE", "delete", message)
+}
+
+fn await_end(process: &OwnedFd, id: &str) -> Result<()> {
+    match poll::readable([process], Some(PATIENCE)) {
+        Ok([true]) => Ok(()),
+        Ok(_) => Err(crate::lifecycle::does_not_end(id, PATIENCE)),
+        Err(error) => Err(Failure::syscall("delete", "cannot wait for the container's process", &error)),
+    }
+}
+
+/// Asks the helper to start its program, and returns when it has, poststart hooks included.
+pub fn start(root: &Path, id: &str) -> Result<()> {
+    let directory = StateDirectory::open(root, id)?;
+    let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
+    let bytes = protocol::encode(&StartRequest::Start)
+        .map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
+    socket::send(&socket, &bytes, &[])
+        .map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
+    let mut taken = false;
+    loop {
+        let _ = poll::readable([&socket], None);
+        let reply = match socket::receive(&socket, MAX_MESSAGE, false) {
+            Err(error) if error.errno() == errno::EAGAIN => continue,
+            Ok(Some(message)) => protocol::decode::<StartReply>(&message.bytes).ok(),
+            Ok(None) | Err(_) => None,
+        };
+        match reply {
+            Some(StartReply::Starting) => taken = true,
+            Some(StartReply::Failed(failure)) => return Err(after_failed_hook(root, id, failure.into())),
+            None if taken => break,
+            None => return Err(not_created(root, id)),
+        }
+    }
+    let Some(state) = directory.read_state()? else { return Ok(()) };
+    hooks::poststart_of(&directory, &state).map_err(|failure| after_failed_hook(root, id, failure))
+}
+
+/// runtime-spec, Lifecycle: after a failing hook the container is stopped and deleted.
+fn after_failed_hook(root: &Path, id: &str, failure: Failure) -> Failure {
+    if failure.code == "ERR_HOOK" {
+        let _ = destroy(&DestroyRequest { root: root.to_path_buf(), id: id.to_owned(), force: true });
+    }
+    failure
+}
+
+/// `None`: nobody listens.
+fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match socket::connect(&directory.fd, START_SOCKET) {
+            Ok(socket) => return Ok(Some(socket)),
+            Err(error) if error.errno() != errno::EAGAIN => return Ok(None),
+            Err(error) if Instant::now() >= deadline => {
+                return Err(Failure::syscall(
+                    "start",
+                    "the container does not take a request to start",
+                    &error,
+                )
+                .hint("its first process may be stopped (SIGSTOP)"));
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// COMPAT(runc): its sentences for a container that cannot be started.
+fn not_created(root: &Path, id: &str) -> Failure {
+    match status::status(root, id) {
+        Ok(Status::Stopped) => crate::lifecycle::cannot_start("has stopped"),
+        Ok(Status::Running | Status::Paused) => crate::lifecycle::cannot_start_running(),
+        Ok(state) => crate::lifecycle::cannot_start(&format!("is {}", state.name())),
+        Err(failure) => failure,
+    }
+}

@@ -1,0 +1,51 @@
+//! The failures that transitions give.
+
+use std::time::Duration;
+
+use caisson_sys::pidfd::Exit;
+
+use crate::failure::Failure;
+
+/// COMPAT(runc): its sentence, as for a container that runs.
+pub fn cannot_start(why: &str) -> Failure {
+    Failure::new("ERR_INVALID_STATE", "start", format!("cannot start a container that {why}"))
+}
+
+/// COMPAT(runc): its sentence.
+pub fn cannot_start_running() -> Failure {
+    Failure::new("ERR_INVALID_STATE", "start", "cannot start an already running container")
+}
+
+pub fn deleted(meanwhile: &str) -> Failure {
+    let message = format!("the container was deleted while it was {meanwhile}");
+    Failure::new("ERR_INVALID_STATE", "setup", message)
+}
+
+pub fn closed() -> Failure {
+    Failure::new("ERR_INVALID_STATE", "prepare", "the thread that asked for the container has ended")
+}
+
+pub fn does_not_end(id: &str, patience: Duration) -> Failure {
+    let message = format!("container {id} does not end {patience:?} after SIGKILL");
+    Failure::new("ERR_TIMEOUT", "delete", message)
+        .hint("its process is stuck in the kernel, often on a network file system; delete it again later")
+}
+
+pub fn too_slow(limit: Duration) -> Failure {
+    Failure::new("ERR_TIMEOUT", "setup", format!("the container's set-up made no progress for {limit:?}"))
+        .hint("its first process may be stopped (SIGSTOP) or wait for a file system that does not answer")
+}
+
+/// The helper ended without a report.
+pub fn died(exit: Option<Exit>, oom_killed: bool) -> Failure {
+    let how = match exit {
+        Some(Exit::Code(code)) => format!("exited with code {code}"),
+        Some(Exit::Signal(signal)) => format!("was killed by signal {signal}"),
+        None => "disappeared".to_owned(),
+    };
+    if oom_killed {
+        return Failure::new("ERR_OOM", "setup", format!("container init {how}: out of memory"))
+            .hint("the memory limit is too small even for the container's set-up; allow at least 1 MiB");
+    }
+    Failure::new("ERR_SYSCALL", "setup", format!("container init {how} before the container was created"))
+}

@@ -1,0 +1,54 @@
+//! What does not change about a container once it is prepared. Tasks share it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use caisson_cgroup::{Cgroup, Making};
+use caisson_plan::{Config, Hook, Plan};
+
+use crate::guard::Guard;
+use crate::request::Handle;
+use crate::state::{StateDirectory, StateFile};
+
+pub struct Record {
+    pub handle: Handle,
+    pub root: PathBuf,
+    pub directory: StateDirectory,
+    /// As first written: the tasks add pid and status.
+    pub state: StateFile,
+    pub config: Config,
+    pub plan: Plan,
+    pub console_socket: Option<String>,
+    pub attached: bool,
+    /// Who clones it, and cleans up after it where it is attached.
+    pub guard: Arc<Guard>,
+    pub cgroup: Placed,
+}
+
+/// The container's cgroup.
+pub enum Placed {
+    None,
+    Made(Cgroup),
+    /// Something of it could not be made. What was made goes once its process is gone.
+    Partly(Mutex<Option<Making>>),
+}
+
+impl Record {
+    pub fn cgroup(&self) -> Option<&Cgroup> {
+        match &self.cgroup {
+            Placed::Made(cgroup) => Some(cgroup),
+            Placed::None | Placed::Partly(_) => None,
+        }
+    }
+
+    /// Drops what was made of an incomplete cgroup.
+    pub fn unmake_cgroup(&self) {
+        if let Placed::Partly(making) = &self.cgroup {
+            drop(making.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+
+    pub fn hooks(&self, list: &str) -> Vec<Hook> {
+        self.config.hooks(list)
+    }
+}

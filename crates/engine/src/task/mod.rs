@@ -1,0 +1,45 @@
+//! The work of the lifecycle that may wait: run by the pool, one task of a container at a time, outside every lock.
+
+pub mod console;
+pub mod hooks;
+pub mod map_ids;
+pub mod mapped_store;
+pub mod prepare;
+pub mod publish;
+pub mod remove;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use caisson_sys::pidfd;
+use caisson_sys::poll::Waker;
+
+use crate::record::Record;
+
+/// What a task knows of its container.
+pub struct Subject {
+    pub record: Arc<Record>,
+    pub pid: i32,
+    /// `None`: it was never cloned.
+    pub pidfd: Option<Arc<OwnedFd>>,
+    /// Readable once the task is to give up.
+    pub cancelled: Option<Arc<Waker>>,
+}
+
+impl Subject {
+    /// SIGKILL to every process. A frozen one dies only when it is thawed, and without a pid namespace the others outlive
+    /// the first: both go by the cgroup.
+    pub fn kill(&self) {
+        if let Some(cgroup) = self.record.cgroup() {
+            let _ = cgroup.kill_all();
+        }
+        if let Some(pidfd) = &self.pidfd {
+            let _ = pidfd::send_signal(&**pidfd, 9);
+        }
+    }
+
+    /// Whether the out-of-memory killer has ended a process of it.
+    pub fn oom_killed(&self) -> bool {
+        self.record.cgroup().is_some_and(|cgroup| cgroup.oom_kill_count() > 0)
+    }
+}

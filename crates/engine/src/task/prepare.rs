@@ -1,0 +1,219 @@
+//! From a request to a first process that is on its way: everything around it is made, and unmade where a part fails.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use caisson_plan::protocol::{self, Belongings, Command};
+use caisson_sys::{descriptor, memfd, socket};
+
+use crate::decide::{self, Decided};
+use crate::engine::Shared;
+use crate::facts::Facts;
+use crate::failure::{Failure, Result};
+use crate::guard::{Origin, SpawnRequest};
+use crate::lifecycle::{Demands, IdMaps};
+use crate::record::{Placed, Record};
+use crate::request::{CreateRequest, Handle, Stdio};
+use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile};
+use crate::{cgroups, clock};
+
+const CLONE_NEWPID: u64 = 0x2000_0000;
+
+/// How far the task has come.
+pub enum Prepared {
+    /// Nothing is left.
+    Nothing(Failure),
+    /// The guard has been asked for the first process.
+    Asked {
+        record: Arc<Record>,
+        control: OwnedFd,
+        streams: [Option<OwnedFd>; 3],
+        /// The cgroups are made, and the helper knows it.
+        placed: Result<()>,
+    },
+}
+
+impl Prepared {
+    pub fn demands(record: &Record) -> Demands {
+        let id_maps = match (&record.plan.user_namespace, record.plan.join.is_empty()) {
+            (None, _) => IdMaps::None,
+            (Some(_), true) => IdMaps::AfterClone,
+            (Some(_), false) => IdMaps::AfterJoin,
+        };
+        Demands { id_maps, poststart: !record.hooks("poststart").is_empty() }
+    }
+}
+
+/// Makes state directory, sockets and streams, has the first process cloned, and makes its cgroup meanwhile.
+pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> Prepared {
+    let decide = || {
+        let facts = shared.facts()?;
+        let decided = decide::decide(&request, &facts)?;
+        let guard = shared.guard(Origin::now(decided.placement.is_some()))?;
+        Ok((facts, decided, guard))
+    };
+    let (facts, decided, guard) = match decide() {
+        Ok(decided) => decided,
+        Err(failure) => return Prepared::Nothing(failure),
+    };
+    let directory = match StateDirectory::create(&request.root, &request.id) {
+        Ok(directory) => directory,
+        Err(failure) => return Prepared::Nothing(failure),
+    };
+    let undo = |directory: &StateDirectory, failure| {
+        let _ = directory.remove();
+        guard.forget(handle);
+        Prepared::Nothing(failure)
+    };
+    let state = initial_state(&request, &decided, &facts);
+    let Ends { control, streams, inherited } = match fill(&request, &decided, &directory, &state) {
+        Ok(ends) => ends,
+        Err(failure) => return undo(&directory, failure),
+    };
+    let mut making = match decided.placement.as_ref().map(caisson_cgroup::Placement::begin).transpose() {
+        Ok(making) => making,
+        Err(error) => return undo(&directory, cgroups::failure(error)),
+    };
+    let unified = making.as_ref().and_then(caisson_cgroup::Making::unified_fd);
+    let belongings = Belongings {
+        state_directory: directory.path.display().to_string(),
+        cgroup_directories: state.cgroup.directories.clone(),
+    };
+    let asked = guard.ask(&SpawnRequest {
+        token: handle,
+        descriptors: &inherited,
+        namespaces: decided.plan.clone_flags,
+        maps_follow: decided.plan.user_namespace.is_some(),
+        cgroup: unified.as_ref(),
+        attached: request.attached.then_some(belongings),
+    });
+    drop(inherited);
+    if let Err(failure) = asked {
+        drop(making);
+        return undo(&directory, failure);
+    }
+    // The first process waits for the rest of its cgroups, which are made while it is cloned.
+    let (cgroup, placed) = match making.as_mut().map(|making| making.finish(decided.config.resources())) {
+        None => (Placed::None, Ok(())),
+        Some(Ok(cgroup)) => (Placed::Made(cgroup), Ok(())),
+        Some(Err(error)) => (Placed::Partly(Mutex::new(making)), Err(cgroups::failure(error))),
+    };
+    let placed = placed.and_then(|()| send(&control, Command::Proceed, None));
+    let record = Record {
+        handle,
+        root: request.root,
+        directory,
+        state,
+        config: decided.config,
+        plan: decided.plan,
+        console_socket: request.console_socket,
+        attached: request.attached,
+        guard: Arc::clone(&guard),
+        cgroup,
+    };
+    Prepared::Asked { record: Arc::new(record), control, streams, placed }
+}
+
+/// Our ends of the control socket and the streams, and what the first process gets, in the order of its numbers.
+struct Ends {
+    control: OwnedFd,
+    streams: [Option<OwnedFd>; 3],
+    inherited: Vec<OwnedFd>,
+}
+
+fn fill(
+    request: &CreateRequest,
+    decided: &Decided,
+    directory: &StateDirectory,
+    state: &StateFile,
+) -> Result<Ends> {
+    let failed = |what: &'static str| move |e: caisson_sys::Error| Failure::syscall("prepare", what, &e);
+    directory.write_config(&decided.bytes)?;
+    directory.write_state(state)?;
+    if request.overlay.is_some() {
+        directory.make_rootfs()?;
+    }
+    let listener =
+        socket::listen(&directory.fd, START_SOCKET).map_err(failed("cannot make the start socket"))?;
+    let (control, theirs) = socket::pair().map_err(failed("cannot make the control socket"))?;
+    let encoded = protocol::encode(&decided.plan)
+        .map_err(|e| Failure::new("ERR_INVALID_SPEC", "prepare", e.to_string()))?;
+    let plan = memfd::data("caisson-plan", &encoded).map_err(failed("cannot make the plan"))?;
+    let (streams, mut inherited) = streams(&request.stdio, decided.config.terminal())?;
+    inherited.extend([theirs, plan, listener]); // fd::CONTROL, fd::PLAN, fd::START
+    for number in (3..).take(request.preserve_fds as usize) {
+        inherited.push(descriptor::duplicate(number).map_err(failed("cannot preserve a descriptor"))?);
+    }
+    Ok(Ends { control, streams, inherited })
+}
+
+/// A word to a helper, with what it needs for it. One that is gone has left its reason in the socket, or its exit status
+/// says it.
+pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
+    let bytes =
+        protocol::encode(&command).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
+    match socket::send(control, &bytes, descriptor.as_slice()) {
+        Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
+            Err(Failure::syscall("spawn", "cannot let the container proceed", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> StateFile {
+    let directories = decided.placement.as_ref().map(|placement| placement.directories()).unwrap_or_default();
+    StateFile {
+        version: 1,
+        id: request.id.clone(),
+        oci_version: decided.config.oci_version().to_owned(),
+        bundle: request.bundle.display().to_string(),
+        rootfs: decided.rootfs.display().to_string(),
+        annotations: decided.config.annotations(),
+        created: clock::now(),
+        owner: facts.owner.clone(),
+        status: Phase::Creating,
+        attached: request.attached,
+        owner_pid: facts.pid,
+        owner_start_time: facts.start_time.to_string(),
+        boot_id: facts.boot_id.clone(),
+        pid: None,
+        start_time: None,
+        cgroup: CgroupState {
+            mode: facts.cgroup.mode.name().to_owned(),
+            directories: directories.iter().map(|d| d.display().to_string()).collect(),
+        },
+        terminal: decided.config.terminal(),
+        overlay: request.overlay.as_ref().map(|overlay| OverlayState {
+            store: overlay.store.display().to_string(),
+            container: overlay.container.clone(),
+            tmpfs: overlay.tmpfs,
+        }),
+        image: request.image.clone(),
+        directory: request.directory.clone(),
+        // A joined one does not end with the container's first process.
+        pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join) & CLONE_NEWPID != 0,
+    }
+}
+
+type Streams = ([Option<OwnedFd>; 3], Vec<OwnedFd>);
+
+/// Our ends of the pipes, and what the program gets as 0, 1 and 2. With a terminal the helper opens those itself.
+fn streams(stdio: &[Stdio; 3], terminal: bool) -> Result<Streams> {
+    let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up stdio", &e);
+    let (mut ours, mut theirs) = ([None, None, None], Vec::new());
+    for (number, stream) in stdio.iter().enumerate() {
+        let given = match stream {
+            _ if terminal => descriptor::null().map_err(failed)?,
+            Stdio::Null => descriptor::null().map_err(failed)?,
+            Stdio::Descriptor(descriptor) => descriptor::duplicate(*descriptor).map_err(failed)?,
+            Stdio::Pipe => {
+                let (read, write) = descriptor::pipe().map_err(failed)?;
+                let (mine, yours) = if number == 0 { (write, read) } else { (read, write) };
+                ours[number] = Some(mine);
+                yours
+            }
+        };
+        theirs.push(given);
+    }
+    Ok((ours, theirs))
+}

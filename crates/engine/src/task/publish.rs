@@ -1,0 +1,25 @@
+//! The container is created: its terminal goes where it was asked for, and state.json says so.
+
+use std::os::fd::OwnedFd;
+
+use caisson_sys::pidfd;
+
+use super::{Subject, console};
+use crate::failure::Result;
+use crate::state::{Phase, StateFile};
+
+/// Gives the start time of the first process.
+pub fn publish(subject: &Subject, master: Option<&OwnedFd>) -> Result<u64> {
+    let Subject { record, pid, cancelled, .. } = subject;
+    if let (Some(path), Some(master)) = (&record.console_socket, master) {
+        console::send(path, master, cancelled.as_deref())?;
+    }
+    let start_time = pidfd::state_and_start_time(*pid).map_or(0, |(_, time)| time);
+    record.directory.write_state(&StateFile {
+        pid: Some(*pid),
+        start_time: Some(start_time.to_string()),
+        status: Phase::Ready,
+        ..record.state.clone()
+    })?;
+    Ok(start_time)
+}

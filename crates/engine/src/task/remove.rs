@@ -1,0 +1,23 @@
+//! The end of one of our containers, whose first process is gone: cgroups, state directory, poststop hooks.
+
+use super::{Subject, hooks};
+use crate::failure::Result;
+
+/// Gives warnings: poststop hooks that failed.
+pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
+    let record = &subject.record;
+    // One at a time, also among processes: a second one must not remove what got the same id in between.
+    let _lock = record.directory.lock(&record.state.id)?;
+    if let Some(cgroup) = record.cgroup() {
+        if !record.state.pid_namespace {
+            let _ = cgroup.kill_all();
+        }
+        cgroup.remove().map_err(crate::cgroups::failure)?;
+    }
+    record.unmake_cgroup();
+    record.directory.remove()?;
+    if record.attached {
+        record.guard.forget(record.handle);
+    }
+    Ok(if poststop { hooks::poststop(&record.config, &record.state) } else { Vec::new() })
+}
