@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use caisson_sys::Error;
 use caisson_sys::poll::Waker;
 
 use crate::lifecycle::Lifecycle;
@@ -17,6 +18,8 @@ pub struct Container {
     /// From the end of the prepare task on.
     pub record: Option<Arc<Record>>,
     pub first: Process,
+    /// The guard's refusal, until the record says what was asked for.
+    pub refused: Option<Error>,
     pub warnings: Vec<String>,
     pub deadline: Option<Instant>,
     /// Wakes a task that can give up.
@@ -49,6 +52,7 @@ impl Container {
             request: Some(request),
             record: None,
             first: Process::default(),
+            refused: None,
             warnings: Vec::new(),
             deadline: None,
             cancel: None,

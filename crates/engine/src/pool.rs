@@ -41,7 +41,7 @@ impl Pool {
             return self.wake.notify_one();
         }
         if state.threads < USUAL {
-            return self.add_thread(state);
+            self.add_thread(state);
         }
     }
 

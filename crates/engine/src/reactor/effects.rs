@@ -88,10 +88,7 @@ impl Reactor {
         if task == Task::Prepare {
             let Some(request) = container.request.take() else { return };
             return self.submit(move || {
-                let prepared = guarded(
-                    || prepare::prepare(&shared, *request, handle),
-                    |failure| Prepared::Nothing(failure),
-                );
+                let prepared = guarded(|| prepare::prepare(&shared, *request, handle), Prepared::Nothing);
                 shared.tell(Message::Done(handle, Done::Prepared(Box::new(prepared))));
             });
         }

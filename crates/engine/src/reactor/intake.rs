@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
-use caisson_sys::{errno, pidfd, poll};
+use caisson_sys::{credentials, errno, pidfd, poll};
 
 use super::Reactor;
 use super::key::Key;
@@ -167,24 +167,25 @@ impl Reactor {
         self.join(handle);
     }
 
-    /// From the moment that both the preparation and the clone are done, the helper and its process are watched.
+    /// Both the preparation and the guard's answer are there: the helper and its process are watched from now on.
     fn join(&mut self, handle: Handle) {
         let Some(container) = self.containers.get_mut(&handle) else { return };
-        let (Some(record), Some(pidfd), false) =
-            (&container.record, &container.first.pidfd, container.first.watched)
-        else {
+        let Some(record) = container.record.clone() else { return };
+        if let Some(error) = container.refused.take() {
+            let user_namespace = record.plan.user_namespace.is_some();
+            let failure = denied::clone_failure(&error, user_namespace, credentials::effective_uid());
+            return self.step(handle, lifecycle::Message::Cloned(Err(failure)));
+        }
+        let Some(pidfd) = container.first.pidfd.clone() else {
             // A guard that went before its answer could be read.
-            if let Some(record) = container.record.clone().filter(|_| container.first.pidfd.is_none())
-                && !self.guards.contains_key(&record.guard.serial)
-                && !record.guard.is_alive()
-            {
+            if !self.guards.contains_key(&record.guard.serial) && !record.guard.is_alive() {
                 self.step(handle, lifecycle::Message::Cloned(Err(crate::guard::died())));
             }
             return;
         };
-        let _ = record;
-        container.first.watched = true;
-        let pidfd = Arc::clone(pidfd);
+        if std::mem::replace(&mut container.first.watched, true) {
+            return;
+        }
         let mut watched = self.watch(&pidfd, Key::Process(handle));
         if let Some(control) = self.containers.get(&handle).and_then(|c| c.first.control.as_ref()) {
             watched = watched.and_then(|()| self.watch(control, Key::Control(handle)));
@@ -213,19 +214,14 @@ impl Reactor {
                     }
                 },
                 Ok(Some((handle, Err(error)))) => {
-                    let failure = self.clone_failure(handle, &error);
-                    self.step(handle, lifecycle::Message::Cloned(Err(failure)));
+                    if let Some(container) = self.containers.get_mut(&handle) {
+                        container.refused = Some(error);
+                    }
+                    self.join(handle);
                 }
                 Err(failure) => return self.guard_lost(serial, &failure),
             }
         }
-    }
-
-    fn clone_failure(&self, handle: Handle, error: &caisson_sys::Error) -> Failure {
-        let plan = self.containers.get(&handle).and_then(|c| c.record.as_ref()).map(|record| &record.plan);
-        let user_namespace = plan.is_none_or(|plan| plan.user_namespace.is_some());
-        let euid = caisson_sys::credentials::effective_uid();
-        denied::clone_failure(error, user_namespace, euid)
     }
 
     fn guard_lost(&mut self, serial: u64, failure: &Failure) {
