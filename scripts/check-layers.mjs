@@ -7,15 +7,16 @@ import { root } from './prepare.mjs'
 // Each TypeScript layer with the layers it may import; every layer may import itself.
 const typescript = {
   codes: [],
+  version: [],
   errors: ['codes'],
   options: ['errors'],
-  native: ['errors'],
+  native: ['errors', 'version'],
   digest: ['native', 'errors'],
   spec: ['digest', 'errors'],
   image: ['native', 'spec', 'digest', 'options', 'errors'],
   runtime: ['image', 'native', 'spec', 'digest', 'options', 'errors'],
   index: ['runtime', 'image', 'spec', 'digest', 'errors'],
-  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors'],
+  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors', 'version'],
 }
 // Each crate with the workspace crates it may depend on.
 const crates = {

@@ -95,7 +95,8 @@ export function buildNative() {
 
 /** dist/: the bundled JavaScript and its type declarations. */
 export function buildDist() {
-  if (!stale('dist/index.js', 'ts', 'package.json', 'tsconfig.json')) return
+  const sources = ['ts', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-dist.mjs']
+  if (!stale('dist/index.js', ...sources)) return
   run(process.execPath, ['scripts/build-dist.mjs'])
 }
 

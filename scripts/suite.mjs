@@ -68,6 +68,19 @@ export async function rust({ name = 'Rust', under = [], selection = ['--workspac
   await suite(name, command, args, countLibtest)
 }
 
+/** One test that is a function; what it throws is its failure. */
+export async function check(name, run) {
+  try {
+    await run()
+    total.passed += 1
+    console.log(`ok - ${name}`)
+  } catch (error) {
+    total.failed += 1
+    failures.push(`not ok - ${name}: ${error.message}`)
+    console.log(`not ok - ${name}: ${error.message}`)
+  }
+}
+
 /** A whole suite that cannot run here is one skipped test. */
 export function skip(name, reason) {
   console.log(`\n# ${name}: skipped: ${reason}`)

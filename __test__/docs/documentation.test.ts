@@ -71,6 +71,21 @@ test('every link of the documentation leads somewhere', (t) => {
         t.true(existsSync(join(checkout, dirname(name), target!)), `${name}: ${target}`)
 })
 
+test('the pages that messages cite are there, and in the package', (t) => {
+  const { files } = JSON.parse(page('package.json')) as { files: string[] }
+  t.true(files.includes('docs'))
+  const sources = ['ts', 'crates'].flatMap((top) =>
+    readdirSync(join(checkout, top), { recursive: true, encoding: 'utf8' }).map((name) => join(top, name)),
+  )
+  let cited = 0
+  for (const name of sources.filter((path) => /\.(rs|ts)$/.test(path)))
+    for (const [target] of page(name).matchAll(/\bdocs\/[\w/-]+\.md\b/g)) {
+      cited += 1
+      t.true(existsSync(join(checkout, target)), `${name}: ${target}`)
+    }
+  t.true(cited > 3)
+})
+
 test('docs/errors.md has every code, and no other', (t) => {
   const declared = readFileSync(join(checkout, 'ts/errors.ts'), 'utf8').matchAll(/^ {2}\| '(ERR_\w+)'$/gm)
   const listed = page('docs/errors.md').matchAll(/^\| `(ERR_\w+)` +\|/gm)

@@ -1,7 +1,7 @@
 /** zod is nobody's business: not loaded with the package, not in its types, and the application's own is not touched. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { checkout } from '../fixtures/program.ts'
 
@@ -56,17 +56,8 @@ test('nothing is compiled from text: it works where that is forbidden', (t) => {
 })
 
 test('no public declaration names zod', (t) => {
-  const seen = new Set<string>()
-  const visit = (path: string): void => {
-    if (seen.has(path)) return
-    seen.add(path)
-    const source = readFileSync(path, 'utf8')
-    t.notRegex(source, /['"]zod/, path)
-    for (const [, target] of source.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g)) {
-      const next = resolve(dirname(path), target!.replace(/\.(?:js|ts)$/, '.d.ts'))
-      if (existsSync(next)) visit(next)
-    }
-  }
-  for (const entry of ['index.d.ts', 'spec/index.d.ts']) visit(join(checkout, 'dist/types', entry))
-  t.true(seen.size > 30)
+  const declarations = readdirSync(join(checkout, 'dist')).filter((name) => /\.d\.c?ts$/.test(name))
+  t.true(declarations.length >= 6)
+  for (const name of declarations)
+    t.notRegex(readFileSync(join(checkout, 'dist', name), 'utf8'), /['"]zod/, name)
 })

@@ -3,6 +3,7 @@
  * Order: the override variable, a local build (`npm/<triple>/`), the installed platform package.
  */
 import { CaissonError } from '../errors.ts'
+import { VERSION } from '../version.ts'
 import type * as Binding from './binding.d.ts'
 
 export type Addon = typeof Binding
@@ -20,9 +21,6 @@ const node = {
   },
   get path(): typeof import('node:path') {
     return process.getBuiltinModule('node:path')
-  },
-  get url(): typeof import('node:url') {
-    return process.getBuiltinModule('node:url')
   },
 }
 
@@ -45,13 +43,15 @@ export function helperPath(): string {
 
 function load(): { addon: Addon; directory: string } {
   if (loaded) return loaded
+  refuseBun()
   const { existsSync } = node.fs
   const { join } = node.path
   const triple = platformTriple()
   const packageName = `@caisson/native-${triple}`
   const file = `caisson.${triple}.node`
-  const require = node.module.createRequire(import.meta.url)
-  const candidates = candidateDirectories(require, triple, packageName)
+  const here = thisFile()
+  const require = node.module.createRequire(here)
+  const candidates = candidateDirectories(require, here, triple, packageName)
   const directory = candidates.find((candidate) => existsSync(join(candidate, file)))
   if (directory === undefined) {
     throw new CaissonError('ERR_BINDING_MISSING', `the native package ${packageName} was not found`, {
@@ -61,29 +61,59 @@ function load(): { addon: Addon; directory: string } {
         `build it with npm run build, or point ${NATIVE_DIR_VARIABLE} at its folder`,
     })
   }
-  try {
-    loaded = { addon: require(join(directory, file)) as Addon, directory }
-  } catch (cause) {
-    throw new CaissonError(
-      'ERR_BINDING_MISSING',
-      `cannot load ${join(directory, file)}: ${(cause as Error).message}`,
-      {
-        path: join(directory, file),
-        hint: `the file was found but does not load here; check the C library version, or rebuild with npm run build`,
-        cause,
-      },
-    )
-  }
+  const path = join(directory, file)
+  loaded = { addon: open(require, path), directory }
   return loaded
 }
 
-function candidateDirectories(require: NodeJS.Require, triple: string, packageName: string): string[] {
+function open(require: NodeJS.Require, path: string): Addon {
+  let addon: Addon
+  try {
+    addon = require(path) as Addon
+  } catch (cause) {
+    throw new CaissonError('ERR_BINDING_MISSING', `cannot load ${path}: ${(cause as Error).message}`, {
+      path,
+      hint: `the file was found but does not load here; check the C library version, or rebuild with npm run build`,
+      cause,
+    })
+  }
+  const version = addon.version()
+  if (version === VERSION) return addon
+  throw new CaissonError(
+    'ERR_BINDING_MISSING',
+    `version mismatch: caisson is ${VERSION}, the native package at ${path} is ${version}`,
+    { path, hint: 'install caisson and its native package in the same version' },
+  )
+}
+
+/** Bun's net.Socket never reads a descriptor that native code opened: each `run()` would wait for ever. */
+function refuseBun(): void {
+  if (process.versions['bun'] === undefined) return
+  throw new CaissonError('ERR_PLATFORM', 'caisson does not run on Bun, whose streams cannot read its pipes', {
+    hint: 'Node 20.19 or newer is needed, or Deno',
+  })
+}
+
+/** In a program that somebody has bundled, this is the bundle. */
+function thisFile(): string {
+  const path = import.meta.filename as string | undefined
+  if (path !== undefined) return path
+  if (typeof __filename === 'string') return __filename // a bundler made CommonJS of it
+  return node.path.resolve(process.argv[1] ?? 'caisson')
+}
+
+function candidateDirectories(
+  require: NodeJS.Require,
+  here: string,
+  triple: string,
+  packageName: string,
+): string[] {
   const override = process.env[NATIVE_DIR_VARIABLE]
   if (override) return [override] // an override that does not work must not be passed over in silence
   const { existsSync } = node.fs
   const { dirname, join } = node.path
   const candidates: string[] = []
-  for (let folder = dirname(node.url.fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+  for (let folder = dirname(here); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) {
       candidates.push(join(folder, 'npm', triple))
       break

@@ -101,7 +101,6 @@ export function streamOf(
   const { read, write } = addon().openPipe()
   const stop = new AbortController()
   const stream = new Socket({ fd: read, readable: true, writable: false, allowHalfOpen: true })
-  stream.pause()
   const abort = (): void => {
     stream.destroy(signal?.reason as Error)
   }
