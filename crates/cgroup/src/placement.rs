@@ -140,7 +140,7 @@ impl Placement {
     ///
     /// `tasks`, not `cgroup.procs`: the helper has one thread, so both move it whole, but a thread that moves itself
     /// needs no lock on everybody's threads. The first one to take that lock waits for an RCU grace period, some ten
-    /// milliseconds (docs/internal/cgroup.md).
+    /// milliseconds.
     pub fn procs_files(&self) -> Vec<PathBuf> {
         self.places
             .iter()
