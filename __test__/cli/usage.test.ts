@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { RuntimeSpec } from '../../ts/spec/index.ts'
@@ -131,6 +131,46 @@ withUs('a cgroup that cannot be is told once', async (session, t) => {
   const { status, stderr } = await session.say(['run', session.id])
   t.is(status, 1)
   t.is(stderr.split('unable to apply cgroup configuration: ').length, 2, stderr)
+})
+
+sameAsRunc('the log is made in any case, and one that cannot be opened is an error', async (session) => {
+  session.configure(['true'])
+  const log = join(session.directory, 'log')
+  await session.say(['--log', log, 'run', session.id])
+  session.note(readFileSync(log, 'utf8'))
+  session.note((statSync(log).mode & 0o777).toString(8))
+  await session.say(['--log', join(session.directory, 'missing/log'), 'run', session.id])
+  await session.say(['--log', session.directory, 'list', '--quiet'])
+})
+
+withUs('a debug line for each step', async (session, t) => {
+  session.configure(['sh', '-c', 'exit 3'])
+  const log = join(session.directory, 'log')
+  const global = ['--debug', '--log', log, '--log-format', 'json']
+  const { stderr } = await session.say([...global, 'run', session.id])
+  t.is(stderr, '')
+  const steps = (): string[] =>
+    readFileSync(log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: string; msg: string })
+      .filter(({ level }) => level === 'debug')
+      .map(({ msg }) => msg)
+  for (const step of [
+    /run: begins/,
+    /configuration \/.*config.json/,
+    /created, pid \d+/,
+    /started/,
+    /status 3/,
+    /deleted/,
+  ])
+    t.true(
+      steps().some((line) => step.test(line)),
+      `${step}`,
+    )
+  await session.say([...global, 'create', session.id])
+  await session.say([...global, 'start', session.id])
+  t.true(steps().some((line) => /create: exit status 0/.test(line)))
 })
 
 sameAsRunc('where errors go', async (session) => {

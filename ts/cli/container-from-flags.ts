@@ -21,6 +21,8 @@ export async function containerFromFlags(
   const config = text(flags, 'config')
   const consoleSocket = text(flags, 'console-socket')
   const configFile = config === undefined ? join(bundle, 'config.json') : resolve(config)
+  const { log } = context
+  log.debug(`configuration ${configFile}`)
   checkTerminal(wantsTerminal(configFile), detached, consoleSocket)
   const container = await context.runtime.create(args[0]!, {
     bundle,
@@ -32,6 +34,7 @@ export async function containerFromFlags(
     newKeyring: !on(flags, 'no-new-keyring'),
     preserveFds: number(flags, 'preserve-fds'),
   })
+  log.debug(`container ${container.id} created, pid ${container.pid}`)
   const pidFile = text(flags, 'pid-file')
   try {
     if (pidFile !== undefined) writePidFile(resolve(pidFile), container.pid)

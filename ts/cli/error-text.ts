@@ -20,9 +20,12 @@ export function errorText(error: unknown): string {
   return (sentences[error.code] ?? general)(error)
 }
 
+/** Where libuv's words are not strerror(3)'s. */
+const STRERROR: Readonly<Record<string, string>> = { EISDIR: 'is a directory' }
+
 /** `open PATH: no such file or directory` of Node's `ENOENT: no such file or directory, open 'PATH'`. */
 function plain(error: NodeJS.ErrnoException): string {
-  const words = /^[A-Z0-9]+: ([^,]+),/.exec(error.message)?.[1]
+  const words = STRERROR[error.code ?? ''] ?? /^[A-Z0-9]+: ([^,]+),/.exec(error.message)?.[1]
   return words && error.path ? `${error.syscall} ${error.path}: ${words}` : error.message
 }
 

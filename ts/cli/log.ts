@@ -1,5 +1,5 @@
 /** The log of the command: logrus' two formats, on stderr or in a file (COMPAT(runc): engines read the last line). */
-import { appendFileSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { printError } from './output.ts'
 
 export type Level = 'debug' | 'info' | 'warning' | 'error'
@@ -12,9 +12,12 @@ export interface LogOptions {
 
 export class Log {
   readonly #options: LogOptions
+  readonly #descriptor: number | undefined
 
+  /** Opens the file at once, so that it exists without a line in it, too: engines read it. Throws Node's error. */
   constructor(options: LogOptions) {
     this.#options = options
+    if (options.file !== undefined) this.#descriptor = openSync(options.file, 'a', 0o644)
   }
 
   debug(message: string): void {
@@ -28,7 +31,7 @@ export class Log {
   /** Goes to the log, and where that is a file also to stderr as it is. */
   error(message: string): void {
     this.#write('error', message)
-    if (this.#options.file !== undefined) printError(`${message}\n`)
+    if (this.#descriptor !== undefined) printError(`${message}\n`)
   }
 
   #write(level: Level, message: string): void {
@@ -38,9 +41,9 @@ export class Log {
       format === 'json'
         ? JSON.stringify({ level, msg: message, time })
         : `time="${time}" level=${level} msg=${quote(message)}`
-    if (file === undefined) return printError(`${line}\n`)
+    if (this.#descriptor === undefined) return printError(`${line}\n`)
     try {
-      appendFileSync(file, `${line}\n`, { mode: 0o644 })
+      writeSync(this.#descriptor, `${line}\n`)
     } catch (error) {
       printError(`${line}\n(cannot write to the log ${file}: ${(error as Error).message})\n`)
     }

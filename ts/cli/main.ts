@@ -87,7 +87,11 @@ async function runCommand(
       return 0
     }
     checkCount(program, command, positionals.length)
-    return await command.run({ context: contextOf(program, globals, log), flags, args: positionals })
+    const context = contextOf(program, globals, log)
+    log.debug(`${program} ${command.name}: begins, state root ${context.runtime.root}`)
+    const status = await command.run({ context, flags, args: positionals })
+    log.debug(`${program} ${command.name}: exit status ${status}`)
+    return status
   } catch (error) {
     if (error instanceof UsageError && error.showUsage) {
       print(

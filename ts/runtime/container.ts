@@ -14,6 +14,9 @@ import type { RuntimeSettings } from './create.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import type { Image, ImageOrigin } from '../image/index.ts'
 import { removeOwned } from '../image/store/remove.ts'
+import { KeepAlive } from './lifecycle/keep-alive.ts'
+import { followParent } from './lifecycle/parent.ts'
+import type { Owner } from './owner.ts'
 import { readState, writableLayer } from './state-file.ts'
 import { containerState, type ContainerState } from './state.ts'
 import type { CallerStreams } from './stdio/caller-streams.ts'
@@ -38,6 +41,8 @@ export interface Ownership {
   writableLayer: string | undefined
   /** Streams that the caller gave. */
   given: CallerStreams
+  /** The container ends when this process is gone. */
+  parent: Owner | undefined
 }
 
 /** Exits of the containers this process made, by state directory: whoever else looks one up learns them too. */
@@ -60,6 +65,8 @@ export class Container {
   readonly #ownership: Ownership | undefined
   readonly #streams: Streams
   readonly #exit: Promise<ContainerExit> | undefined
+  readonly #keepAlive = new KeepAlive()
+  #started = false
   #ended = false
   #pid: number
 
@@ -81,6 +88,7 @@ export class Container {
         })
       exits.set(directory, this.#exit)
       this.#connect(ownership.given)
+      if (ownership.parent) this.#follow(ownership.parent, this.#exit)
     }
   }
 
@@ -133,9 +141,10 @@ export class Container {
     signal?.throwIfAborted()
     const { root } = this.#settings
     if (this.#ownership && !this.#ownership.detached) {
-      this.#streams.ref()
-      engine().hold(this)
-      void this.#exit?.then(() => engine().unhold(this))
+      this.#started = true
+      if (this.#keepAlive.referenced) this.#streams.ref()
+      this.#keepAlive.hold(this)
+      void this.#exit?.then(() => this.#keepAlive.release(this))
     }
     const starting = engine().start(root, this.id)
     try {
@@ -148,7 +157,7 @@ export class Container {
           this.#settings.warn(cause.message, this.id),
         )
         await starting.catch(() => {})
-      } else if (await this.#isOver()) engine().unhold(this)
+      } else if (await this.#isOver()) this.#keepAlive.release(this)
       throw error
     }
   }
@@ -162,11 +171,11 @@ export class Container {
     const { signal } = options
     signal?.throwIfAborted()
     const held = {}
-    engine().hold(held) // whoever waits wants the answer
+    this.#keepAlive.hold(held)
     try {
       return await abortable(this.#exit ?? this.#watch(signal), signal)
     } finally {
-      engine().unhold(held)
+      this.#keepAlive.release(held)
     }
   }
 
@@ -186,6 +195,20 @@ export class Container {
       signal?.removeEventListener('abort', release)
       release()
     }
+  }
+
+  /** Node may end while it runs, and an attached container ends with it. Undone by {@link ref}. */
+  unref(): this {
+    this.#keepAlive.unref()
+    this.#streams.unref()
+    return this
+  }
+
+  /** Node stays while it runs, which is the default of an attached container, and while {@link wait} does. */
+  ref(): this {
+    this.#keepAlive.ref()
+    if (this.#started) this.#streams.ref()
+    return this
   }
 
   /** Signals the first process; `all` every process. Rejects with `ERR_INVALID_STATE` once it has ended. */
@@ -230,7 +253,7 @@ export class Container {
       if (!force || !(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
     }
     exits.delete(join(root, this.id))
-    engine().unhold(this)
+    this.#keepAlive.release(this)
     this.#streams.close()
     this.#pid = 0
     // Again, if processes that had outlived the program were still writing.
@@ -251,6 +274,11 @@ export class Container {
   /** @internal Number of the container in the native side, where this process made it. */
   get handle(): number | undefined {
     return this.#ownership?.created.handle
+  }
+
+  #follow(parent: Owner, exit: Promise<ContainerExit>): void {
+    const stop = followParent(parent, () => void this.kill('SIGKILL').catch(() => {})) // it has just ended
+    void exit.then(stop)
   }
 
   async #isOver(): Promise<boolean> {

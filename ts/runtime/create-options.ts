@@ -10,6 +10,11 @@ export interface LifetimeOptions extends LayerOptions {
    * SIGKILL, and nothing of it is left.
    */
   detached?: boolean | undefined
+  /**
+   * Process id of another process, as `process.ppid` of a test worker: the container is killed when that is gone, too. It does not
+   * keep a worker alive whose runner was killed.
+   */
+  parent?: number | undefined
   /** As in `node:child_process`; default `'pipe'`. Ignored streams of a container with a terminal are the terminal. */
   stdio?: StdioOption | undefined
   /** Gives up: what was begun is undone, and the promise rejects with the signal's reason. */

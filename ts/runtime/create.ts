@@ -12,6 +12,7 @@ import { checkPreserved } from './preserved-descriptors.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
 import { writableLayer } from './state-file.ts'
 import { planStdio, type StdioPlan } from './stdio.ts'
+import { parentOf } from './lifecycle/parent.ts'
 import { CallerStreams } from './stdio/caller-streams.ts'
 
 /** What a Runtime says about all its containers. */
@@ -55,6 +56,7 @@ async function make(
   given: CallerStreams,
 ): Promise<Container> {
   const { signal } = options
+  const parent = parentOf(options.parent, options.detached === true)
   let resolved = await resolveSource(sourceOf(options), options, {
     store: settings.store,
     images: settings.images,
@@ -84,6 +86,7 @@ async function make(
       dispose: resolved.dispose,
       writableLayer: writableLayer(resolved),
       given,
+      parent,
     })
   } catch (error) {
     await resolved.dispose()

@@ -21,7 +21,7 @@ import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
 import { ownBundle } from './own-bundle.ts'
-import { base, type Resolved } from './source.ts'
+import { base, usersOf, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
 import { BUNDLES } from './state-file.ts'
 
@@ -61,16 +61,14 @@ export async function resolveHost(options: SpecOptions, place: ContainerPlace): 
   const lease = leaseOf(place, [])
   // Beside the states, which are in memory as a rule.
   const directory = ContainerDirectory.create(join(dirname(place.stateDirectory), BUNDLES), lease)
-  return ownBundle(directory, (rootfs) => specOf(makeRoot(rootfs), options))
+  return ownBundle(directory, (rootfs) => specOf(rootfs, makeRoot(rootfs), options))
 }
 
-function specOf(mounts: Mount[], options: SpecOptions): RuntimeSpec {
+function specOf(rootfs: string, mounts: Mount[], options: SpecOptions): RuntimeSpec {
   const spec = base()
   spec.root = { path: 'rootfs', readonly: true }
-  const { process } = spec
-  spec.process = { ...process!, env: [...(process?.env ?? []), 'HOME=/root'] }
   spec.mounts = [...mounts, ...(spec.mounts ?? [])]
-  return applyOptions(spec, options)
+  return applyOptions(spec, options, usersOf(rootfs))
 }
 
 /** Fills a directory; returns what is mounted in it. */

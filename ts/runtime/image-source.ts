@@ -6,7 +6,7 @@ import type { IdMappings, Image, Snapshot, UnpackOptions } from '../image/index.
 import { nativeIdMaps, resolveIdMappings } from '../image/id-mappings.ts'
 import { originOf } from '../image/origin.ts'
 import { toRuntimeConfig } from '../image/runtime-config.ts'
-import { lookUpUser, removeTree, type IdMaps, type UserIds } from '../native/layer.ts'
+import { removeTree, type IdMaps } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
@@ -14,7 +14,7 @@ import { leaseOf, type ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
 import { ownBundle } from './own-bundle.ts'
 import { parseSize } from './size.ts'
-import type { Resolved } from './source.ts'
+import { usersOf, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
 
 /** A name below the store that nothing has. */
@@ -153,9 +153,11 @@ function configOf(
   idMappings: IdMappings | undefined,
 ): RuntimeSpec {
   const { args, terminal, ...changes } = options
-  const lookUp = (user: string): UserIds => lookUpUser(roots, user)
-  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal, idMappings }, lookUp)
-  return applyOptions(spec, changes)
+  const users = usersOf(...roots)
+  // A user who is asked for takes the place of the image's; HOME is then set at the start, from passwd.
+  const ofImage = options.user === undefined ? users : () => ({ uid: 0, gid: 0, additionalGids: [] })
+  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal, idMappings }, ofImage)
+  return applyOptions(spec, changes, users)
 }
 
 /** Whose copied files are, where root makes a user namespace: an overlay maps them when it is mounted, a copy has to be made so. */

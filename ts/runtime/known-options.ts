@@ -49,7 +49,7 @@ export const specOptions: Known<SpecOptions> = {
   env,
   user: either(
     id,
-    such("a text such as '1000:1000'", (value) => typeof value === 'string'),
+    such("a user such as 1000, '1000:1000' or 'web:staff'", isText),
     object({ uid: needed(id), gid: id, additionalGids: list(id) } satisfies Known<UserIds>),
   ),
   hostname: kernelText,
@@ -86,6 +86,7 @@ export const createOptions: Known<CreateOptions> = {
   image: source,
   layering: oneOf('overlay', 'copy'),
   newKeyring: flag,
+  parent: whole(1, 2 ** 31 - 1),
   pivot: flag,
   preserveFds: whole(0),
   rootfs: path,

@@ -95,6 +95,8 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   readonly #warn: RuntimeSettings['warn']
   #container: Container | undefined
   #queued: Signal | undefined
+  #referenced = true
+  readonly #timers = new Set<NodeJS.Timeout>()
   #running = false
   #timedOut = false
   #overflow = false
@@ -156,6 +158,21 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   /** Process id on the host; undefined before the container exists and after it is gone. */
   get pid(): number | undefined {
     return this.#container?.pid || undefined
+  }
+
+  /** Node may end while the program runs, and ends the program then. Undone by {@link ref}. */
+  unref(): this {
+    this.#referenced = false
+    this.#container?.unref()
+    for (const timer of this.#timers) timer.unref()
+    return this
+  }
+
+  ref(): this {
+    this.#referenced = true
+    this.#container?.ref()
+    for (const timer of this.#timers) timer.ref()
+    return this
   }
 
   /** Signals the program, as soon as it runs. `false` when it has ended. Throws `ERR_INVALID_OPTION`. */
@@ -227,6 +244,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const stdio = this.#plan ? ownStdio(this.#plan) : create.stdio
     const container = await runtime.create(this.id, { ...create, ...from(source), args, stdio, signal })
     this.#container = container
+    if (!this.#referenced) container.unref()
     this.#connect(container)
     try {
       await container.start({ signal })
@@ -245,12 +263,16 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const end = (): void => this.#end()
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
-    const timer = timeout ? setTimeout(() => ((this.#timedOut = true), end()), timeout) : undefined
+    const timeOut = (): void => {
+      this.#timedOut = true
+      end()
+    }
+    if (timeout) this.#after(timeout, timeOut)
     let exit
     try {
       exit = await container.wait()
     } finally {
-      clearTimeout(timer)
+      for (const timer of this.#timers) clearTimeout(timer)
       this.#ending.abort()
       signal.removeEventListener('abort', end)
       // What the program did is known: what stays of its container is another matter.
@@ -285,8 +307,14 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const { killSignal = 'SIGKILL', forceKillAfterDelay = 5000 } = this.#options
     this.kill(killSignal)
     if (signalNumber(killSignal) === 9) return
-    const timer = setTimeout(() => this.kill('SIGKILL'), forceKillAfterDelay)
-    this.#ending.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    if (!this.#ending.signal.aborted) this.#after(forceKillAfterDelay, () => this.kill('SIGKILL'))
+  }
+
+  /** Until the program has ended. */
+  #after(milliseconds: number, call: () => void): void {
+    const timer = setTimeout(call, milliseconds)
+    if (!this.#referenced) timer.unref()
+    this.#timers.add(timer)
   }
 
   #collect(stream: Readable | null): Collector | undefined {

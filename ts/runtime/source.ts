@@ -5,6 +5,7 @@ import { CaissonError, SpecError } from '../errors.ts'
 import type { Image } from '../image/index.ts'
 import type { ImageOrigin } from '../image/origin.ts'
 import type { OverlayRequest } from '../native/engine.ts'
+import { lookUpUser, type UserIds } from '../native/layer.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
 import { defaultSpec } from '../image/default-spec.ts'
@@ -96,7 +97,8 @@ async function fromBundle(path: string, options: SpecOptions, config?: string): 
   // Loaded on first use: a configuration that nobody changes is read by the native side alone.
   const { readObject } = await import('../spec/json/object.ts')
   const spec = readObject(text, 'config.json') as RuntimeSpec
-  return { bundle, config: formatJson(applyOptions(spec, options)), dispose: nothing }
+  const rootfs = resolve(bundle, spec.root?.path ?? 'rootfs')
+  return { bundle, config: formatJson(applyOptions(spec, options, usersOf(rootfs))), dispose: nothing }
 }
 
 async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved> {
@@ -108,12 +110,22 @@ async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved>
       path: rootfs,
     })
   }
-  return { bundle: rootfs, config: formatJson(applyOptions(spec, options)), dispose: nothing }
+  return {
+    bundle: rootfs,
+    config: formatJson(applyOptions(spec, options, usersOf(rootfs))),
+    dispose: nothing,
+  }
 }
 
-/** runc's default configuration, for whoever calls. */
+/** Users of a root file system, or of the layers that it is made of, the top one first. */
+export function usersOf(...roots: readonly string[]): (user: string) => UserIds {
+  return (user) => lookUpUser(roots, user)
+}
+
+/** runc's default configuration. */
 export function base(): RuntimeSpec {
-  return applyOptions(defaultSpec({ rootless: isRootless() }), { terminal: false })
+  const spec = defaultSpec({ rootless: isRootless() })
+  return { ...spec, process: { ...spec.process!, terminal: false } }
 }
 
 function isRootless(): boolean {

@@ -1,6 +1,5 @@
 /** Options that change a container's configuration, and how. Everything else is reached through `spec`. */
-import { SpecError } from '../errors.ts'
-import type { SpecIssue } from '../errors.ts'
+import { CaissonError, SpecError, type SpecIssue } from '../errors.ts'
 import { isObject } from '../options.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { parseSize, type Size } from './size.ts'
@@ -11,9 +10,14 @@ type Mount = NonNullable<RuntimeSpec['mounts']>[number]
 /** Numeric ids inside the container. */
 export interface UserIds {
   uid: number
+  /** Default: the group of that user in the root file system's passwd, and 0 where it has none. */
   gid?: number
+  /** Default: the user's groups there, or `gid` alone where that is given. */
   additionalGids?: number[]
 }
+
+/** Who a user is in the container's root file system: `name`, `uid`, `name:group`, … */
+export type LookUpUser = (user: string) => UserIds & { gid: number }
 
 /** Names are Node's where Node has one, otherwise those of the OCI runtime specification. */
 export interface SpecOptions {
@@ -23,7 +27,10 @@ export interface SpecOptions {
   cwd?: string | undefined
   /** Added to the environment of the image or configuration; `undefined` removes a variable. */
   env?: Readonly<Record<string, string | undefined>> | undefined
-  /** `1000`, `'1000:1000'` or ids. Names are not looked up. */
+  /**
+   * `1000`, `'1000:1000'`, `'web'`, `'web:staff'` or ids. Group and supplementary groups that are not given are those of the
+   * root file system's passwd and group files, as with the `User` of an image.
+   */
   user?: number | string | UserIds | undefined
   hostname?: string | undefined
   /** Memory limit: bytes or `'64MiB'`. */
@@ -65,11 +72,11 @@ export function changesSpec(options: SpecOptions): boolean {
 }
 
 /** A changed copy, with options that were checked one by one. Throws `ERR_INVALID_OPTION` naming every option that is wrong. */
-export function applyOptions(original: RuntimeSpec, options: SpecOptions): RuntimeSpec {
+export function applyOptions(original: RuntimeSpec, options: SpecOptions, lookUp: LookUpUser): RuntimeSpec {
   const issues: SpecIssue[] = []
   const spec = structuredClone(original)
   const process: Process = (spec.process ??= { cwd: '/', args: [] } as unknown as Process)
-  applyProcess(process, options, spec.linux, issues)
+  applyProcess(process, options, { linux: spec.linux, lookUp, issues })
   if (options.hostname !== undefined) spec.hostname = options.hostname
   if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
   if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts]
@@ -85,19 +92,19 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions): Runti
 function applyProcess(
   process: Process,
   options: SpecOptions,
-  linux: RuntimeSpec['linux'],
-  issues: SpecIssue[],
+  { linux, lookUp, issues }: { linux: RuntimeSpec['linux']; lookUp: LookUpUser; issues: SpecIssue[] },
 ): void {
   const { args, cwd, env, user, noNewPrivileges, terminal } = options
   if (args !== undefined) process.args = [...args]
   if (cwd !== undefined) process.cwd = cwd
   if (env !== undefined) process.env = mergeEnv(process.env ?? [], env)
   if (user !== undefined) {
-    const ids = parseUser(user)
-    // SECURITY: its own group is one of its groups (CVE-2022-2989), except where none can be set.
-    if (ids) process.user = { additionalGids: mapsOneGroup(linux) ? [] : [ids.gid], ...ids }
-    else
-      issues.push({ path: 'user', message: `${JSON.stringify(user)} is not numeric; give uid or 'uid:gid'` })
+    try {
+      process.user = userOf(user, lookUp, mapsOneGroup(linux))
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error
+      issues.push({ path: 'user', message: error.message })
+    }
   }
   if (noNewPrivileges !== undefined) process.noNewPrivileges = noNewPrivileges
   if (terminal !== undefined) process.terminal = terminal
@@ -133,11 +140,23 @@ function mergeEnv(
   return [...env.values()]
 }
 
-function parseUser(user: number | string | UserIds): Required<Pick<UserIds, 'uid' | 'gid'>> | undefined {
-  if (typeof user === 'object') return { gid: user.uid, ...user }
-  const match = /^(\d+)(?::(\d+))?$/.exec(String(user))
-  if (!match) return undefined
-  const uid = Number(match[1])
-  const gid = match[2] === undefined ? uid : Number(match[2])
-  return uid < 2 ** 32 && gid < 2 ** 32 ? { uid, gid } : undefined
+function userOf(
+  user: number | string | UserIds,
+  lookUp: LookUpUser,
+  oneGroup: boolean,
+): NonNullable<Process['user']> {
+  if (typeof user === 'object') {
+    const { uid } = user
+    const found = user.gid === undefined ? lookUp(String(uid)) : { uid, gid: user.gid }
+    return { ...withGroups(found, oneGroup), ...user }
+  }
+  return withGroups(lookUp(String(user)), oneGroup)
+}
+
+function withGroups(
+  { uid, gid, additionalGids = [] }: UserIds & { gid: number },
+  oneGroup: boolean,
+): NonNullable<Process['user']> {
+  // SECURITY: its own group is one of its groups (CVE-2022-2989), except where none can be set.
+  return { uid, gid, additionalGids: oneGroup ? [] : [...new Set([gid, ...additionalGids])] }
 }

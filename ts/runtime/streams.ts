@@ -51,6 +51,11 @@ export class Streams {
     for (const [name, stream] of this.#streams) if (name !== 'stdin') stream.ref()
   }
 
+  unref(): void {
+    this.#alive = false
+    for (const stream of this.#streams.values()) stream.unref()
+  }
+
   /** The container is gone. What was asked for can be read to its end, the rest is closed. */
   close(): void {
     for (const fd of this.#descriptors.values()) closeDescriptor(fd)

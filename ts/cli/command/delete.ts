@@ -21,6 +21,7 @@ export const delete_: Command = {
     try {
       const container = await context.runtime.get(args[0]!)
       await container.delete({ force })
+      context.log.debug(`container ${container.id} deleted`)
     } catch (error) {
       // COMPAT(runc): forced deletion of what is not there is fine, in silence.
       if (!force || !(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error

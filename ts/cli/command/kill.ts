@@ -21,6 +21,7 @@ export const kill: Command = {
     const all = on(flags, 'all')
     try {
       await container.kill(args[1] || 'SIGTERM', { all }) // COMPAT(runc): an empty word is none
+      context.log.debug(`signal ${args[1] || 'SIGTERM'} sent to container ${container.id}`)
     } catch (error) {
       // COMPAT(runc): with --all there is nothing wrong about nobody being left.
       const gone = error instanceof CaissonError && error.code === 'ERR_INVALID_STATE'

@@ -26,6 +26,7 @@ the program's, or 128 and the signal's number.`,
   max: 1,
   failurePrefix: true,
   run: async (invocation) => {
+    const { log } = invocation.context
     const detached = on(invocation.flags, 'detach')
     const keep = on(invocation.flags, 'keep')
     const container = await containerFromFlags(invocation, { detached, outlives: detached || keep })
@@ -36,11 +37,17 @@ the program's, or 128 and the signal's number.`,
       const proxied = terminal === undefined ? undefined : engine().proxyTerminal(id, terminal, handle)
       proxied?.catch(() => {}) // looked at below, after the start
       await container.start()
+      log.debug(`container ${id} started`)
       if (detached) return 0
       await proxied
       const exit = await container.wait()
-      if (!keep) await container.delete({ force: true })
-      return statusOf(exit)
+      const status = statusOf(exit)
+      log.debug(`process exited, pid ${container.pid}, status ${status}`)
+      if (!keep) {
+        await container.delete({ force: true })
+        log.debug(`container ${id} deleted`)
+      }
+      return status
     } catch (error) {
       await container[Symbol.asyncDispose]()
       throw error

@@ -11,6 +11,7 @@ export const start: Command = {
   run: async ({ context, args }) => {
     const container = await context.runtime.get(args[0]!)
     await container.start()
+    context.log.debug(`container ${container.id} started, pid ${container.pid}`)
     return 0
   },
 }
