@@ -87,7 +87,7 @@ test('the pages that messages cite are there, and in the package', (t) => {
 })
 
 test('docs/errors.md has every code, and no other', (t) => {
-  const declared = readFileSync(join(checkout, 'ts/errors.ts'), 'utf8').matchAll(/^ {2}\| '(ERR_\w+)'$/gm)
+  const declared = readFileSync(join(checkout, 'ts/codes.ts'), 'utf8').matchAll(/^ {2}\| '(ERR_\w+)'$/gm)
   const listed = page('docs/errors.md').matchAll(/^\| `(ERR_\w+)` +\|/gm)
   const names = (matches: Iterable<RegExpMatchArray>): string[] =>
     [...matches].map(([, code]) => code!).sort()
