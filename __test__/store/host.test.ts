@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -31,6 +32,35 @@ privileged('every file of its /etc may be read by every user of the host', async
     const made = ['/etc/passwd', '/etc/group', '/etc/hosts', '/etc/nsswitch.conf'].includes(path)
     if (!made && existsSync(path)) t.true((statSync(path).mode & 0o004) !== 0, path)
   }
+})
+
+privileged('files that their owner alone may read are not shown, wherever they are', async (t) => {
+  // In a mount namespace of its own the host's settings can be anything.
+  const source = `
+    import { mkdirSync, writeFileSync } from 'node:fs'
+    import { Runtime } from ${JSON.stringify(import.meta.resolve('../../ts/index.ts'))}
+    for (const top of ['/usr/local/etc', '/etc/ssl/certs']) {
+      writeFileSync(top + '/open', 'public ')
+      writeFileSync(top + '/closed.key', 'canary', { mode: 0o600 })
+      mkdirSync(top + '/folder', { mode: 0o700 })
+      writeFileSync(top + '/folder/inside', 'canary')
+    }
+    const runtime = new Runtime({ root: ${JSON.stringify(join(scratch('private'), 'run'))} })
+    const line = 'for d in /usr/local/etc /etc/ssl/certs; do cat $d/open $d/closed.key $d/folder/inside; done'
+    console.log((await runtime.run('host', ['sh', '-c', line], { reject: false })).stdout)`
+  const script =
+    'for d in /usr/local/etc /etc/ssl/certs; do mkdir -p $d; mount -t tmpfs tmpfs $d; done; exec "$@"'
+  const { stdout, stderr } = spawnSync(
+    'unshare',
+    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath].concat(
+      ...process.execArgv,
+      '--input-type=module',
+      '--eval',
+      source,
+    ),
+    { encoding: 'utf8' },
+  )
+  t.is(stdout, 'public public \n', stderr)
 })
 
 privileged('nothing of the host can be written', async (t) => {

@@ -2,12 +2,13 @@
  * `'host'` as a source: programs of this host, confined, with no image at all. The container sees the host's `/usr`
  * read-only, a `/etc` made for it, and memory for what it writes.
  *
- * SECURITY: what is seen is a list; everything else is not there. Nothing of the host can be written to. Of `/etc` only
- * files that every user of the host may read are copied: no shadow files, no private keys.
+ * SECURITY: what is seen is a list; everything else is not there. Nothing of the host can be written to. Of `/etc` and
+ * `/usr/local/etc` only files that every user of the host may read are there: no shadow files, no private keys.
  */
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readlinkSync,
@@ -21,6 +22,7 @@ import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
 import { ownBundle } from './own-bundle.ts'
+import { isPublic, privateEntries } from './private-entries.ts'
 import { base, usersOf, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
 import { BUNDLES } from './state-file.ts'
@@ -50,7 +52,8 @@ const MADE: Readonly<Record<string, string>> = {
 }
 /** Larger files of `/etc` are not what this is for. */
 const MAX_FILE = 4 << 20
-const READABLE_BY_ALL = 0o004
+/** Settings of the host below what is shown whole. */
+const SETTINGS = '/usr/local/etc'
 
 /** Throws `ERR_INVALID_OPTION`. */
 export async function resolveHost(options: SpecOptions, place: ContainerPlace): Promise<Resolved> {
@@ -68,6 +71,10 @@ function specOf(rootfs: string, mounts: Mount[], options: SpecOptions): RuntimeS
   const spec = base()
   spec.root = { path: 'rootfs', readonly: true }
   spec.mounts = [...mounts, ...(spec.mounts ?? [])]
+  const masked = mounts.flatMap(({ destination }) =>
+    destination === '/usr' ? closedBelow(SETTINGS) : closedBelow(destination),
+  )
+  spec.linux = { ...spec.linux, maskedPaths: [...(spec.linux?.maskedPaths ?? []), ...masked] }
   return applyOptions(spec, options, usersOf(rootfs))
 }
 
@@ -104,14 +111,20 @@ function memory(destination: string): Mount {
   return { destination, source: 'tmpfs', type: 'tmpfs', options: ['nosuid', 'nodev', mode] }
 }
 
+/** SECURITY: the program may be root and read what its owner alone may read. */
+function closedBelow(directory: string): string[] {
+  if (!directory.startsWith('/etc/') && directory !== SETTINGS) return []
+  if (!existsSync(directory)) return []
+  return isPublic(directory) ? (privateEntries(directory) ?? [directory]) : [directory]
+}
+
 function isPublicDirectory(path: string): boolean {
-  const status = statSync(path, { throwIfNoEntry: false })
-  return status !== undefined && status.isDirectory() && (status.mode & READABLE_BY_ALL) !== 0
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && isPublic(path)
 }
 
 function copyPublic(from: string, to: string): void {
   const status = statSync(from, { throwIfNoEntry: false })
-  if (!status?.isFile() || status.size > MAX_FILE || (status.mode & READABLE_BY_ALL) === 0) return
+  if (!status?.isFile() || status.size > MAX_FILE || (status.mode & 0o004) === 0) return
   mkdirSync(dirname(to), { recursive: true, mode: 0o755 })
   copyFileSync(from, to)
   chmodSync(to, 0o644)
