@@ -25,7 +25,6 @@ const lastNamespace =
 /** Refused in both modes. */
 export const errors: Case[] = [
   ['ociVersion', 'SemVer', (c) => (c.ociVersion = 'latest')],
-  ['ociVersion', 'SemVer', (c) => (c.ociVersion = '1.0')],
   ['ociVersion', 'is missing: it must be a text', (c) => delete c.ociVersion],
   ['root', 'required on Linux', (c) => delete c.root],
   ['root.path', 'must be a path, not ""', (c) => (c.root.path = '')],
@@ -45,12 +44,14 @@ export const errors: Case[] = [
   ],
   ['linux.uidMappings', 'needs a "user" namespace', without('user')],
   ['linux.gidMappings', 'needs a "user" namespace', without('user')],
-  ['linux.uidMappings', 'a joined user namespace', (c) => (c.linux.namespaces[6].path = '/proc/1/ns/user')],
   ['linux.uidMappings', 'at most 340', (c) => (c.linux.uidMappings = many)],
   ['linux.uidMappings[0].size', 'must not be 0', (c) => (c.linux.uidMappings[0].size = 0)],
   ['linux.gidMappings[0]', 'beyond the last id', (c) => (c.linux.gidMappings[0].hostID = 4294967290)],
   ['linux', 'belong together', (c) => delete c.linux.gidMappings],
   ['process.user.uid', '10 is not mapped', (c) => (c.process.user.uid = 10)],
+  ['process.user.gid', 'invalid id', (c) => (c.process.user.gid = 4294967295)],
+  ['process.user.additionalGids[0]', 'invalid id', (c) => (c.process.user.additionalGids = [4294967295])],
+  ['linux.devices[0].gid', 'invalid id', (c) => (c.linux.devices[0].gid = 4294967295)],
   ['process.user.gid', '10 is not mapped', (c) => (c.process.user.gid = 10)],
   ['process.user.additionalGids[0]', '10 is not mapped', (c) => (c.process.user.additionalGids = [10])],
   ['linux.timeOffsets', 'new "time" namespace', without('time')],
@@ -330,6 +331,7 @@ export const strictErrors: Case[] = [
   ['mounts', 'must be a list, not null', (c) => (c.mounts = null)],
   ['linux.seccomp.architectures', 'must be a list, not null', seccomp((s) => (s.architectures = null))],
   ['ociVersion', 'SemVer', (c) => (c.ociVersion = '1.0.0-')],
+  ['ociVersion', 'SemVer', (c) => (c.ociVersion = '1.0')],
   ['linux.namespaces[0].path', 'or left out', (c) => (c.linux.namespaces[0].path = '')],
   ['linux.devices[0].fileMode', 'from 0 to 511', (c) => (c.linux.devices[0].fileMode = 8630)],
   ['linux.rootfsPropagation', 'one of private', (c) => (c.linux.rootfsPropagation = 'rslave')],
@@ -365,10 +367,16 @@ export const notRunnable: Case[] = [
   ['mounts[0].destination', 'root itself', (c) => (c.mounts[0].destination = '/./')],
   ['mounts[0].destination', '".."', (c) => (c.mounts[0].destination = '/a/../b')],
   ['mounts[0].type', 'needed unless', (c) => delete c.mounts[0].type],
-  ['mounts[1].options', 'size=1', (c) => c.mounts[1].options.push('size=1')],
   ['mounts[0].options', 'tmpfs only', (c) => (c.mounts[0].options = ['tmpcopyup'])],
   ['linux.devices[0].path', '".."', (c) => (c.linux.devices[0].path = '/dev/../x')],
-  ['process.consoleSize', '65535', (c) => (c.process.consoleSize = { height: 70000, width: 1 })],
+  [
+    'process.consoleSize',
+    '65535',
+    (c) => {
+      c.process.terminal = true
+      c.process.consoleSize = { height: 70000, width: 1 }
+    },
+  ],
   [
     'hooks.createRuntime[0].timeout',
     'at most 4294967295',
@@ -378,6 +386,7 @@ export const notRunnable: Case[] = [
 
 /** Warnings always. */
 export const warnings: Case[] = [
+  ['mounts[1].options', 'a bind mount ignores it', (c) => c.mounts[1].options.push('size=1')],
   ['mounts[0].destination', 'deprecated', (c) => (c.mounts[0].destination = 'proc')],
   ['mounts[0].options[0]', '"hidepidd=2" is unknown', (c) => (c.mounts[0].options = ['hidepidd=2'])],
   [

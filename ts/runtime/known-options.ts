@@ -25,7 +25,7 @@ import type { RuntimeOptions } from './runtime.ts'
 import type { SpecOptions, UserIds } from './spec-options.ts'
 
 const size: Check = either(whole(0), text)
-const id: Check = whole(0, 2 ** 32 - 1)
+const id: Check = whole(0, 2 ** 32 - 2)
 /** What Node's timers take: a longer time would be none at all. */
 const milliseconds: Check = such(
   'milliseconds between 0 and 2147483647',

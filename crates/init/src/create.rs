@@ -27,30 +27,40 @@ pub fn run() -> i32 {
 }
 
 fn create(control: &mut Control) -> Result<i32> {
-    let (plan, listener) = begin(control).map_err(|problem| problem.phase("spawn").about("caisson-init"))?;
-    let program = prepare(&plan, control)?;
+    let begin = begin(control).map_err(|problem| problem.phase("spawn").about("caisson-init"));
+    let Inherited { plan, listener, guard } = begin?;
+    let program = prepare(&plan, control, guard)?;
     close_all_but_the_programs(&plan, control, &listener).map_err(|problem| problem.about("descriptors"))?;
     let program = program.map(Program::locate).transpose()?;
     control.report(&Report::Created, None)?;
     Ok(start::wait(&plan, control, listener, program))
 }
 
-/// The plan, and the start socket; it and the control socket have numbers above all that the program keeps.
-fn begin(control: &mut Control) -> Result<(Plan, OwnedFd)> {
+struct Inherited {
+    plan: Plan,
+    listener: OwnedFd,
+    /// To ask for host paths.
+    guard: Option<OwnedFd>,
+}
+
+/// What the guard has handed over. The sockets get numbers above all that the program keeps.
+fn begin(control: &mut Control) -> Result<Inherited> {
     credentials::set_name(c"caisson-init")?;
     let bytes = memfd::read_all(&descriptor::inherited(fd::PLAN)?)?;
     let plan: Plan =
         decode(&bytes).map_err(|error| Problem::refused("ERR_SYSCALL", format!("the plan: {error}")))?;
     let least = fd::PRESERVED + preserved(&plan);
+    let guard = descriptor::inherited(least).ok(); // not every container has it
     control.move_above(least)?;
     let listener = descriptor::inherited(fd::START)?;
-    Ok((plan, process::duplicate_above(listener.as_fd(), least)?))
+    let listener = process::duplicate_above(listener.as_fd(), least)?;
+    Ok(Inherited { plan, listener, guard })
 }
 
 /// Everything up to the look-up of the program. All descriptors of the host end with this.
-fn prepare(plan: &Plan, control: &Control) -> Result<Option<Program>> {
+fn prepare(plan: &Plan, control: &Control, guard: Option<OwnedFd>) -> Result<Option<Program>> {
     let procfs = Procfs::default();
-    let sources = namespaces::enter(plan, control, &procfs)?;
+    let sources = namespaces::enter(plan, control, &procfs, guard)?;
     let inherited_umask = process::set_umask(0); // modes are exactly what they are meant to be, until the end
     let mut setup = Setup::new(plan, control, &procfs, sources, inherited_umask);
     setup.run()?;

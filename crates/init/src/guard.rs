@@ -3,6 +3,7 @@
 //! was attached. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
 
 mod cleanup;
+mod opener;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,6 +13,8 @@ use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH};
 use caisson_sys::poll::Poller;
 use caisson_sys::sibling::{Clone, clone_sibling};
 use caisson_sys::{Error, Result, credentials, descriptor, errno, process, signal, socket};
+
+use opener::Openers;
 
 use crate::control::Control;
 use crate::create;
@@ -46,6 +49,7 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
     poller.add(&control, CONTROL)?;
     poller.add(&caller, CALLER)?;
     let mut moved_out = false;
+    let mut openers = Openers::default();
     loop {
         let ready = poller.wait(None)?;
         if ready.contains(&CONTROL) {
@@ -63,7 +67,10 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
                     let birth =
                         Birth { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
                     match birth.clone_process() {
-                        Ok((pid, pidfd)) => {
+                        Ok((pid, pidfd, asks)) => {
+                            if let Some(asks) = asks {
+                                openers.add(&poller, asks)?;
+                            }
                             let answered =
                                 answer(&control, &GuardReply::Spawned { token, pid }, Some(&pidfd));
                             if let Some(container) = containers.get_mut(&token) {
@@ -84,6 +91,9 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
             }
         } else if ready.contains(&CALLER) {
             return Ok(());
+        }
+        for key in ready.into_iter().filter(|key| !matches!(*key, CONTROL | CALLER)) {
+            openers.ready(&poller, key)?;
         }
     }
 }
@@ -115,8 +125,8 @@ struct Birth {
 }
 
 impl Birth {
-    /// Comes back in the guard alone; the copy goes on as the container's first process.
-    fn clone_process(mut self) -> Result<(i32, OwnedFd)> {
+    /// Comes back in the guard alone; the copy goes on as the container's first process, which may ask on the socket.
+    fn clone_process(mut self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
         let cgroup = if self.in_cgroup { self.descriptors.pop() } else { None };
         if self.descriptors.len() < fd::PRESERVED as usize {
             return Err(Error::new("clone3", "too few descriptors", errno::EINVAL));
@@ -125,11 +135,17 @@ impl Birth {
         // new user namespace as well, and a dumpable process in it would lead it to the host's files. The files of a process
         // that is not dumpable belong to root, who writes the maps all the same. An ordinary user could not; processes that
         // may look at its own have all of its files already.
-        let dumpable = self.maps_follow && credentials::effective_uid() != 0;
-        credentials::set_dumpable(dumpable)?;
+        let root = credentials::effective_uid() == 0;
+        credentials::set_dumpable(self.maps_follow && !root)?;
+        let mut asks = None;
+        if self.maps_follow && root {
+            let (ours, theirs) = socket::pair()?;
+            asks = Some(ours);
+            self.descriptors.push(theirs);
+        }
         let cloned = match clone_sibling(self.namespaces, cgroup.as_ref().map(AsFd::as_fd)) {
             Ok(Clone::Sibling { in_cgroup }) => self.go_on(cgroup.filter(|_| !in_cgroup)),
-            Ok(Clone::Caller { pid, pidfd }) => Ok((pid, pidfd)),
+            Ok(Clone::Caller { pid, pidfd }) => Ok((pid, pidfd, asks)),
             Err(error) => Err(error),
         };
         credentials::set_dumpable(false)?;

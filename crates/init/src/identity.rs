@@ -59,7 +59,8 @@ fn set_capabilities(process: &Process, bounding: u64, control: &Control) -> Resu
         ("permitted", wanted.permitted & !sets.permitted),
         ("effective", wanted.effective & !sets.effective),
         ("inheritable", wanted.inheritable & !sets.inheritable),
-        ("ambient", wanted.ambient & !ambient),
+        // COMPAT(runc): what is not inheritable cannot be ambient, and its default configuration asks for that.
+        ("ambient", wanted.ambient & wanted.inheritable & wanted.permitted & !ambient),
     ];
     for (set, mask) in missing {
         if mask != 0 {

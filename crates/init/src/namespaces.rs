@@ -3,11 +3,11 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_plan::protocol::Report;
-use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
+use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
 use caisson_sys::file::{self, CWD, O_RDONLY, O_WRONLY};
 use caisson_sys::namespace;
 use caisson_sys::sibling::{Clone, clone_sibling};
-use caisson_sys::{capability, credentials, descriptor, errno, process};
+use caisson_sys::{capability, credentials, descriptor, errno, process, scheduling};
 
 use crate::control::{Control, Word};
 use crate::failure::{Problem, Result};
@@ -17,7 +17,7 @@ use crate::sources::Sources;
 const PHASE: &str = "spawn";
 
 /// Joins, creates and waits as the plan says. The host paths that the caller's user may open are open when it returns.
-pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources> {
+pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<OwnedFd>) -> Result<Sources> {
     let new_user = plan.user_namespace.is_some();
     let joins = |kind| plan.join.iter().any(|join| join.kind == kind);
     let joins_user = joins(NamespaceKind::User);
@@ -37,6 +37,8 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
     for operation in &plan.early {
         match operation {
             Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
+            // COMPAT(runc): a sandbox that refuses it is no reason to fail.
+            Operation::ResetCpuAffinity => drop(scheduling::use_all_cpus()),
             // Its owner is the user namespace of whoever unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
@@ -49,9 +51,18 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs) -> Result<Sources>
         unshare(NamespaceKind::Cgroup)?;
     }
 
-    let mut sources = if new_user { Sources::open_all(plan) } else { Sources::default() };
+    let mut sources = if new_user { Sources::open_all(plan, guard)? } else { Sources::default() };
+    let mut in_time = in_time;
     if new_user {
+        // Before the change of ids: only its owner may write to the files of this process.
+        if let Some(offsets) = plan.time_namespace.as_ref().filter(|_| !in_time) {
+            enter_time_namespace(offsets, &Procfs::of_the_host()?)?;
+            in_time = true;
+        }
         sources.set_idmapped(await_word(control, "the id mappings")?);
+    }
+    if let Some(expected) = &plan.joined_mappings {
+        verify_mappings(expected)?;
     }
     if new_user || joins_user {
         become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
@@ -140,21 +151,17 @@ fn new(kind: NamespaceKind) -> u64 {
     }
 }
 
-fn name(kind: NamespaceKind) -> &'static str {
+/// Below `/proc/self/ns`.
+fn file_name(kind: NamespaceKind) -> &'static str {
     match kind {
-        NamespaceKind::Time => "time",
-        NamespaceKind::Mount => "mount",
-        NamespaceKind::Cgroup => "cgroup",
-        NamespaceKind::Uts => "uts",
-        NamespaceKind::Ipc => "ipc",
-        NamespaceKind::User => "user",
-        NamespaceKind::Pid => "pid",
-        NamespaceKind::Network => "network",
+        NamespaceKind::Mount => "mnt",
+        NamespaceKind::Network => "net",
+        other => other.name(),
     }
 }
 
 fn unshare(kind: NamespaceKind) -> Result<()> {
-    namespace::unshare(new(kind)).map_err(|error| at(&format!("linux.namespaces: {}", name(kind)), error))
+    namespace::unshare(new(kind)).map_err(|error| at(&format!("linux.namespaces: {}", kind.name()), error))
 }
 
 struct Opened<'p> {
@@ -167,26 +174,58 @@ impl Opened<'_> {
         namespace::join(self.fd.as_fd(), new(self.join.kind))
     }
     fn failed(&self, error: caisson_sys::Error) -> Problem {
-        at(&format!("linux.namespaces: {} {:?}", name(self.join.kind), self.join.path), error)
+        at(&format!("linux.namespaces: {} {:?}", self.join.kind.name(), self.join.path), error)
     }
 }
 
 fn open(join: &JoinNamespace) -> Result<Opened<'_>> {
-    let subject = format!("linux.namespaces: {} {:?}", name(join.kind), join.path);
+    let subject = format!("linux.namespaces: {} {:?}", join.kind.name(), join.path);
     let fd = file::open_at(CWD, &join.path, O_RDONLY, 0).map_err(|error| at(&subject, error))?;
     match namespace::kind_of(fd.as_fd()) {
         Ok(kind) if kind == new(join.kind) => Ok(Opened { join, fd }),
         _ => {
-            let reason = format!("the path is no {} namespace", name(join.kind));
+            let reason = format!("the path is no {} namespace", join.kind.name());
             Err(Problem::refused("ERR_INVALID_SPEC", reason).on(&join.path).phase(PHASE).about(&subject))
         }
     }
+}
+
+/// SECURITY: a namespace that is joined may be the caller's own: what is set in it is set for the host.
+fn refuse_settings_of_the_caller(plan: &Plan, opened: &[Opened<'_>]) -> Result<()> {
+    for namespace in opened {
+        let kind = namespace.join.kind;
+        let theirs = file::status(namespace.fd.as_fd()).map_err(|error| namespace.failed(error))?;
+        let own = format!("/proc/self/ns/{}", file_name(kind));
+        let ours = file::status_of(&own).map_err(|error| at(&own, error))?;
+        if (theirs.device, theirs.inode) != (ours.device, ours.inode) {
+            continue;
+        }
+        for operation in &plan.setup {
+            let reason = match operation {
+                // COMPAT(runc): its sentence.
+                Operation::Sysctl { key, .. } if caisson_plan::namespace_of_sysctl(key) == Some(kind) => {
+                    format!(
+                        "sysctl {:?} not allowed in host {} namespace",
+                        key.replace('/', "."),
+                        kind.name()
+                    )
+                }
+                Operation::Hostname(_) | Operation::Domainname(_) if kind == NamespaceKind::Uts => {
+                    format!("{} not allowed in host uts namespace", crate::setup::subject(operation))
+                }
+                _ => continue,
+            };
+            return Err(refused(reason));
+        }
+    }
+    Ok(())
 }
 
 /// Joins by path, then creates what is left. Every path is opened before the first join, as a joined mount namespace
 /// has other paths.
 fn join_and_clone(plan: &Plan, control: &Control) -> Result<()> {
     let opened = plan.join.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    refuse_settings_of_the_caller(plan, &opened)?;
     let of_kind = |kind| opened.iter().find(move |namespace: &&Opened| namespace.join.kind == kind);
     let (user, pid) = (of_kind(NamespaceKind::User), of_kind(NamespaceKind::Pid));
     // What our own user namespace owns has to be joined while we have its rights, and what a joined user namespace owns
@@ -255,6 +294,32 @@ fn replace(plan: &Plan, control: &Control) -> Result<()> {
     };
     replace().map_err(|problem| problem.phase(PHASE).about("linux.namespaces"))?;
     follow_caller(plan, control)
+}
+
+/// The mappings of the user namespace that was joined are those of the configuration.
+fn verify_mappings(expected: &UserNamespace) -> Result<()> {
+    let procfs = Procfs::of_the_host()?;
+    let lists = [("uid", &expected.uid_mappings), ("gid", &expected.gid_mappings)];
+    for (name, wanted) in lists {
+        let text =
+            procfs.read(&format!("self/{name}_map"), 1 << 20).map_err(|problem| problem.phase(PHASE))?;
+        let mut found: Vec<_> = text.lines().filter_map(parse_mapping).collect();
+        let mut wanted: Vec<_> = wanted.iter().map(|m| (m.container_id, m.host_id, m.size)).collect();
+        found.sort_unstable();
+        wanted.sort_unstable();
+        if found != wanted {
+            let reason =
+                format!("linux.{name}Mappings: the joined user namespace has other mappings: {found:?}");
+            return Err(refused(reason));
+        }
+    }
+    Ok(())
+}
+
+/// `0 1000 1`, a line of `/proc/self/uid_map`.
+fn parse_mapping(line: &str) -> Option<(u32, u32, u32)> {
+    let mut numbers = line.split_ascii_whitespace().map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// The ids of the container's root, all capabilities over its namespaces, none that programs would inherit.

@@ -22,6 +22,11 @@ pub struct Procfs {
 }
 
 impl Procfs {
+    /// The host's, which must still be in reach.
+    pub fn of_the_host() -> Result<Self> {
+        Ok(Self { root: OnceCell::from(host_instance()?) })
+    }
+
     /// The root of the private procfs. Must be called before pivot_root where it may be needed later: without the right
     /// to mount a procfs of our own it is the host's `/proc`, which is out of reach then.
     pub fn root(&self) -> Result<BorrowedFd<'_>> {

@@ -3,9 +3,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_plan::protocol::{MAX_MESSAGE, OpenRequest, encode};
 use caisson_plan::{Device, Mount, Operation, Plan};
 use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
-use caisson_sys::{Result, errno, process};
+use caisson_sys::{Result, errno, pidfd, process, socket};
 
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -16,9 +17,20 @@ pub struct Sources {
 
 impl Sources {
     /// Opens everything that can be opened now; what cannot is tried again when its turn comes (a hook may make it).
-    pub fn open_all(plan: &Plan) -> Self {
-        let open = |(path, follow): (&str, bool)| lookup(path, follow).ok().map(|fd| (path.to_owned(), fd));
-        Self { opened: plan.setup.iter().flat_map(host_paths).filter_map(open).collect(), idmapped: None }
+    /// `guard` opens what only the caller may reach.
+    pub fn open_all(plan: &Plan, guard: Option<OwnedFd>) -> Result<Self> {
+        let (mut opened, mut denied) = (vec![], vec![]);
+        for (path, follow) in plan.setup.iter().flat_map(host_paths) {
+            match lookup(path, follow) {
+                Ok(fd) => opened.push((path.to_owned(), fd)),
+                Err(error) if error.errno() == errno::EACCES => denied.push((path.to_owned(), follow)),
+                Err(_) => {}
+            }
+        }
+        if let Some(guard) = guard.filter(|_| !denied.is_empty()) {
+            opened.extend(ask(&guard, denied)?);
+        }
+        Ok(Self { opened, idmapped: None })
     }
 
     pub fn set_idmapped(&mut self, store: Option<OwnedFd>) {
@@ -43,7 +55,24 @@ impl Sources {
     }
 }
 
-fn lookup(path: &str, follow: bool) -> Result<OwnedFd> {
+/// Asks the guard, which has the caller's rights, for these paths. A guard that cannot help leaves them closed.
+fn ask(guard: &OwnedFd, paths: Vec<(String, bool)>) -> Result<Vec<(String, OwnedFd)>> {
+    let request = OpenRequest(paths);
+    let this = pidfd::open(process::id())?;
+    match encode(&request) {
+        Ok(bytes) if bytes.len() <= MAX_MESSAGE => socket::send(guard, &bytes, &[&this])?,
+        _ => return Ok(vec![]),
+    }
+    let mut opened = vec![];
+    for (path, _) in request.0 {
+        let Some(message) = socket::receive(guard, MAX_MESSAGE, true)? else { break };
+        opened.extend(message.descriptors.into_iter().next().map(|fd| (path, fd)));
+    }
+    Ok(opened)
+}
+
+/// O_PATH descriptor of a host path.
+pub fn lookup(path: &str, follow: bool) -> Result<OwnedFd> {
     file::open_at(CWD, path, O_PATH | if follow { 0 } else { O_NOFOLLOW }, 0)
 }
 

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
@@ -133,6 +134,132 @@ fn a_new_user_namespace_over_a_joined_network() {
     assert_eq!(helper.output().lines().next().unwrap(), pod.link("net"));
 }
 
+/// The home of another user, which the container's root, a third one, may not enter: the caller may.
+#[test]
+fn sources_in_another_users_home_are_mounted() {
+    privileged!();
+    let bundle = Bundle::new();
+    let home = bundle.top.join("home");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("file"), "reached").unwrap();
+    std::os::unix::fs::chown(&home, Some(54_321), Some(54_321)).unwrap();
+    fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let pod = Pod::new(&["--net"]);
+    for joins in [false, true] {
+        let mut plan = in_user_namespace(&bundle, &[]);
+        if joins {
+            plan.clone_flags = 0;
+            plan.clone_after_join = NEW_USER | NEW_MOUNT | NEW_PID | NEW_IPC | NEW_UTS;
+            plan.join = vec![pod.join(NamespaceKind::Network, "net")];
+            plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
+            plan.setup
+                .retain(|operation| !matches!(operation, Operation::Mount(mount) if mount.fstype == "sysfs"));
+        }
+        let mount = support::plans::bind(home.join("file").to_str().unwrap(), "/data", 0);
+        let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_)));
+        plan.setup.insert(place.unwrap(), Operation::Mount(mount));
+        let mut helper = Helper::spawn(&bundle, &with_script(plan, "cat /data"));
+        if joins {
+            helper.replaced();
+        }
+        write_maps(helper.pid);
+        helper.proceed();
+        helper.created();
+        helper.start().unwrap();
+        assert_eq!(helper.output(), "reached", "joins: {joins}");
+    }
+}
+
+/// SECURITY: what is set in a namespace that is the caller's own is set for the host.
+#[test]
+fn settings_of_the_callers_own_namespaces_are_refused() {
+    privileged!();
+    let bundle = Bundle::new();
+    let before = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    let cases = [
+        (
+            NamespaceKind::Network,
+            "net",
+            NEW_NETWORK,
+            Operation::Sysctl { key: "net/ipv4/ip_forward".into(), value: "2".into() },
+            "sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace",
+        ),
+        (
+            NamespaceKind::Ipc,
+            "ipc",
+            NEW_IPC,
+            Operation::Sysctl { key: "kernel/msgmax".into(), value: "9000".into() },
+            "sysctl \"kernel.msgmax\" not allowed in host ipc namespace",
+        ),
+        (
+            NamespaceKind::Uts,
+            "uts",
+            NEW_UTS,
+            Operation::Hostname("canary".into()),
+            "hostname \"canary\" not allowed in host uts namespace",
+        ),
+    ];
+    for (kind, file, flag, operation, message) in cases {
+        let mut parts = Parts::new(&["true"]);
+        parts.after_pivot.retain(|operation| !matches!(operation, Operation::Hostname(_)));
+        parts.after_pivot.push(operation);
+        let mut plan = parts.plan(&bundle);
+        plan.clone_after_join = plan.clone_flags & !flag;
+        plan.clone_flags = 0;
+        plan.join = vec![JoinNamespace { kind, path: format!("/proc/{}/ns/{file}", std::process::id()) }];
+        if kind == NamespaceKind::Network {
+            plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
+        }
+        assert_eq!(Helper::spawn(&bundle, &plan).failed().message, message);
+    }
+    assert_eq!(fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap(), before);
+}
+
+#[test]
+fn a_joined_user_namespace_has_the_mappings_of_the_configuration() {
+    privileged!();
+    let bundle = Bundle::new();
+    let pod = Pod::new(&["--user"]);
+    write_maps(pod.pid().cast_signed());
+    let mut plan = in_user_namespace(&bundle, &["true"]);
+    plan.joined_mappings = plan.user_namespace.take();
+    plan.clone_after_join = plan.clone_flags & !NEW_USER;
+    plan.clone_flags = 0;
+    plan.join = vec![pod.join(NamespaceKind::User, "user")];
+    assert_eq!(Helper::spawn(&bundle, &plan).finish().1, Exit::Code(0));
+    plan.joined_mappings.as_mut().unwrap().gid_mappings[0].size -= 1;
+    let failure = Helper::spawn(&bundle, &plan).failed();
+    assert_eq!(failure.code, "ERR_INVALID_SPEC");
+    assert!(failure.message.starts_with("linux.gidMappings: the joined user namespace has"), "{failure:?}");
+}
+
+#[test]
+fn the_callers_cpu_affinity_is_not_the_containers() {
+    privileged!();
+    let bundle = Bundle::new();
+    let allowed = |pid: &str| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        status.lines().find(|line| line.starts_with("Cpus_allowed_list:")).unwrap().to_owned()
+    };
+    let all = allowed("1");
+    let mut plan = default_plan(&bundle, &["grep", "Cpus_allowed_list:", "/proc/self/status"]);
+    plan.early = vec![Operation::ResetCpuAffinity];
+    let run = std::thread::spawn(move || {
+        let own = std::process::id().to_string();
+        let thread = fs::read_link("/proc/thread-self").unwrap().display().to_string();
+        let pinned = Command::new("taskset").args(["-pc", "0", thread.rsplit('/').next().unwrap()]).output();
+        if !pinned.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        assert!(allowed(&format!("{own}/task/{}", thread.rsplit('/').next().unwrap())).ends_with("\t0"));
+        Some(Helper::spawn(&bundle, &plan).finish().0)
+    });
+    match run.join().unwrap() {
+        None => support::skip("needs taskset"),
+        Some(output) => assert_eq!(output.trim_end(), all),
+    }
+}
+
 #[test]
 fn a_path_of_another_kind_is_refused() {
     privileged!();
@@ -164,6 +291,16 @@ fn a_new_time_namespace_has_its_offsets() {
     let uptime: f64 = output.split(' ').next().unwrap().parse().unwrap();
     assert!(uptime > 1e9, "{output}");
     assert!(!output.contains(fs::read_link("/proc/self/ns/time").unwrap().to_str().unwrap()));
+
+    let mut plan = in_user_namespace(&bundle, &[]);
+    plan.time_namespace = Some(TimeOffsets { monotonic: None, boottime: Some((1_000_000_000, 0)) });
+    let mut helper = Helper::spawn(&bundle, &with_script(plan, "cat /proc/uptime"));
+    write_maps(helper.pid);
+    helper.proceed();
+    helper.created();
+    helper.start().unwrap();
+    let output = helper.output();
+    assert!(output.split(' ').next().unwrap().parse::<f64>().unwrap() > 1e9, "{output}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use caisson_plan::{Mount, Operation};
-use caisson_sys::mount::flag;
+use caisson_sys::mount::{self, flag};
 use support::plans::{Parts, bind, filesystem};
 use support::{Bundle, shell};
 
@@ -61,16 +61,22 @@ fn descriptors_without_close_range() {
 
 fn mounts_in_the_classic_way() {
     let bundle = Bundle::new();
+    let links = bundle.top.join("links");
+    fs::create_dir(&links).unwrap();
+    mount::mount("tmpfs", links.to_str().unwrap(), "tmpfs", flag::NOSYMFOLLOW, "").unwrap();
     let data = bundle.top.join("data");
     fs::create_dir(&data).unwrap();
     fs::write(data.join("file"), "bound").unwrap();
     let mut parts = Parts::new(&[]);
     parts.mounts.push(bind(data.to_str().unwrap(), "/data", flag::RDONLY | flag::NOSUID));
     parts.mounts.push(filesystem("/ro", "tmpfs", flag::RDONLY, ""));
+    parts.mounts.push(bind(links.to_str().unwrap(), "/links", 0));
+    parts.after_pivot.push(Operation::RemountReadonly { inside: "/links".into() });
     parts.mounts.push(Mount { propagation: vec![flag::SHARED], ..filesystem("/shared", "tmpfs", 0, "") });
     parts.after_pivot.push(Operation::Sysctl { key: "kernel/msgmax".into(), value: "9000".into() });
     let script = "cat /data/file; echo; cat /proc/sys/kernel/msgmax; cat /proc/self/mountinfo";
     let output = shell(&bundle, &parts.plan(&bundle), script);
+    mount::detach(links.to_str().unwrap()).unwrap();
     assert!(output.starts_with("bound\n9000\n"), "{output}");
     let options = |point: &str| {
         let line = output.lines().rfind(|line| line.split(' ').nth(4) == Some(point));
@@ -79,6 +85,7 @@ fn mounts_in_the_classic_way() {
     assert!(options("/").starts_with("ro,"), "{output}");
     assert!(options("/data").starts_with("ro,nosuid"), "{output}");
     assert!(options("/ro").starts_with("ro,"), "{output}");
+    assert!(options("/links").starts_with("ro,") && options("/links").contains("nosymfollow"), "{output}");
     assert!(options("/shared").contains("shared:"), "{output}");
     assert!(options("/sys").starts_with("ro,nosuid,nodev,noexec"), "{output}");
     assert!(options("/proc/sys").starts_with("ro,"), "{output}");

@@ -47,7 +47,8 @@ fn ambient_capabilities_reach_an_ordinary_user() {
     plan.process.as_mut().unwrap().args = ["grep", "Cap", "/proc/self/status"].map(str::to_owned).to_vec();
     let mut helper = Helper::spawn(&bundle, &plan);
     helper.created();
-    assert_eq!(helper.warnings, ["process.capabilities.ambient: not granted: CAP_AUDIT_WRITE"]);
+    // COMPAT(runc): its own default configuration has ambient capabilities that are not inheritable, without a word.
+    assert_eq!(helper.warnings, [""; 0]);
     helper.start().unwrap();
     let output = helper.output();
     assert!(

@@ -47,3 +47,42 @@ fn locked_flags() {
         assert!(output.contains("ro,") && output.contains("nodev"), "{output}");
     }
 }
+
+#[test]
+fn a_source_that_is_locked_read_only_stays_so() {
+    as_user("a_source_that_is_locked_read_only_stays_so", locked_read_only);
+}
+
+/// podman asks for `rw` on every volume.
+fn locked_read_only() {
+    let bundle = Bundle::new();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let source = mounts.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(' ').collect();
+        (fields[3].split(',').any(|option| option == "ro") && fs::read_dir(fields[1]).is_ok())
+            .then(|| fields[1].to_owned())
+    });
+    let Some(source) = source else { return support::skip("no read-only mount here") };
+    let mut plan = single_id(&bundle, "grep ' /data ' /proc/self/mountinfo");
+    let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_))).unwrap();
+    let mount = caisson_plan::Mount { cleared: flag::RDONLY, ..bind(&source, "/data", 0) };
+    plan.setup.insert(place, Operation::Mount(mount));
+    if let Some(output) = run(&bundle, &plan) {
+        assert!(output.contains(" ro,") || output.contains(" ro "), "{output}");
+    }
+}
+
+#[test]
+fn time_offsets_are_set_in_a_user_namespace() {
+    as_user("time_offsets_are_set_in_a_user_namespace", time_offsets);
+}
+
+fn time_offsets() {
+    let bundle = Bundle::new();
+    let mut plan = single_id(&bundle, "cat /proc/uptime");
+    plan.time_namespace =
+        Some(caisson_plan::TimeOffsets { monotonic: None, boottime: Some((1_000_000_000, 0)) });
+    if let Some(output) = run(&bundle, &plan) {
+        assert!(output.split(' ').next().unwrap().parse::<f64>().unwrap() > 1e9, "{output}");
+    }
+}

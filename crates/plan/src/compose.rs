@@ -1,5 +1,7 @@
 //! The order of it all: what the specification demands, and where it is silent, what runc does.
 
+use std::collections::HashSet;
+
 use crate::config::Config;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
@@ -27,13 +29,14 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         .iter()
         .map(|file| Operation::JoinCgroup { host_procs_file: file.clone() })
         .collect::<Vec<_>>();
+    early.push(Operation::ResetCpuAffinity);
     if config.creates("cgroup") && host.cgroup.mode != CgroupMode::None {
         early.push(Operation::UnshareCgroup);
     }
 
     let mut setup = Vec::new();
     if options.new_keyring {
-        setup.push(Operation::NewSessionKeyring { name: format!("_ses.{}", options.id) });
+        setup.push(Operation::NewSessionKeyring);
     }
     if config.creates("network") {
         setup.push(Operation::LoopbackUp);
@@ -55,17 +58,10 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     }
     setup.extend(names(config));
     setup.extend(sysctl::operations(config));
-    setup.extend(
-        config
-            .linux
-            .readonly_paths
-            .iter()
-            .flatten()
-            .map(|path| Operation::ReadonlyPath { inside: path.clone() }),
-    );
-    setup.extend(
-        config.linux.masked_paths.iter().flatten().map(|path| Operation::MaskPath { inside: path.clone() }),
-    );
+    let readonly = once_each(config.linux.readonly_paths.as_deref());
+    setup.extend(readonly.map(|path| Operation::ReadonlyPath { inside: path.clone() }));
+    let masked = once_each(config.linux.masked_paths.as_deref());
+    setup.extend(masked.map(|path| Operation::MaskPath { inside: path.clone() }));
     setup.extend(attributes(config)?);
 
     Ok(Plan {
@@ -74,6 +70,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         join: split.join,
         clone_after_join: split.clone_after_join,
         user_namespace: split.user_namespace,
+        joined_mappings: split.joined_mappings,
         time_namespace: split.time_namespace,
         waits_for_runtime_hooks: ["prestart", "createRuntime"]
             .iter()
@@ -186,6 +183,12 @@ fn root_propagation(wanted: Option<&str>) -> Result<Option<u64>, SpecError> {
         }
     };
     Ok(Some(flag))
+}
+
+/// A path that is listed twice is covered once.
+fn once_each(paths: Option<&[String]>) -> impl Iterator<Item = &String> {
+    let mut seen = HashSet::new();
+    paths.unwrap_or_default().iter().filter(move |path| seen.insert(path.as_str()))
 }
 
 fn names(config: &Config) -> Vec<Operation> {

@@ -142,18 +142,20 @@ mod tests {
         let mapped = |uids: &str| {
             let maps = |ids: &str| format!(r#"[{{"containerID": 0, {ids}}}]"#);
             config(&format!(
-                r#"{{"namespaces": [{{"type": "user"}}], "uidMappings": {}, "gidMappings": {}}}"#,
+                r#"{{"namespaces": [{{"type": "user"}}, {{"type": "mount"}}], "uidMappings": {}, "gidMappings": {}}}"#,
                 maps(uids),
                 maps(uids)
             ))
         };
-        assert!(config("{}").maps_user(0));
+        assert!(config(r#"{"namespaces": [{"type": "mount"}]}"#).maps_user(0));
         let elsewhere = mapped(r#""hostID": 100000, "size": 65536"#);
         assert_eq!(
             [0, 99_999, 100_000, 165_535, 165_536].map(|uid| elsewhere.maps_user(uid)),
             [false, false, true, true, false]
         );
         assert!(mapped(r#""hostID": 0, "size": 1"#).maps_user(0));
-        assert!(config(r#"{"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}]}"#).maps_user(0));
+        assert!(config(
+            r#"{"namespaces": [{"type": "mount"}, {"type": "user", "path": "/proc/1/ns/user"}]}"#
+        ).maps_user(0));
     }
 }

@@ -60,7 +60,9 @@ pub struct Process {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct ConsoleSize {
+    #[serde(default)]
     pub height: u64,
+    #[serde(default)]
     pub width: u64,
 }
 

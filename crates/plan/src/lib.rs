@@ -30,3 +30,4 @@ pub use features::features;
 pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options, OverlayOptions};
 pub use issue::{Issue, SpecError};
 pub use operation::*;
+pub use sysctl::namespace_of as namespace_of_sysctl;

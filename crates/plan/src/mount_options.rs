@@ -156,7 +156,8 @@ pub(crate) fn decode(options: &[String]) -> Decoded {
                 decoded.recursive_set = decoded.recursive_set & !clear | set;
                 decoded.recursive_clear = decoded.recursive_clear & !set | clear;
             }
-            Some(Bind(recursive)) => decoded.bind = Some(recursive),
+            // Flags add up: `bind` after `rbind` takes nothing back.
+            Some(Bind(recursive)) => decoded.bind = Some(recursive || decoded.bind == Some(true)),
             Some(CopyUp) => decoded.tmpcopyup = true,
             Some(Nothing) => {}
             None if option.is_empty() || is_idmap(option) => {}
@@ -188,6 +189,14 @@ mod tests {
         assert_eq!(seen.data, "mode=755,size=1k");
         assert_eq!(seen.bind, Some(true));
         assert_eq!(seen.propagation, [ms::PRIVATE | ms::REC]);
+    }
+
+    #[test]
+    fn a_recursive_bind_stays_recursive() {
+        for options in [["rbind", "bind"], ["bind", "rbind"]] {
+            assert_eq!(decoded(&options).bind, Some(true), "{options:?}");
+        }
+        assert_eq!(decoded(&["bind", "bind"]).bind, Some(false));
     }
 
     #[test]

@@ -49,6 +49,9 @@ fn operation(
     let source =
         if bind.is_some() { Path::new(&options.bundle).join(given).display().to_string() } else { given };
     let fstype = if bind.is_some() { String::new() } else { kind };
+    if bind.is_some() {
+        data.clear();
+    }
     Operation::Mount(Mount {
         index,
         inside,

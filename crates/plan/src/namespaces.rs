@@ -20,6 +20,7 @@ pub(crate) struct Split {
     pub join: Vec<JoinNamespace>,
     pub clone_after_join: u64,
     pub user_namespace: Option<UserNamespace>,
+    pub joined_mappings: Option<UserNamespace>,
     pub time_namespace: Option<TimeOffsets>,
 }
 
@@ -36,9 +37,14 @@ pub(crate) fn split(config: &Config, host: &Host) -> Split {
         }
     }
     let user_namespace = config.creates("user").then(|| user_namespace(config, host));
+    // COMPAT(containerd, CRI-O): both write the mappings of a user namespace beside its path.
+    let joins_user = config.namespace("user").is_some() && user_namespace.is_none();
+    let joined_mappings = (joins_user
+        && config.linux.uid_mappings.as_ref().is_some_and(|list| !list.is_empty()))
+    .then(|| self::user_namespace(config, host));
     let time_namespace = config.creates("time").then(|| offsets(config));
     let (clone_flags, clone_after_join) = if join.is_empty() { (flags, 0) } else { (0, flags) };
-    Split { clone_flags, join, clone_after_join, user_namespace, time_namespace }
+    Split { clone_flags, join, clone_after_join, user_namespace, joined_mappings, time_namespace }
 }
 
 /// COMPAT(crun): without mappings the caller's own ids become root (runc refuses).

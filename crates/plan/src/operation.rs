@@ -26,6 +26,8 @@ pub struct Plan {
     pub clone_after_join: u64,
     /// Mappings for a new user namespace; the parent writes them (or newuidmap does) before `Proceed`.
     pub user_namespace: Option<UserNamespace>,
+    /// Mappings that a joined user namespace must have: the configuration repeats them.
+    pub joined_mappings: Option<UserNamespace>,
     /// Offsets for a new time namespace; `Some` (possibly zero offsets) means "unshare NEWTIME".
     pub time_namespace: Option<TimeOffsets>,
     /// prestart or createRuntime hooks exist: stop after the namespaces are ready.
@@ -63,6 +65,22 @@ pub enum NamespaceKind {
     Time,
 }
 
+impl NamespaceKind {
+    /// `type` in config.json.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pid => "pid",
+            Self::Network => "network",
+            Self::Mount => "mount",
+            Self::Ipc => "ipc",
+            Self::Uts => "uts",
+            Self::User => "user",
+            Self::Cgroup => "cgroup",
+            Self::Time => "time",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinNamespace {
     pub kind: NamespaceKind,
@@ -97,12 +115,12 @@ pub enum Operation {
     JoinCgroup {
         host_procs_file: String,
     },
+    /// `sched_setaffinity` to every CPU that the cgroup allows: the caller's own affinity is not the container's.
+    ResetCpuAffinity,
     /// `unshare(CLONE_NEWCGROUP)`, after placement.
     UnshareCgroup,
-    /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)` with a name of its own.
-    NewSessionKeyring {
-        name: String,
-    },
+    /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`: a new one, without a name.
+    NewSessionKeyring,
     /// Bring `lo` up.
     LoopbackUp,
     /// Recursively change the propagation of `/` in the new mount namespace (MS_SLAVE or MS_PRIVATE as the plan says).

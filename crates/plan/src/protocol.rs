@@ -99,6 +99,18 @@ pub enum GuardReply {
     Refused { token: u64, arguments: String, errno: i32 },
 }
 
+/// First process → guard, on a socket of their own that follows the preserved descriptors: host paths that it may not reach
+/// itself, each with whether a link in its last component is followed. A pidfd of the process comes along. An [`OpenReply`]
+/// for each path answers, with the O_PATH descriptor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRequest(pub Vec<(String, bool)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenReply {
+    /// 0: the descriptor comes along.
+    pub errno: i32,
+}
+
 /// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].
 pub const OWNER: &str = "owner";
 

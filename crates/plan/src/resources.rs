@@ -29,7 +29,10 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
     let mut issues = Issues::default();
     // An absent limit is no limit, as if `pids` were not there.
     match resources.get("pids") {
-        Some(pids) if pids.is_object() && is_absent(pids.get("limit")) => {
+        // COMPAT(runc): 0 is no limit either, as with runc 1.1 and Docker; a container that cannot fork helps nobody.
+        Some(pids)
+            if pids.is_object() && pids.get("limit").is_none_or(|limit| limit.is_null() || *limit == 0) =>
+        {
             parsed.set_pids(None);
         }
         // serde reads a list of one as an object of one.
@@ -43,10 +46,21 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
             issues.add(format!("{path}.type"), format!("{kind:?} is none of a, b, c"));
         }
         let access = rule.get("access").and_then(Value::as_str).unwrap_or_default();
-        if !access.bytes().all(|letter| b"rwm".contains(&letter)) {
-            issues.add(format!("{path}.access"), format!("{access:?} has other letters than r, w, m"));
+        if !access.bytes().all(|letter| b"rwma".contains(&letter)) {
+            issues.add(
+                format!("{path}.access"),
+                format!("invalid access {access:?}: expected letters of \"rwm\""),
+            );
         }
     }
+    // COMPAT(runc): `a` is all of them.
+    let mut rules = parsed.devices().clone().unwrap_or_default();
+    for rule in &mut rules {
+        if rule.access().as_ref().is_some_and(|access| access.contains('a')) {
+            rule.set_access(Some("rwm".to_owned()));
+        }
+    }
+    parsed.set_devices(parsed.devices().is_some().then_some(rules));
     for (path, limit) in objects(resources, AT, "hugepageLimits", &mut issues) {
         required(&path, limit, &["pageSize", "limit"], &mut issues);
         let size = limit.get("pageSize").and_then(Value::as_str);

@@ -1,5 +1,6 @@
 //! `linux.sysctl`: only keys that belong to a namespace of the container's own; everything else would change the host.
 
+use crate::NamespaceKind;
 use crate::Operation;
 use crate::config::Config;
 use crate::issue::Issues;
@@ -36,35 +37,37 @@ fn normalised(key: &str) -> String {
     }
 }
 
+/// The namespace that a setting belongs to; `key` with slashes. `None`: to the whole host.
+pub fn namespace_of(key: &str) -> Option<NamespaceKind> {
+    if IPC.contains(&key) || key.starts_with("fs/mqueue/") {
+        Some(NamespaceKind::Ipc)
+    } else if key.starts_with("net/") {
+        Some(NamespaceKind::Network)
+    } else if matches!(key, "kernel/domainname" | "kernel/hostname") {
+        Some(NamespaceKind::Uts)
+    } else if key.starts_with("user/") {
+        Some(NamespaceKind::User)
+    } else {
+        None
+    }
+}
+
 pub(crate) fn check(config: &Config, issues: &mut Issues) {
+    let sets_domainname = config.document.domainname.as_ref().is_some_and(|name| !name.is_empty());
     for key in config.linux.sysctl.iter().flatten().map(|(key, _)| key) {
         let path = normalised(key);
-        let needs = |kind: &str| {
-            if config.namespace(kind).is_some() {
-                None
-            } else {
-                Some(format!("needs a {kind:?} namespace of the container's own"))
-            }
-        };
-        let parts: Vec<_> = path.split('/').collect();
-        let problem = if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            Some("is no name below /proc/sys".to_owned())
-        } else if IPC.contains(&path.as_str()) || path.starts_with("fs/mqueue/") {
-            needs("ipc")
-        } else if path.starts_with("net/") {
-            needs("network")
-        } else if path == "kernel/domainname" {
-            if config.document.domainname.as_ref().is_some_and(|name| !name.is_empty()) {
-                Some("stands against the property domainname; set one of them".to_owned())
-            } else {
-                needs("uts")
-            }
+        let problem = if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            Some("not a name below /proc/sys".to_owned())
+        } else if path == "kernel/domainname" && sets_domainname {
+            Some("conflicts with `domainname`; set only one".to_owned())
         } else if path == "kernel/hostname" {
-            Some("is what the property hostname is for".to_owned())
-        } else if path.starts_with("user/") {
-            needs("user")
+            Some("use `hostname` instead".to_owned())
         } else {
-            Some("belongs to no namespace: it would change the host".to_owned())
+            match namespace_of(&path) {
+                Some(kind) if config.namespace(kind.name()).is_some() => None,
+                Some(kind) => Some(format!("needs a {:?} namespace of the container's own", kind.name())),
+                None => Some("belongs to no namespace: it would change the host".to_owned()),
+            }
         };
         if let Some(problem) = problem {
             issues.add(format!("linux.sysctl[{key:?}]"), problem);

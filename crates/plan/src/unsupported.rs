@@ -20,6 +20,22 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     for (path, _) in values.iter().filter(|(_, value)| has_effect(value.as_ref())) {
         issues.add(*path, LATER);
     }
+    let mut incomplete = Issues::default();
+    let process = config.document.process.as_ref();
+    let required = [
+        ("linux.seccomp", linux.seccomp.as_ref(), "defaultAction"),
+        ("process.scheduler", process.and_then(|process| process.scheduler.as_ref()), "policy"),
+        ("process.ioPriority", process.and_then(|process| process.io_priority.as_ref()), "class"),
+    ];
+    for (path, value, member) in required {
+        if value
+            .and_then(Value::as_object)
+            .is_some_and(|object| object.get(member).is_none_or(Value::is_null))
+        {
+            incomplete.add(format!("{path}.{member}"), "is missing");
+        }
+    }
+    incomplete.finish(false)?;
     if has_effect(linux.seccomp.as_ref()) {
         issues.add("linux.seccomp", format!("{LATER}; leave it out to run without a system call filter"));
     }

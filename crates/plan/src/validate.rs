@@ -35,7 +35,8 @@ fn version(config: &Config, issues: &mut Issues) {
     let core = version.split(['-', '+']).next().unwrap_or_default();
     let numbers: Vec<Option<u32>> = core.split('.').map(|part| part.parse().ok()).collect();
     match numbers.as_slice() {
-        [Some(1), Some(_), Some(_)] => {}
+        // COMPAT(runc): "1.0" is what some engines write.
+        [Some(1), Some(_)] | [Some(1), Some(_), Some(_)] => {}
         [Some(_), Some(_), Some(_)] => {
             issues.add("ociVersion", format!("{version:?} is not supported; versions 1.x are"))
         }
@@ -87,24 +88,29 @@ fn namespaces(config: &Config, issues: &mut Issues) {
     }
 }
 
+/// (uid_t)-1: to system calls it means "unchanged", so nobody can have it.
+const NO_ID: u32 = u32::MAX;
+
+fn id(path: impl Into<String>, id: u32, issues: &mut Issues) {
+    if id == NO_ID {
+        issues.add(path, format!("invalid id {id}: the last one is {}", NO_ID - 1));
+    }
+}
+
 fn mappings(config: &Config, issues: &mut Issues) {
     let (uids, gids) = (
         config.linux.uid_mappings.as_deref().unwrap_or_default(),
         config.linux.gid_mappings.as_deref().unwrap_or_default(),
     );
-    let Some(user) = config.namespace("user") else {
+    if config.namespace("user").is_none() {
         for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
             if !list.is_empty() {
                 issues.add(format!("linux.{name}"), "needs a \"user\" namespace");
             }
         }
         return;
-    };
-    let joined = user.path.as_ref().is_some_and(|path| !path.is_empty());
+    }
     for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
-        if joined && !list.is_empty() {
-            issues.add(format!("linux.{name}"), "a joined user namespace has its mappings already");
-        }
         if list.len() > 340 {
             issues.add(format!("linux.{name}"), "the kernel takes at most 340 mappings");
         }
@@ -112,8 +118,8 @@ fn mappings(config: &Config, issues: &mut Issues) {
             let end = |start: u32| u64::from(start) + u64::from(mapping.size);
             if mapping.size == 0 {
                 issues.add(format!("linux.{name}[{index}].size"), "must not be 0");
-            } else if end(mapping.container_id) > 1 << 32 || end(mapping.host_id) > 1 << 32 {
-                issues.add(format!("linux.{name}[{index}]"), "goes beyond the last id");
+            } else if end(mapping.container_id) > NO_ID.into() || end(mapping.host_id) > NO_ID.into() {
+                issues.add(format!("linux.{name}[{index}]"), "goes beyond the last id, 4294967294");
             }
         }
     }
@@ -153,15 +159,9 @@ fn mounts(config: &Config, issues: &mut Issues) {
             issues.add(at("destination"), "must not contain \"..\"");
         }
         let options = mount_options::decode(mount.options.as_deref().unwrap_or_default());
-        let bind = options.bind.is_some();
+        let bind = options.bind.is_some(); // data, which is for file systems, is ignored as the peers do
         if bind && mount.source.as_ref().is_none_or(|source| source.is_empty()) {
             issues.add(at("source"), "a bind mount needs one");
-        }
-        if bind && !options.data.is_empty() {
-            issues.add(
-                at("options"),
-                format!("{:?} is data for a file system, and a bind mount has none of its own", options.data),
-            );
         }
         if !bind && mount.kind.as_ref().is_none_or(|kind| kind.is_empty()) {
             issues.add(at("type"), "is needed unless the options say \"bind\" or \"rbind\"");
@@ -177,6 +177,9 @@ fn devices(config: &Config, issues: &mut Issues) {
         let at = |property: &str| format!("linux.devices[{index}].{property}");
         if !device.path.starts_with('/') || device.path.split('/').any(|part| part == "..") {
             issues.add(at("path"), "must be absolute and without \"..\"");
+        }
+        for (name, value) in [("uid", device.uid), ("gid", device.gid)] {
+            id(at(name), value.unwrap_or(0), issues);
         }
         match device.kind.as_str() {
             "c" | "b" | "u" => {
@@ -221,8 +224,16 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
             format!("{umask} is no umask (remember that JSON numbers are decimal)"),
         );
     }
-    if let Some(size) = process.console_size.filter(|size| size.height > 0xffff || size.width > 0xffff) {
+    let size = process.console_size.filter(|_| config.terminal());
+    if let Some(size) = size.filter(|size| size.height > 0xffff || size.width > 0xffff) {
         issues.add("process.consoleSize", format!("{} × {} is beyond 65535", size.width, size.height));
+    }
+    if let Some(user) = &process.user {
+        id("process.user.uid", user.uid, issues);
+        id("process.user.gid", user.gid, issues);
+        for (index, gid) in user.additional_gids.iter().flatten().enumerate() {
+            id(format!("process.user.additionalGids[{index}]"), *gid, issues);
+        }
     }
     let Some(user) = process.user.as_ref().filter(|_| config.creates("user")) else { return };
     let (uids, gids) = (&config.linux.uid_mappings, &config.linux.gid_mappings);

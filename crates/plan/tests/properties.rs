@@ -276,7 +276,6 @@ fn empty_values_ask_for_nothing() {
     let before = planned(&default_config()).unwrap();
     for (path, value) in [
         ("linux.seccomp", Value::Null),
-        ("linux.seccomp", json!({})),
         ("linux.intelRdt", json!({})),
         ("linux.netDevices", json!({})),
         ("linux.devices", json!([])),

@@ -1,31 +1,35 @@
 //! Session keyrings: `keyctl(2)`.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_char, c_int};
 
 use crate::Result;
-use crate::call::{check, with_c_str};
+use crate::call::check;
 
 const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
-const KEYCTL_SETPERM: c_int = 5;
-/// What the kernel gives a new session keyring: all for its possessor, view, read and link for its owner.
-const DEFAULT_PERMISSIONS: c_ulong = 0x3f13_0000;
-const OWNER_MAY_SEARCH: c_ulong = 0x0008_0000;
-const OTHERS_MAY_SEARCH: c_ulong = 0x0000_0008;
 
-/// Gives this process a session keyring of its own called `name`, so that it cannot reach the keys of its caller. A
-/// process that joins the container later must be able to find it by name: that takes the right to search, for others
-/// too where a user namespace changes who the owner is.
+/// Gives this process a new session keyring, so that it cannot reach the keys of its caller. Returns its serial number.
+///
+/// SECURITY: the keyring has no name. One with a name is joined where it exists already, and another user, or an earlier
+/// container, may have made it.
 ///
 /// ENOSYS: a kernel without keyrings. EDQUOT: the user has too many keys (keyrings(7)).
-pub fn join_new_session(name: &str, others_may_search: bool) -> Result<()> {
-    let joined = with_c_str(name, "keyctl", |name_c| {
-        // SAFETY: `name_c` is a C string that lives through the call.
-        unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name_c) }
-    })?;
-    let serial = check(joined, "keyctl", || format!("KEYCTL_JOIN_SESSION_KEYRING, {name:?}"))?;
-    let search = if others_may_search { OTHERS_MAY_SEARCH } else { OWNER_MAY_SEARCH };
-    let permissions = DEFAULT_PERMISSIONS | search;
-    // SAFETY: no pointers.
-    let changed = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_SETPERM, serial, permissions) };
-    check(changed, "keyctl", || format!("KEYCTL_SETPERM, {serial}, {permissions:#x}")).map(drop)
+pub fn join_new_session() -> Result<i32> {
+    let name = std::ptr::null::<c_char>();
+    // SAFETY: NULL asks for a keyring without a name.
+    let serial = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) };
+    check(serial, "keyctl", || "KEYCTL_JOIN_SESSION_KEYRING, NULL".to_owned()).map(|serial| serial as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_session_keyring_is_a_new_one() {
+        let join = || std::thread::spawn(join_new_session).join().unwrap();
+        match (join(), join()) {
+            (Ok(first), Ok(second)) => assert_ne!(first, second),
+            (first, _) => assert_eq!(first.unwrap_err().errno(), libc::ENOSYS),
+        }
+    }
 }

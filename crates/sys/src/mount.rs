@@ -105,14 +105,17 @@ pub fn flags_for(attributes: u64) -> u64 {
 
 /// The per-mount `MS_*` that a mount has now, from `fstatvfs(3)`: its `ST_*` have the same values.
 pub fn flags_of(fd: BorrowedFd<'_>) -> Result<u64> {
-    const RELATIME: u64 = 4096; // ST_RELATIME, the one that differs
+    // ST_RELATIME and ST_NOSYMFOLLOW, the ones that differ
+    const RELATIME: u64 = 0x1000;
+    const NOSYMFOLLOW: u64 = 0x2000;
     let status = rustix::fs::fstatvfs(fd).or_error("fstatfs", || describe(fd))?.f_flag.bits();
     let times = match status & (flag::NOATIME | RELATIME) {
         flag::NOATIME => flag::NOATIME,
         RELATIME => flag::RELATIME,
         _ => flag::STRICTATIME,
     };
-    Ok(status & (flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | flag::NODIRATIME) | times)
+    let links = if status & NOSYMFOLLOW != 0 { flag::NOSYMFOLLOW } else { 0 };
+    Ok(status & (flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | flag::NODIRATIME) | times | links)
 }
 
 /// What one `mount_setattr(2)` changes.

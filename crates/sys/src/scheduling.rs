@@ -46,6 +46,16 @@ pub fn step_back(steps: i32, slice: Duration) -> Result<()> {
     .map(drop)
 }
 
+/// `sched_setaffinity(0, …)` to every CPU that there may ever be; the kernel keeps those that the cgroup allows.
+pub fn use_all_cpus() -> Result<()> {
+    /// More than any kernel supports (CONFIG_NR_CPUS is at most 8192).
+    const CPUS: usize = 8192;
+    let mask = [u8::MAX; CPUS / 8];
+    // SAFETY: the kernel reads as many bytes as it is told there are.
+    let value = unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, mask.len(), mask.as_ptr()) };
+    check(value, "sched_setaffinity", || format!("0, {}, [all]", mask.len())).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,20 @@ pub fn clone_sibling(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<
     }
 }
 
+/// A copy of this process as its own child, in all of its namespaces. `None` in the copy.
+///
+/// EINVAL in a process with threads. EAGAIN: a limit on processes.
+pub fn clone_child() -> Result<Option<OwnedFd>> {
+    namespace::unshare(libc::CLONE_VM as u64)?; // as above
+    let mut pidfd: RawFd = -1;
+    let flags = libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    match fork_by_clone(flags, &mut pidfd)? {
+        0 => Ok(None),
+        // SAFETY: the kernel has just put a new descriptor there.
+        _ => Ok(Some(unsafe { OwnedFd::from_raw_fd(pidfd) })),
+    }
+}
+
 /// clone(2), which takes the same flags but for the cgroup.
 fn fork_by_clone(flags: u64, pidfd: &mut RawFd) -> Result<i64> {
     let none = 0usize;

@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::Mode;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
@@ -21,12 +22,15 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
         .map_err(|e| Error::new("socketpair", "AF_UNIX, SOCK_SEQPACKET", e.raw_os_error()))
 }
 
-/// Binds and listens on `name` in `directory`. The address goes through /proc/self/fd, so that the length of the
+/// Binds and listens on `name` in `directory`, for our own user only (mode 0600). The address goes through /proc/self/fd, so that the length of the
 /// directory's path does not matter (108 bytes is all that a socket address holds).
 pub fn listen(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
     let address = address(directory, name)?;
     let arguments = || format!("{name:?}");
     let socket = unix(SocketType::SEQPACKET, SocketFlags::CLOEXEC)?;
+    // SECURITY: the name gets the socket's own mode, less the umask: with an umask of 0 anybody could connect.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)
+        .map_err(|e| Error::new("fchmod", arguments(), e.raw_os_error()))?;
     rustix::net::bind(&socket, &address)
         .map_err(|e| Error::new("bind", arguments(), e.raw_os_error()).on(name))?;
     rustix::net::listen(&socket, 16)
@@ -148,6 +152,7 @@ fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Resu
 mod tests {
     use super::*;
     use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_message_arrives_whole_with_its_descriptor() {
@@ -178,6 +183,8 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let directory = OwnedFd::from(std::fs::File::open(&folder).unwrap());
         let listener = listen(&directory, "start.sock").unwrap();
+        let mode = std::fs::metadata(folder.join("start.sock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "whatever the umask is");
         let client = connect(&directory, "start.sock").unwrap();
         let server = accept(&listener).unwrap();
         assert!(server.as_raw_fd() >= 0);

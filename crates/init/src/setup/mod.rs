@@ -27,6 +27,7 @@ use crate::procfs::Procfs;
 use crate::sources::Sources;
 
 pub use device::mount_point;
+pub use subject::of as subject;
 
 /// What the operations share.
 #[derive(Debug)]
@@ -99,10 +100,10 @@ impl<'p> Setup<'p> {
 
     fn execute(&mut self, operation: &Operation) -> Result<()> {
         match operation {
-            Operation::JoinCgroup { .. } | Operation::UnshareCgroup => {
+            Operation::JoinCgroup { .. } | Operation::ResetCpuAffinity | Operation::UnshareCgroup => {
                 return Err(Problem::refused("ERR_INVALID_SPEC", "an operation that has to come early"));
             }
-            Operation::NewSessionKeyring { name } => self.new_session_keyring(name)?,
+            Operation::NewSessionKeyring => new_session_keyring()?,
             Operation::LoopbackUp => network::loopback_up()?,
             Operation::Propagation { flags } => root::propagate_all(self, *flags)?,
             Operation::OpenRoot { host_path } => self.root = Some(root::open(self, host_path)?),
@@ -166,24 +167,19 @@ impl<'p> Setup<'p> {
         self.has_namespace(NamespaceKind::Mount, namespace::NEW_MOUNT)
     }
 
-    fn has_user_namespace(&self) -> bool {
-        self.has_namespace(NamespaceKind::User, namespace::NEW_USER)
-    }
-
-    fn new_session_keyring(&self, name: &str) -> Result<()> {
-        match keyring::join_new_session(name, self.has_user_namespace()) {
-            // COMPAT(runc): a kernel without keyrings, or a sandbox that hides them, has nothing to protect.
-            Err(error) if error.errno() == caisson_sys::errno::ENOSYS => Ok(()),
-            other => Ok(other.map_err(|error| {
-                Problem::from(error)
-                    .hint("the user may be out of keys (/proc/key-users); newKeyring: false does without")
-            })?),
-        }
-    }
-
     fn open_console(&mut self) -> Result<()> {
         let terminal = self.plan.process.as_ref().and_then(|process| process.terminal);
         self.console = terminal.map(|terminal| Console::open(self, terminal)).transpose()?;
         Ok(())
+    }
+}
+
+fn new_session_keyring() -> Result<()> {
+    match keyring::join_new_session() {
+        // COMPAT(runc): a kernel without keyrings, or a sandbox that hides them, has nothing to protect.
+        Err(error) if error.errno() == caisson_sys::errno::ENOSYS => Ok(()),
+        Err(error) => Err(Problem::from(error)
+            .hint("the user may be out of keys (/proc/key-users); newKeyring: false does without")),
+        Ok(_) => Ok(()),
     }
 }

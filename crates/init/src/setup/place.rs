@@ -108,7 +108,7 @@ pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64) -> Resu
 /// Gives a bind mount the flags its options ask for: exactly these, as a remount would set them.
 ///
 /// In a user namespace flags of the source may be locked. Then those stay that nobody asked to clear; a locked flag that
-/// the options do clear (`suid`, `rw`, …) is an error.
+/// the options do clear (`suid`, `dev`, …) is an error, but for `rw`.
 pub fn set_flags(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64, cleared: u64) -> Result<()> {
     let (flags, cleared) = (flags & flag::PER_MOUNT, cleared & flag::PER_MOUNT);
     if flags == 0 && cleared == 0 {
@@ -118,15 +118,23 @@ pub fn set_flags(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64, cleared
         Err(problem) if problem.errno() == errno::EPERM => {}
         other => return other,
     }
-    change(setup, mounted, keeping(flags, cleared)).map_err(|problem| {
-        if problem.errno() != errno::EPERM || cleared == 0 {
-            return problem;
-        }
-        problem.hint(
-            "the source is mounted with a flag that this user namespace may not clear: leave out the option (rw, suid, \
-             dev, exec, atime, …) that asks for it",
-        )
-    })
+    match change(setup, mounted, keeping(flags, cleared)) {
+        // COMPAT(runc, crun): engines ask for `rw` on every volume; a source that is locked read-only stays so.
+        Err(problem) if problem.errno() == errno::EPERM && cleared & flag::RDONLY != 0 => {}
+        other => return other.map_err(|problem| locked(problem, cleared)),
+    }
+    change(setup, mounted, keeping(flags, cleared & !flag::RDONLY))
+        .map_err(|problem| locked(problem, cleared))
+}
+
+fn locked(problem: Problem, cleared: u64) -> Problem {
+    if problem.errno() != errno::EPERM || cleared == 0 {
+        return problem;
+    }
+    problem.hint(
+        "the source is mounted with a flag that this user namespace may not clear: leave out the option (suid, dev, \
+         exec, atime, …) that asks for it",
+    )
 }
 
 /// Sets these flags and clears all others. As with a remount, how access times are kept changes only where some option

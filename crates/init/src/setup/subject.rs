@@ -6,7 +6,8 @@ pub fn of(operation: &Operation) -> String {
     match operation {
         Operation::JoinCgroup { host_procs_file } => format!("cgroup {host_procs_file:?}"),
         Operation::UnshareCgroup => "linux.namespaces: cgroup".to_owned(),
-        Operation::NewSessionKeyring { name } => format!("session keyring {name:?}"),
+        Operation::ResetCpuAffinity => "CPU affinity".to_owned(),
+        Operation::NewSessionKeyring => "session keyring".to_owned(),
         Operation::LoopbackUp => "loopback interface".to_owned(),
         Operation::Propagation { .. } => "propagation of the host's mounts".to_owned(),
         Operation::OpenRoot { host_path } => format!("root.path {host_path:?}"),

@@ -158,7 +158,7 @@ impl Parts {
 
     pub fn plan(self, bundle: &Bundle) -> Plan {
         let mut setup = vec![
-            Operation::NewSessionKeyring { name: "_ses.test".to_owned() },
+            Operation::NewSessionKeyring,
             Operation::LoopbackUp,
             Operation::Propagation { flags: flag::SLAVE | flag::REC },
             Operation::OpenRoot { host_path: bundle.root_text() },
@@ -173,6 +173,7 @@ impl Parts {
             join: vec![],
             clone_after_join: 0,
             user_namespace: None,
+            joined_mappings: None,
             time_namespace: None,
             waits_for_runtime_hooks: false,
             early: vec![],

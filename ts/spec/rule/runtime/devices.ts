@@ -1,4 +1,5 @@
 /** `linux.devices` and `linux.netDevices`. */
+import { NO_ID } from './mappings.ts'
 import { childPath } from '../../json/path.ts'
 import { each, type Report } from '../report.ts'
 import { namespace, type Config } from './platform.ts'
@@ -12,6 +13,11 @@ export function devices(config: Config, report: Report): void {
       if (!path.startsWith('/')) report.wrong(`${at}.path`, path, 'an absolute path without ".."')
       else if (path.split('/').includes('..'))
         report.runnable(`${at}.path`, 'must be absolute and without ".."')
+    }
+    for (const name of ['uid', 'gid'] as const) {
+      if (Number(device[name]) === NO_ID) {
+        report.error(`${at}.${name}`, 'invalid id: the last one is 4294967294', { found: device[name] })
+      }
     }
     if (!type || type === 'p') continue
     for (const [name, value] of [

@@ -5,6 +5,9 @@ import { namespace, type Config } from './platform.ts'
 
 /** Lines the kernel takes (user_namespaces(7)). */
 const MOST = 340
+/** (uid_t)-1: to system calls it means "unchanged", so nobody can have it. */
+export const NO_ID: number = 2 ** 32 - 1
+
 export type Mappings = Sound<IdMapping[]> | null | undefined
 
 export function mappings(config: Config, report: Report): void {
@@ -17,7 +20,6 @@ export function mappings(config: Config, report: Report): void {
     if (!list?.length) continue
     const at = `linux.${name}`
     if (!user && !report.isBroken('linux.namespaces')) report.error(at, 'needs a "user" namespace')
-    if (user?.path) report.error(at, 'a joined user namespace has its mappings already')
     if (user) mappingList(list, at, report)
   }
   const [[, uids], [, gids]] = lists
@@ -34,7 +36,7 @@ export function mappingList(list: Mappings, at: string, report: Report): void {
   for (const [index, { containerID = 0, hostID = 0, size = 1 }] of each(list)) {
     const end = Math.max(Number(containerID), Number(hostID)) + Number(size)
     if (size === 0) report.error(`${at}[${index}].size`, 'must not be 0', { found: size })
-    else if (end > 2 ** 32) report.error(`${at}[${index}]`, 'goes beyond the last id')
+    else if (end > NO_ID) report.error(`${at}[${index}]`, 'goes beyond the last id, 4294967294')
   }
 }
 

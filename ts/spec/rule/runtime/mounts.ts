@@ -41,10 +41,7 @@ function options(mount: Sound<Mount>, at: string, report: Report): void {
   const data = each(mount.options).filter(([, option]) => isData(option))
   if (bind && data.length > 0) {
     const text = JSON.stringify(data.map(([, option]) => option).join(','))
-    report.runnable(
-      `${at}.options`,
-      `${text} is data for a file system, and a bind mount has none of its own`,
-    )
+    report.warn(`${at}.options`, `${text} is data for a file system: a bind mount ignores it`)
   }
   for (const [index, option] of bind ? [] : data) {
     if (isUnknownData(option, mount.type ?? '')) {

@@ -1,13 +1,14 @@
 /** `process`, apart from what files of their own hold. */
 import type { Process } from '../../runtime/index.ts'
 import { each, type Report, type Sound } from '../report.ts'
-import { isMapped } from './mappings.ts'
+import { isMapped, NO_ID } from './mappings.ts'
 import { isLinux, makes, type Config } from './platform.ts'
 
 export function process(config: Config, report: Report): void {
   const { process } = config
   if (!process || !isLinux(config)) return
-  const { cwd, oomScoreAdj, consoleSize } = process
+  const { cwd, oomScoreAdj, terminal } = process
+  const consoleSize = terminal ? process.consoleSize : undefined
   // COMPAT(runc): its sentence.
   if (typeof cwd === 'string' && !cwd.startsWith('/')) {
     report.error('process.cwd', 'Cwd must be an absolute path', { found: cwd, allowed: 'an absolute path' })
@@ -41,6 +42,8 @@ function program({ args, env }: Sound<Process>, report: Report): void {
   }
 }
 
+const INVALID_ID = 'invalid id: the last one is 4294967294'
+
 function identity(config: Config, report: Report): void {
   const user = config.process?.user
   if (!user) {
@@ -56,6 +59,7 @@ function identity(config: Config, report: Report): void {
       if (!report.isBroken(`process.user.${name}`))
         report.strictly(`process.user.${name}`, undefined, 'an id')
     }
+    if (Number(id) === NO_ID) report.error(`process.user.${name}`, INVALID_ID, { found: id })
     if (makes(config, 'user') && !isMapped(list, Number(id ?? 0))) {
       report.error(`process.user.${name}`, `${id ?? 0} is not mapped in linux.${name}Mappings`, { found: id })
     }
@@ -64,6 +68,10 @@ function identity(config: Config, report: Report): void {
     report.error('process.user.umask', `${umask} is no umask (remember that JSON numbers are decimal)`, {
       found: umask,
     })
+  }
+  for (const [index, gid] of each(additionalGids)) {
+    if (Number(gid) === NO_ID)
+      report.error(`process.user.additionalGids[${index}]`, INVALID_ID, { found: gid })
   }
   if (!makes(config, 'user')) return
   for (const [index, gid] of each(additionalGids)) {

@@ -40,7 +40,7 @@ function deviceRules(config: Config, report: Report): void {
   for (const [index, { type, access }] of each(config.linux?.resources?.devices)) {
     const at = `${AT}.devices[${index}]`
     if (type && !['a', 'b', 'c'].includes(type)) report.wrong(`${at}.type`, type, 'one of a, b, c')
-    if (access && !/^[rwm]+$/.test(access)) report.wrong(`${at}.access`, access, 'letters of r, w, m')
+    if (access && !/^[rwma]+$/.test(access)) report.wrong(`${at}.access`, access, 'letters of r, w, m')
   }
 }
 

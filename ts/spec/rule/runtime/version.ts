@@ -5,8 +5,8 @@ import type { Config } from './platform.ts'
 const SEMVER =
   /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
 
-/** What a lenient reader asks for: three numbers, then anything. */
-const CORE = /^\d+\.\d+\.\d+(?:[-+]|$)/
+/** What a lenient reader asks for: two or three numbers, then anything. */
+const CORE = /^\d+\.\d+(?:\.\d+)?(?:[-+]|$)/
 
 export function isSemver(text: string): boolean {
   return SEMVER.test(text)
