@@ -154,8 +154,9 @@ mod tests {
             [false, false, true, true, false]
         );
         assert!(mapped(r#""hostID": 0, "size": 1"#).maps_user(0));
-        assert!(config(
-            r#"{"namespaces": [{"type": "mount"}, {"type": "user", "path": "/proc/1/ns/user"}]}"#
-        ).maps_user(0));
+        assert!(
+            config(r#"{"namespaces": [{"type": "mount"}, {"type": "user", "path": "/proc/1/ns/user"}]}"#)
+                .maps_user(0)
+        );
     }
 }

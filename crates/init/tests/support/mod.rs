@@ -202,7 +202,7 @@ impl Helper {
         let connection = self.connect().unwrap();
         socket::send(&connection, &encode(&StartRequest::Start).unwrap(), &[]).unwrap();
         let mut starting = false;
-        while let Some(message) = socket::receive(&connection, MAX_MESSAGE, true).unwrap() {
+        while let Some(message) = receive(&connection) {
             match decode(&message.bytes).unwrap() {
                 StartReply::Starting => starting = true,
                 StartReply::Failed(failure) => return Err(Box::new(failure)),
@@ -234,6 +234,12 @@ impl Helper {
         let output = self.output();
         (output, self.wait())
     }
+}
+
+/// The next message of a connection that does not block; `None` at end of file.
+pub fn receive(connection: &OwnedFd) -> Option<socket::Message> {
+    poll::readable([connection], Some(Duration::from_secs(60))).unwrap();
+    socket::receive(connection, MAX_MESSAGE, false).unwrap()
 }
 
 impl Drop for Helper {
