@@ -10,6 +10,7 @@ import { removeTree, type IdMaps } from '../native/layer.ts'
 import { flattenLayers } from '../native/store.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
+import { boundLimits } from './default-limits.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
 import { ownBundle } from './own-bundle.ts'
@@ -157,7 +158,7 @@ function configOf(
   // A user who is asked for takes the place of the image's; HOME is then set at the start, from passwd.
   const ofImage = options.user === undefined ? users : () => ({ uid: 0, gid: 0, additionalGids: [] })
   const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal, idMappings }, ofImage)
-  return applyOptions(spec, changes, users)
+  return applyOptions(boundLimits(spec), changes, users)
 }
 
 /** Whose copied files are, where root makes a user namespace: an overlay maps them when it is mounted, a copy has to be made so. */

@@ -8,6 +8,7 @@ import type { OverlayRequest } from '../native/engine.ts'
 import { lookUpUser, type UserIds } from '../native/layer.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 import { formatJson } from '../spec/json/format.ts'
+import { boundLimits } from './default-limits.ts'
 import { defaultSpec } from '../image/default-spec.ts'
 import type { ContainerPlace } from './container-place.ts'
 import type { LayerOptions } from './layer-options.ts'
@@ -124,7 +125,7 @@ export function usersOf(...roots: readonly string[]): (user: string) => UserIds 
 
 /** runc's default configuration. */
 export function base(): RuntimeSpec {
-  const spec = defaultSpec({ rootless: isRootless() })
+  const spec = boundLimits(defaultSpec({ rootless: isRootless() }))
   return { ...spec, process: { ...spec.process!, terminal: false } }
 }
 
