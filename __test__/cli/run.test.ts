@@ -73,6 +73,16 @@ sameAsRunc('descriptors are handed on only when asked for', async (session) => {
   for (const descriptor of more) closeSync(descriptor)
 })
 
+sameAsRunc('sockets of systemd are handed on', async (session) => {
+  const more = [openSync('/dev/null', 'r'), openSync('/dev/zero', 'r')]
+  const show =
+    'echo $LISTEN_FDS $LISTEN_PID; for fd in 3 4 5; do readlink /proc/self/fd/$fd || echo none; done'
+  session.configure(['sh', '-c', show])
+  await session.say(['run', session.id], { more, listening: 1 })
+  await session.say(['run', '--preserve-fds', '1', session.id], { more, listening: 1 })
+  for (const descriptor of more) closeSync(descriptor)
+})
+
 withUs('more descriptors than there are', async (session, t) => {
   session.configure(['true'])
   const { status, stderr } = await session.say(['run', '--preserve-fds', '9', session.id])

@@ -29,6 +29,8 @@ export interface HowToSay {
   env?: Record<string, string>
   /** Descriptors 3 and up. */
   more?: number[]
+  /** So many of these are sockets of systemd, sd_listen_fds(3). */
+  listening?: number
 }
 
 const folder = scratch('cli')
@@ -64,8 +66,13 @@ export class Session {
   }
 
   /** Says it without `--root` and without writing it down. */
-  async exactly(args: string[], { cwd = this.bundle, input, env, more = [] }: HowToSay = {}): Promise<Said> {
-    const [program, ...words] = this.command(args)
+  async exactly(
+    args: string[],
+    { cwd = this.bundle, input, env, more = [], listening }: HowToSay = {},
+  ): Promise<Said> {
+    const under = `LISTEN_PID=$$ LISTEN_FDS=${listening} exec "$@"`
+    const wrapper = listening === undefined ? [] : ['sh', '-c', under, 'sh']
+    const [program, ...words] = [...wrapper, ...this.command(args)]
     // Files, because a container that outlives the command keeps a pipe open.
     const outputs = ['stdout', 'stderr'].map((name) => openSync(join(this.directory, name), 'w+'))
     const stdio: StdioOptions = [input === undefined ? 'ignore' : 'pipe', ...outputs, ...more]

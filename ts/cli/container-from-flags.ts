@@ -22,6 +22,7 @@ export async function containerFromFlags(
   const consoleSocket = text(flags, 'console-socket')
   const configFile = config === undefined ? join(bundle, 'config.json') : resolve(config)
   const { log } = context
+  const listening = listeningSockets()
   log.debug(`configuration ${configFile}`)
   checkTerminal(wantsTerminal(configFile), detached, consoleSocket)
   const container = await context.runtime.create(args[0]!, {
@@ -32,7 +33,8 @@ export async function containerFromFlags(
     consoleSocket,
     pivot: !on(flags, 'no-pivot'),
     newKeyring: !on(flags, 'no-new-keyring'),
-    preserveFds: number(flags, 'preserve-fds'),
+    preserveFds: (number(flags, 'preserve-fds') ?? 0) + listening,
+    env: listening > 0 ? { LISTEN_FDS: String(listening), LISTEN_PID: '1' } : undefined,
   })
   log.debug(`container ${container.id} created, pid ${container.pid}`)
   const pidFile = text(flags, 'pid-file')
@@ -43,6 +45,13 @@ export async function containerFromFlags(
     throw error
   }
   return container
+}
+
+/** COMPAT(runc): sockets of systemd, sd_listen_fds(3), are handed on before those of --preserve-fds. */
+function listeningSockets(): number {
+  const { LISTEN_PID, LISTEN_FDS } = process.env
+  const count = Number(LISTEN_FDS)
+  return Number(LISTEN_PID) === process.pid && Number.isInteger(count) && count > 0 ? count : 0
 }
 
 /** What cannot be read or is no JSON is reported by the native side, which is the authority. */
