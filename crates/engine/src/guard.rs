@@ -54,6 +54,19 @@ pub struct Spawned {
     pub pidfd: OwnedFd,
 }
 
+/// Why there is no first process.
+#[derive(Debug)]
+pub struct Refusal {
+    pub error: Error,
+    /// There is one, and no descriptor of it: it is to be ended.
+    pub pid: Option<i32>,
+}
+
+/// A descriptor that was sent to us could not be taken.
+pub fn no_room() -> Error {
+    Error::new("recvmsg", "a descriptor", errno::EMFILE)
+}
+
 impl Spawned {
     /// Kills it. It is our child: whoever watches the pidfd collects it.
     pub fn kill(&self) {
@@ -101,20 +114,23 @@ impl Guard {
         self.send(&message, &descriptors)
     }
 
-    /// The next answer, with the token of its question; `None`: not yet. The inner error is the clone's, the outer one means
-    /// that the guard is gone.
-    pub fn receive(&self) -> Result<Option<(u64, Result<Spawned, Error>)>> {
+    /// The next answer, with the token of its question; `None`: not yet. An error means that the guard is gone.
+    pub fn receive(&self) -> Result<Option<(u64, Result<Spawned, Refusal>)>> {
         let message = match socket::receive(&self.socket, MAX_MESSAGE, false) {
             Err(error) if error.errno() == errno::EAGAIN => return Ok(None),
             other => other.map_err(|e| lost(&e))?.ok_or_else(died)?,
         };
         match protocol::decode(&message.bytes) {
             Ok(GuardReply::Spawned { token, pid }) => {
-                let pidfd = message.descriptors.into_iter().next().ok_or_else(died)?;
-                Ok(Some((token, Ok(Spawned { pid, pidfd }))))
+                let spawned = match message.descriptors.into_iter().next() {
+                    Some(pidfd) => Ok(Spawned { pid, pidfd }),
+                    None => Err(Refusal { error: no_room(), pid: Some(pid) }),
+                };
+                Ok(Some((token, spawned)))
             }
             Ok(GuardReply::Refused { token, arguments, errno }) => {
-                Ok(Some((token, Err(Error::new("clone3", arguments, errno)))))
+                let error = Error::new("clone3", arguments, errno);
+                Ok(Some((token, Err(Refusal { error, pid: None }))))
             }
             Err(_) => Err(died()),
         }

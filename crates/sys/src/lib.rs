@@ -44,7 +44,7 @@ pub use error::{Error, Result, errno_name};
 /// The errno numbers that callers tell apart.
 pub mod errno {
     pub use libc::{
-        EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, ENOEXEC, ENOSPC, ENOSYS,
-        ENOTDIR, ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH,
+        EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, EMFILE, ENODEV, ENOENT, ENOEXEC, ENOSPC,
+        ENOSYS, ENOTDIR, ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH,
     };
 }

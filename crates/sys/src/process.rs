@@ -108,6 +108,16 @@ pub fn kill_group(leader: i32) -> Result<()> {
     }
 }
 
+/// Kills and collects a child that has not been collected yet, so that its number cannot be another's.
+pub fn end_child(pid: i32) {
+    // SAFETY: no pointers.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+    // SAFETY: the status is not asked for. EINTR: another turn; any other error means that there is no such child.
+    while unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) } < 0
+        && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+    {}
+}
+
 /// `setrlimit` by number (RLIMIT_*); u64::MAX is RLIM_INFINITY. EPERM: raising the hard limit without
 /// CAP_SYS_RESOURCE in the initial user namespace.
 pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {

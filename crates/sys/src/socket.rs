@@ -90,7 +90,7 @@ pub struct Message {
 }
 
 /// Receives one message of at most `limit` bytes; `None` at end of file. `EAGAIN` with `wait` false and nothing there;
-/// `EMSGSIZE` for a message that was longer.
+/// `EMSGSIZE` for a message that was longer. Without room for its descriptors (`ulimit -n`) a message comes without any.
 pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Message>> {
     let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
     let length = length_of_next(&socket, flags)
@@ -102,18 +102,19 @@ pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Mes
     let received =
         retry(|| rustix::net::recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags))
             .map_err(|e| Error::new("recvmsg", format!("{limit} bytes"), e.raw_os_error()))?;
-    let descriptors = ancillary
+    let descriptors: Vec<OwnedFd> = ancillary
         .drain()
         .filter_map(
             |message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None },
         )
         .flatten()
         .collect();
-    if received.flags.contains(rustix::net::ReturnFlags::TRUNC)
-        || received.flags.contains(rustix::net::ReturnFlags::CTRUNC)
-    {
+    if received.flags.contains(rustix::net::ReturnFlags::TRUNC) {
         return Err(Error::new("recvmsg", format!("a message longer than {limit} bytes"), libc::EMSGSIZE));
     }
+    // All or none: who comes first is not who is meant.
+    let cut = received.flags.contains(rustix::net::ReturnFlags::CTRUNC);
+    let descriptors = if cut { Vec::new() } else { descriptors };
     if received.bytes == 0 {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
-use caisson_sys::{credentials, errno, pidfd, poll};
+use caisson_sys::{credentials, errno, pidfd, poll, process};
 
 use super::Reactor;
 use super::key::Key;
@@ -17,7 +17,7 @@ use crate::message::{Done, Message};
 use crate::request::{CreateRequest, DestroyRequest, Handle, Reply, Token};
 use crate::spawner::no_thread;
 use crate::task::prepare::Prepared;
-use crate::{denied, foreign, proxy, watch};
+use crate::{denied, foreign, guard, proxy, watch};
 
 impl Reactor {
     pub(super) fn receive(&mut self, message: Message) {
@@ -177,9 +177,9 @@ impl Reactor {
             return self.step(handle, lifecycle::Message::Cloned(Err(failure)));
         }
         let Some(pidfd) = container.first.pidfd.clone() else {
-            // A guard that went before its answer could be read.
-            if !self.guards.contains_key(&record.guard.serial) && !record.guard.is_alive() {
-                self.step(handle, lifecycle::Message::Cloned(Err(crate::guard::died())));
+            // The guard went before its answer could be read; that it began was said before.
+            if !self.guards.contains_key(&record.guard.serial) {
+                self.step(handle, lifecycle::Message::Cloned(Err(guard::died())));
             }
             return;
         };
@@ -213,7 +213,14 @@ impl Reactor {
                         self.collect(spawned.pidfd);
                     }
                 },
-                Ok(Some((handle, Err(error)))) => {
+                Ok(Some((handle, Err(guard::Refusal { error, pid })))) => {
+                    if let Some(pid) = pid {
+                        let shared = Arc::clone(&self.shared);
+                        self.submit(move || {
+                            process::end_child(pid);
+                            shared.tell(Message::JobDone);
+                        });
+                    }
                     if let Some(container) = self.containers.get_mut(&handle) {
                         container.refused = Some(error);
                     }
@@ -285,7 +292,9 @@ impl Reactor {
                 return;
             }
             (Ok(Report::Replaced { .. } | Report::Console), None) => {
-                invalid("no descriptor came along".into())
+                let failure =
+                    Failure::syscall("setup", "cannot take a descriptor of caisson-init", &guard::no_room());
+                lifecycle::Message::SetupFailed(failure)
             }
             (Ok(Report::NamespacesReady), _) => lifecycle::Message::NamespacesReady,
             (Ok(Report::Warning(text)), _) => return container.warnings.push(text),
