@@ -1,5 +1,5 @@
-// npm run bench [name …]: each benchmark runs the peers and ours in turn in one run and prints medians and ratios.
-// As root everything runs in a private mount namespace, so that crun finds the v1 hugetlb hierarchy it insists on and so
+// npm run bench [name …]: each benchmark runs the peers and ours in turn in one run and prints medians and ratios. As
+// root everything runs in a private mount namespace, so that crun finds the v1 hugetlb hierarchy it insists on and so
 // that /run, where all keep their state, is a tmpfs as on every distribution, without the host being touched.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

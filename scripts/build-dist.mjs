@@ -113,7 +113,9 @@ async function writeDeclarations() {
   rmSync(separate, { recursive: true })
 }
 
-/** The bundler of declarations forgets which classes are exported as types only: all that are no values are. */
+/**
+ * The bundler of declarations forgets which classes are exported as types only: that is every export without a value.
+ */
 function withTypeExports(code, values) {
   return code.replace(/^export \{ (.*) \}(.*)$/gm, (_, list, from) => {
     const names = list.split(', ')

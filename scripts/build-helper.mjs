@@ -1,5 +1,5 @@
-// Builds caisson-init, the static helper: `node scripts/build-helper.mjs [release|debug]`. It has a target directory of its
-// own, because the static C library is wanted here and must not be for the addon.
+// Builds caisson-init, the static helper: `node scripts/build-helper.mjs [release|debug]`. It has a target directory of
+// its own, because the static C library is wanted here and must not be for the addon.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'

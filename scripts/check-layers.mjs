@@ -1,4 +1,4 @@
-// The rules of the layout, read from the sources themselves: which layer may import which, where `unsafe` may stand,
+// The rules of the layout, read from the sources themselves: which layer may import which, where `unsafe` is allowed,
 // and which file names say nothing.
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -47,7 +47,7 @@ const layerOf = (path) =>
 for (const file of files('ts', '.ts')) {
   const source = readFileSync(join(root, file), 'utf8')
   const layer = layerOf(file)
-  if (!(layer in typescript)) problems.push(`${file}: ${layer} is no layer`)
+  if (!(layer in typescript)) problems.push(`${file}: unknown layer ${layer}`)
   for (const [, target] of source.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']*)'/g)) {
     const to = layerOf(relative(root, resolve(root, dirname(file), target)))
     if (to !== layer && !typescript[layer]?.includes(to))
@@ -81,7 +81,7 @@ for (const [crate, allowed] of Object.entries(crates)) {
 for (const file of files('crates', '.rs')) {
   const code = readFileSync(join(root, file), 'utf8').replace(/\/\/.*$/gm, '')
   if (!file.startsWith('crates/sys/') && /\bunsafe\s*(\{|fn|impl|extern)|allow\(unsafe_code\)/.test(code)) {
-    problems.push(`${file}: unsafe stands outside crates/sys`)
+    problems.push(`${file}: unsafe outside of crates/sys`)
   }
 }
 

@@ -10,6 +10,7 @@ const checks = {
   rustfmt: ['cargo', 'fmt', '--all', '--check'],
   clippy: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'],
   layers: [process.execPath, 'scripts/check-layers.mjs'],
+  words: [process.execPath, 'scripts/check-words.mjs'],
 }
 const failed = []
 for (const [name, [command, ...args]] of Object.entries(checks)) {

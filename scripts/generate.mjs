@@ -1,4 +1,5 @@
-// npm run generate: writes the TypeScript files that Rust tables are the source of. `cargo test` fails where one is stale.
+// npm run generate: writes the TypeScript files that Rust tables are the source of. `cargo test` fails where one is
+// stale.
 import { run } from './prepare.mjs'
 
 const crates = ['caisson-code']

@@ -1,4 +1,5 @@
-// Test runners under one roof: runs a command, shows its lines, counts passed, failed and skipped tests over all of them.
+// Test runners under one roof: runs a command, shows its lines, counts passed, failed and skipped tests over all of
+// them.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { root } from './prepare.mjs'
@@ -40,7 +41,7 @@ const countTap = (line) => {
 }
 
 // libtest: a test that cannot run here prints "SKIPPED: reason" and returns; it counts as skipped, not as passed. What
-// failed stands between "failures:" and the result.
+// failed is between "failures:" and the result.
 const countLibtest = (line) => {
   const result = /^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line)
   below = result === null && (below || line === 'failures:')

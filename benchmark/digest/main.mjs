@@ -1,5 +1,5 @@
-// SHA-256 of one 1 GiB file in memory, against Node's createHash over a file stream, sha256sum and openssl; of four files at
-// once; of 64 bytes; and what importing the package costs.
+// SHA-256 of one 1 GiB file in memory, against Node's createHash over a file stream, sha256sum and openssl; of four
+// files at once; of 64 bytes; and what importing the package costs.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -74,7 +74,8 @@ async function oneFile() {
   if (installed('openssl')) {
     contenders['openssl dgst -sha256'] = () =>
       check(`sha256:${command('openssl', 'dgst', '-sha256', files[0]).trim().slice(-64)}`)
-    // From memory to nowhere: the library's own speed, without any file. Its last line is in thousands of bytes a second.
+    // From memory to nowhere: the library's own speed, without any file. Its last line is in thousands of bytes a
+    // second.
     contenders['openssl speed, 1 MiB'] = () => {
       const said = command('openssl', 'speed', '-evp', 'sha256', '-bytes', '1048576', '-seconds', '1')
       return GIBIBYTE / Number(/([\d.]+)k\s*$/.exec(said)[1])

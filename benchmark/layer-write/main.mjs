@@ -1,5 +1,5 @@
-// Writing one layer of a tree of at least 500 MB and 10,000 files on tmpfs, with digest and diffID, against tar piped into
-// the usual compressors; the sizes beside the times, and the longest block of the event loop.
+// Writing one layer of a tree of at least 500 MB and 10,000 files on tmpfs, with digest and diffID, against tar piped
+// into the usual compressors; the sizes beside the times, and the longest block of the event loop.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// What one container that cannot go on costs the others: create + start + wait + delete beside 50 running containers, alone
-// and beside one whose hook hangs, whose console socket accepts nothing, or whose cgroup holds a foreign process.
+// What one container that cannot go on costs the others: create + start + wait + delete beside 50 running containers,
+// alone and beside one whose hook hangs, whose console socket accepts nothing, or whose cgroup holds a foreign process.
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'

@@ -1,5 +1,5 @@
-// A config.json of the size and shape Docker writes: default mounts and paths, fourteen capabilities, device rules, and a
-// seccomp profile of some 400 names in twenty rules, five of them with arguments.
+// A config.json of the size and shape Docker writes: default mounts and paths, fourteen capabilities, device rules, and
+// a seccomp profile of some 400 names in twenty rules, five of them with arguments.
 const MOUNTS = [
   ['/proc', 'proc', 'proc', ['nosuid', 'noexec', 'nodev']],
   ['/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']],

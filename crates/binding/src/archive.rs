@@ -1,5 +1,5 @@
-//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, writing a new one, and what a
-//! blob is.
+//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, writing a new one, and what
+//! a blob is.
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,8 @@ impl LayerJob {
         })
     }
 
-    /// Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure, if any.
+    /// Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure,
+    /// if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn write_archive<'env>(
         &self,

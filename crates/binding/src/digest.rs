@@ -31,12 +31,12 @@ fn failure(error: Failure) -> NativeError {
     }
 }
 
-/// One digest for each algorithm; `failure` alone where there are none.
+/// One digest for each algorithm; only `failure` when hashing failed.
 #[napi(object)]
 pub struct DigestOutcome {
     pub failure: Option<NativeError>,
     pub digests: Vec<String>,
-    /// Bytes that they stand for.
+    /// Number of bytes hashed.
     pub size: f64,
 }
 
@@ -112,7 +112,7 @@ impl DigestJob {
         }
     }
 
-    /// Borrows the bytes until the promise settles: nobody may change or transfer them until then.
+    /// Borrows the bytes until the promise settles: they must not be changed or transferred until then.
     #[napi(ts_return_type = "Promise<DigestOutcome>", catch_unwind)]
     pub fn bytes<'env>(
         &self,

@@ -34,7 +34,7 @@ impl Engine {
             let descriptors = event.descriptors();
             let status = callback.call(event, ThreadsafeFunctionCallMode::NonBlocking);
             if status != napi::Status::Ok {
-                // The environment is closing: nobody will take these any more.
+                // The environment is closing: these would never be closed.
                 for number in descriptors {
                     drop(descriptor::inherited(number));
                 }

@@ -1,4 +1,4 @@
-//! Events as JavaScript objects. Descriptors become numbers here: whoever receives the event owns them.
+//! Events as JavaScript objects. Descriptors become numbers here: the receiver of the event owns them.
 
 use std::os::fd::{IntoRawFd, OwnedFd};
 

@@ -1,4 +1,4 @@
-//! Failures cross as data: an error object with fields, whose message nobody has to parse.
+//! Failures cross as data: an error object with fields; no message is parsed.
 
 use caisson_engine::Failure;
 use napi_derive::napi;

@@ -12,7 +12,7 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::layer::on_thread;
 
-/// A blob to be written: its file has no name before it is placed. `failure` alone where there is none.
+/// A blob to be written: its file has no name before it is placed. only `failure` where it cannot be made.
 #[napi(object)]
 pub struct BlobOutcome {
     pub failure: Option<NativeError>,

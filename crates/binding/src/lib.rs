@@ -1,4 +1,5 @@
-//! The Node-API face of the native core: conversions only, one file per area; everything real lives in the crates below.
+//! The Node-API face of the native core: conversions only, one file per area; everything real lives in the crates
+//! below.
 #![deny(unsafe_code)] // not forbid: the generated registration code of napi allows it for itself
 
 mod archive;

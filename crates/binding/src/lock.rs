@@ -1,5 +1,5 @@
-//! Locks of directories and descriptors by number, for JavaScript. Node has no flock(2), and it must not close what it did
-//! not open: a worker thread warns of each such descriptor, and another runtime's numbers are not the system's.
+//! Locks of directories and descriptors by number, for JavaScript. Node has no flock(2), and it must not close what it
+//! did not open: a worker thread warns of each such descriptor, and another runtime's numbers are not the system's.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -45,7 +45,7 @@ impl From<OwnedFd> for HeldLock {
     }
 }
 
-/// The lock, or why there is none.
+/// The lock, or why it was not taken.
 #[napi(object, object_from_js = false)]
 pub struct LockOutcome {
     pub failure: Option<NativeError>,
@@ -89,7 +89,7 @@ impl LayerJob {
     }
 }
 
-/// The lock of a directory, at once; null where somebody else is in the way.
+/// The lock of a directory, at once; null where another holder has it.
 #[napi(catch_unwind)]
 pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<HeldLock, Null, NativeError> {
     let mode = if exclusive { LockMode::Exclusive } else { LockMode::Shared };

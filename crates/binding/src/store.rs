@@ -100,8 +100,8 @@ impl LayerJob {
         })
     }
 
-    /// Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps` give. The
-    /// failure, if any.
+    /// Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps`
+    /// give. The failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn flatten<'env>(
         &self,

@@ -1,5 +1,5 @@
-//! The stable codes and the phases of errors, for both languages: `ts/codes.ts` is generated from this file, so that a new
-//! code is one line here, and a misspelt one does not compile. docs/errors.md explains them; none is ever renamed.
+//! The stable codes and the phases of errors, for both languages: `ts/codes.ts` is generated from this file, so that a
+//! new code is one line here, and a misspelt one does not compile. docs/errors.md explains them; none is ever renamed.
 #![forbid(unsafe_code)]
 
 use serde::{Deserialize, Serialize};

@@ -20,8 +20,8 @@ pub fn failure(error: cgroup::Error) -> Failure {
     }
 }
 
-/// The container's places, or `None` where it goes without a cgroup: switched off, or an ordinary user without the right
-/// to make one who asked for nothing that needs one.
+/// The container's places, or `None` where it goes without a cgroup: switched off, or an ordinary user without the
+/// right to make one who asked for nothing that needs one.
 pub fn place(
     host: &cgroup::Host,
     request: &cgroup::Request<'_>,

@@ -86,7 +86,7 @@ impl Engine {
     }
 
     /// Copies between the terminal whose master is `master` (duplicated, never closed) and descriptors 0 and 1 of this
-    /// process, until nobody uses it any more or the container `handle` has ended. Answered by [`Reply::Done`].
+    /// process, until its last user or the container `handle` has ended. Answered by [`Reply::Done`].
     /// When this returns, the terminal passes lines on as the program ends them: the end of a line is made by our own
     /// terminal, where there is one.
     pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
@@ -102,7 +102,8 @@ impl Engine {
         }
     }
 
-    /// Forgets a container without touching it: its exit is no longer reported, but it is still our child and collected.
+    /// Forgets a container without touching it: its exit is no longer reported, but it is still our child and
+    /// collected.
     pub fn release(&self, handle: Handle) {
         self.shared.tell(Message::Release(handle));
     }

@@ -107,7 +107,7 @@ fn after_failed_hook(root: &Path, id: &str, failure: Failure) -> Failure {
     failure
 }
 
-/// `None`: nobody listens.
+/// `None`: the socket has no listener.
 fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
     let deadline = Instant::now() + BUSY;
     loop {

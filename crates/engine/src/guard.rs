@@ -68,7 +68,7 @@ pub fn no_room() -> Error {
 }
 
 impl Spawned {
-    /// Kills it. It is our child: whoever watches the pidfd collects it.
+    /// Kills it. It is our child: the watcher of the pidfd collects it.
     pub fn kill(&self) {
         let _ = pidfd::send_signal(&self.pidfd, 9);
     }

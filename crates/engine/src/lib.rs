@@ -1,5 +1,6 @@
 //! Starts, watches and ends containers for one Node environment: a spawner thread, a reactor thread, a guard process,
-//! the state directory. Knows nothing of Node; the binding converts. docs/internal/process-model.md tells who does what.
+//! the state directory. Knows nothing of Node; the binding converts. docs/internal/process-model.md tells who does
+//! what.
 #![forbid(unsafe_code)]
 
 mod cgroups;

@@ -1,6 +1,6 @@
-//! A container's transitions: `step(message) → effects`. Nothing here waits, locks, or touches the system, so every order
-//! of events can be tested without privilege. The reactor owns the values, hands the messages in and carries the effects
-//! out. docs/internal/engine.md has the table.
+//! A container's transitions: `step(message) → effects`. Nothing here waits, locks, or touches the system, so every
+//! order of events can be tested without privilege. The reactor owns the values, hands the messages in and carries the
+//! effects out. docs/internal/engine.md has the table.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -455,8 +455,8 @@ impl Lifecycle {
     }
 
     fn control_closed(&mut self, alive: bool, out: &mut Effects) {
-        // A helper that has taken the request and closes the socket without a failure has exec'd, however short its program
-        // was. Otherwise a dead one has not, and its exit says the rest.
+        // A helper that has taken the request and closes the socket without a failure has exec'd, however short its
+        // program was. Otherwise a dead one has not, and its exit says the rest.
         if !alive && !self.start.is_some_and(|start| start.taken) {
             return;
         }

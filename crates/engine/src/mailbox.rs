@@ -33,7 +33,7 @@ impl Mailbox {
         Ok(Self { state: Mutex::default(), waker: Waker::new()? })
     }
 
-    /// `Unserved` is said once: whoever hears it starts a reactor, or calls [`Mailbox::give_up`].
+    /// `Unserved` is returned once: its caller starts a reactor, or calls [`Mailbox::give_up`].
     pub fn post(&self, message: Message) -> Posted {
         let mut state = self.state();
         state.messages.push_back(message);

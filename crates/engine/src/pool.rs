@@ -1,5 +1,5 @@
-//! A few threads for work that may wait: files, cgroups, hooks, peers. It starts threads when there is work, and more of
-//! them when those it has are held up, so that one slow file system or hook delays only its own container.
+//! A few threads for work that may wait: files, cgroups, hooks, peers. It starts threads when there is work, and more
+//! of them when those it has are held up, so that one slow file system or hook delays only its own container.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -64,11 +64,11 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
             }
         }
         if !to_us.is_empty() && ready[2] && !to_us.drain(streams.output)? {
-            break; // nobody reads our output any more
+            break; // the reader of our output is gone
         }
         if ready[3] && container.take().is_some() {
-            // What it wrote before its end is in the pty already, or read and not yet passed on. A process that left the
-            // container may still hold the pty, so its end is not waited for.
+            // What it wrote before its end is in the pty already, or read and not yet passed on. A process that left
+            // the container may still hold the pty, so its end is not waited for.
             loop {
                 while !to_us.is_empty() {
                     let output = (streams.output, Interest { read: false, write: true });
@@ -192,7 +192,7 @@ mod tests {
         let mut seen = String::new();
         std::fs::File::from(result).read_to_string(&mut seen).unwrap();
         assert_eq!(seen, "last words");
-        drop(peer); // held until here by somebody else
+        drop(peer); // held until here by another process
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The reactor thread: it alone owns the containers. It waits on one epoll set, turns what comes into messages, has each
-//! lifecycle step, and carries the effects out. Nothing here waits for anything but the epoll set.
+//! The reactor thread: it alone owns the containers. It waits on one epoll set, turns what comes into messages, has
+//! each lifecycle step, and carries the effects out. Nothing here waits for anything but the epoll set.
 
 mod effects;
 mod intake;

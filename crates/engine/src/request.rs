@@ -40,7 +40,7 @@ pub struct CreateRequest {
     pub directory: Option<String>,
 }
 
-/// The image that a container is made from: written down for whoever makes another one of what it changes.
+/// The image that a container is made from: recorded for `commit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageOrigin {
@@ -74,7 +74,7 @@ pub struct DestroyRequest {
     pub force: bool,
 }
 
-/// Descriptors in here belong to whoever receives the reply.
+/// The receiver of the reply owns the descriptors.
 #[derive(Debug, Default)]
 pub struct Created {
     pub handle: Handle,

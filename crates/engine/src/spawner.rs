@@ -1,5 +1,5 @@
-//! The guards, and the thread that clones them. PDEATHSIG of attached containers is bound to that thread: it does nothing
-//! else, and ends after the last container.
+//! The guards, and the thread that clones them. PDEATHSIG of attached containers is bound to that thread: it does
+//! nothing else, and ends after the last container.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +51,7 @@ impl Guards {
 }
 
 impl Shared {
-    /// A living guard of that origin; waits for one to be started where there is none.
+    /// A living guard of that origin; starts one and waits for it where none runs.
     pub fn guard(self: &Arc<Self>, origin: Origin) -> Result<Arc<Guard>> {
         if let Some(guard) = self.guards.find(origin) {
             return Ok(guard);

@@ -31,8 +31,8 @@ pub fn open(root: &Path, id: &str) -> Result<Watched> {
 }
 
 impl Watched {
-    /// How it ended. The kernel tells others than the parent only once that one has collected it, which usually follows at
-    /// once and may never come.
+    /// How it ended. The kernel tells others than the parent only once that one has collected it, which usually follows
+    /// at once and may never come.
     pub fn exit(&self, handle: Handle) -> Event {
         let exit = match pidfd::wait(&self.pidfd, false) {
             Ok(exit) => exit, // it was handed to us (pid 1, a subreaper)

@@ -1,4 +1,5 @@
-//! What comes in: mail, reports of helpers, answers of guards, ends of processes. All of it becomes messages of a lifecycle.
+//! What comes in: mail, reports of helpers, answers of guards, ends of processes. All of it becomes messages of a
+//! lifecycle.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The store of an image's layers, with owners as a new user namespace maps them: one snapshot serves every mapping. Only
-//! whoever is root of the host may make such a mount, so it is made here and sent to the helper.
+//! The store of an image's layers, with owners as a new user namespace maps them: one snapshot serves every mapping.
+//! Only root of the host may make such a mount, so it is made here and sent to the helper.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};

@@ -27,8 +27,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// SIGKILL to every process. A frozen one dies only when it is thawed, and without a pid namespace the others outlive
-    /// the first: both go by the cgroup.
+    /// SIGKILL to every process. A frozen one dies only when it is thawed, and without a pid namespace the others
+    /// outlive the first: both go by the cgroup.
     pub fn kill(&self) {
         if let Some(cgroup) = self.record.cgroup() {
             let _ = cgroup.kill_all();

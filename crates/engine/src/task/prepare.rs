@@ -147,8 +147,8 @@ fn fill(
     Ok(Ends { control, streams, inherited })
 }
 
-/// A word to a helper, with what it needs for it. One that is gone has left its reason in the socket, or its exit status
-/// says it.
+/// A word to a helper, with what it needs for it. One that is gone has left its reason in the socket, or its exit
+/// status says it.
 pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
     let bytes =
         protocol::encode(&command).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;

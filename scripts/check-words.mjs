@@ -1,0 +1,74 @@
+// The wording that a search can find (CONTRIBUTING.md, "Words"): phrases that no native engineer writes, and lines of docs
+// and comments that are too long.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './prepare.mjs'
+
+const phrases = [
+  [
+    /(?<!\bthere )\b(?:is|are) no (?!longer\b|more\b|less\b|different\b)/i,
+    'write "is not a …" or "invalid …"',
+  ],
+  [/\b(?:is|are) none\b/i, 'write "missing" or "not a …"'],
+  [/\bthere (?:is|are) no such\b/i, 'write "unknown …" or "missing …"'],
+  [/\bstands? (?!alone\b|out\b|up\b)/i, 'write "is", "means" or "stands for" as "represents"'],
+  [/\bwhoever\b/i, 'name the caller, the holder or the process'],
+  [/\b(?:some|no|any)body\b(?![:'"`/])/i, 'name the user, the process or the peer'],
+]
+const LONGEST = 120
+
+/** Folders and files that are read. What is listed as not swept yet is left alone. */
+const sources = [
+  'crates',
+  'ts',
+  '__test__',
+  'scripts',
+  'benchmark',
+  'examples',
+  'docs',
+  'README.md',
+  'CONTRIBUTING.md',
+]
+const notSwept = [
+  '__test__/',
+  'CONTRIBUTING.md',
+  'README.md',
+  'crates/binding/src/layer.rs',
+  'crates/cgroup/',
+  'crates/digest/',
+  'crates/engine/src/',
+  'crates/init/',
+  'crates/layer/',
+  'crates/plan/',
+  'crates/sys/',
+  'docs/',
+  'scripts/cgroup2-vm',
+  'ts/',
+]
+const readable = /\.(?:rs|ts|mjs|cjs|md)$|\/[\w-]+$/
+const generated = /binding\.d\.ts$|\/golden\/|\/corpus\/|check-words\.mjs$/
+
+const problems = []
+const files = sources.flatMap((source) =>
+  /\.md$/.test(source)
+    ? [source]
+    : readdirSync(join(root, source), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)),
+)
+for (const file of files) {
+  if (!readable.test(file) || generated.test(file) || notSwept.some((path) => file.startsWith(path))) continue
+  const lines = readFileSync(join(root, file), 'utf8').split('\n')
+  for (const [index, line] of lines.entries()) {
+    const at = `${file}:${index + 1}`
+    for (const [phrase, advice] of phrases) {
+      const found = phrase.exec(line)
+      if (found) problems.push(`${at}: "${found[0].trim()}": ${advice}`)
+    }
+    const prose = file.endsWith('.md') ? !/^\s*\||https?:/.test(line) : /^\s*(?:\/\/|\*|\/\*)/.test(line)
+    if (prose && line.length > LONGEST && !/https?:/.test(line))
+      problems.push(`${at}: ${line.length} columns`)
+  }
+}
+for (const problem of problems) console.log(problem)
+process.exitCode = problems.length === 0 ? 0 : 1
