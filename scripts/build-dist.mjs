@@ -6,7 +6,16 @@
 //   dist/*.d.ts    the declarations of each entry point, *.d.cts those of `require`
 import { build } from 'esbuild'
 import { createRequire } from 'node:module'
-import { chmodSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
@@ -37,6 +46,18 @@ function buildModules(entryPoints, outdir) {
     format: 'esm',
     chunkNames: 'chunks/[name]-[hash]',
   })
+}
+
+/** `var Image = class _Image { … }` of esbuild: the inner name is the one that people see. Lines stay as they are. */
+function restoreClassNames(folder) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!/\.c?js$/.test(name)) continue
+    const before = readFileSync(join(folder, name), 'utf8')
+    let code = before
+    for (const [, name] of before.matchAll(/\b(?:var|let|const) (\w+) = class _\1\b/g))
+      code = code.replaceAll(new RegExp(`(?<![\\w$])_${name}(?![\\w$])`, 'g'), name)
+    if (code !== before) writeFileSync(join(folder, name), code)
+  }
 }
 
 /** esbuild splits ES modules only, so its chunks are translated one by one. */
@@ -133,6 +154,7 @@ const whole = join(out, 'whole')
 await buildModules({ ...library, cli: 'ts/cli/main.ts' }, whole)
 await buildCommonJs(whole, join(out, 'cjs'))
 rmSync(whole, { recursive: true })
+for (const format of ['esm', 'cjs']) restoreClassNames(join(out, format))
 writeWrappers()
 // `import` of CommonJS would read all of it for names first.
 const load = "import { createRequire } from 'node:module'\ncreateRequire(import.meta.url)('./cjs/cli.cjs')\n"

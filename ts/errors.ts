@@ -37,12 +37,12 @@ const brand: unique symbol = Symbol.for('caisson.error')
  */
 export class CaissonError extends Error {
   readonly code: ErrorCode
-  readonly phase?: Phase
-  readonly containerId?: string
-  readonly syscall?: string
-  readonly errno?: string
-  readonly path?: string
-  readonly hint?: string
+  declare readonly phase?: Phase
+  declare readonly containerId?: string
+  declare readonly syscall?: string
+  declare readonly errno?: string
+  declare readonly path?: string
+  declare readonly hint?: string
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const { cause, ...fields } = details
@@ -119,11 +119,37 @@ function listed(issues: readonly SpecIssue[]): string {
 }
 Object.defineProperty(SpecError.prototype, 'name', { value: 'SpecError', configurable: true, writable: true })
 
-/** A failed call of Node's as `operation: cause`. An error of another kind is returned as it is. */
-export function systemError<T>(operation: string, cause: T, details: ErrorDetails = {}): CaissonError | T {
-  if (cause instanceof CaissonError || !(cause instanceof Error)) return cause
-  const { code, syscall, path } = cause as NodeJS.ErrnoException
-  if (code === undefined || syscall === undefined) return cause
-  const fields = { syscall, errno: code, ...(path === undefined ? {} : { path }) }
-  return new CaissonError('ERR_SYSCALL', `${operation}: ${code}`, { ...fields, ...details, cause })
+const HINTS: Readonly<Record<string, string>> = {
+  EROFS: 'the file system is mounted read-only: choose another directory',
+  ENOSPC: 'the file system is full: free some space, or choose another directory',
+  EDQUOT: "the user's quota is used up: free some space, or choose another directory",
+  EACCES: 'check the owner and the mode of the file and of the directories above it, or choose another',
+  EMFILE: 'raise the limit of open files: ulimit -n',
+}
+
+/**
+ * A failed call of Node's as `operation: cause`; the operation is the call itself where none is given. An error of another
+ * kind is returned as it is.
+ */
+export function systemError<T>(
+  operation: string | undefined,
+  cause: T,
+  details: ErrorDetails = {},
+): CaissonError | T {
+  // Not `instanceof Error`: in a context of node:vm, as Jest makes one, Node's own errors are of another class.
+  if (typeof cause !== 'object' || cause === null || cause instanceof CaissonError) return cause
+  const { code, syscall, path, message, errno } = cause as Partial<NodeJS.ErrnoException>
+  if (code === undefined || syscall === undefined || typeof errno !== 'number') return cause
+  const call = path === undefined ? syscall : `${syscall} ${path}`
+  const said = operation === undefined ? call : operation
+  const where = path === undefined || said.includes(path) ? said : `${said}: ${call}`
+  const words = /^[A-Z0-9]+: ([^,]+)/.exec(message ?? '')?.[1] // "EROFS: read-only file system, mkdir '/run/x'"
+  return new CaissonError('ERR_SYSCALL', `${where}: ${code}${words === undefined ? '' : ` (${words})`}`, {
+    syscall,
+    errno: code,
+    path,
+    hint: HINTS[code],
+    ...details,
+    cause,
+  })
 }

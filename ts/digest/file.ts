@@ -1,5 +1,6 @@
 /** Digests of files, and of buffers too large to be hashed on the event loop. */
 import type { FileHandle } from 'node:fs/promises'
+import { called } from '../boundary.ts'
 import { CaissonError, SpecError } from '../errors.ts'
 import { hashOnThread, type HashOperation } from '../native/digest.ts'
 import { asUint8Array, type Bytes } from './bytes.ts'
@@ -28,44 +29,48 @@ export type DigestFileOptions = HashOperation
  * const [short, long] = await digestFile('layer.tar.gz', ['sha256', 'sha512'])
  * ```
  */
-export async function digestFile<const A extends Algorithms = 'sha256'>(
+export function digestFile<const A extends Algorithms = 'sha256'>(
   file: DigestibleFile,
   algorithms?: A,
   options?: DigestFileOptions,
 ): Promise<DigestsOf<A>>
-export async function digestFile(
+export function digestFile(
   file: DigestibleFile,
   algorithms: Algorithms = 'sha256',
   options: DigestFileOptions = {},
 ): Promise<unknown> {
-  const names = namesOf(algorithms)
-  const source = sourceOf(file)
-  const digests = areNative(names)
-    ? await hashOnThread(source, names, options)
-    : await digestInProgram(source, names, options)
-  return shaped(algorithms, digests)
+  return called(digestFile, async () => {
+    const names = namesOf(algorithms)
+    const source = sourceOf(file)
+    const digests = areNative(names)
+      ? await hashOnThread(source, names, options)
+      : await digestInProgram(source, names, options)
+    return shaped(algorithms, digests)
+  })
 }
 
 /**
  * {@link digestBytes} on a native thread, for large buffers, with one algorithm or a list. The bytes must not be changed or
  * transferred until the promise settles.
  */
-export async function digestBytesAsync<const A extends Algorithms = 'sha256'>(
+export function digestBytesAsync<const A extends Algorithms = 'sha256'>(
   data: Bytes,
   algorithms?: A,
   options?: DigestFileOptions,
 ): Promise<DigestsOf<A>>
-export async function digestBytesAsync(
+export function digestBytesAsync(
   data: Bytes,
   algorithms: Algorithms = 'sha256',
   options: DigestFileOptions = {},
 ): Promise<unknown> {
-  const names = namesOf(algorithms)
-  const bytes = asUint8Array(data)
-  const digests = areNative(names)
-    ? await hashOnThread({ bytes }, names, options)
-    : await digestStream([bytes], names, options)
-  return shaped(algorithms, digests)
+  return called(digestBytesAsync, async () => {
+    const names = namesOf(algorithms)
+    const bytes = asUint8Array(data)
+    const digests = areNative(names)
+      ? await hashOnThread({ bytes }, names, options)
+      : await digestStream([bytes], names, options)
+    return shaped(algorithms, digests)
+  })
 }
 
 type Source = { path: Uint8Array } | { descriptor: number }

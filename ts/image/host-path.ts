@@ -1,7 +1,8 @@
 /** Paths of the host, as options name them. */
+import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { CaissonError } from '../errors.ts'
+import { CaissonError, systemError } from '../errors.ts'
 
 /**
  * Absolute. Throws `ERR_INVALID_OPTION`. An empty path is a variable that nobody set, never the working directory, which
@@ -25,21 +26,8 @@ export async function makeDirectories(path: string, mode?: number): Promise<stri
     return first ?? path
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isDirectory(path))) return first // somebody else made it
-    throw systemError(error, 'make', path)
+    throw systemError(`cannot make ${path}`, error)
   }
-}
-
-/** What Node says of a failed call, with what it was to do; not all of its errors name a path. */
-export function systemError(cause: unknown, what: string, path: string): unknown {
-  const { code, syscall, message } = cause as NodeJS.ErrnoException
-  if (code === undefined || syscall === undefined) return cause
-  const why = /^[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message
-  return new CaissonError('ERR_SYSCALL', `cannot ${what} ${path}: ${code} (${why})`, {
-    syscall,
-    errno: code,
-    path,
-    cause,
-  })
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -47,4 +35,17 @@ async function isDirectory(path: string): Promise<boolean> {
     (status) => status.isDirectory(),
     () => false,
   )
+}
+
+/** The same at once. Throws what Node throws. */
+export function makeDirectoriesSync(path: string, mode?: number): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (dirname(path) !== path) makeDirectoriesSync(dirname(path), mode)
+  try {
+    mkdirSync(path, mode)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+    throw error
+  }
 }

@@ -1,5 +1,6 @@
 /** One image: a manifest, its configuration and its layers. */
 import type { Readable } from 'node:stream'
+import { explainErrors } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
 import { checkArgument, checkOptions } from '../options.ts'
@@ -323,6 +324,7 @@ export class Image {
     return layerDiffIds(this)
   }
 }
+explainErrors(Image)
 
 /** Where it was just written. */
 async function layoutOf({ layout }: { layout: string | Layout }): Promise<Layout> {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { explainErrors } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
 import { OpenLayout } from '../native/layout.ts'
 import { lockDirectory } from '../native/lock.ts'
@@ -224,6 +225,7 @@ export class Layout implements ImageSource {
     return parseIndex(text, join(this.path, INDEX_FILE))
   }
 }
+explainErrors(Layout)
 
 async function placeIfAbsent(directory: OpenLayout, name: string, content: string): Promise<void> {
   await directory.place(name, content, { replace: false }).catch((error: CaissonError) => {

@@ -1,6 +1,7 @@
 /** Unpacking: verified layers to a directory, and a bundle around it. */
 import { readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { called } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
 import { hostPath, makeDirectories } from './host-path.ts'
 import {
@@ -159,16 +160,15 @@ export async function unpackBundle(
 /**
  * Removes what was unpacked. `idMappings` as then: without them an ordinary user cannot look into directories of other owners.
  */
-export async function removeUnpacked(
-  path: string,
-  options: Pick<UnpackOptions, 'idMappings'> = {},
-): Promise<void> {
-  checkOptions(options, removeOptions)
-  const { idMappings } = options
-  await removeTree(
-    hostPath(path, 'what is removed'),
-    idMappings && nativeIdMaps(resolveIdMappings(idMappings)),
-  )
+export function removeUnpacked(path: string, options: Pick<UnpackOptions, 'idMappings'> = {}): Promise<void> {
+  return called(removeUnpacked, async () => {
+    checkOptions(options, removeOptions)
+    const { idMappings } = options
+    await removeTree(
+      hostPath(path, 'what is removed'),
+      idMappings && nativeIdMaps(resolveIdMappings(idMappings)),
+    )
+  })
 }
 
 /** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */

@@ -1,6 +1,7 @@
 /** Writing layers, and reading images without unpacking them: native operations on threads of their own. */
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { CallSite } from '../boundary.ts'
 import { addon } from './addon.ts'
 import type {
   CompareRequest,
@@ -98,6 +99,7 @@ export function streamOf(
   signal?: AbortSignal,
 ): Readable {
   signal?.throwIfAborted()
+  const site = new CallSite(streamOf)
   const { read, write } = addon().openPipe()
   const stop = new AbortController()
   const stream = new Socket({ fd: read, readable: true, writable: false, allowHalfOpen: true })
@@ -113,7 +115,7 @@ export function streamOf(
   work(write, stop.signal).then(
     () => closeDescriptor(write),
     (error: Error) => {
-      stream.destroy(error)
+      stream.destroy(site.explain(error) as Error)
       closeDescriptor(write)
     },
   )

@@ -1,5 +1,6 @@
 /** One container: of this process, or found in the state directory. */
 import { join } from 'node:path'
+import { explainErrors } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
 import type { Readable, Writable } from 'node:stream'
 import { addon } from '../native/addon.ts'
@@ -296,6 +297,7 @@ export class Container {
     if (stderr) connect(this.stderr, stderr)
   }
 }
+explainErrors(Container)
 
 function connect(from: Readable | null, to: Writable | null, options?: { end: boolean }): void {
   if (from && to) void transfer(from, to, options)

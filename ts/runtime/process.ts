@@ -1,6 +1,7 @@
 /** A program in a container of its own: a promise for its result and a handle on the way there. */
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { CallSite } from '../boundary.ts'
 import { CaissonError, SpecError } from '../errors.ts'
 import { checkArgument, checkOptions, has, isObject } from '../options.ts'
 import { Collector } from './collector.ts'
@@ -117,6 +118,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     this.command = args ?? []
     this.#options = options
     const begun = performance.now()
+    const site = new CallSite(ContainerProcess)
     this.#plan = tryPlan(options)
     const [stdin, stdout, stderr] = pipes(this.#plan)
     this.stdin = stdin ? new PassThrough() : null
@@ -140,7 +142,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
         } catch (cause) {
           // An abort takes the container away under whatever step is at work: the reason is what the caller has to see.
           const { signal } = this.#stop
-          const error: unknown = signal.aborted ? this.#reasonBeforeStart(signal.reason) : cause
+          const error = site.explain(signal.aborted ? this.#reasonBeforeStart(signal.reason) : cause)
           this.#closeStreams()
           settle.reject(error)
           throw error
@@ -151,7 +153,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
         unfollow()
       }
     }
-    this.#result = run()
+    this.#result = site.explained(run())
     this.#result.catch(() => {})
   }
 

@@ -1,5 +1,6 @@
 /** A place where containers are: makes, finds and lists them. */
 import { join, resolve } from 'node:path'
+import { explainErrors } from '../boundary.ts'
 import type { Store } from '../image/index.ts'
 import { systemError } from '../errors.ts'
 import { addon } from '../native/addon.ts'
@@ -160,6 +161,7 @@ export class Runtime {
     await reap(this.root)
   }
 }
+explainErrors(Runtime)
 
 /** Loaded on first use: bundles need none. */
 async function openStore(store: Store | string | undefined): Promise<Store> {

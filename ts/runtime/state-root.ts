@@ -1,8 +1,9 @@
 /** Where state directories are: shared by the library and the command, never by two users. */
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { CaissonError } from '../errors.ts'
+import { CaissonError, systemError } from '../errors.ts'
+import { makeDirectoriesSync } from '../image/host-path.ts'
 
 /** `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise, `<tmp>/caisson-<uid>` where that is not set. */
 export function defaultRoot(): string {
@@ -17,17 +18,10 @@ export function prepareRoot(root: string): void {
   const path = resolve(root)
   const uid = process.geteuid?.() ?? 0
   try {
-    mkdirSync(path, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 })
+    makeDirectoriesSync(path, uid === 0 ? 0o711 : 0o700)
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException
-    throw new CaissonError('ERR_SYSCALL', `cannot make the state root ${path}: ${code}`, {
-      phase: 'prepare',
-      syscall,
-      errno: code,
-      path,
-      hint: 'name another directory with the option root',
-      cause,
-    })
+    const hint = 'name another directory with the option root'
+    throw systemError(`cannot make the state root ${path}`, cause, { phase: 'prepare', path, hint })
   }
   const stat = lstatSync(path)
   // SECURITY: below /tmp another user may have been here first; a directory or a link of theirs must not hold our state.

@@ -1,4 +1,5 @@
 /** What a directory holds, written down to find later what changed in it. */
+import { called } from '../../boundary.ts'
 import type { LayerProgress } from '../../native/layer.ts'
 import { compareTrees, writeManifest, type PathChange } from '../../native/write-layer.ts'
 import { checkOptions } from '../../options.ts'
@@ -16,32 +17,36 @@ export interface SnapshotOptions extends TreeReading {
  * Writes a manifest of `directory` (mtree(5), with SHA-256 digests) to the new file `manifest`. A difference layer with
  * `before: { manifest }` begins there. The answer is the number of entries.
  */
-export async function snapshot(
+export function snapshot(
   directory: string,
   manifest: string,
   options: SnapshotOptions = {},
 ): Promise<number> {
-  checkOptions(options, snapshotOptions)
-  const { signal, onProgress } = options
-  return writeManifest(
-    hostPath(directory, 'directory'),
-    hostPath(manifest, 'manifest'),
-    treeOptions(options),
-    { signal, onProgress },
-  )
+  return called(snapshot, async () => {
+    checkOptions(options, snapshotOptions)
+    const { signal, onProgress } = options
+    return writeManifest(
+      hostPath(directory, 'directory'),
+      hostPath(manifest, 'manifest'),
+      treeOptions(options),
+      { signal, onProgress },
+    )
+  })
 }
 
 /** What has changed in `directory` since `snapshot` wrote the manifest. */
-export async function changesSince(
+export function changesSince(
   manifest: string,
   directory: string,
   options: SnapshotOptions & { mask?: readonly string[] } = {},
 ): Promise<PathChange[]> {
-  checkOptions(options, changesOptions)
-  const { signal, onProgress } = options
-  const request = {
-    before: { manifest: hostPath(manifest, 'manifest') },
-    after: { directory: hostPath(directory, 'directory') },
-  }
-  return compareTrees({ ...request, tree: treeOptions(options) }, { signal, onProgress })
+  return called(changesSince, async () => {
+    checkOptions(options, changesOptions)
+    const { signal, onProgress } = options
+    const request = {
+      before: { manifest: hostPath(manifest, 'manifest') },
+      after: { directory: hostPath(directory, 'directory') },
+    }
+    return compareTrees({ ...request, tree: treeOptions(options) }, { signal, onProgress })
+  })
 }

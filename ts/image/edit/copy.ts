@@ -1,4 +1,5 @@
 /** Images from any source to a layout or an archive. */
+import { called } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { checkArgument, checkOptions, list } from '../../options.ts'
 import type { Descriptor } from '../../spec/index.ts'
@@ -51,51 +52,52 @@ export interface CopyImagesResult extends Copied {
  * Copies what `reference` names: an image, or an index with all its images. Digests stay, unless `platforms` chooses from
  * an index. Blobs that the source lacks are an error, except layers that say where else they are (`urls`).
  */
-export async function copyImage(reference: string, options: CopyOptions): Promise<CopyResult> {
-  const { images, ...copied } = await copyImages([reference], options)
-  return { descriptor: images[0]!.descriptor, ...copied }
+export function copyImage(reference: string, options: CopyOptions): Promise<CopyResult> {
+  return called(copyImage, async () => {
+    const { images, ...copied } = await copyImages([reference], options)
+    return { descriptor: images[0]!.descriptor, ...copied }
+  })
 }
 
 /** Copies several images at once, as an archive is written in one go. Each keeps its name. */
-export async function copyImages(
-  references: readonly string[],
-  options: CopyOptions,
-): Promise<CopyImagesResult> {
-  checkArgument('references', references, list(word))
-  checkOptions(options, copyOptions)
-  const { signal, onProgress, limits } = options
-  const parsed = references.map((reference) => parseReference(reference))
-  if (parsed.length === 0) throw invalid('there is nothing to copy')
-  const { target, name } = await targetOf(options)
-  if (name !== undefined && parsed.length > 1)
-    throw invalid(`${parsed.length} images cannot all be called ${name}`)
-  const platforms = options.platforms?.map(platformOf)
-  if (!target.takesIndexes && platforms && platforms.length > 1)
-    throw invalid(`${target.transport} takes one platform of an image, not ${platforms.length}`)
-  const blobs = new Map<string, BlobOrigin>()
-  const images: NamedImage[] = []
-  const sources: ImageSource[] = []
-  try {
-    for (const [at, reference] of references.entries()) {
-      const source = await openSource(parsed[at]!, { signal, limits })
-      sources.push(source)
-      const { entry, image, wanted } = await choose(source, parsed[at]!, reference, target, platforms)
-      const descriptor = await gather(blobs, source, image, wanted)
-      if (!descriptor) {
-        const list = wanted!.map(formatPlatform).join(', ')
-        throw notFound(source, `${reference} has no image for ${list}`)
+export function copyImages(references: readonly string[], options: CopyOptions): Promise<CopyImagesResult> {
+  return called(copyImages, async () => {
+    checkArgument('references', references, list(word))
+    checkOptions(options, copyOptions)
+    const { signal, onProgress, limits } = options
+    const parsed = references.map((reference) => parseReference(reference))
+    if (parsed.length === 0) throw invalid('there is nothing to copy')
+    const { target, name } = await targetOf(options)
+    if (name !== undefined && parsed.length > 1)
+      throw invalid(`${parsed.length} images cannot all be called ${name}`)
+    const platforms = options.platforms?.map(platformOf)
+    if (!target.takesIndexes && platforms && platforms.length > 1)
+      throw invalid(`${target.transport} takes one platform of an image, not ${platforms.length}`)
+    const blobs = new Map<string, BlobOrigin>()
+    const images: NamedImage[] = []
+    const sources: ImageSource[] = []
+    try {
+      for (const [at, reference] of references.entries()) {
+        const source = await openSource(parsed[at]!, { signal, limits })
+        sources.push(source)
+        const { entry, image, wanted } = await choose(source, parsed[at]!, reference, target, platforms)
+        const descriptor = await gather(blobs, source, image, wanted)
+        if (!descriptor) {
+          const list = wanted!.map(formatPlatform).join(', ')
+          throw notFound(source, `${reference} has no image for ${list}`)
+        }
+        images.push({
+          descriptor: withoutTag(descriptor),
+          name: target.nameOf(name, { tag: parsed[at]!.tag, entry }),
+        })
       }
-      images.push({
-        descriptor: withoutTag(descriptor),
-        name: target.nameOf(name, { tag: parsed[at]!.tag, entry }),
-      })
+      refuseSameName(images)
+      const copied = await target.write({ images, blobs }, { signal, onProgress })
+      return { images, ...copied }
+    } finally {
+      for (const source of sources) await source.close()
     }
-    refuseSameName(images)
-    const copied = await target.write({ images, blobs }, { signal, onProgress })
-    return { images, ...copied }
-  } finally {
-    for (const source of sources) await source.close()
-  }
+  })
 }
 
 async function targetOf({

@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Descriptor } from '../../spec/index.ts'
-import { systemError } from '../host-path.ts'
+import { systemError } from '../../errors.ts'
 import type { Layout } from '../layout.ts'
 import { readBlob } from '../source/read.ts'
 import type { ImageSource } from '../source/source.ts'
@@ -29,7 +29,7 @@ export async function copyBlob(
       await pipeline(content, createWriteStream(path), signal ? { signal } : {})
     } catch (error) {
       signal?.throwIfAborted() // its own reason, not the stream's AbortError
-      throw systemError(error, 'write', layout.blobPath(digest))
+      throw systemError(`cannot write ${layout.blobPath(digest)}`, error)
     }
     return { digest }
   })

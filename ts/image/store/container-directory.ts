@@ -3,9 +3,10 @@
  * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError, systemError } from '../../errors.ts'
+import { makeDirectoriesSync } from '../host-path.ts'
 import { addon } from '../../native/addon.ts'
 import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { removeOwned } from './remove.ts'
@@ -48,7 +49,7 @@ export class ContainerDirectory {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const path = join(parent, randomBytes(8).toString('hex'))
       try {
-        mkdirSync(path, { recursive: true, mode: 0o700 })
+        makeDirectoriesSync(path, 0o700)
       } catch (cause) {
         throw systemError(`cannot make the directory ${path}`, cause, { phase: 'prepare' })
       }

@@ -1,6 +1,7 @@
 /** A stack of layers in use: nobody removes it meanwhile. */
 import { existsSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { explainErrors } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { layerPath, readRecord, snapshotPath } from './snapshot-files.ts'
@@ -51,6 +52,7 @@ export class Snapshot implements Disposable {
     this.close()
   }
 }
+explainErrors(Snapshot)
 
 /**
  * Opens a snapshot if it is there and nobody is about to remove it. `chainIds`, the top one first, where they are known;

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { existsSync, statfsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { explainErrors } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { hostPath, makeDirectories } from '../host-path.ts'
 import { lockStore, type FileLock } from '../../native/lock.ts'
@@ -331,6 +332,7 @@ export class Store implements AsyncDisposable {
     return snapshot
   }
 }
+explainErrors(Store)
 
 function tagOf(source: Image | string): string | undefined {
   return typeof source === 'string' ? parseReference(source).tag : source.descriptor.annotations?.[REF_NAME]

@@ -1,6 +1,7 @@
 /** Validation of whatever is at a path: a bundle, a layout, an archive or a single document. */
 import { open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { called } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { checkOptions } from '../../options.ts'
 import { hostPath } from '../host-path.ts'
@@ -31,50 +32,52 @@ export interface ValidateOptions {
  * for (const { file, errors } of documents) console.log(file, errors)
  * ```
  */
-export async function validate(path: string, options: ValidateOptions = {}): Promise<ValidationReport> {
-  checkOptions(options, validateOptions)
-  const absolute = hostPath(path, 'what is validated')
-  const status = await stat(absolute).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
-    throw new CaissonError('ERR_INVALID_OPTION', `${absolute} does not exist`, { path: absolute, cause })
+export function validate(path: string, options: ValidateOptions = {}): Promise<ValidationReport> {
+  return called(validate, async () => {
+    checkOptions(options, validateOptions)
+    const absolute = hostPath(path, 'what is validated')
+    const status = await stat(absolute).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
+      throw new CaissonError('ERR_INVALID_OPTION', `${absolute} does not exist`, { path: absolute, cause })
+    })
+    // Loaded here: the schemas are nobody's who only runs containers.
+    const { Findings } = await import('./report.ts')
+    const { KINDS, validateDocument } = await import('./document.ts')
+    if (options.kind !== undefined && !KINDS.has(options.kind)) {
+      const message = `unknown kind ${JSON.stringify(options.kind)}; there are ${[...KINDS.keys()].join(', ')}`
+      throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
+    }
+    const findings = new Findings(options.mode ?? 'strict')
+    if (status.isDirectory()) {
+      const { validateBundle, CONFIG_FILE } = await import('./bundle.ts')
+      const { validateLayout } = await import('./layout.ts')
+      if (await isFile(join(absolute, LAYOUT_FILE))) {
+        await validateLayout(findings, 'oci', absolute, fileIn(absolute))
+        return findings.report(path, 'layout')
+      }
+      if (await isFile(join(absolute, CONFIG_FILE))) {
+        await validateBundle(findings, absolute)
+        return findings.report(path, 'bundle')
+      }
+      const message = `${absolute} is neither a bundle nor an image layout: it has no config.json and no oci-layout`
+      throw new CaissonError('ERR_INVALID_BUNDLE', message, { path: absolute, phase: 'validate' })
+    }
+    if (options.kind === undefined && (await isArchive(absolute))) {
+      const { validateArchive } = await import('./archive.ts')
+      const archive = await Archive.open(absolute)
+      try {
+        return findings.report(path, await validateArchive(findings, archive))
+      } finally {
+        await archive.close()
+      }
+    }
+    if (status.size > MAX_DOCUMENT_BYTES) {
+      const message = `${absolute} has ${status.size} bytes, more than the ${MAX_DOCUMENT_BYTES} of a document, and is no archive`
+      throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: absolute })
+    }
+    validateDocument(findings, path, await readFile(absolute), options.kind)
+    return findings.report(path, 'document')
   })
-  // Loaded here: the schemas are nobody's who only runs containers.
-  const { Findings } = await import('./report.ts')
-  const { KINDS, validateDocument } = await import('./document.ts')
-  if (options.kind !== undefined && !KINDS.has(options.kind)) {
-    const message = `unknown kind ${JSON.stringify(options.kind)}; there are ${[...KINDS.keys()].join(', ')}`
-    throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
-  }
-  const findings = new Findings(options.mode ?? 'strict')
-  if (status.isDirectory()) {
-    const { validateBundle, CONFIG_FILE } = await import('./bundle.ts')
-    const { validateLayout } = await import('./layout.ts')
-    if (await isFile(join(absolute, LAYOUT_FILE))) {
-      await validateLayout(findings, 'oci', absolute, fileIn(absolute))
-      return findings.report(path, 'layout')
-    }
-    if (await isFile(join(absolute, CONFIG_FILE))) {
-      await validateBundle(findings, absolute)
-      return findings.report(path, 'bundle')
-    }
-    const message = `${absolute} is neither a bundle nor an image layout: it has no config.json and no oci-layout`
-    throw new CaissonError('ERR_INVALID_BUNDLE', message, { path: absolute, phase: 'validate' })
-  }
-  if (options.kind === undefined && (await isArchive(absolute))) {
-    const { validateArchive } = await import('./archive.ts')
-    const archive = await Archive.open(absolute)
-    try {
-      return findings.report(path, await validateArchive(findings, archive))
-    } finally {
-      await archive.close()
-    }
-  }
-  if (status.size > MAX_DOCUMENT_BYTES) {
-    const message = `${absolute} has ${status.size} bytes, more than the ${MAX_DOCUMENT_BYTES} of a document, and is no archive`
-    throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: absolute })
-  }
-  validateDocument(findings, path, await readFile(absolute), options.kind)
-  return findings.report(path, 'document')
 }
 
 function fileIn(root: string): Find {
