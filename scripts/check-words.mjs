@@ -50,7 +50,7 @@ const generated = /binding\.d\.ts$|\/golden\/|\/corpus\/|check-words\.mjs$/
 
 const problems = []
 const files = sources.flatMap((source) =>
-  /\.md$/.test(source)
+  source.endsWith('.md')
     ? [source]
     : readdirSync(join(root, source), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
