@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { Runtime } from '../../ts/index.ts'
+import { Runtime, type CaissonError } from '../../ts/index.ts'
 import { needs } from '../fixtures/needs.ts'
 import { nextLine, program } from '../fixtures/program.ts'
 import { scratch } from '../fixtures/rootfs.ts'
@@ -104,7 +104,8 @@ privileged('a disk without room for a lease, and a size that is none, leave no d
       runtime.create(`full-${process.pid}`, { image, args: ['true'], detached: true, ...options })
     await t.throwsAsync(create({ writable: 'tmpfs', writableSize: 'much' }), { code: 'ERR_INVALID_OPTION' })
     t.not(spawnSync('dd', ['if=/dev/zero', `of=${store}/filling`, 'bs=1M']).status, 0)
-    await t.throwsAsync(create({}), { code: 'ENOSPC' })
+    const full = await t.throwsAsync<CaissonError>(create({}), { code: 'ERR_SYSCALL' })
+    t.is(full?.errno, 'ENOSPC')
     t.deepEqual(names(store, 'containers'), [])
     t.deepEqual(openBelow(store), [])
   } finally {
