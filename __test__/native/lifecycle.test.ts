@@ -1,4 +1,6 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { addon } from '../../ts/native/addon.ts'
@@ -251,6 +253,51 @@ needs('cgroup')('a frozen container is paused, and SIGKILL and destroy end it al
     else await engine.destroy({ root: made.root, id: request.id, force: true })
     t.is((await exitOf(engine, created.handle)).signal, 9)
   }
+})
+
+needs('cgroup')('SIGKILL ends what has outlived the first process', async (t) => {
+  const made = makeBundle(t, ['true'])
+  const request = requestFor(made, { stdio: [-1, -1, -1] })
+  const created = await create(t, engine, request)
+  const sleeper = spawn('sleep', ['1000'])
+  const ended = once(sleeper, 'exit')
+  t.teardown(() => sleeper.kill('SIGKILL'))
+  for (const directory of remains(made.root, request.id)) {
+    const procs = join(directory, 'cgroup.procs')
+    if (existsSync(procs)) writeFileSync(procs, String(sleeper.pid))
+  }
+  await engine.start(made.root, request.id)
+  await exitOf(engine, created.handle)
+  t.like(addon().signalContainer(made.root, request.id, 15, false), { message: 'container not running' })
+  t.is(addon().signalContainer(made.root, request.id, 9, false), true)
+  t.deepEqual(await ended, [null, 'SIGKILL'])
+  t.like(addon().signalContainer(made.root, request.id, 9, false), { message: 'container not running' })
+})
+
+needs('cgroup')('a process that another freezer keeps is told as frozen, soon', async (t) => {
+  const freezer = '/sys/fs/cgroup/freezer'
+  if (!existsSync(join(freezer, 'tasks'))) {
+    t.pass('cgroup v2 kills what is frozen')
+    return
+  }
+  const made = makeBundle(t, ['sleep', '1000'])
+  const request = requestFor(made, { stdio: [-1, -1, -1], cgroupDisabled: true })
+  const created = await create(t, engine, request)
+  await engine.start(made.root, request.id)
+  const foreign = join(freezer, request.id)
+  mkdirSync(foreign)
+  const state = (text: string): void => writeFileSync(join(foreign, 'freezer.state'), text)
+  writeFileSync(join(foreign, 'cgroup.procs'), String(created.pid))
+  t.teardown(() => existsSync(foreign) && state('THAWED'))
+  state('FROZEN')
+  const begun = performance.now()
+  const destroy = engine.destroy({ root: made.root, id: request.id, force: true })
+  const failure = await t.throwsAsync(destroy, { message: new RegExp(`is frozen by the cgroup ${foreign} `) })
+  t.like(failure, { code: 'ERR_INVALID_STATE', path: foreign })
+  t.true(performance.now() - begun < 5000)
+  state('THAWED')
+  await engine.destroy({ root: made.root, id: request.id, force: true })
+  rmdirSync(foreign)
 })
 
 test('a plan is a dry run', (t) => {

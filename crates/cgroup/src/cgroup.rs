@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::{Error, Result, files};
+use rustix::io::Errno;
+
+use crate::{Error, Result, files, tree};
 
 /// The directories of one container, one per hierarchy. Directories that are gone are no error anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,33 +44,27 @@ impl Cgroup {
 
     /// Kills of the out-of-memory killer in this cgroup and below it so far.
     pub fn oom_kill_count(&self) -> u64 {
-        let count = |directory: &PathBuf| {
-            // Version 2 counts what happened below, too; version 1 each cgroup for itself.
-            files::keyed(directory, "memory.events", "oom_kill").or_else(|| {
-                let own = files::keyed(directory, "memory.oom_control", "oom_kill")?;
-                let all = tree(directory);
-                let below = all.iter().filter(|child| *child != directory);
-                Some(
-                    own + below
-                        .filter_map(|d| files::keyed(d, "memory.oom_control", "oom_kill"))
-                        .sum::<u64>(),
-                )
-            })
-        };
-        self.directories.iter().find_map(count).unwrap_or(0)
+        self.directories.iter().find_map(|directory| oom_kills(directory)).unwrap_or(0)
     }
 
     /// Every process in it and in cgroups below it, in every hierarchy.
     pub fn processes(&self) -> Result<Vec<i32>> {
         let mut pids = Vec::new();
-        for directory in self.directories.iter().flat_map(|directory| tree(directory)) {
-            let text = match files::read(&directory, "cgroup.procs") {
-                Ok(text) => text,
+        for directory in &self.directories {
+            let mut failure = None;
+            tree::each(directory, |cgroup| match files::read_in(cgroup, "cgroup.procs") {
+                Ok(text) => {
+                    pids.extend(
+                        text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
+                    );
+                }
                 // Gone meanwhile, or a threaded cgroup, whose processes are listed above it.
-                Err(error) if error.is_gone() => continue,
-                Err(error) => return Err(error),
-            };
-            pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
+                Err(Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP) => {}
+                Err(error) => failure = Some(error),
+            });
+            if let Some(error) = failure {
+                return Err(Error::io("cannot read", &directory.join("cgroup.procs"), &error.into()));
+            }
         }
         pids.sort_unstable();
         pids.dedup();
@@ -93,36 +89,44 @@ pub(crate) fn handle(directory: &Path) -> Option<OwnedFd> {
     rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
 }
 
-/// The directory and all below it, deepest first; empty where it does not exist.
-pub(crate) fn tree(directory: &Path) -> Vec<PathBuf> {
-    let Ok(children) = fs::read_dir(directory) else { return Vec::new() };
-    let mut found: Vec<_> = children
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .flat_map(|entry| tree(&entry.path()))
-        .collect();
-    found.push(directory.to_path_buf());
-    found
+/// Version 2 counts what happened below, too (unless mounted with `memory_localevents`); version 1 each cgroup for itself.
+fn oom_kills(directory: &Path) -> Option<u64> {
+    if let Some(count) = files::keyed(directory, "memory.events", "oom_kill").filter(|count| *count > 0) {
+        return Some(count);
+    }
+    let mut sum = None;
+    tree::each(directory, |cgroup| {
+        let own = ["memory.events", "memory.oom_control"]
+            .into_iter()
+            .find_map(|file| files::value_of(&files::read_in(cgroup, file).ok()?, "oom_kill"));
+        if let Some(own) = own {
+            sum = Some(sum.unwrap_or(0) + own);
+        }
+    });
+    sum
 }
 
+/// How often a cgroup that others keep making new ones in is tried.
+const PASSES: usize = 1000;
+
 fn remove_tree(directory: &Path) -> Result<()> {
-    // The usual case first: nothing below, nobody in it.
     let mut pause = Duration::from_micros(50);
-    loop {
+    for _ in 0..PASSES {
+        // The usual case first: nothing below, no process in it.
         match fs::remove_dir(directory) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::ResourceBusy && pause < Duration::from_secs(2) => {
-                for child in tree(directory).iter().filter(|child| child.as_path() != directory) {
-                    let _ = fs::remove_dir(child);
-                }
-                sleep(pause);
-                pause *= 2;
-            }
-            Err(error) => {
-                return Err(Error::io("cannot remove", directory, &error)
-                    .hint("a process is still in it, or it is used by somebody else"));
-            }
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && pause < Duration::from_secs(2) => {}
+            Err(error) => return Err(in_use(directory, &error)),
+        }
+        if tree::remove_below(directory) == 0 {
+            sleep(pause);
+            pause *= 2;
         }
     }
+    Err(in_use(directory, &Errno::BUSY.into()))
+}
+
+fn in_use(directory: &Path, error: &std::io::Error) -> Error {
+    Error::io("cannot remove", directory, error).hint("a process is still in it, or something else uses it")
 }

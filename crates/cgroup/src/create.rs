@@ -51,7 +51,10 @@ impl Placement {
             }
             Err(error) => return Err(Error::io("cannot make", directory, &error)),
         }
-        if place.controllers.iter().any(|controller| controller == "cpuset") && !place.unified {
+        if place.unified || has(place, "freezer") {
+            refuse_frozen(directory)?; // by a cgroup above it: what joins it never starts
+        }
+        if has(place, "cpuset") && !place.unified {
             inherit_cpuset(&place.mount_point, directory)?;
         }
         Ok(())
@@ -67,7 +70,7 @@ fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
     }
     fs::create_dir(leaf).map_err(|error| Error::io("cannot make", leaf, &error))?;
     made.directories.push(leaf.clone());
-    if place.controllers.iter().any(|controller| controller == "cpuset") && !place.unified {
+    if has(place, "cpuset") && !place.unified {
         inherit_cpuset(&place.directory, leaf)?;
     }
     Ok(())
@@ -146,7 +149,7 @@ fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
     Ok(())
 }
 
-/// COMPAT(runc): its sentences. The limits would hit strangers, and what joins a frozen cgroup never starts.
+/// COMPAT(runc): its sentence. The limits would hit processes of somebody else.
 fn refuse_used(directory: &Path) -> Result<()> {
     let cgroup = Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None);
     let count = cgroup.processes()?.len();
@@ -156,10 +159,20 @@ fn refuse_used(directory: &Path) -> Result<()> {
             directory.display()
         )));
     }
-    if cgroup.is_frozen() {
-        return Err(Error::new(format!("container's cgroup unexpectedly frozen: {}", directory.display())));
+    refuse_frozen(directory)
+}
+
+/// COMPAT(runc): its sentence.
+fn refuse_frozen(directory: &Path) -> Result<()> {
+    if !Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None).is_frozen() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(format!("container's cgroup unexpectedly frozen: {}", directory.display()))
+        .hint("thaw it, or the cgroup above it that is frozen"))
+}
+
+fn has(place: &Place, controller: &str) -> bool {
+    place.controllers.iter().any(|name| name == controller)
 }
 
 /// Version 1: a fresh cpuset is empty and takes no process; every level gets its parent's values.

@@ -42,14 +42,6 @@ impl Error {
         self.errno.is_some_and(is_denial)
     }
 
-    /// What was to be read is not there any more (or, in a threaded cgroup, not readable there).
-    pub(crate) fn is_gone(&self) -> bool {
-        use rustix::io::Errno;
-        self.errno.is_some_and(|errno| {
-            matches!(Errno::from_raw_os_error(errno), Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP)
-        })
-    }
-
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,7 +1,7 @@
 //! Reading and writing the small files of a cgroup: open, one read or write, close. The kernel takes a value whole or
 //! not at all.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -53,12 +53,29 @@ pub(crate) fn read(directory: &Path, file: &str) -> Result<String> {
     read_at(&path).map_err(|e| Error::io("cannot read", &path, &e.into()))
 }
 
+/// A file of the cgroup behind a descriptor.
+pub(crate) fn read_in(directory: BorrowedFd<'_>, file: &str) -> rustix::io::Result<String> {
+    contents(&open_in(directory, file, OFlags::RDONLY)?)
+}
+
+pub(crate) fn write_in(directory: BorrowedFd<'_>, file: &str, value: &str) -> rustix::io::Result<()> {
+    let fd = open_in(directory, file, OFlags::WRONLY)?;
+    rustix::io::retry_on_intr(|| rustix::io::write(&fd, value.as_bytes())).map(drop)
+}
+
+fn open_in(directory: BorrowedFd<'_>, file: &str, access: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::io::retry_on_intr(|| rustix::fs::openat(directory, file, access | OFlags::CLOEXEC, Mode::empty()))
+}
+
 fn read_at(path: &Path) -> rustix::io::Result<String> {
-    let fd = open(path, OFlags::RDONLY)?;
+    contents(&open(path, OFlags::RDONLY)?)
+}
+
+fn contents(fd: &OwnedFd) -> rustix::io::Result<String> {
     let mut bytes = Vec::new();
     let mut chunk = [0u8; 4096];
     loop {
-        let count = rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut chunk))?;
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk))?;
         bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
         // A file of the kernel's ends where it gives less than asked for; only cgroup.procs gets long.
         if count == 0 || (count < 2048 && bytes.ends_with(b"\n")) {
@@ -73,7 +90,11 @@ fn open(path: &Path, access: OFlags) -> rustix::io::Result<OwnedFd> {
 
 /// The value of `key` in a file of `key value` lines; `None` where file or key is missing.
 pub(crate) fn keyed(directory: &Path, file: &str, key: &str) -> Option<u64> {
-    read(directory, file).ok()?.lines().find_map(|line| {
+    value_of(&read(directory, file).ok()?, key)
+}
+
+pub(crate) fn value_of(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
         let (name, value) = line.split_once(' ')?;
         (name == key).then(|| value.trim().parse().ok()).flatten()
     })

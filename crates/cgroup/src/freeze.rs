@@ -1,12 +1,11 @@
 //! Stopping, continuing and killing all processes of a cgroup.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::cgroup::tree;
-use crate::{Cgroup, Error, Result, files};
+use crate::{Cgroup, Error, Host, Result, files, tree};
 
 /// How long freezing may take: a process in uninterruptible sleep does not freeze.
 const FREEZING: Duration = Duration::from_secs(2);
@@ -61,17 +60,21 @@ impl Cgroup {
     /// Lets every process run again, those of nested cgroups too.
     pub fn thaw(&self) -> Result<()> {
         for directory in &self.directories {
-            let version_1 = match files::read(directory, "freezer.state") {
-                Ok(_) => true,
-                Err(_) if files::read(directory, "cgroup.freeze").is_ok() => false,
+            let (file, running) = match files::read(directory, "freezer.state") {
+                Ok(_) => ("freezer.state", "THAWED"),
+                Err(_) if files::read(directory, "cgroup.freeze").is_ok() => ("cgroup.freeze", "0"),
                 Err(_) => continue,
             };
-            let (file, running) =
-                if version_1 { ("freezer.state", "THAWED") } else { ("cgroup.freeze", "0") };
-            for child in tree(directory) {
-                if files::read(&child, file).is_ok_and(|state| state.trim() != running) {
-                    files::write(&child, file, running)?;
+            let mut failure = None;
+            tree::each(directory, |cgroup| {
+                let stopped = files::read_in(cgroup, file).is_ok_and(|state| state.trim() != running);
+                if stopped && let Err(error) = files::write_in(cgroup, file, running) {
+                    failure = Some(error);
                 }
+            });
+            if let Some(error) = failure {
+                let action = format!("cannot write {running:?} to");
+                return Err(Error::io(&action, &directory.join(file), &error.into()));
             }
         }
         Ok(())
@@ -121,4 +124,18 @@ impl Cgroup {
         let version_1 = self.directories.iter().find(has("freezer.state")).map(|d| (d, true));
         version_1.or_else(|| self.directories.iter().find(has("cgroup.freeze")).map(|d| (d, false)))
     }
+}
+
+/// The version 1 cgroup that keeps a process frozen, SIGKILL or not; the process's own or one above it.
+pub fn frozen_by(pid: i32) -> Option<PathBuf> {
+    let host = Host::of_process(&pid.to_string()).ok()?;
+    let hierarchy =
+        host.hierarchies.iter().find(|hierarchy| hierarchy.has("freezer") && !hierarchy.unified)?;
+    let own = hierarchy.mount_point.join(hierarchy.own_path.trim_start_matches('/'));
+    let is_asked =
+        |directory: &&Path| files::read(directory, "freezer.self_freezing").is_ok_and(|v| v.trim() == "1");
+    own.ancestors()
+        .take_while(|directory| directory.starts_with(&hierarchy.mount_point))
+        .find(is_asked)
+        .map(Path::to_path_buf)
 }

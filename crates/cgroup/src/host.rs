@@ -56,10 +56,15 @@ pub struct Host {
 impl Host {
     /// Reads `/proc/self/mountinfo` and `/proc/self/cgroup`. Nothing is cached here.
     pub fn detect() -> Result<Self> {
+        Self::of_process("self")
+    }
+
+    /// Our mounts, and where the process of that name in procfs is.
+    pub(crate) fn of_process(name: &str) -> Result<Self> {
         let read = |path: &str| {
             std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", Path::new(path), &e))
         };
-        let mut host = Self::parse(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?);
+        let mut host = Self::parse(&read("/proc/self/mountinfo")?, &read(&format!("/proc/{name}/cgroup"))?);
         for hierarchy in host.hierarchies.iter_mut().filter(|h| h.unified) {
             let list = crate::files::read(&hierarchy.mount_point, "cgroup.controllers").unwrap_or_default();
             hierarchy.controllers = list.split_ascii_whitespace().map(str::to_owned).collect();

@@ -14,11 +14,13 @@ mod host;
 mod placement;
 #[cfg(feature = "resources")]
 mod resources;
+mod tree;
 
 pub use cgroup::Cgroup;
 #[cfg(feature = "resources")]
 pub use create::Making;
 pub use error::{Error, Result};
+pub use freeze::frozen_by;
 pub use host::{Hierarchy, Host, Mode};
 pub use placement::{Place, Placement, Request};
 #[cfg(feature = "resources")]

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // the reason of a skipped test
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
@@ -410,6 +411,78 @@ fn frozen_and_nested_processes_are_killed() {
     until("all gone", || cgroup.processes().unwrap().is_empty());
     cgroup.remove().unwrap();
     assert!(nested.iter().all(|directory| !directory.exists()));
+}
+
+/// Cgroups below `directory` with names of 250 bytes, one in the other; the deepest.
+fn nest(directory: &Path, depth: usize) -> OwnedFd {
+    use rustix::fs::{Mode, OFlags};
+    let open = |at: &OwnedFd, name: &str| {
+        rustix::fs::openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .unwrap()
+    };
+    let name = "n".repeat(250);
+    let top: OwnedFd = fs::File::open(directory).unwrap().into();
+    (0..depth).fold(top, |parent, _| {
+        rustix::fs::mkdirat(&parent, &name, Mode::RWXU).unwrap();
+        let child = open(&parent, &name);
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let copy = |from: &OwnedFd| {
+                let path =
+                    |at: &OwnedFd| format!("/proc/self/fd/{}/{file}", std::os::fd::AsRawFd::as_raw_fd(at));
+                fs::write(path(&child), fs::read_to_string(path(from)).unwrap().trim())
+            };
+            if directory.join("tasks").exists() && directory.join(file).exists() {
+                copy(&parent).unwrap();
+            }
+        }
+        child
+    })
+}
+
+#[test]
+fn cgroups_nested_deeper_than_a_path_is_long_are_killed_and_removed() {
+    let Some(subtree) = Subtree::new("deep") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    let deepest: Vec<_> = cgroup.directories().iter().map(|directory| nest(directory, 20)).collect();
+    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+    for directory in &deepest {
+        let procs = format!("/proc/self/fd/{}/cgroup.procs", std::os::fd::AsRawFd::as_raw_fd(directory));
+        fs::write(procs, child.id().to_string()).unwrap();
+    }
+    assert_eq!(cgroup.processes().unwrap(), [child.id().cast_signed()]);
+    let refusal = subtree.create("c", "{}").unwrap_err().to_string();
+    assert!(refusal.contains("container's cgroup is not empty: 1 process(es) found"), "{refusal}");
+    cgroup.kill_all().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+    cgroup.remove().unwrap();
+    assert!(subtree.nothing_is_left());
+}
+
+#[test]
+fn a_cgroup_below_a_frozen_one_is_refused_and_the_frozen_one_is_found() {
+    let Some(subtree) = Subtree::new("above") else { return };
+    let cgroup = subtree.create("c", "{}").unwrap();
+    let mut child = inhabit(cgroup.directories(), "exec sleep 1000");
+    until("the process is inside", || !cgroup.processes().unwrap().is_empty());
+    assert_eq!(caisson_cgroup::frozen_by(child.id().cast_signed()), None);
+    let above =
+        subtree.host.hierarchies.iter().map(|h| h.mount_point.join(subtree.path.trim_start_matches('/')));
+    let above = Cgroup::open("", &above.map(|directory| directory.display().to_string()).collect::<Vec<_>>());
+    if let Err(error) = above.freeze() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return println!("SKIPPED: {error}");
+    }
+    let error = subtree.create("d", "{}").unwrap_err().to_string();
+    assert!(error.contains("container's cgroup unexpectedly frozen"), "{error}");
+    assert!(subtree.place("d").directories().iter().all(|directory| !directory.exists()));
+    if subtree.host.hierarchies.iter().any(|h| h.has("freezer") && !h.unified) {
+        let found = caisson_cgroup::frozen_by(child.id().cast_signed()).unwrap();
+        assert!(found.ends_with(subtree.path.trim_start_matches('/')), "{}", found.display());
+    }
+    above.thaw().unwrap();
+    cgroup.kill_all().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::request::DestroyRequest;
 use crate::state::{START_SOCKET, StateDirectory};
 use crate::status::{self, Status};
-use crate::task::hooks;
+use crate::task::{self, hooks};
 
 /// How long a killed process may take: uninterruptible work in the kernel is what takes long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,6 +44,9 @@ pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
     let _ = cgroup.kill_all();
     if let Some(process) = status::process(&state)? {
         let _ = pidfd::send_signal(&process, 9);
+        if let Some(cgroup) = state.pid.and_then(|pid| task::frozen(&process, pid)) {
+            return Err(crate::lifecycle::frozen(&request.id, &cgroup));
+        }
         await_end(&process, &request.id)?;
     }
     let config = hooks::config_of(&directory);

@@ -16,7 +16,7 @@ mod tests;
 
 use refusal::{deleted, died, too_slow};
 
-pub use refusal::{cannot_start, cannot_start_running, closed, does_not_end};
+pub use refusal::{cannot_start, cannot_start_running, closed, does_not_end, frozen};
 
 /// How long the guard and the helper may take from one report to the next.
 const SETUP: Duration = Duration::from_secs(120);
@@ -72,6 +72,8 @@ pub enum Message {
     Published(Result<()>),
     OomCounted(bool),
     Killed,
+    /// Killed, but a foreign cgroup keeps it frozen: it does not end.
+    Frozen(String),
     Removed(Result<Vec<String>>),
     /// The last [`Effect::Deadline`] has passed.
     Overdue,
@@ -297,6 +299,13 @@ impl Lifecycle {
                 }
             }),
             Message::Killed => self.task_done(out, |_, _| {}),
+            Message::Frozen(cgroup) => self.task_done(out, |this, out| {
+                if this.stage == Stage::Ending && this.first == First::Alive {
+                    this.overdue = true;
+                    out.push(Effect::Deadline(None));
+                    this.answer_all(Err(frozen(&this.id, &cgroup)), out);
+                }
+            }),
             Message::Removed(result) => self.removed(result, out),
             Message::Overdue => self.deadline_passed(out),
             Message::Start(token) => self.start(token, out),

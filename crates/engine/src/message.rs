@@ -64,6 +64,8 @@ pub enum Done {
     Published(Result<u64>),
     OomCounted(bool),
     Killed,
+    /// Killed, but the version 1 cgroup of this path keeps it frozen.
+    Frozen(String),
     /// Warnings.
     Removed(Result<Vec<String>>),
 }

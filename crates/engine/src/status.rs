@@ -56,8 +56,7 @@ pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status
 /// pid from before a reboot another boot.
 pub(crate) fn process(state: &StateFile) -> Result<Option<OwnedFd>> {
     let (Some(pid), Some(start_time)) = (state.pid, &state.start_time) else { return Ok(None) };
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    if boot_id.trim() != state.boot_id {
+    if !is_of_this_boot(state) {
         return Ok(None);
     }
     let pidfd = match pidfd::open(pid) {
@@ -76,6 +75,11 @@ pub(crate) fn process(state: &StateFile) -> Result<Option<OwnedFd>> {
     }
 }
 
+fn is_of_this_boot(state: &StateFile) -> bool {
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    boot_id.trim() == state.boot_id
+}
+
 pub(crate) fn owner_is_alive(state: &StateFile) -> bool {
     pidfd::state_and_start_time(state.owner_pid)
         .is_ok_and(|(letter, time)| letter != 'Z' && time.to_string() == state.owner_start_time)
@@ -91,7 +95,15 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
     }
     // COMPAT(runc): engines read this sentence as "it is gone already".
     let gone = || Failure::new("ERR_INVALID_STATE", "kill", "container not running");
-    let process = process(&state)?.ok_or_else(gone)?;
+    let Some(process) = process(&state)? else {
+        // Without a pid namespace of its own, or joined from elsewhere, others outlive the first one.
+        let others = || cgroup.processes().is_ok_and(|processes| !processes.is_empty());
+        return if number == 9 && is_of_this_boot(&state) && others() {
+            cgroup.kill_all().map_err(crate::cgroups::failure)
+        } else {
+            Err(gone())
+        };
+    };
     // Nobody else ends the other processes of a container that shares its pid namespace; and what is frozen dies only
     // when it is thawed.
     let by_cgroup = number == 9 && (!state.pid_namespace || cgroup.is_frozen());

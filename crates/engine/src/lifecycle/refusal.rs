@@ -31,6 +31,14 @@ pub fn does_not_end(id: &str, patience: Duration) -> Failure {
         .hint("its process is stuck in the kernel, often on a network file system; delete it again later")
 }
 
+/// SIGKILL does not end a process that a version 1 freezer holds, and only the container's own cgroup is thawed.
+pub fn frozen(id: &str, cgroup: &str) -> Failure {
+    let message = format!("container {id} does not end: it is frozen by the cgroup {cgroup}");
+    Failure::new("ERR_INVALID_STATE", "delete", message)
+        .on(cgroup)
+        .hint("write THAWED to the freezer.state of that cgroup, then delete the container again")
+}
+
 pub fn too_slow(limit: Duration) -> Failure {
     Failure::new("ERR_TIMEOUT", "setup", format!("the container's set-up made no progress for {limit:?}"))
         .hint("its first process may be stopped (SIGSTOP) or wait for a file system that does not answer")

@@ -226,6 +226,18 @@ fn a_process_that_does_not_die_is_told_and_goes_when_it_ends() {
 }
 
 #[test]
+fn a_frozen_process_is_told_at_once_and_goes_when_it_is_thawed() {
+    let case = Case::running().step(Message::Delete { token: 5, force: true });
+    let case = case.step(Message::Frozen("/sys/fs/cgroup/freezer/x".into()));
+    case.ends_with("ERR_INVALID_STATE", 5);
+    let case = case.step(Message::Delete { token: 6, force: true });
+    assert!(case.has(&Effect::Run(Task::Kill)));
+    let case = case.step(Message::Killed).step(Message::Exited(Some(Exit::Signal(9))));
+    let case = case.step(Message::Removed(Ok(vec![])));
+    assert!(case.has(&Effect::AnswerRemoved(6, Ok(vec![]))) && case.has(&Effect::Forget));
+}
+
+#[test]
 fn a_cancelled_create_fails_and_a_finished_one_is_left_alone() {
     let case = Case::begin().prepared(Demands::default()).step(Message::Cancel);
     assert!(case.has(&Effect::Run(Task::Kill)));

@@ -122,10 +122,7 @@ impl Reactor {
                     Done::Published(guarded(|| publish::publish(&subject, console.as_deref()), Err))
                 }
                 Task::CountOom => Done::OomCounted(guarded(|| subject.oom_killed(), |_| false)),
-                Task::Kill => {
-                    guarded(|| subject.kill(), |_| ());
-                    Done::Killed
-                }
+                Task::Kill => guarded(|| subject.kill(), |_| None).map_or(Done::Killed, Done::Frozen),
                 Task::Remove { poststop } => {
                     Done::Removed(guarded(|| remove::remove(&subject, poststop), Err))
                 }

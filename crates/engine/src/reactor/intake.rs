@@ -145,6 +145,7 @@ impl Reactor {
             })),
             Done::OomCounted(oom_killed) => lifecycle::Message::OomCounted(oom_killed),
             Done::Killed => lifecycle::Message::Killed,
+            Done::Frozen(cgroup) => lifecycle::Message::Frozen(cgroup),
             Done::Removed(result) => lifecycle::Message::Removed(result),
         };
         self.step(handle, message);

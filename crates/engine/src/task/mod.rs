@@ -10,9 +10,10 @@ pub mod remove;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use caisson_sys::pidfd;
-use caisson_sys::poll::Waker;
+use caisson_sys::poll::{self, Waker};
 
 use crate::record::Record;
 
@@ -29,17 +30,30 @@ pub struct Subject {
 impl Subject {
     /// SIGKILL to every process. A frozen one dies only when it is thawed, and without a pid namespace the others
     /// outlive the first: both go by the cgroup.
-    pub fn kill(&self) {
+    /// Gives the foreign cgroup that keeps it from dying, if there is one.
+    pub fn kill(&self) -> Option<String> {
         if let Some(cgroup) = self.record.cgroup() {
             let _ = cgroup.kill_all();
         }
         if let Some(pidfd) = &self.pidfd {
             let _ = pidfd::send_signal(&**pidfd, 9);
         }
+        frozen(self.pidfd.as_ref()?, self.pid)
     }
 
     /// Whether the out-of-memory killer has ended a process of it.
     pub fn oom_killed(&self) -> bool {
         self.record.cgroup().is_some_and(|cgroup| cgroup.oom_kill_count() > 0)
+    }
+}
+
+/// How long a killed process may take before it is asked what holds it.
+const BRIEFLY: Duration = Duration::from_millis(200);
+
+/// The version 1 cgroup that keeps a killed process from dying.
+pub fn frozen(process: &OwnedFd, pid: i32) -> Option<String> {
+    match poll::readable([process], Some(BRIEFLY)) {
+        Ok([false]) => caisson_cgroup::frozen_by(pid).map(|cgroup| cgroup.display().to_string()),
+        _ => None,
     }
 }
