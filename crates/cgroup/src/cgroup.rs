@@ -76,7 +76,7 @@ impl Cgroup {
     pub fn remove(&self) -> Result<()> {
         let results: Vec<_> = self.directories.iter().map(|directory| remove_tree(directory)).collect();
         for parent in &self.parents {
-            let _ = fs::remove_dir(parent); // somebody else may have moved in: then it stays
+            let _ = fs::remove_dir(parent); // another container may use it by now: then it stays
         }
         results.into_iter().collect()
     }

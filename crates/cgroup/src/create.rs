@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::LinuxResources;
 
 use crate::placement::Place;
-use crate::{Cgroup, Error, Mode, Placement, Result, files, resources};
+use crate::{Cgroup, Error, Placement, Result, files, resources};
 
 impl Placement {
     /// Makes the directories and applies the limits and device rules (default deny, with or without `wanted`).
@@ -33,7 +33,8 @@ impl Placement {
 
     fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
         let directory = &place.directory;
-        if self.mode == Mode::V2 {
+        // A hybrid host has those there that no version 1 hierarchy has.
+        if place.unified && !place.controllers.is_empty() {
             make_parents(place, made)?;
             enable_controllers(place)?;
         }
@@ -94,8 +95,8 @@ impl Making {
         crate::cgroup::handle(place.processes())
     }
 
-    /// The other directories, the limits, the device rules. After an error, what was made goes with the value: not
-    /// before whoever was born in it is gone.
+    /// The other directories, the limits, the device rules. After an error, what was made goes with the value,
+    /// which must outlive the process that was born in it.
     pub fn finish(&mut self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
         let placement = self.placement.clone();
         for place in placement.places.iter().filter(|place| !place.unified) {
@@ -149,7 +150,7 @@ fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
     Ok(())
 }
 
-/// COMPAT(runc): its sentence. The limits would hit processes of somebody else.
+/// COMPAT(runc): its sentence. The limits would hit processes of another container.
 fn refuse_used(directory: &Path) -> Result<()> {
     let cgroup = Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None);
     let count = cgroup.processes()?.len();
@@ -191,7 +192,7 @@ fn inherit_cpuset(top: &Path, directory: &Path) -> Result<()> {
 }
 
 /// Version 2: every level above the container hands its controllers down, all at once or one by one (one that cannot be
-/// enabled must not keep the others away; whoever asks for its limits gets the error there).
+/// enabled must not keep the others away; a limit that needs it fails by itself).
 fn enable_controllers(place: &Place) -> Result<()> {
     // The usual case: everything there is has been handed down to the container's parent before.
     let parent = place.directory.parent().unwrap_or(&place.mount_point);

@@ -94,7 +94,7 @@ fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
         None | Some(-1) => Ok(None),
         Some(value) => u32::try_from(value)
             .map(Some)
-            .map_err(|_| Error::new(format!("linux.resources.devices: {value} is no device number"))),
+            .map_err(|_| Error::new(format!("linux.resources.devices: invalid device number {value}"))),
     };
     let (major, minor) = (number(rule.major())?, number(rule.minor())?);
     let base = Rule::none(rule.allow(), kind, major, minor);
@@ -111,7 +111,7 @@ fn with_access(mut rule: Rule, access: &str) -> Result<Rule> {
             'm' => rule.mknod = true,
             other => {
                 return Err(Error::new(format!(
-                    "linux.resources.devices: access {other:?} is none of r, w, m"
+                    "linux.resources.devices: invalid access {other:?}: expected letters of \"rwm\""
                 )));
             }
         }
@@ -233,7 +233,7 @@ fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
     };
     if rules.iter().all(|rule| rule.allow) {
         return match bpf::detach_device_programs(&cgroup) {
-            Err(error) if error.errno() == errno::EPERM => Ok(()), // whoever may not look could not restrict either
+            Err(error) if error.errno() == errno::EPERM => Ok(()), // no right to look, so none to restrict either
             other => other.map_err(failed),
         };
     }

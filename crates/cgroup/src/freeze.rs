@@ -97,7 +97,7 @@ impl Cgroup {
         known.chain(&self.directories).any(|directory| files::write(directory, "cgroup.kill", "1").is_ok())
     }
 
-    /// Until the lists name nobody new.
+    /// Until no new process is listed.
     fn kill_listed(&self) -> Result<()> {
         let mut signalled = HashSet::new();
         for _ in 0..100 {
@@ -107,7 +107,7 @@ impl Cgroup {
             if open.is_empty() {
                 return Ok(());
             }
-            // SECURITY: a number that was read may be a stranger's by now; what is still listed once it is open is not.
+            // SECURITY: a pid that was read may be another process by now, but not where it is still listed once it is open.
             let listed = self.processes()?;
             for (pid, process) in open.iter().filter(|(pid, _)| listed.contains(pid)) {
                 signalled.insert(*pid);

@@ -47,7 +47,7 @@ const HIERARCHICAL: [&str; 6] = ["cpu", "cpuset", "memory", "pids", "hugetlb", "
 pub struct Placement {
     pub mode: Mode,
     pub places: Vec<Place>,
-    /// The configuration names a path, so going without a cgroup is no answer.
+    /// The configuration names a path, so the container does not go without a cgroup.
     pub explicit: bool,
     pub rootless: bool,
 }
@@ -62,9 +62,9 @@ impl Host {
         if Path::new(path).components().any(|part| part == Component::ParentDir) {
             return Err(Error::new(format!("cgroupsPath {path:?} must not contain \"..\"")));
         }
-        // The caller's own cgroup, or the root: its limits would hit everybody in it, and deleting would remove it.
+        // The caller's own cgroup, or the root: limits would hit every process in it, and delete would remove it.
         if !Path::new(path).components().any(|part| matches!(part, Component::Normal(_))) {
-            return Err(Error::new(format!("cgroupsPath {path:?} names no cgroup of the container's own")));
+            return Err(Error::new(format!("cgroupsPath {path:?} does not name a cgroup below the top")));
         }
         let places = self.hierarchies.iter().map(|hierarchy| {
             let base = match (path.starts_with('/'), self.mode) {
@@ -139,7 +139,7 @@ impl Placement {
     /// The files the helper writes `0` to. In the version 2 hierarchy the container is born (CLONE_INTO_CGROUP).
     ///
     /// `tasks`, not `cgroup.procs`: the helper has one thread, so both move it whole, but a thread that moves itself
-    /// needs no lock on everybody's threads. The first one to take that lock waits for an RCU grace period, some ten
+    /// needs no lock on the threads of all processes. The first one to take that lock waits for an RCU grace period, some ten
     /// milliseconds.
     pub fn procs_files(&self) -> Vec<PathBuf> {
         self.places

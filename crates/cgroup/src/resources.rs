@@ -55,14 +55,14 @@ pub(crate) fn limits(wanted: &LinuxResources, controller: &str) -> bool {
 fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> Result<()> {
     if let Some(memory) = limits.memory().as_ref().filter(|memory| memory::is_set(memory)) {
         let place = controller(places, "memory", "linux.resources.memory")?;
-        if version_2 {
+        if place.unified {
             memory::version_2(&place.directory, memory)?;
         } else {
             memory::version_1(&place.directory, memory)?;
         }
     }
     if let Some(cpu) = limits.cpu() {
-        apply_cpu(places, cpu, version_2)?;
+        apply_cpu(places, cpu)?;
     }
     if let Some(pids) = limits.pids() {
         let place = controller(places, "pids", "linux.resources.pids")?;
@@ -78,7 +78,7 @@ fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> R
     }
     for limit in limits.hugepage_limits().iter().flatten() {
         let place = controller(places, "hugetlb", "linux.resources.hugepageLimits")?;
-        other::huge_pages(&place.directory, limit, version_2)?;
+        other::huge_pages(&place.directory, limit, place.unified)?;
     }
     if let Some(network) = limits.network().as_ref().filter(|network| other::network_is_set(network)) {
         other::network(places, network, version_2)?;
@@ -97,10 +97,10 @@ fn sorted<T>(map: Option<&HashMap<String, T>>) -> Vec<(&String, &T)> {
     entries
 }
 
-fn apply_cpu(places: &[Place], cpu: &LinuxCpu, version_2: bool) -> Result<()> {
+fn apply_cpu(places: &[Place], cpu: &LinuxCpu) -> Result<()> {
     if cpu::is_set(cpu) {
         let place = controller(places, "cpu", "linux.resources.cpu")?;
-        if version_2 {
+        if place.unified {
             cpu::version_2(&place.directory, cpu)?;
         } else {
             cpu::version_1(&place.directory, cpu)?;

@@ -1,4 +1,4 @@
-//! Huge pages, RDMA, network classes, and whatever `unified` names.
+//! Huge pages, RDMA, network classes, and the files that `unified` names.
 
 use std::path::Path;
 
@@ -9,12 +9,14 @@ use crate::placement::Place;
 use crate::{Error, Result, files};
 
 /// Reserved pages are counted as soon as they are promised (Linux 5.7); without that a container is killed by SIGBUS when
-/// it touches a page beyond the limit. The fault limit is set besides, for pages that nobody reserved.
+/// it touches a page beyond the limit. The fault limit is set besides, for pages that were not reserved.
 pub(super) fn huge_pages(directory: &Path, limit: &LinuxHugepageLimit, version_2: bool) -> Result<()> {
     let size = limit.page_size();
     // SECURITY: the size becomes part of a file name.
     if size.is_empty() || !size.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(Error::new(format!("linux.resources.hugepageLimits: {size:?} is no page size")));
+        return Err(Error::new(format!(
+            "linux.resources.hugepageLimits: invalid page size {size:?}: expected a size such as 2MB"
+        )));
     }
     let value = match limit.limit() {
         -1 if version_2 => "max".to_owned(),
@@ -85,14 +87,18 @@ pub(super) fn unified(places: &[Place], entries: &[(&String, &String)], version_
     for (file, value) in entries {
         // SECURITY: a file of this cgroup, nothing else.
         let Some((name, _)) = file.split_once('.').filter(|_| !file.contains('/')) else {
-            return Err(Error::new(format!("linux.resources.unified: {file:?} is no file of a cgroup")));
+            return Err(Error::new(format!(
+                "linux.resources.unified: invalid file {file:?}: expected a name such as memory.high"
+            )));
         };
         // `cgroup.max.depth` and its like count from the cgroup that the program sees as its own.
         if name == "cgroup" && places.first().is_some_and(|place| place.leaf.is_some()) {
             continue;
         }
         let place = if name == "cgroup" {
-            places.first().ok_or_else(|| Error::new("linux.resources.unified: there is no cgroup"))?
+            places
+                .first()
+                .ok_or_else(|| Error::new("linux.resources.unified: no cgroup hierarchy is mounted"))?
         } else {
             controller(places, name, &format!("linux.resources.unified[{file:?}]"))?
         };

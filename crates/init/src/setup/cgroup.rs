@@ -48,7 +48,7 @@ fn mount_hierarchy(
     view: &V1<'_>,
     hierarchy: &CgroupHierarchy,
 ) -> Result<()> {
-    // Our own tmpfs of a moment ago: nobody else could put a link there.
+    // Our own tmpfs of a moment ago: no other process could put a link there.
     let target = file::open_at(top, &hierarchy.directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?;
     let spot = Spot { fd: target.as_fd(), path: Path::Inside(path) };
     if !view.namespace {
