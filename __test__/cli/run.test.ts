@@ -103,3 +103,11 @@ withUs('signals to the command go to the program', async (session, t) => {
   t.is(status, 5)
   t.is(await output, 'ready\ngot\n')
 })
+
+sameAsRunc('another user opens the file that stdout is, in the foreground', async (session) => {
+  const script = 'echo out > /dev/stdout; echo err > /dev/stderr; seq 1 20000; exit 4'
+  session.configure(['sh', '-c', script], ({ process }) => {
+    process!.user = { uid: 1000, gid: 1000 }
+  })
+  await session.say(['run', session.id])
+})

@@ -279,3 +279,34 @@ able('one line without an end stops neither Node nor the test', async (t) => {
   clearTimeout(timer)
   t.deepEqual([printed, code], [['ERR_LIMIT_EXCEEDED'], 0], stderr)
 })
+
+able('what a program does not read of its terminal does not stop Node', async (t) => {
+  const child = sh('sleep 60', { terminal: true, input: Buffer.alloc(200_000, 'x\n') })
+  await child.started
+  let turns = 0
+  const ticking = setInterval(() => turns++, 10)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  clearInterval(ticking)
+  t.true(turns > 1)
+  child.kill('SIGKILL')
+  t.is((await result(t, child)).signal, 'SIGKILL')
+})
+
+able('a terminal takes more than it holds', async (t) => {
+  const lines = 'a line of input\n'.repeat(2000)
+  const child = sh('stty -echo; sleep 0.1; head -n 2000 | wc -c', { terminal: true })
+  await child.started
+  child.stdin!.write(lines)
+  t.regex((await result(t, child)).stdout.toString(), /32000/)
+})
+
+needs('root')('a process that left the container does not keep the reader of its pipe', async (t) => {
+  const other = new Runtime({ root, cgroupManager: 'disabled' })
+  const child = other.run({ rootfs: rootfs() }, ['sh', '-c', 'sleep 25 & echo done'], {
+    spec: (spec) => ({
+      ...spec,
+      linux: { ...spec.linux, namespaces: spec.linux!.namespaces!.filter(({ type }) => type !== 'pid') },
+    }),
+  }) as ContainerProcess
+  t.is((await result(t, child)).stdout, 'done\n')
+})

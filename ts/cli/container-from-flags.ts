@@ -3,7 +3,9 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Container } from '../runtime/container.ts'
 import { CaissonError } from '../errors.ts'
+import { isObject } from '../options.ts'
 import { number, on, text, type Invocation } from './command.ts'
+import { foregroundStdio, type Configuration } from './relay.ts'
 
 export interface Purpose {
   /** The command returns while the container runs. */
@@ -24,11 +26,13 @@ export async function containerFromFlags(
   const { log } = context
   const listening = listeningSockets()
   log.debug(`configuration ${configFile}`)
-  checkTerminal(wantsTerminal(configFile), detached, consoleSocket)
+  const configuration = readConfiguration(configFile)
+  const terminal = configuration.process?.terminal === true
+  checkTerminal(terminal, detached, consoleSocket)
   const container = await context.runtime.create(args[0]!, {
     bundle,
     config,
-    stdio: 'inherit',
+    stdio: detached || terminal ? 'inherit' : foregroundStdio(configuration),
     detached: outlives,
     consoleSocket,
     pivot: !on(flags, 'no-pivot'),
@@ -54,13 +58,13 @@ function listeningSockets(): number {
   return Number(LISTEN_PID) === process.pid && Number.isInteger(count) && count > 0 ? count : 0
 }
 
-/** What cannot be read or is no JSON is reported by the native side, which is the authority. */
-function wantsTerminal(path: string): boolean {
+/** Empty where it cannot be read or is not JSON: the native side, which is the authority, reports that. */
+function readConfiguration(path: string): Configuration {
   try {
-    const config = JSON.parse(readFileSync(path, 'utf8')) as { process?: { terminal?: unknown } }
-    return config.process?.terminal === true
+    const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return isObject(config) ? config : {}
   } catch {
-    return false
+    return {}
   }
 }
 

@@ -10,15 +10,21 @@ export function printError(text: string): void {
 }
 
 function write(descriptor: number, text: string): void {
-  let rest: Uint8Array = Buffer.from(text)
+  writeAll(descriptor, Buffer.from(text))
+}
+
+/** `false`: nobody reads. Throws Node's error for anything else. */
+export function writeAll(descriptor: number, bytes: Uint8Array): boolean {
+  let rest = bytes
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code === 'EPIPE' || code === 'EBADF') return // nobody reads
+      if (code === 'EPIPE' || code === 'EBADF') return false
       if (code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) // a full pipe that somebody made non-blocking
     }
   }
+  return true
 }

@@ -1,10 +1,13 @@
 /** The master of a container's terminal as a stream. */
-import { readSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { Duplex } from 'node:stream'
 import { ReadStream } from 'node:tty'
 
 /** More than a terminal holds: a program that goes on writing cannot keep us. */
 const MOST = 1 << 20
+
+/** Milliseconds between two tries to write to a full terminal. */
+const LONGEST_DELAY = 50
 
 /** What the program writes is read here; what is written here is typed there. */
 export class Console extends Duplex {
@@ -15,6 +18,7 @@ export class Console extends Duplex {
   constructor(fd: number) {
     super()
     this.fd = fd
+    this.on('error', () => {}) // EIO: the program uses its terminal no more, which is its right
     this.#terminal = new ReadStream(fd)
     this.#terminal.unref()
     this.#terminal.on('data', (chunk: Buffer) => {
@@ -51,12 +55,33 @@ export class Console extends Duplex {
     }
   }
 
+  get bytesRead(): number {
+    return this.#terminal.bytesRead
+  }
+
   override _read(): void {
     this.#terminal.resume()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#terminal.write(chunk, (error) => done(error))
+    this.#send(chunk, done)
+  }
+
+  /**
+   * libuv would write to a terminal's master with a blocking write(2), on the event loop: a program that does not read its
+   * terminal would stop the whole process. The descriptor is non-blocking, and there is no event for room in it.
+   */
+  #send(rest: Buffer, done: (error?: Error | null) => void, delay = 1): void {
+    if (this.destroyed) return done()
+    let left = rest
+    try {
+      while (left.length > 0) left = left.subarray(writeSync(this.fd, left))
+      done()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return done(error as Error)
+      const next = left.length < rest.length ? 1 : Math.min(delay * 2, LONGEST_DELAY)
+      setTimeout(() => this.#send(left, done, next), delay).unref()
+    }
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -89,11 +89,11 @@ async function make(
       parent,
     })
   } catch (error) {
-    await resolved.dispose()
+    await resolved.dispose().catch((cause: Error) => settings.warn(cause.message, id))
     throw error
   }
   if (signal?.aborted) {
-    await container.delete({ force: true })
+    await container.delete({ force: true }).catch((cause: Error) => settings.warn(cause.message, id))
     throw signal.reason
   }
   return container

@@ -15,7 +15,7 @@ export async function ownBundle(
     const config = formatJson(await fill(join(path, 'rootfs')))
     return { bundle: path, config, directory: path, dispose: () => directory.remove() }
   } catch (error) {
-    await directory.remove()
+    await directory.remove().catch(() => {}) // the first error counts; it is tried again
     throw error
   }
 }

@@ -1,6 +1,7 @@
 /** A program in a container of its own: a promise for its result and a handle on the way there. */
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CallSite } from '../boundary.ts'
 import { CaissonError, SpecError } from '../errors.ts'
 import { checkArgument, checkOptions, has, isObject } from '../options.ts'
@@ -60,6 +61,8 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
 /** Text, or bytes with `encoding: 'buffer'`. */
 export type OutputOf<Options extends RunOptions> = Options extends { encoding: 'buffer' } ? Buffer : string
 
+/** Milliseconds until a delete that failed is tried again. */
+const DELETE_DELAYS = [20, 100, 500]
 const MAX_BUFFER = 100 * 2 ** 20
 
 /**
@@ -251,7 +254,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     try {
       await container.start({ signal })
     } catch (error) {
-      await container[Symbol.asyncDispose]()
+      await deleteAtLast(container).catch((cause: Error) => this.#warn(cause.message, this.id))
       throw error
     }
     this.#running = true
@@ -278,7 +281,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       this.#ending.abort()
       signal.removeEventListener('abort', end)
       // What the program did is known: what stays of its container is another matter.
-      await container.delete({ force: true }).catch((error: Error) => this.#warn(error.message, this.id))
+      await deleteAtLast(container).catch((error: Error) => this.#warn(error.message, this.id))
     }
     this.stdin?.destroy()
     const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
@@ -391,6 +394,18 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     this.stdin?.destroy()
     for (const stream of [this.stdout, this.stderr] as (OutputStream | null)[]) stream?.end()
   }
+}
+
+/** A process that lacks descriptors may have some again, as this program's streams are closed. */
+async function deleteAtLast(container: Container): Promise<void> {
+  for (const delay of DELETE_DELAYS) {
+    try {
+      return await container.delete({ force: true })
+    } catch {
+      await sleep(delay)
+    }
+  }
+  await container.delete({ force: true })
 }
 
 /** A stream of the caller's failed, and with it the run. */

@@ -62,7 +62,10 @@ export class Streams {
     this.#descriptors.clear()
     for (const [name, stream] of this.#streams) {
       if (name === 'stdin') stream.destroy()
-      else discardUnread(stream)
+      else {
+        discardUnread(stream)
+        endWhenIdle(stream)
+      }
     }
   }
 
@@ -77,4 +80,24 @@ export class Streams {
     if (this.#alive) stream.ref()
     return stream
   }
+}
+
+/** Milliseconds without a byte after which the output of a container that is gone is complete. */
+const IDLE = 1000
+
+/**
+ * The container's processes are dead and what they wrote is there to read. A process elsewhere that was handed a descriptor of the
+ * pipe, by inheritance or a socket, must not keep the reader.
+ */
+function endWhenIdle(stream: Socket | Console): void {
+  let seen = -1
+  const look = (): void => {
+    const { bytesRead, readableLength, readableFlowing, destroyed } = stream
+    if (destroyed || (bytesRead === seen && readableLength === 0 && readableFlowing === true)) {
+      clearInterval(timer)
+      stream.destroy()
+    }
+    seen = bytesRead
+  }
+  const timer = setInterval(look, IDLE).unref()
 }

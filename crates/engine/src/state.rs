@@ -123,7 +123,9 @@ impl StateDirectory {
             other => other,
         };
         match result {
-            Ok(()) => Self::open_at(path),
+            Ok(()) => Self::open_at(path.clone()).inspect_err(|_| {
+                let _ = fs::remove_dir(&path);
+            }),
             // COMPAT(runc): the wording that engines look for.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::new(
                 "ERR_EXISTS",

@@ -6,6 +6,7 @@ import { signalNumber } from '../../runtime/signal.ts'
 import { on, type Command } from '../command.ts'
 import { containerFromFlags } from '../container-from-flags.ts'
 import { createFlags } from '../create-flags.ts'
+import { relay } from '../relay.ts'
 
 /** Not ours to hand on: the kernel's own, or about this process. */
 const KEPT = new Set(['SIGKILL', 'SIGSTOP', 'SIGCHLD', 'SIGPIPE', 'SIGURG', 'SIGWINCH', 'SIGPROF', 'SIGSEGV'])
@@ -36,6 +37,7 @@ the program's, or 128 and the signal's number.`,
       const { id, handle } = container
       const proxied = terminal === undefined ? undefined : engine().proxyTerminal(id, terminal, handle)
       proxied?.catch(() => {}) // looked at below, after the start
+      const relayed = detached ? [] : [relay(container.stdout, 1), relay(container.stderr, 2)]
       await container.start()
       log.debug(`container ${id} started`)
       if (detached) return 0
@@ -47,6 +49,7 @@ the program's, or 128 and the signal's number.`,
         await container.delete({ force: true })
         log.debug(`container ${id} deleted`)
       }
+      await Promise.all(relayed)
       return status
     } catch (error) {
       await container[Symbol.asyncDispose]()

@@ -76,11 +76,14 @@ export class ContainerDirectory {
     }
   }
 
-  /** Removes it with all that the container wrote. */
+  /** Removes it with all that the container wrote. Where that fails, as without descriptors, it is tried again. */
   async remove(): Promise<void> {
-    attached.delete(this)
     try {
       await removeOwned(this.path)
+      attached.delete(this)
+    } catch (error) {
+      removeLater(this)
+      throw error
     } finally {
       await this.#lock.closeAside()
     }
@@ -90,6 +93,19 @@ export class ContainerDirectory {
 /** Their containers end with this process. */
 const attached = new Set<ContainerDirectory>()
 let listens = false
+
+/** Milliseconds until a directory that could not be removed is tried again; then it is left to the end of this process. */
+const DELAYS = [100, 1000, 10_000]
+
+function removeLater(directory: ContainerDirectory, [delay, ...others] = DELAYS): void {
+  if (delay === undefined) return
+  const again = (): void =>
+    void removeOwned(directory.path).then(
+      () => attached.delete(directory),
+      () => removeLater(directory, others),
+    )
+  setTimeout(again, delay).unref()
+}
 
 function removeAtExit(directory: ContainerDirectory): void {
   attached.add(directory)

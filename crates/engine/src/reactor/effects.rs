@@ -69,6 +69,10 @@ impl Reactor {
         let [stdin, stdout, stderr] = std::mem::take(&mut first.streams);
         let sent = container.record.as_ref().is_some_and(|record| record.console_socket.is_some());
         let console = first.console.take().filter(|_| !sent).and_then(Arc::into_inner);
+        if let Some(master) = &console {
+            // A write to a terminal whose program does not read must not hold the caller up. Ours alone: the helper has closed it.
+            let _ = caisson_sys::console::set_nonblocking(master);
+        }
         let created = Created {
             handle,
             pid: first.pid,
