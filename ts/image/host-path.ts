@@ -18,15 +18,19 @@ export function hostPath(path: string, what: string): string {
  * Makes a directory and those above it; the answer is the first that was made, undefined where all are there. The
  * recursive `mkdir` of Node never ends where the kernel answers ENOENT below a directory that exists, as in /proc.
  */
-export async function makeDirectories(path: string, mode?: number): Promise<string | undefined> {
+export async function makeDirectories(
+  path: string,
+  mode?: number,
+  hint?: string,
+): Promise<string | undefined> {
   if (await isDirectory(path)) return undefined
-  const first = dirname(path) === path ? undefined : await makeDirectories(dirname(path), mode)
+  const first = dirname(path) === path ? undefined : await makeDirectories(dirname(path), mode, hint)
   try {
     await mkdir(path, mode)
     return first ?? path
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isDirectory(path))) return first // somebody else made it
-    throw systemError(`cannot make ${path}`, error)
+    throw systemError(`cannot make ${path}`, error, hint === undefined ? {} : { hint })
   }
 }
 

@@ -1,4 +1,5 @@
 /** Options that change a container's configuration, and how. Everything else is reached through `spec`. */
+import { resolve } from 'node:path'
 import { CaissonError, SpecError, type SpecIssue } from '../errors.ts'
 import { isObject } from '../options.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
@@ -42,7 +43,7 @@ export interface SpecOptions {
   noNewPrivileges?: boolean | undefined
   /** Whether the root file system is read-only. */
   readonly?: boolean | undefined
-  /** Added after the mounts of the configuration. */
+  /** Added after the mounts of the configuration. A relative source of a bind mount counts from the current directory. */
   mounts?: readonly Mount[] | undefined
   /** Whether the program gets a terminal. */
   terminal?: boolean | undefined
@@ -79,7 +80,7 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions, lookUp
   applyProcess(process, options, { linux: spec.linux, lookUp, issues })
   if (options.hostname !== undefined) spec.hostname = options.hostname
   if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
-  if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts]
+  if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts.map(fromHere)]
   applyLimits(spec, options)
   if (issues.length > 0) throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
   if (!options.spec) return spec
@@ -108,6 +109,12 @@ function applyProcess(
   }
   if (noNewPrivileges !== undefined) process.noNewPrivileges = noNewPrivileges
   if (terminal !== undefined) process.terminal = terminal
+}
+
+/** A relative source counts from the caller's directory; in a configuration it would from the bundle, which may be hidden. */
+function fromHere(mount: Mount): Mount {
+  const isBind = mount.options?.some((option) => option === 'bind' || option === 'rbind')
+  return isBind && mount.source ? { ...mount, source: resolve(mount.source) } : mount
 }
 
 /** Then a user namespace of an ordinary user denies setgroups(2). */

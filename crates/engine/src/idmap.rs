@@ -61,8 +61,15 @@ fn with_program(program: &str, pid: i32, mappings: &[IdMapping]) -> Result<()> {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let hint = if caisson_sys::credentials::has_no_new_privileges() {
+                "this process has no_new_privs, so that newuidmap and newgidmap do not get their rights: start it without \
+                 (NoNewPrivileges= of a systemd unit, setpriv --no-new-privs, allowPrivilegeEscalation: false), or map a single id"
+                    .to_owned()
+            } else {
+                format!("the ranges must be listed for this user in /etc/{kind}")
+            };
             Err(Failure::new("ERR_USERNS_DENIED", "spawn", format!("{program} refused the id mappings: {reason}"))
-                .hint(format!("the ranges must be listed for this user in /etc/{kind}")))
+                .hint(hint))
         }
         Err(error) => Err(Failure::new("ERR_USERNS_DENIED", "spawn", format!("{program} cannot be run: {error}")).hint(
             "mapping more than one's own id needs newuidmap and newgidmap (Debian: apt-get install uidmap); map a single id to do without",

@@ -166,6 +166,10 @@ fn mounts(config: &Config, issues: &mut Issues) {
         if !bind && mount.kind.as_ref().is_none_or(|kind| kind.is_empty()) {
             issues.add(at("type"), "is needed unless the options say \"bind\" or \"rbind\"");
         }
+        if !bind && matches!(mount.kind.as_deref(), Some("bind" | "rbind")) {
+            // The peers ask the kernel for a file system of that name: "no such device".
+            issues.add(at("options"), "a bind mount needs the option \"bind\" or \"rbind\": add it");
+        }
         if options.tmpcopyup && mount.kind.as_deref() != Some("tmpfs") {
             issues.add(at("options"), "tmpcopyup is for tmpfs only");
         }

@@ -42,6 +42,11 @@ pub fn no_new_privileges() -> Result<()> {
     prctl("PR_SET_NO_NEW_PRIVS", libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop)
 }
 
+/// Whether set-user-id programs and file capabilities give this process nothing.
+pub fn has_no_new_privileges() -> bool {
+    prctl("PR_GET_NO_NEW_PRIVS", libc::PR_GET_NO_NEW_PRIVS, 0, 0) == Ok(1)
+}
+
 /// `setgroups(2)`. EPERM: no CAP_SETGID, or the user namespace denies it.
 pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: `groups` is a live array of 32-bit ids of the length given.

@@ -12,3 +12,16 @@ export function defaultStoreRoot(): string {
   if (process.geteuid?.() === 0) return '/var/lib/caisson'
   return join(data || join(homedir(), '.local/share'), 'caisson')
 }
+
+/** Where the default is from, and how to name another. */
+export function defaultStoreHint(): string {
+  const { [STORE_VARIABLE]: named, XDG_DATA_HOME: data } = process.env
+  if (named) return `the store is where ${STORE_VARIABLE} says: name a directory that can be written to`
+  const reason =
+    process.geteuid?.() === 0
+      ? 'the default'
+      : data
+        ? 'below XDG_DATA_HOME'
+        : `below the home directory, ${homedir()}`
+  return `the store is ${reason}: set ${STORE_VARIABLE}, or give the option store, to use another directory`
+}

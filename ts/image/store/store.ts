@@ -38,7 +38,7 @@ import {
   type StoreHealth,
 } from './health.ts'
 import { listStore, type StoreListing } from './list.ts'
-import { defaultStoreRoot } from './root.ts'
+import { defaultStoreHint, defaultStoreRoot } from './root.ts'
 import { subordinateMaps } from './remove.ts'
 import { layerPath, listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
 import { chainIdOf, mappedId, mappingText } from './snapshot-id.ts'
@@ -95,6 +95,8 @@ export class Store implements AsyncDisposable {
   readonly durability: 'none' | 'syncfs'
   readonly workers: number
   readonly #open = new Set<Snapshot>()
+  /** What to do where it cannot be made. */
+  readonly #hint: string | undefined
   #swept: Promise<unknown> | undefined
   #onOverlay: boolean | undefined
 
@@ -102,6 +104,7 @@ export class Store implements AsyncDisposable {
     checkOptions(options, storeOptions)
     const { root, durability = 'syncfs', workers = availableParallelism() } = options
     this.root = root === undefined ? resolve(defaultStoreRoot()) : hostPath(root, 'root')
+    if (root === undefined) this.#hint = defaultStoreHint()
     this.durability = durability
     this.workers = workers
   }
@@ -322,7 +325,7 @@ export class Store implements AsyncDisposable {
   }
 
   async #layout(): Promise<Layout> {
-    await makeDirectories(this.root, 0o700)
+    await makeDirectories(this.root, 0o700, this.#hint)
     return Layout.create(this.root)
   }
 

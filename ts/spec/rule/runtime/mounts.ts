@@ -34,6 +34,9 @@ function source(mount: Sound<Mount>, at: string, report: Report): void {
   if (!bind && !mount.type && !report.isBroken(at)) {
     report.runnable(`${at}.type`, 'is needed unless the options say "bind" or "rbind"')
   }
+  if (!bind && (mount.type === 'bind' || mount.type === 'rbind')) {
+    report.runnable(`${at}.options`, 'a bind mount needs the option "bind" or "rbind": add it')
+  }
 }
 
 function options(mount: Sound<Mount>, at: string, report: Report): void {
