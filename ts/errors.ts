@@ -76,9 +76,9 @@ export interface SpecIssue {
   message: string
   /** How it was seen: in the JSON text, against the structure of the document, or by a rule beyond it. */
   kind?: 'json' | 'structure' | 'rule'
-  /** What stands there, shortened; absent where nothing does. */
+  /** The value found, shortened; absent where the path leads nowhere. */
   found?: string
-  /** What may stand there. */
+  /** What is allowed. */
   allowed?: string
   /** Where it is in the text, from 1; absent where the document was no text. */
   line?: number
@@ -86,7 +86,7 @@ export interface SpecIssue {
   column?: number
 }
 
-/** Problems of one document that are listed; whoever checks one stops looking soon after. */
+/** Problems of one document that are listed; a check stops soon after. */
 export const MAX_ISSUES = 100
 /** Of these, what a message has, and how much of each. */
 const MAX_LINES = 20

@@ -1,6 +1,6 @@
 /**
- * Options against what they take. The types say it as well, but from plain JavaScript anything may come; and an option with
- * a typing error would be a limit that is silently not there.
+ * Options against what they take. The types say it as well, but from plain JavaScript anything may come, and an
+ * option with a typing error would be a limit that is silently not there.
  */
 import { SpecError, type SpecIssue } from './errors.ts'
 
@@ -17,24 +17,40 @@ export interface Check {
 /** A check for every option there is: one that is added cannot be forgotten. */
 export type Known<Options> = { readonly [name in keyof Required<Options>]: Check }
 
-const NO_SUCH = 'there is no such option'
+const UNKNOWN = 'unknown option'
 
 /** Throws `ERR_INVALID_OPTION` with everything that is wrong. What is undefined is absent. */
 export function checkOptions(options: unknown, known: Readonly<Record<string, Check>>): void {
   refuse('options', object(known).issues(options, ''))
 }
 
-/** The same of what is no option but an argument of its own. */
+/** The same for an argument of its own. */
 export function checkArgument(name: string, value: unknown, check: Check): void {
   refuse('arguments', check.issues(value, name))
 }
 
 function refuse(subject: string, issues: readonly SpecIssue[]): void {
   if (issues.length === 0) return
-  const unknown = issues.find(({ message }) => message === NO_SUCH)
-  throw new SpecError('ERR_INVALID_OPTION', subject, issues, {
-    hint: unknown && `there are ${unknown.allowed}`,
-  })
+  const unknown = issues.find(({ message }) => message === UNKNOWN)
+  throw new SpecError('ERR_INVALID_OPTION', subject, issues, { hint: unknown && hintFor(unknown) })
+}
+
+function hintFor({ path, allowed = '' }: SpecIssue): string {
+  const name = path.split('.').at(-1)!
+  const similar = allowed.split(', ').find((known) => isSimilar(name, known))
+  return similar ? `did you mean ${similar}?` : `the options are ${allowed}`
+}
+
+/** The same letters in another order, or one letter more, less or changed. */
+function isSimilar(name: string, known: string): boolean {
+  const letters = (word: string): string => [...word.toLowerCase()].sort().join('')
+  if (letters(name) === letters(known)) return true
+  if (Math.abs(name.length - known.length) > 1) return false
+  let start = 0
+  while (start < name.length && name[start] === known[start]) start++
+  let end = 0
+  while (end < name.length - start && name.at(-1 - end) === known.at(-1 - end)) end++
+  return Math.max(name.length, known.length) - start - end <= 1
 }
 
 /** Whatever `test` takes. */
@@ -60,7 +76,7 @@ export function object(known: Readonly<Record<string, Check>>): Check {
       return [
         ...unknown.map((name) => ({
           path: inside(name),
-          message: NO_SUCH,
+          message: UNKNOWN,
           allowed: Object.keys(known).join(', '),
         })),
         ...Object.entries(known).flatMap(([name, check]) =>
@@ -80,7 +96,7 @@ export function named(each: Check, isName: (name: string) => boolean = () => tru
       if (!isObject(value)) return such(takes, isObject).issues(value, path)
       return Object.entries(value).flatMap(([name, one]) => {
         const at = `${path}[${JSON.stringify(name)}]`
-        return isName(name) ? each.issues(one, at) : [{ path: at, message: 'is no name' }]
+        return isName(name) ? each.issues(one, at) : [{ path: at, message: 'invalid name' }]
       })
     },
   }
@@ -92,7 +108,7 @@ export function list(each: Check): Check {
     takes,
     issues: (value, path) =>
       Array.isArray(value)
-        ? // Also where nothing stands: a hole is no entry.
+        ? // Holes, too, are invalid entries.
           Array.from(value, (one: unknown, at) => each.issues(one, `${path}[${at}]`)).flat()
         : such(takes, Array.isArray).issues(value, path),
   }
@@ -158,7 +174,7 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0')
 }
 
-/** An object that is no list. */
+/** An object, and not a list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

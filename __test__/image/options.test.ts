@@ -311,7 +311,7 @@ for (const [name, { call, given = {}, options }] of Object.entries(calls)) {
   })
 
   test(`${name}: an option that there is not is refused, and what is no object`, async (t) => {
-    await refused(t, 'unknown', /nonsense: there is no such option \(there are /, () =>
+    await refused(t, 'unknown', /nonsense: unknown option \(the options are /, () =>
       call({ ...given, nonsense: 1 } as never),
     )
     for (const value of [null, 'text', 1, true, [], () => {}])
@@ -334,7 +334,7 @@ const wrongLayers: readonly [names: RegExp, layer: unknown][] = [
   [/entries\[0\]\.uid/, { entries: [{ path: '/b', content: '', uid: 2 ** 32 }] }],
   [/entries\[0\]\.mtime/, { entries: [{ path: '/b', content: '', mtime: new Date() }] }],
   [/entries\[0\]\.xattrs/, { entries: [{ path: '/b', content: '', xattrs: { 'user.a': 1 } }] }],
-  [/entries\[0\]\.owner: there is no such option/, { entries: [{ path: '/b', content: '', owner: 1 }] }],
+  [/entries\[0\]\.owner: unknown option/, { entries: [{ path: '/b', content: '', owner: 1 }] }],
   [/entries\[0\]\.target/, { entries: [{ path: '/b', type: 'symlink' }] }],
   [
     /entries\[0\]\.mode: there is no such/,

@@ -129,7 +129,7 @@ for (const [name, call, given, options] of [
   })
 
   test(`${name}: an option that there is not is refused, and what is no object`, async (t) => {
-    await refused(t, 'unknown', /nonsense: there is no such option \(there are /, () =>
+    await refused(t, 'unknown', /nonsense: unknown option \(the options are /, () =>
       call({ ...given, nonsense: 1 }),
     )
     for (const value of [null, 'text', 1, true, [], () => {}])
@@ -154,6 +154,21 @@ test('new Runtime', async (t) => {
       )
   await refused(t, 'null', /must be an object/, () => new Runtime(wrong(null)))
   t.false(existsSync(unused))
+})
+
+test('an unknown option names the one that was meant', async (t) => {
+  const meant: [string, string][] = [
+    ['memroy', 'memory'],
+    ['timout', 'timeout'],
+    ['Env', 'env'],
+    ['signall', 'signal'],
+  ]
+  for (const [name, option] of meant) {
+    const error = await t.throwsAsync(
+      async () => void (await runtime.run({ rootfs: '/' }, ['true'], { [name]: 1 })),
+    )
+    t.is((error as CaissonError).hint, `did you mean ${option}?`)
+  }
 })
 
 test('sources, programs and bundles that are none', async (t) => {

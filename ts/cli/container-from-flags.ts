@@ -81,7 +81,7 @@ function checkTerminal(terminal: boolean, detached: boolean, consoleSocket: stri
   }
 }
 
-/** By rename: whoever sees the file sees all of it. */
+/** By rename, so that a reader never sees a part of it. */
 function writePidFile(path: string, pid: number): void {
   const fresh = join(dirname(path), `.${basename(path)}`)
   try {

@@ -1,6 +1,6 @@
 /**
- * Flags as Go's programs take them: one dash or two, `--flag=value` and `--flag value`, `--flag=false` for switches, and
- * `--` ends them. Options are also taken after the first positional argument, because engines put them there.
+ * Flags as Go's programs take them: one dash or two, `--flag=value` and `--flag value`, `--flag=false` for switches,
+ * and `--` ends them. Options are also taken after the first positional argument, because engines put them there.
  */
 import { UsageError } from './usage-error.ts'
 

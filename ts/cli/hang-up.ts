@@ -3,8 +3,8 @@ import { closeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
 /**
- * At its end Node 20 puts the terminal back as it was, and dies of a signal where there is none any more. The exit status is the
- * program's all the same, so that the standard streams of a terminal that has gone are closed before.
+ * At its end Node 20 restores the terminal's settings, and dies of a signal where the terminal has gone. The exit
+ * status has to be the program's, so that standard streams of such a terminal are closed before.
  */
 export function outliveTerminal(): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd))

@@ -13,7 +13,7 @@ function write(descriptor: number, text: string): void {
   writeAll(descriptor, Buffer.from(text))
 }
 
-/** `false`: nobody reads. Throws Node's error for anything else. */
+/** `false`: there is no reader. Throws Node's error for anything else. */
 export function writeAll(descriptor: number, bytes: Uint8Array): boolean {
   let rest = bytes
   while (rest.length > 0) {
@@ -23,7 +23,7 @@ export function writeAll(descriptor: number, bytes: Uint8Array): boolean {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EPIPE' || code === 'EBADF') return false
       if (code !== 'EAGAIN') throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) // a full pipe that somebody made non-blocking
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) // a full pipe that is non-blocking
     }
   }
   return true

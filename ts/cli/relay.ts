@@ -12,8 +12,8 @@ export interface Configuration {
 }
 
 /**
- * Standard streams for a container in the foreground. Handed on as they are, without a copy, except files that the program's
- * user may not open: a pipe takes their place, so that `/dev/stdout` can be opened. The file does not change its owner.
+ * Standard streams for a container in the foreground. Handed on without a copy, except files that the program's user
+ * may not open: a pipe takes their place, so that `/dev/stdout` can be opened. The file does not change its owner.
  */
 export function foregroundStdio(config: Configuration): StdioOption {
   return ['inherit', isClosedTo(config, 1) ? 'pipe' : 'inherit', isClosedTo(config, 2) ? 'pipe' : 'inherit']

@@ -11,7 +11,7 @@ export declare class DigestJob {
   file(path: Uint8Array, algorithms: Array<string>): Promise<DigestOutcome>
   /** The descriptor is duplicated before this returns; the caller's own may be closed. */
   descriptor(number: number, algorithms: Array<string>): Promise<DigestOutcome>
-  /** Borrows the bytes until the promise settles: nobody may change or transfer them until then. */
+  /** Borrows the bytes until the promise settles: they must not be changed or transferred until then. */
   bytes(bytes: Uint8Array, algorithms: Array<string>): Promise<DigestOutcome>
 }
 
@@ -45,7 +45,10 @@ export declare class LayerJob {
   listArchive(path: string, maxEntries: number): Promise<ArchiveListing>
   /** Decompresses the file `from` into the file `to`. The failure, if any. */
   unpackArchive(from: string, to: string): Promise<NativeError | null>
-  /** Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure, if any. */
+  /**
+   * Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure,
+   * if any.
+   */
   writeArchive(members: Array<ArchiveMember>, output: string, replace: boolean): Promise<NativeError | null>
   /** Writes a small file that appears whole; `replace` what is there. The failure, if any. */
   placeFile(path: string, content: Uint8Array, mode: number, replace: boolean): Promise<NativeError | null>
@@ -68,8 +71,8 @@ export declare class LayerJob {
   import(request: ImportRequest): Promise<ImportOutcome>
   verifySnapshot(store: string, chainId: string, contents: boolean): Promise<SnapshotHealth>
   /**
-   * Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps` give. The
-   * failure, if any.
+   * Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps`
+   * give. The failure, if any.
    */
   flatten(layers: Array<string>, target: string, idMaps?: IdMaps | undefined | null): Promise<NativeError | null>
   /** Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any. */
@@ -167,7 +170,7 @@ export interface BlobIdentity {
   compression: string
 }
 
-/** A blob to be written: its file has no name before it is placed. `failure` alone where there is none. */
+/** A blob to be written: its file has no name before it is placed. only `failure` where it cannot be made. */
 export interface BlobOutcome {
   failure?: NativeError
   /** Names it among the blobs and spools of this layout. */
@@ -236,11 +239,11 @@ export interface DestroyRequest {
   force: boolean
 }
 
-/** One digest for each algorithm; `failure` alone where there are none. */
+/** One digest for each algorithm; only `failure` when hashing failed. */
 export interface DigestOutcome {
   failure?: NativeError
   digests: Array<string>
-  /** Bytes that they stand for. */
+  /** Number of bytes hashed. */
   size: number
 }
 
@@ -396,7 +399,7 @@ export interface LayerXattr {
   value: Uint8Array
 }
 
-/** The lock, or why there is none. */
+/** The lock, or why it was not taken. */
 export interface LockOutcome {
   failure?: NativeError
   lock?: HeldLock
@@ -519,7 +522,7 @@ export interface TreeOptions {
   helper?: string
 }
 
-/** The lock of a directory, at once; null where somebody else is in the way. */
+/** The lock of a directory, at once; null where another holder has it. */
 export declare function tryLockDirectory(path: string, exclusive: boolean): HeldLock | null | NativeError
 
 /** What was done; `failure` alone where it was not. */

@@ -31,7 +31,10 @@ const { layers: _, platform: __, from: ___, ...build } = buildOptions
 const { uidMap, gidMap, rootless, exclude: mask } = treeReading
 const commitOptions: Known<CommitOptions> = { ...build, uidMap, gidMap, rootless, mask }
 
-/** `directory`: of its state. Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
+/**
+ * `directory`: its state directory. Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects
+ * with.
+ */
 export async function commitContainer(
   state: StateFile,
   directory: string,
@@ -72,8 +75,8 @@ export async function commitContainer(
 }
 
 /**
- * Ids of the host in the files of a container with a user namespace. Where root mounts an overlay they are those of the image;
- * with the caller alone as root the files say nothing, and owners stay what they were.
+ * Host ids in the files of a container with a user namespace. Where root mounts an overlay they are the image's; with
+ * the caller alone as root the files say nothing, and owners stay what they were.
  */
 function ownersOf(
   { overlay }: StateFile,

@@ -37,7 +37,7 @@ export class Console extends Duplex {
   }
 
   /**
-   * libuv ends a stream at the first short read after POLLHUP, and a terminal gives short reads with more behind them. The
+   * libuv ends a stream at the first short read after POLLHUP, and a terminal gives short reads with more to come. The
    * descriptor is non-blocking and still open here.
    */
   #readRest(): void {
@@ -68,8 +68,8 @@ export class Console extends Duplex {
   }
 
   /**
-   * libuv would write to a terminal's master with a blocking write(2), on the event loop: a program that does not read its
-   * terminal would stop the whole process. The descriptor is non-blocking, and there is no event for room in it.
+   * libuv would write to a master with a blocking write(2) on the event loop: a program that does not read its terminal
+   * would stop the whole process. The descriptor is non-blocking, and no event says that it has room again.
    */
   #send(rest: Buffer, done: (error?: Error | null) => void, delay = 1): void {
     if (this.destroyed) return done()

@@ -14,7 +14,7 @@ export interface ContainerPlace {
   warn: (message: string) => void
 }
 
-/** What stands for a detached container in the place of this process. */
+/** What keeps layers for a detached container after this process has ended. */
 export function leaseOf(
   { detached, stateDirectory }: ContainerPlace,
   chainIds: readonly string[],

@@ -46,7 +46,7 @@ export interface Ownership {
   parent: Owner | undefined
 }
 
-/** Exits of the containers this process made, by state directory: whoever else looks one up learns them too. */
+/** Exits of the containers of this process, by state directory, for every other object of the same container. */
 const exits = new Map<string, Promise<ContainerExit>>()
 
 /**
@@ -165,7 +165,7 @@ export class Container {
 
   /**
    * How the program ended; may be called any number of times, before, while and after it runs. For a container of
-   * another process that had ended before the call nobody knows: both null.
+   * another process that had ended before the call both are null.
    */
   async wait(options: { signal?: AbortSignal | undefined } = {}): Promise<ContainerExit> {
     checkOptions(options, signalOption)
@@ -221,9 +221,9 @@ export class Container {
   }
 
   /**
-   * Makes an image of what it has changed, on top of the one that it was made from; layers of that which `layout` lacks are
-   * copied. A container that writes meanwhile may give `ERR_CHANGED`. Rejects with `ERR_INVALID_STATE` where there is no image
-   * or what it writes is in memory, and with `ERR_IMAGE_NOT_FOUND` where its image is gone.
+   * Makes an image of its changes, on top of the image that it was made from; layers that `layout` lacks are copied. A
+   * container that writes meanwhile may give `ERR_CHANGED`. Rejects with `ERR_INVALID_STATE` where it was made from
+   * something else or keeps its changes in memory, and with `ERR_IMAGE_NOT_FOUND` where the image is gone.
    */
   async commit(options: CommitOptions): Promise<Image> {
     const { root, warn } = this.#settings

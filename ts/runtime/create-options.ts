@@ -11,8 +11,8 @@ export interface LifetimeOptions extends LayerOptions {
    */
   detached?: boolean | undefined
   /**
-   * Process id of another process, as `process.ppid` of a test worker: the container is killed when that is gone, too. It does not
-   * keep a worker alive whose runner was killed.
+   * Process id of another process, such as `process.ppid` of a test worker: the container is killed when that process
+   * is gone, and does not keep a worker alive whose runner was killed.
    */
   parent?: number | undefined
   /** As in `node:child_process`; default `'pipe'`. Ignored streams of a container with a terminal are the terminal. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { RuntimeSpec } from '../spec/index.ts'
 
-/** The hard limit on open files of this process; `undefined` where there is none. */
+/** The hard limit on open files of this process; `undefined` where it is unlimited. */
 function openFiles(): number | undefined {
   const limits = readFileSync('/proc/self/limits', 'utf8')
   const hard = /^Max open files +\S+ +(\d+)/m.exec(limits)?.[1]

@@ -94,7 +94,7 @@ export async function resolveImage(
     }
   }
 
-  /** Files that an image closes to their owner, or that belong to other ids, an ordinary user can write and not read again. */
+  /** An ordinary user cannot read back files that an image closes to their owner or that belong to other ids. */
   async function copiedOrUnpacked(snapshot: Snapshot, config: RuntimeSpec): Promise<Resolved> {
     try {
       return await copied(snapshot, config)
@@ -161,7 +161,10 @@ function configOf(
   return applyOptions(boundLimits(spec), changes, users)
 }
 
-/** Whose copied files are, where root makes a user namespace: an overlay maps them when it is mounted, a copy has to be made so. */
+/**
+ * Owners of copied files where root makes a user namespace: an overlay maps them when mounted, a copy has to be made
+ * so.
+ */
 function nativeMapsOf({ linux }: RuntimeSpec): IdMaps | undefined {
   const namespace = linux?.namespaces?.find(({ type }) => type === 'user')
   if (!isRoot() || !namespace) return undefined

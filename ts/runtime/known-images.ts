@@ -1,4 +1,4 @@
-/** Images of layouts that were opened by reference: as long as index.json is the same file, they are the same images. */
+/** Images of layouts that were opened by reference: the same as long as index.json is the same file. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Image } from '../image/index.ts'
@@ -37,7 +37,7 @@ export class KnownImages {
   }
 }
 
-/** Undefined for what is no layout: archives are files that stay open, and give back what they hold. */
+/** Undefined for anything but a layout: archives are files that stay open until they are closed. */
 function stampOf(reference: string): string | undefined {
   const { transport, path } = parseReference(reference)
   if (transport !== 'oci') return undefined

@@ -6,11 +6,12 @@ import { SpecError } from '../errors.ts'
 const MOST = 246
 
 /**
- * Throws unless descriptors 3 to 2 + `count` were handed to this process. Node opens an event poll before anything else,
- * so one of those where an inherited descriptor should be says that nobody gave it.
+ * Throws unless descriptors 3 to 2 + `count` were inherited. Node opens an epoll instance before anything else: one
+ * in the place of an inherited descriptor shows that there was none.
  */
 export function checkPreserved(count: number): void {
-  if (!Number.isInteger(count) || count < 0) throw invalid(`${count} is no count`)
+  if (!Number.isInteger(count) || count < 0)
+    throw invalid(`invalid count ${count}: expected a whole number from 0 up`)
   if (count > MOST) throw invalid(`is ${count}; at most ${MOST} descriptors can be handed on`)
   for (let descriptor = 3; descriptor < 3 + count; descriptor++) {
     // SECURITY: Node's own descriptors would let the program watch and wake this process.

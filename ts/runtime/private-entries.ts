@@ -13,8 +13,8 @@ export function isPublic(path: string): boolean {
 }
 
 /**
- * Paths below `directory` that are closed to some users; a directory stands for what is in it. Links are judged by what they
- * lead to, where that is shown. Undefined: there are too many entries to judge each.
+ * Paths below `directory` that are closed to some users; a directory covers what is in it. Links are judged by
+ * what they lead to, where that is shown. Undefined: there are too many entries to judge each.
  */
 export function privateEntries(directory: string): string[] | undefined {
   const closed: string[] = []

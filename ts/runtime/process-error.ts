@@ -23,8 +23,8 @@ export interface RunResult<Output extends string | Buffer = string> {
 
 /**
  * The program ended with another status than 0: `ERR_EXIT`, `ERR_SIGNAL`, `ERR_OOM`, `ERR_TIMEOUT`,
- * `ERR_LIMIT_EXCEEDED` when it wrote more than `maxBuffer`, or `ERR_STREAM` when a stream of the caller's failed, which is the
- * `cause`. Carries every field of the result.
+ * `ERR_LIMIT_EXCEEDED` when it wrote more than `maxBuffer`, or `ERR_STREAM` when a stream of the caller's failed,
+ * with the failure as `cause`. Carries every field of the result.
  */
 export class ProcessError<Output extends string | Buffer = string>
   extends CaissonError

@@ -28,12 +28,12 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   /** Id of the container. Default: a random one. */
   id?: string | undefined
   /**
-   * What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. A stream that fails ends
-   * the program, and the result rejects with `ERR_STREAM`; one that the program does not read to its end is destroyed, except
-   * `process.stdin`.
+   * What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. A stream that fails
+   * ends the program, and the result rejects with `ERR_STREAM`; a stream that the program does not read to its end is
+   * destroyed, except `process.stdin`.
    */
   input?: string | Uint8Array | Readable | undefined
-  /** Milliseconds from the start of the program until it is ended by `killSignal`, at most 2147483647. Default: none. */
+  /** Milliseconds from the start of the program until `killSignal` ends it, at most 2147483647. Default: none. */
   timeout?: number | undefined
   /**
    * What ends the program at a time-out or an abort. Default `'SIGKILL'`: the first process of a container ignores
@@ -47,13 +47,13 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   /** `false`: a program that fails resolves with its result like every other. Default true. */
   reject?: boolean | undefined
   /**
-   * Most bytes of stdout, and of stderr, that are kept, and most characters of a line in an iteration; a program that writes
-   * more is killed. Default 100 MiB.
+   * Most bytes of stdout, and of stderr, that are kept, and most characters of a line in an iteration; a program that
+   * writes more is killed. Default 100 MiB.
    */
   maxBuffer?: number | undefined
   /**
-   * `false`: output is only streamed, `stdout` and `stderr` of the result are empty, and a program that fills a stream which
-   * nobody reads waits; what is unread at its end is let go. Default true.
+   * `false`: output is only streamed, `stdout` and `stderr` of the result are empty, and a program waits that fills a
+   * stream without a reader; what is unread at its end is discarded. Default true.
    */
   buffer?: boolean | undefined
 }
@@ -127,7 +127,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     this.stdin = stdin ? new PassThrough() : null
     this.stdout = stdout ? new OutputStream() : null
     this.stderr = stderr ? new OutputStream() : null
-    // The result says how it went; nobody has to listen.
+    // The result says how it went; listeners are not needed.
     for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.on('error', () => {})
     this.#given = new CallerStreams(this.#plan?.connect ?? [], (name, cause) =>
       this.#streamFailed(name, cause),
@@ -209,12 +209,12 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   /** Lines of stdout as they come; then a failed run throws. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
-    // Whoever reads lines of stdout wants nothing of stderr, unless it is read, too.
+    // A reader of lines of stdout wants nothing of stderr, unless it reads that, too.
     if (this.stderr) discardUnread(this.stderr)
     try {
       if (this.stdout) yield* lines(this.stdout, this.#lineOptions())
     } finally {
-      this.stdout?.resume() // after a break nobody reads the rest
+      this.stdout?.resume() // the rest, after a break
     }
     await this.#result
   }
@@ -364,7 +364,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     for (const [from, to] of outputs) {
       if (from && to) void transfer(from, to as PassThrough)
       else if (to) (to as PassThrough).end()
-      else if (from === terminal) from?.resume() // a terminal that nobody reads would stop the program
+      else if (from === terminal) from?.resume() // a terminal without a reader would stop the program
     }
   }
 

@@ -102,7 +102,7 @@ export class Runtime {
     )
   }
 
-  /** A container of this root, whoever made it. Rejects with `ERR_NOT_FOUND`. */
+  /** A container of this root, of any process. Rejects with `ERR_NOT_FOUND`. */
   async get(id: string): Promise<Container> {
     const state = readState(this.root, id)
     return new Container(this.#settings, id, undefined, state?.pid ?? 0)
@@ -114,7 +114,7 @@ export class Runtime {
       try {
         return [containerState(this.root, id)]
       } catch {
-        return [] // deleted meanwhile, or a directory that is none of ours
+        return [] // deleted meanwhile, or not a state directory
       }
     })
   }

@@ -12,6 +12,9 @@ export function parseSize(size: Size, option: string): number {
   const bytes = match ? Math.floor(Number(match[1]) * (units[match[2]!.toLowerCase()] ?? NaN)) : NaN
   if (Number.isSafeInteger(bytes)) return bytes
   throw new SpecError('ERR_INVALID_OPTION', 'options', [
-    { path: option, message: `${JSON.stringify(size)} is no size; give bytes or a text such as '64MiB'` },
+    {
+      path: option,
+      message: `invalid size ${JSON.stringify(size)}: expected a number of bytes or a string such as '64MiB'`,
+    },
   ])
 }

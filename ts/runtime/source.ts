@@ -1,4 +1,4 @@
-/** What a container is made from, turned into a bundle directory and, where something was changed, its configuration. */
+/** What a container is made from, as a bundle directory and, where something was changed, its configuration. */
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CaissonError, SpecError } from '../errors.ts'
@@ -16,7 +16,7 @@ import { applyOptions, changesSpec, type SpecOptions } from './spec-options.ts'
 
 /**
  * A bundle directory with config.json; a root file system, which gets runc's default configuration; an image, by
- * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, whose layers are in the store; or `'host'`: programs of
+ * reference (`'oci:dir[:tag]'`, see `parseReference`) or opened, with its layers in the store; or `'host'`: programs of
  * this host, and nothing else of it.
  */
 export type Source =
@@ -33,7 +33,7 @@ export interface Resolved {
   image?: ImageOrigin
   /** What to do where the overlay cannot be mounted; resolves to undefined where the caller insists on it. */
   withoutOverlay?: (error: CaissonError) => Promise<Resolved | undefined>
-  /** Absolute path of a directory that whoever deletes the container removes: this process by `dispose`. */
+  /** Absolute path of a directory that goes with the container: this process removes it by `dispose`. */
   directory?: string | undefined
   /** Removes what was made for this container only. */
   dispose: () => Promise<void>
@@ -95,7 +95,7 @@ async function fromBundle(path: string, options: SpecOptions, config?: string): 
     })
   }
   if (!changesSpec(options)) return { bundle, config: text, dispose: nothing }
-  // Loaded on first use: a configuration that nobody changes is read by the native side alone.
+  // Loaded on first use: an unchanged configuration is read by the native side alone.
   const { readObject } = await import('../spec/json/object.ts')
   const spec = readObject(text, 'config.json') as RuntimeSpec
   const rootfs = resolve(bundle, spec.root?.path ?? 'rootfs')

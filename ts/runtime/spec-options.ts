@@ -29,8 +29,8 @@ export interface SpecOptions {
   /** Added to the environment of the image or configuration; `undefined` removes a variable. */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * `1000`, `'1000:1000'`, `'web'`, `'web:staff'` or ids. Group and supplementary groups that are not given are those of the
-   * root file system's passwd and group files, as with the `User` of an image.
+   * `1000`, `'1000:1000'`, `'web'`, `'web:staff'` or ids. Groups that are not given come from the root file system's
+   * passwd and group files, as with the `User` of an image.
    */
   user?: number | string | UserIds | undefined
   hostname?: string | undefined
@@ -43,7 +43,7 @@ export interface SpecOptions {
   noNewPrivileges?: boolean | undefined
   /** Whether the root file system is read-only. */
   readonly?: boolean | undefined
-  /** Added after the mounts of the configuration. A relative source of a bind mount counts from the current directory. */
+  /** Added after the mounts of the configuration. A bind mount's relative source counts from the current directory. */
   mounts?: readonly Mount[] | undefined
   /** Whether the program gets a terminal. */
   terminal?: boolean | undefined
@@ -72,7 +72,7 @@ export function changesSpec(options: SpecOptions): boolean {
   return names.some((name) => options[name] !== undefined)
 }
 
-/** A changed copy, with options that were checked one by one. Throws `ERR_INVALID_OPTION` naming every option that is wrong. */
+/** A changed copy, with options that were checked one by one. Throws `ERR_INVALID_OPTION` with every invalid option. */
 export function applyOptions(original: RuntimeSpec, options: SpecOptions, lookUp: LookUpUser): RuntimeSpec {
   const issues: SpecIssue[] = []
   const spec = structuredClone(original)
@@ -111,7 +111,7 @@ function applyProcess(
   if (terminal !== undefined) process.terminal = terminal
 }
 
-/** A relative source counts from the caller's directory; in a configuration it would from the bundle, which may be hidden. */
+/** A relative source counts from the caller's directory: the bundle, where a configuration's do, may be hidden. */
 function fromHere(mount: Mount): Mount {
   const isBind = mount.options?.some((option) => option === 'bind' || option === 'rbind')
   return isBind && mount.source ? { ...mount, source: resolve(mount.source) } : mount

@@ -36,7 +36,7 @@ export function planStdio(option: StdioOption | undefined): StdioPlan {
     } else if (value !== 'pipe' && value !== undefined && value !== null) {
       throw invalid(
         `stdio[${index}]`,
-        `${String(value)} is none of 'pipe', 'inherit', 'ignore', a descriptor or a stream`,
+        `invalid value ${String(value)}: expected 'pipe', 'inherit', 'ignore', a descriptor or a stream`,
       )
     }
   }
@@ -47,7 +47,7 @@ function isStream(value: StdioValue): value is Readable | Writable {
   return typeof value === 'object' && value !== null && ('read' in value || 'write' in value)
 }
 
-/** A stream that stands on a descriptor hands the descriptor on, as in `node:child_process`. */
+/** A stream with a descriptor hands the descriptor on, as in `node:child_process`. */
 function descriptorOf(stream: Readable | Writable): number | undefined {
   const { fd, _handle } = stream as { fd?: unknown; _handle?: { fd?: unknown } | null }
   for (const candidate of [fd, _handle?.fd])
@@ -59,7 +59,9 @@ function invalid(path: string, message: string): SpecError {
   return new SpecError('ERR_INVALID_OPTION', 'options', [{ path, message }])
 }
 
-/** Our end of a pipe the container reads from. The stream owns the descriptor. It does not keep Node alive by itself. */
+/**
+ * Our end of a pipe the container reads from. The stream owns the descriptor and does not keep Node alive by itself.
+ */
 export function writablePipe(fd: number): Socket {
   const socket = new Socket({ fd, readable: false, writable: true })
   socket.on('error', () => {}) // EPIPE: the program does not read any more, which is its right

@@ -86,8 +86,8 @@ export class Streams {
 const IDLE = 1000
 
 /**
- * The container's processes are dead and what they wrote is there to read. A process elsewhere that was handed a descriptor of the
- * pipe, by inheritance or a socket, must not keep the reader.
+ * The container's processes are dead, and what they wrote is there to read. A process elsewhere with a descriptor of
+ * the pipe, inherited or from a socket, must not keep the reader.
  */
 function endWhenIdle(stream: Socket | Console): void {
   let seen = -1

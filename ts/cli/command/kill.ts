@@ -20,10 +20,10 @@ export const kill: Command = {
     const container = await context.runtime.get(args[0]!)
     const all = on(flags, 'all')
     try {
-      await container.kill(args[1] || 'SIGTERM', { all }) // COMPAT(runc): an empty word is none
+      await container.kill(args[1] || 'SIGTERM', { all }) // COMPAT(runc): the default in place of an empty word
       context.log.debug(`signal ${args[1] || 'SIGTERM'} sent to container ${container.id}`)
     } catch (error) {
-      // COMPAT(runc): with --all there is nothing wrong about nobody being left.
+      // COMPAT(runc): with --all a container without processes is not an error.
       const gone = error instanceof CaissonError && error.code === 'ERR_INVALID_STATE'
       if (!all || !gone) throw error
     }

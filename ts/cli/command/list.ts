@@ -27,7 +27,7 @@ export const list: Command = {
     const states = await runtime.list()
     if (on(flags, 'quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'table') print(table(states))
-    // COMPAT(runc): null where there is none.
+    // COMPAT(runc): null in place of an empty list.
     else if (format === 'json') print(`${states.length > 0 ? JSON.stringify(states.map(ordered)) : 'null'}\n`)
     else throw new UsageError('invalid format option', false)
     return 0

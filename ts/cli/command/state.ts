@@ -17,7 +17,7 @@ export const state: Command = {
   },
 }
 
-/** COMPAT(runc): the order of its keys; no annotations where there are none. */
+/** COMPAT(runc): the order of its keys; annotations are left out where they are empty. */
 export function ordered(container: ContainerState): Record<string, unknown> {
   const { ociVersion, id, pid, status, bundle, rootfs, created, annotations, owner } = container
   const some = Object.keys(annotations).length > 0

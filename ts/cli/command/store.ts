@@ -8,7 +8,7 @@ export const store: Command = {
   name: 'store',
   usage: 'look after the store of layers',
   argsUsage: 'ls|gc|verify|repair|rm [name...]',
-  description: `ls: images and snapshots. gc: removes what no image refers to and nobody uses. verify: compares everything with
+  description: `ls: images and snapshots. gc: removes what no image refers to and no container uses. verify: compares everything with
 what was recorded; the exit status is 1 where something is damaged. repair: removes what is damaged, and makes it again where the
 content is there. rm: takes images out, by name or digest; gc removes what only they referred to.`,
   flags: [

@@ -8,8 +8,8 @@ export const validate: Command = {
   usage: 'look for everything that is wrong with a bundle, an image or a document',
   argsUsage: '<path>',
   description: `Looks at every document of a bundle, an image layout, an image archive (OCI or docker save), or at a single
-document, and lists all problems with their places. Of images also the blobs are verified. The exit status is 0 where there
-are no errors; warnings are no errors.`,
+document, and lists all problems with their places. Of images also the blobs are verified. The exit status is 0 without
+errors; warnings do not count.`,
   flags: [
     { name: 'format', aliases: ['f'], type: 'text', usage: 'select one of: text or json', default: 'text' },
     { name: 'kind', aliases: ['k'], type: 'text', usage: 'which document a single file should be' },

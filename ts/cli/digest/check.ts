@@ -39,7 +39,7 @@ async function checkList(
   const shown = list === '-' ? 'standard input' : list
   let lines: string
   try {
-    // Names are bytes: a name that is no UTF-8 must reach the kernel as it is written.
+    // Names are bytes: a name that is not UTF-8 must reach the kernel as it is written.
     lines = await promisify(readFile)(list === '-' ? 0 : list, 'latin1')
   } catch (cause) {
     const { code, syscall, message } = cause as NodeJS.ErrnoException

@@ -9,7 +9,7 @@ export function complain(sentence: string): void {
   printError(`${PROGRAM}: ${sentence}\n`)
 }
 
-/** `FILE: No such file or directory`. Rethrows what is no failure of a file. */
+/** `FILE: No such file or directory`. Rethrows anything but a failure of a file. */
 export function complainOf(file: string, error: unknown): void {
   if (!(error instanceof CaissonError) || error.errno === undefined) throw error
   complain(`${quoted(file)}: ${sentence(error.errno)}`)

@@ -34,8 +34,8 @@ export interface Listed {
 /** Reads the lines of lists; what it has seen decides how it reads what follows, over all lists. */
 export class LineReader {
   readonly #algorithms: readonly string[]
-  // COMPAT(sha256sum): one blank between hash and name (md5 of BSD with -r) or two; the first line decides for all, or a
-  // name could gain or lose a blank by the hand of whoever names files.
+  // COMPAT(sha256sum): one blank between hash and name (md5 of BSD with -r) or two; the first line decides for all,
+  // or a name could gain or lose a blank by the choice of a file name.
   #blanks: 1 | 2 | undefined
 
   /** Lines of other algorithms are improper; no algorithms: all are taken. */
@@ -92,7 +92,7 @@ export class LineReader {
   }
 }
 
-/** `undefined` for an escape that is none. */
+/** `undefined` for an invalid escape. */
 function unescaped(name: string): string | undefined {
   if (/\\(?![\\nr])/.test(name.replaceAll('\\\\', ''))) return undefined
   return name.replace(/\\([\\nr])/g, (_, letter: string) => ({ '\\': '\\', n: '\n', r: '\r' })[letter]!)

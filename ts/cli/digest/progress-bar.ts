@@ -9,7 +9,7 @@ export interface Tracked {
 }
 
 const WIDTH = 30
-/** Short work is over before anybody could read the bar. */
+/** Short work is over before a bar can be read. */
 const DELAY = 300 // milliseconds
 
 export class ProgressBar {

@@ -1,4 +1,4 @@
-/** Streams of the caller's that stand on no descriptor: their bytes go through pipes of ours. */
+/** Streams of the caller's without a descriptor: their bytes go through pipes of ours. */
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { transfer } from './transfer.ts'
 
@@ -7,7 +7,7 @@ export type StreamName = 'stdin' | 'stdout' | 'stderr'
 /** One of the caller's streams failed. */
 export type OnStreamFailure = (name: StreamName, cause: Error) => void
 
-/** What our ends of a container's pipes are connected to. Made before the container: a stream that fails first is heard. */
+/** The other ends of a container's pipes. Made before the container, so that an early failure is seen. */
 export class CallerStreams {
   /** Undefined where the caller gave no stream. */
   readonly stdin: PassThrough | undefined

@@ -12,8 +12,9 @@ export interface LineOptions {
 }
 
 /**
- * Ends with the stream, also where that is destroyed. `\n`, `\r\n` and `\r` end a line. The stream is not destroyed where the
- * iteration is left early. (node:readline throws where nobody can catch it when a line is longer than a string can be.)
+ * Ends with the stream, also where that is destroyed. `\n`, `\r\n` and `\r` end a line. Leaving the iteration early
+ * does not destroy the stream. (node:readline throws an uncaught RangeError when a line is longer than a string can
+ * be.)
  */
 export async function* lines(
   stream: Readable,

@@ -2,8 +2,8 @@
 import { PassThrough, type Writable } from 'node:stream'
 
 /**
- * A reader that goes away is not waited for: without another one the program gets EPIPE, as when the other end of its pipe is
- * closed. (`pipe()` alone would pause the stream for ever.)
+ * A reader that goes away is not waited for: without another one the program gets EPIPE, as with a closed pipe.
+ * (`pipe()` alone would pause the stream for ever.)
  */
 export class OutputStream extends PassThrough {
   readonly #readers = new Set<Writable>()

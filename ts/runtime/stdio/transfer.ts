@@ -30,14 +30,14 @@ export function transfer(
       for (const stream of [source, target]) if (stream.destroyed) stream.on('error', ignore)
       resolve(failure)
     }
-    /** No more comes: what did is all there is. */
+    /** The source has given all. */
     const finish = (failure?: TransferFailure): void => {
       if (end) target.end()
       stop(failure)
     }
     const fail = (cause: Error): void => finish({ side: 'source', cause })
     const cut = (): void => fail(source.errored ?? prematureClose())
-    /** Nobody takes it. */
+    /** There is no target any more. */
     const drop = (failure?: TransferFailure): void => {
       if (source === process.stdin) source.pause()
       else source.destroy(passError ? failure?.cause : undefined)
