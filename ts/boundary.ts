@@ -1,6 +1,6 @@
 /**
- * What leaves the package: errors of its own, with the caller's line. Answers of native threads come from the event loop,
- * so that a stack made there ends in the package; the stack of the call is kept and added to it.
+ * What leaves the package: errors of its own, with the caller's line. Answers of native threads come from the event
+ * loop, so that a stack made there ends in the package; the stack of the call is kept and added to it.
  */
 import { CaissonError, systemError } from './errors.ts'
 

@@ -128,8 +128,8 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 /**
- * A failed call of Node's as `operation: cause`; the operation is the call itself where none is given. An error of another
- * kind is returned as it is.
+ * A failed call of Node's as `operation: cause`; the operation is the call itself where none is given. An error of
+ * another kind is returned as it is.
  */
 export function systemError<T>(
   operation: string | undefined,
