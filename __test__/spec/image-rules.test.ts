@@ -148,7 +148,7 @@ const strictErrors: Case[] = [
   ['descriptor', 'data', 'not what digest names', (d) => (d.digest = DIGEST)],
   ['descriptor', 'urls', 'not null', (d) => (d.urls = null)],
   ['descriptor', 'annotations', 'without an empty key', (d) => (d.annotations = { '': 'x' })],
-  ['descriptor', 'platform.os', 'a word', (d) => (d.platform = { architecture: 'arm', os: 'a b' })],
+  ['descriptor', 'platform.os', 'a name', (d) => (d.platform = { architecture: 'arm', os: 'a b' })],
   ['index', 'manifests', 'not null', (d) => (d.manifests = null)],
   ['index', 'manifests', 'is missing', (d) => delete d.manifests],
   ['index', 'mediaType', 'application/vnd.oci.image.index', (d) => (d.mediaType = dockerList.mediaType)],
@@ -175,7 +175,7 @@ const strictErrors: Case[] = [
   ['config', 'config.ExposedPorts', 'not null', (d) => (d.config.ExposedPorts = null)],
   ['config', 'rootfs.diff_ids', 'not null', (d) => (d.rootfs.diff_ids = null)],
   ['config', 'config.Env[3]', 'NAME=value', (d) => d.config.Env.push('PATH')],
-  ['config', 'architecture', 'a word', (d) => (d.architecture = '')],
+  ['config', 'architecture', 'a name', (d) => (d.architecture = '')],
   ['docker list', 'manifests[0].platform', 'is missing', (d) => delete d.manifests[0].platform],
   ['docker manifest', 'mediaType', 'vnd.docker.distribution', (d) => (d.mediaType = 'application/x')],
 ]
@@ -184,18 +184,18 @@ const warnings: Case[] = [
   [
     'index',
     'manifests[0].annotations["org.opencontainers.image.ref.name"]',
-    'no reference name',
+    'invalid reference name',
     (d) => (d.manifests[0].annotations['org.opencontainers.image.ref.name'] = 'a b'),
   ],
-  ['config', 'history', 'tells of 1 layers, and rootfs.diff_ids has 2', (d) => d.history.pop()],
+  ['config', 'history', 'has 1 layers, but rootfs.diff_ids has 2', (d) => d.history.pop()],
   [
     'config',
     'config.ExposedPorts["80-90/tcp"]',
-    'none of port',
+    'expected port, port/tcp',
     (d) => (d.config.ExposedPorts = { '80-90/tcp': {} }),
   ],
   ['config', 'config.WorkingDir', 'relative', (d) => (d.config.WorkingDir = 'app')],
-  ['config', 'config.User', 'none of user', (d) => (d.config.User = 'a:b:c')],
+  ['config', 'config.User', 'expected user, uid', (d) => (d.config.User = 'a:b:c')],
   ['config', 'config.StopSignal', 'SIGTERM', (d) => (d.config.StopSignal = '15')],
 ]
 

@@ -90,7 +90,7 @@ export const errors: Case[] = [
   ],
   ['linux.devices[0].path', 'absolute', (c) => (c.linux.devices[0].path = 'fuse')],
   ['linux.devices[0].type', 'one of c, b, u, p', (c) => (c.linux.devices[0].type = 'x')],
-  ['linux.devices[0].major', 'as the type is no FIFO', (c) => delete c.linux.devices[0].major],
+  ['linux.devices[0].major', 'as the type is not p', (c) => delete c.linux.devices[0].major],
   ['linux.devices[0].minor', 'from 0 to 4294967295', (c) => (c.linux.devices[0].minor = -1)],
   ['linux.devices[0].fileMode', 'whole number', (c) => (c.linux.devices[0].fileMode = 666_666)],
   ['linux.netDevices.eth0.name', '1 to 15 bytes', (c) => (c.linux.netDevices = { eth0: { name: 'a/b' } })],
@@ -108,7 +108,7 @@ export const errors: Case[] = [
   ['process.env[1]', 'NUL', (c) => c.process.env.push('A=\0')],
   ['process.oomScoreAdj', 'from -1000 to 1000, not 1001', (c) => (c.process.oomScoreAdj = 1001)],
   ['process.user.umask', 'decimal', (c) => (c.process.user.umask = 755)],
-  ['process.rlimits[0].type', 'no resource limit', (c) => (c.process.rlimits[0].type = 'RLIMIT_FOO')],
+  ['process.rlimits[0].type', 'unknown resource limit', (c) => (c.process.rlimits[0].type = 'RLIMIT_FOO')],
   ['process.rlimits[1]', 'a second RLIMIT_NOFILE', (c) => c.process.rlimits.push(c.process.rlimits[0])],
   [
     'process.rlimits[0].soft',
@@ -179,7 +179,7 @@ export const errors: Case[] = [
   ],
   [
     'linux.sysctl["kernel.domainname"]',
-    'stands against the property domainname',
+    'conflicts with domainname',
     (c) => ((c.domainname = 'x'), (c.linux.sysctl = { 'kernel.domainname': 'y' })),
   ],
   [
@@ -204,7 +204,7 @@ export const errors: Case[] = [
   ],
   [
     'linux.sysctl["net/../vm/x"]',
-    'no name below /proc/sys',
+    'not a name below /proc/sys',
     (c) => (c.linux.sysctl = { 'net/../vm/x': '1' }),
   ],
   ['linux.resources.devices[0].allow', 'true or false', resources((r) => delete r.devices[0].allow)],
@@ -368,7 +368,11 @@ export const notRunnable: Case[] = [
   ],
   ['ociVersion', '"2.0.0" is not supported', (c) => (c.ociVersion = '2.0.0')],
   ['linux.namespaces', '"mount" namespace is needed', without('mount')],
-  ['linux.timeOffsets.realtime', 'none of monotonic, boottime', (c) => (c.linux.timeOffsets.realtime = {})],
+  [
+    'linux.timeOffsets.realtime',
+    'expected monotonic or boottime',
+    (c) => (c.linux.timeOffsets.realtime = {}),
+  ],
   ['mounts[0].destination', 'root itself', (c) => (c.mounts[0].destination = '/./')],
   ['mounts[0].destination', '".."', (c) => (c.mounts[0].destination = '/a/../b')],
   ['mounts[0].type', 'needed unless', (c) => delete c.mounts[0].type],
@@ -407,7 +411,7 @@ export const warnings: Case[] = [
   ['process.env[1]', 'is not NAME=value', (c) => c.process.env.push('JUST')],
   [
     'process.capabilities.bounding[1]',
-    'no capability',
+    'unknown capability',
     (c) => c.process.capabilities.bounding.push('CAP_FLY'),
   ],
   [

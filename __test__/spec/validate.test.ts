@@ -118,7 +118,7 @@ test('problems of a bundle have their line and column', async (t) => {
     }),
   )
   t.deepEqual(told(other), [
-    'config.json: error: root.path: "elsewhere" is no directory of the bundle (config.md, "Root")',
+    'config.json: error: root.path: "elsewhere" is not a directory of the bundle (config.md, "Root")',
     'config.json: warning: process.env[1]: "X" is not NAME=value',
   ])
   t.is(typeof other.documents[0]!.warnings[0]!.line, 'number')
@@ -264,7 +264,7 @@ for (const [kind, document] of single) {
 test('what is nothing known says so', async (t) => {
   const path = join(fresh(), 'x.json')
   writeFileSync(path, '{"a":1}')
-  t.regex(told(await validate(path)).join(), /none of the documents that are known here/)
+  t.regex(told(await validate(path)).join(), /unknown kind of document/)
   writeFileSync(path, '{"a":1')
   t.regex(told(await validate(path)).join(), /is not valid JSON/)
   t.regex(told(await validate(path, { kind: 'config' })).join(), /is not valid JSON/)

@@ -28,7 +28,7 @@ export const CANONICAL_ALGORITHM = 'sha256' as const
 
 export interface Algorithm extends AlgorithmProvider {
   readonly name: string
-  /** What stands behind the colon. */
+  /** The part after the colon. */
   readonly encoded: RegExp
   /** Who computes it: Node's crypto module under its name, the addon under its name, or the program that registered it. */
   readonly source: 'node' | 'addon' | 'program'

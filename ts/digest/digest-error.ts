@@ -1,12 +1,12 @@
 /** What is wrong with a digest, and with content that is not what its digest says. */
 import { CaissonError, type ErrorDetails } from '../errors.ts'
 
-/** The three ways in which a string is no digest, in the words of go-digest. */
+/** The three ways in which a digest is invalid, named as in go-digest. */
 export type DigestErrorKind = 'invalid-format' | 'invalid-length' | 'unsupported'
 
 /**
- * A string is no digest that can be used here. `code` is `ERR_INVALID_DIGEST`, and `ERR_UNSUPPORTED_DIGEST` where the
- * grammar is right and the algorithm unknown: whoever only stores or copies may let that pass.
+ * A string is not a digest that can be used here. `code` is `ERR_INVALID_DIGEST`, and `ERR_UNSUPPORTED_DIGEST` where the
+ * grammar is right and the algorithm unknown: code that only stores or copies may accept that.
  */
 export class DigestError extends CaissonError {
   readonly kind: DigestErrorKind

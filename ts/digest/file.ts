@@ -17,11 +17,11 @@ export type DigestFileOptions = HashOperation
 /**
  * The digest of a file, or, for a list of algorithms, their digests in one pass. The file is read and hashed on a native
  * thread; any number of files may be under way, on as many threads as there are processors. A descriptor is
- * read from where it stands; it may be closed as soon as this has returned its promise.
+ * read from its current position; it may be closed as soon as this has returned its promise.
  *
  * Pipes, terminals and devices are read to their end, however long that takes; the signal ends the wait.
  * Rejects with `ERR_SYSCALL` (`errno` is `ENOENT`, `EISDIR`, …), the reason of the signal, {@link DigestError}
- * `unsupported`, and `ERR_INVALID_OPTION` for what is no file.
+ * `unsupported`, and `ERR_INVALID_OPTION` for anything but a file.
  *
  * @example
  * ```ts

@@ -22,5 +22,5 @@ export const DIGEST_REGEXP: RegExp = /[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_
 /** The same for a whole string; takes linear time. */
 export const DIGEST_REGEXP_ANCHORED: RegExp = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/
 
-/** What stands before the colon. */
+/** The part before the colon. */
 export const ALGORITHM_REGEXP_ANCHORED: RegExp = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*$/

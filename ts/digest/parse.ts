@@ -66,14 +66,14 @@ function digestError(kind: DigestErrorKind, value: unknown): DigestError {
   return new DigestError(kind, text, `${shown(value)} is not a valid digest: ${reason}`)
 }
 
-/** `sha256`: what stands before the first colon. Throws {@link DigestError} `invalid-format` where there is none. */
+/** The part before the first colon, such as `sha256`. Throws {@link DigestError} `invalid-format` without a colon. */
 export function algorithmOf<A extends string>(digest: Digest<A>): A
 export function algorithmOf(digest: string): string
 export function algorithmOf(digest: string): string {
   return digest.slice(0, colonOf(digest))
 }
 
-/** What stands behind the first colon. Throws {@link DigestError} `invalid-format` where there is none. */
+/** The part after the first colon. Throws {@link DigestError} `invalid-format` without a colon. */
 export function encodedOf(digest: string): string {
   return digest.slice(colonOf(digest) + 1)
 }

@@ -119,7 +119,7 @@ function entryOf(text: string): Entry {
   return { algorithm: algorithmOf(digest), encoded: encodedOf(digest), digest }
 }
 
-/** What is no digest by its form is the start of an encoded part; a wrong length or algorithm is no matter here. */
+/** A string that is not a digest by its form is the start of an encoded part; length and algorithm are not checked here. */
 function splitPrefix(prefix: string): [string | undefined, string] {
   if (validateDigest(prefix) === 'invalid-format') return [undefined, prefix]
   return [algorithmOf(prefix), encodedOf(prefix)]

@@ -57,7 +57,7 @@ interface Pieces {
 }
 
 function piecesOf(stream: ByteStream): Pieces {
-  // Nobody is there to hear of a failure while closing: the one before it is reported.
+  // A failure while closing is not reported: the one before it is.
   const unheard = (closing: unknown): void => void Promise.resolve(closing).catch(() => {})
   if ('getReader' in stream) {
     const reader = stream.getReader()

@@ -4,7 +4,7 @@ import { createDigester, type Digester } from './digester.ts'
 import type { Digest } from './grammar.ts'
 import { algorithmOf, parseDigest } from './parse.ts'
 
-/** Takes bytes, and says whether they are what the digest stands for. */
+/** Takes bytes and compares them with a digest. */
 export class Verifier {
   readonly expected: Digest
   readonly #digester: Digester
@@ -38,7 +38,7 @@ export class Verifier {
 }
 
 /**
- * A verifier of a digest. Throws {@link DigestError} where it is none.
+ * A verifier for a digest. Throws {@link DigestError}.
  *
  * @example
  * ```ts

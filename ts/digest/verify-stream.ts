@@ -12,7 +12,7 @@ export interface VerifyOptions {
 
 /**
  * What decides on each piece. The rule of both streams: the first byte beyond the size is an error, and where the size is
- * known the piece that completes it passes only when the digest is right; whoever counts never has all bytes unverified.
+ * known the piece that completes it passes only when the digest is right, so that a consumer that counts never has all bytes unverified.
  */
 class Gate {
   readonly #verifier: Verifier

@@ -46,7 +46,7 @@ export function isNonDistributable(mediaType: string): boolean {
   return LAYER.test(mediaType) && /\.nondistributable\.|\.foreign\./.test(mediaType)
 }
 
-/** How a layer is compressed; undefined for anything that is no file system layer. */
+/** How a layer is compressed; undefined for anything but a file system layer. */
 export function layerCompression(mediaType: string): LayerCompression | undefined {
   const match = LAYER.exec(mediaType)
   return match ? ((match[1] as LayerCompression | undefined) ?? 'none') : undefined

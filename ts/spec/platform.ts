@@ -1,4 +1,4 @@
-/** Which of several images fits this machine: architecture words, variants and their order. */
+/** Which of several images fits this machine: architecture names, variants and their order. */
 
 /** As in an image index (image-index.md, `platform`), as far as it decides. */
 export interface PlatformLike {
@@ -24,7 +24,7 @@ const ARCHITECTURES = new Map<string, [architecture: string, variant?: string]>(
   ['i386', ['386']],
   ['i686', ['386']],
   ['ia32', ['386']],
-  ['ppc64', ['ppc64le']], // Node's word on Linux, where only the little-endian one exists
+  ['ppc64', ['ppc64le']], // Node's name on Linux, where only the little-endian one exists
 ])
 
 /** What an architecture means where no variant is given. */
@@ -34,7 +34,7 @@ const DEFAULT_VARIANT = new Map([
   ['arm64', 'v8'],
 ])
 
-/** The same platform in the words of the specification. */
+/** The same platform with the names of the specification. */
 export function normalizePlatform({ os, architecture, variant }: PlatformLike): ExactPlatform {
   const [name, implied] = ARCHITECTURES.get(architecture.toLowerCase()) ?? [architecture.toLowerCase()]
   const digits = variant && /^[0-9.]+$/.test(variant) ? `v${variant}` : variant?.toLowerCase()

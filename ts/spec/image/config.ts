@@ -60,7 +60,7 @@ export interface ImageHistory {
   created_by?: string
   /** For people. */
   comment?: string
-  /** Whether there is no layer to this entry. */
+  /** Whether this entry has no layer. */
   empty_layer?: boolean
   [property: string]: unknown
 }

@@ -21,7 +21,7 @@ export interface Descriptor {
   [property: string]: unknown
 }
 
-/** image-index.md, `platform`; words of Go (`amd64`, `linux`). */
+/** image-index.md, `platform`; values of GOOS and GOARCH (`linux`, `amd64`). */
 export interface Platform {
   /** GOARCH. */
   architecture: string

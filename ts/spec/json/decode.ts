@@ -1,4 +1,4 @@
-/** Bytes to text, without replacing what is no UTF-8. */
+/** Decodes bytes as UTF-8; invalid sequences are errors, never replaced. */
 import { isUtf8 } from 'node:buffer'
 import type { SpecIssue } from '../../errors.ts'
 import { Lines } from './position.ts'

@@ -1,8 +1,8 @@
 /** Numbers that a JavaScript number would change. */
 
-/** A number of a JSON text that is no whole number and that no JavaScript number writes as it stood: `1.0`, `1e400`. */
+/** A JSON number, not an integer, that no JavaScript number prints the same way: `1.0`, `1e400`. */
 export class JsonNumber {
-  /** As it stands in the text. */
+  /** As written in the text. */
   readonly text: string
 
   constructor(text: string) {
@@ -15,7 +15,7 @@ export class JsonNumber {
 
   /** `JSON.stringify` would have to round; `formatJson` writes the text. */
   toJSON(): never {
-    throw new TypeError(`JSON.stringify cannot write ${this.text} as it stood; use formatJson`)
+    throw new TypeError(`JSON.stringify cannot write ${this.text} unchanged; use formatJson`)
   }
 }
 

@@ -1,4 +1,4 @@
-/** Text or bytes to a value: the engine's own parser, then proof that it lost nothing; the scanner where there is none. */
+/** Reads JSON with the engine's own parser, proves that nothing was lost, and uses the scanner where it cannot. */
 import type { SpecIssue } from '../../errors.ts'
 import { Census } from './census.ts'
 import { decode } from './decode.ts'

@@ -1,5 +1,5 @@
 /**
- * A JSON reader that loses nothing and knows where it is: exact numbers, names that stand twice, lone surrogates, depth.
+ * A JSON reader that loses nothing and knows where it is: exact numbers, duplicate keys, lone surrogates, depth.
  * Slower than the engine's own, so `read.ts` calls it only where that cannot tell, or to say what is wrong.
  */
 import { MAX_ISSUES, type SpecIssue } from '../../errors.ts'
@@ -9,7 +9,7 @@ import { formatPath } from './path.ts'
 import { Lines } from './position.ts'
 
 export interface Scanned {
-  /** Undefined where the text is no JSON. */
+  /** Undefined where the text is not JSON. */
   value: unknown
   /** Duplicate names and lone surrogates, and the first error of syntax; the scan stops at the last of {@link MAX_ISSUES}. */
   issues: SpecIssue[]
@@ -96,11 +96,11 @@ class Scanner {
       case '"':
         return this.#string()
       case 't':
-        return this.#word('true', true)
+        return this.#literal('true', true)
       case 'f':
-        return this.#word('false', false)
+        return this.#literal('false', false)
       case 'n':
-        return this.#word('null', null)
+        return this.#literal('null', null)
       default:
         return this.#number()
     }
@@ -194,9 +194,9 @@ class Scanner {
     return value
   }
 
-  #word<T>(word: string, value: T): T {
-    if (!this.#text.startsWith(word, this.#at)) this.#unexpected('a value')
-    this.#at += word.length
+  #literal<T>(literal: string, value: T): T {
+    if (!this.#text.startsWith(literal, this.#at)) this.#unexpected('a value')
+    this.#at += literal.length
     return value
   }
 

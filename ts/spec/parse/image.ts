@@ -98,7 +98,7 @@ export function safeParseLayoutHeader(
   return safeParse(HEADER, input, options)
 }
 
-/** A time that is none stops nobody from unpacking an image. */
+/** An image with an invalid time can be unpacked all the same. */
 export function badTime(keys: readonly PropertyKey[], found: unknown): boolean {
   return keys.at(-1) === 'created' && typeof found === 'string'
 }

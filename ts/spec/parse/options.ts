@@ -27,7 +27,7 @@ export type ParseResult<T> =
       value: T
       /** The very bytes that were read, which is what has the digest; undefined for an object. */
       raw: Uint8Array | undefined
-      /** Nothing is wrong with these, but somebody will want to know. */
+      /** Valid, but probably not intended. */
       warnings: SpecIssue[]
     }
   | { success: false; error: SpecError }

@@ -9,7 +9,7 @@ export function toleratesConfig(keys: readonly PropertyKey[], found: unknown): b
   if (first !== undefined && PLATFORMS.has(first)) return true
   if (first !== 'linux') return false
   if (second === 'rootfsPropagation') return PROPAGATIONS.has(found)
-  // COMPAT(runc): the type of the file may stand in the mode too, as stat(2) gives it.
+  // COMPAT(runc): the mode may contain the file type, as st_mode of stat(2) does.
   return second === 'devices' && last === 'fileMode' && isFileMode(found)
 }
 

@@ -62,7 +62,7 @@ export class Report {
     add(this.issues, issue)
   }
 
-  /** What stands there is not what may. */
+  /** The value is not allowed. */
   wrong(path: string, found: unknown, allowed: string): void {
     const message =
       found === undefined ? `is missing: it must be ${allowed}` : `must be ${allowed}, not ${show(found)}`

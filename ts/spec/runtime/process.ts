@@ -102,7 +102,7 @@ export interface Scheduler {
 
 /** config.md, "Linux process", `ioPriority`. */
 export interface IoPriority {
-  /** Realtime, best effort, or when nobody else asks. */
+  /** Realtime, best effort, or idle. */
   class: 'IOPRIO_CLASS_RT' | 'IOPRIO_CLASS_BE' | 'IOPRIO_CLASS_IDLE'
   /** 0 (first) to 7. */
   priority: number

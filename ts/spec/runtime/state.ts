@@ -6,7 +6,7 @@ export interface RuntimeState {
   ociVersion: string
   /** Unique on the host. */
   id: string
-  /** Runtimes may have more words, `paused` is usual. */
+  /** Runtimes may have more values; `paused` is usual. */
   status: 'creating' | 'created' | 'running' | 'stopped' | (string & {})
   /** As the host sees it; required on Linux while created or running. */
   pid?: number

@@ -41,7 +41,7 @@ export function optional<T>(schema: Schema<T>): Optional<T> {
   return isLeaf ? { ...schema, optional: true } : { optional: true, section: () => schema }
 }
 
-/** Null is an error even to a lenient reader: the native core takes it for no number. */
+/** Null is an error even to a lenient reader: the native core does not take it for a number. */
 export function notNull<T>(schema: Optional<T>): Optional<T> {
   return { ...schema, refusesNull: true }
 }
@@ -87,9 +87,9 @@ export function matching(pattern: RegExp, allowed: string): Schema<string> {
   return leaf(allowed, (value) => typeof value === 'string' && pattern.test(value))
 }
 
-export function oneOf<T extends string | number>(...words: readonly T[]): Schema<T> {
-  const allowed = words.length === 1 ? JSON.stringify(words[0]) : `one of ${words.join(', ')}`
-  return leaf(allowed, (value) => words.includes(value as T))
+export function oneOf<T extends string | number>(...values: readonly T[]): Schema<T> {
+  const allowed = values.length === 1 ? JSON.stringify(values[0]) : `one of ${values.join(', ')}`
+  return leaf(allowed, (value) => values.includes(value as T))
 }
 
 /** Whole numbers, `bigint` where a number would be rounded. */
@@ -142,8 +142,8 @@ export function textsMatching(pattern: RegExp, allowed: string): Schema<string[]
   return textList('a list', 0, matching(pattern, allowed), (value) => pattern.test(value))
 }
 
-export function listOfWords(...words: readonly string[]): Schema<string[]> {
-  return textList('a list', 0, oneOf(...words), (value) => words.includes(value))
+export function listOf(...values: readonly string[]): Schema<string[]> {
+  return textList('a list', 0, oneOf(...values), (value) => values.includes(value))
 }
 
 export const textMap: Schema<Record<string, string>> = mapOf(text)

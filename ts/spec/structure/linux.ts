@@ -14,7 +14,7 @@ import type {
 import {
   int64,
   list,
-  listOfWords,
+  listOf,
   mapOf,
   matching,
   notNull,
@@ -116,6 +116,6 @@ function memoryPolicy(): Schema<MemoryPolicy> {
       ),
     ),
     nodes: optionalText,
-    flags: optional(listOfWords('MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES')),
+    flags: optional(listOf('MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES')),
   })
 }

@@ -11,7 +11,7 @@ import type {
 } from '../runtime/index.ts'
 import {
   list,
-  listOfWords,
+  listOf,
   matching,
   notNull,
   object,
@@ -102,7 +102,7 @@ function scheduler(): Schema<Scheduler> {
     nice: int32,
     priority: int32,
     flags: optional(
-      listOfWords(
+      listOf(
         'SCHED_FLAG_RESET_ON_FORK',
         'SCHED_FLAG_RECLAIM',
         'SCHED_FLAG_DL_OVERRUN',

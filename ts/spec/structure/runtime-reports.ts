@@ -7,7 +7,7 @@ import type {
   SeccompFeatures,
 } from '../runtime/index.ts'
 import {
-  listOfWords,
+  listOf,
   object,
   optional,
   optionalFlag,
@@ -26,7 +26,7 @@ export function runtimeState(): Schema<RuntimeState> {
   return object<RuntimeState>({
     ociVersion: text,
     id: text,
-    // Which words there are is a matter of rule/state.ts: runtimes may have more.
+    // The known values are checked by rule/state.ts: runtimes may have more.
     status: text,
     pid: optional(whole(0, Number.MAX_SAFE_INTEGER)),
     bundle: text,
@@ -49,7 +49,7 @@ export function runtimeFeatures(): Schema<RuntimeFeatures> {
 function linuxFeatures(): Schema<LinuxFeatures> {
   const enabled = optional(object<{ enabled?: boolean }>({ enabled: optionalFlag }))
   return object<LinuxFeatures>({
-    namespaces: optional(listOfWords(...NAMESPACES)),
+    namespaces: optional(listOf(...NAMESPACES)),
     capabilities: optional(textsMatching(/^CAP_[A-Z_]+$/, 'a name such as CAP_KILL')),
     cgroup: section(() =>
       object<CgroupFeatures>({
@@ -63,11 +63,11 @@ function linuxFeatures(): Schema<LinuxFeatures> {
     seccomp: section(() =>
       object<SeccompFeatures>({
         enabled: optionalFlag,
-        actions: optional(listOfWords(...ACTIONS)),
-        operators: optional(listOfWords(...OPERATORS)),
-        archs: optional(listOfWords(...ARCHITECTURES)),
-        knownFlags: optional(listOfWords(...SECCOMP_FLAGS)),
-        supportedFlags: optional(listOfWords(...SECCOMP_FLAGS)),
+        actions: optional(listOf(...ACTIONS)),
+        operators: optional(listOf(...OPERATORS)),
+        archs: optional(listOf(...ARCHITECTURES)),
+        knownFlags: optional(listOf(...SECCOMP_FLAGS)),
+        supportedFlags: optional(listOf(...SECCOMP_FLAGS)),
       }),
     ),
     apparmor: enabled,

@@ -2,7 +2,7 @@
 import type { Seccomp, SeccompArg, SeccompRule } from '../runtime/index.ts'
 import {
   list,
-  listOfWords,
+  listOf,
   object,
   oneOf,
   optional,
@@ -67,8 +67,8 @@ export function seccomp(): Schema<Seccomp> {
   return object<Seccomp>({
     defaultAction: action,
     defaultErrnoRet: optionalUint32,
-    architectures: optional(listOfWords(...ARCHITECTURES)),
-    flags: optional(listOfWords(...SECCOMP_FLAGS)),
+    architectures: optional(listOf(...ARCHITECTURES)),
+    flags: optional(listOf(...SECCOMP_FLAGS)),
     listenerPath: optionalText,
     listenerMetadata: optionalText,
     syscalls: optional(

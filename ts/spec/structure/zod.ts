@@ -11,7 +11,7 @@ type Payload = z.core.ParsePayload
 
 /** Per call, as the global configuration is the application's: no code generation, which `eval`-less hosts refuse. */
 const PER_CALL = { jitless: true } as const
-/** Differences after which nobody looks on: a hostile document has as many as it has bytes. */
+/** Differences after which the check stops: a hostile document has as many as it has bytes. */
 export const MAX_DIFFERENCES = 1000
 const built = new WeakMap<Schema, ZodSchema>()
 

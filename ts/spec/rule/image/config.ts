@@ -2,6 +2,7 @@
 import { DIGEST_REGEXP_ANCHORED } from '../../../digest/grammar.ts'
 import type { ImageConfig, ImageExecution } from '../../image/index.ts'
 import { childPath } from '../../json/path.ts'
+import { show } from '../../show.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import { annotations, platform } from './descriptor.ts'
 import { digest } from './digest.ts'
@@ -17,14 +18,13 @@ export function imageConfig(document: Sound<ImageConfig>, report: Report): void 
   if (document.config) execution(document.config, report)
 }
 
-/** Many images break this, so it is nobody's error. */
+/** Many images break this, so it is a warning. */
 function history(document: Sound<ImageConfig>, report: Report): void {
   const layers = document.rootfs?.diff_ids?.length
   const entries = document.history
   if (!entries?.length || layers === undefined || report.isBroken('history')) return
   const filled = each(entries).filter(([, { empty_layer: empty }]) => !empty).length
-  if (filled !== layers)
-    report.warn('history', `tells of ${filled} layers, and rootfs.diff_ids has ${layers}`)
+  if (filled !== layers) report.warn('history', `has ${filled} layers, but rootfs.diff_ids has ${layers}`)
 }
 
 function execution(config: Sound<ImageExecution>, report: Report): void {
@@ -33,19 +33,22 @@ function execution(config: Sound<ImageExecution>, report: Report): void {
   }
   for (const port of Object.keys(config.ExposedPorts ?? {})) {
     const at = childPath('config.ExposedPorts', port)
-    if (!isPort(port)) report.warn(at, `${JSON.stringify(port)} is none of port, port/tcp, port/udp`)
+    if (!isPort(port)) report.warn(at, `invalid port ${show(port)}: expected port, port/tcp or port/udp`)
   }
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
-    report.warn('config.WorkingDir', `${JSON.stringify(config.WorkingDir)} is relative: it counts from /`)
+    report.warn('config.WorkingDir', `${show(config.WorkingDir)} is relative: it is resolved from /`)
   }
   if (config.User && !/^[^:\s]*(?::[^:\s]+)?$/.test(config.User)) {
     report.warn(
       'config.User',
-      `${JSON.stringify(config.User)} is none of user, uid, user:group, uid:gid, uid:group, user:gid`,
+      `invalid user ${show(config.User)}: expected user, uid, user:group, uid:gid, uid:group or user:gid`,
     )
   }
   if (config.StopSignal && !/^SIG(?:[A-Z0-9]+|RTM(?:IN\+|AX-)\d+)$/.test(config.StopSignal)) {
-    report.warn('config.StopSignal', `${JSON.stringify(config.StopSignal)} is not as SIGTERM or SIGRTMIN+3`)
+    report.warn(
+      'config.StopSignal',
+      `invalid signal ${show(config.StopSignal)}: expected a name such as SIGTERM or SIGRTMIN+3`,
+    )
   }
   annotations(config.Labels, 'config.Labels', report)
 }

@@ -1,4 +1,4 @@
-/** Descriptors, wherever they stand. */
+/** Descriptors, in any document. */
 import type { Descriptor, Platform } from '../../image/index.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import { digest } from './digest.ts'
@@ -17,8 +17,8 @@ export function descriptor(item: Sound<Descriptor> | null | undefined, at: strin
 }
 
 /**
- * SECURITY: what is embedded is used instead of what the digest names, so it must be the same. A lenient reader is warned,
- * as whoever uses the content verifies it, embedded or not.
+ * SECURITY: embedded content is used in place of the blob, so it must be the same. A lenient reader only warns: the content
+ * is verified when it is used, embedded or not.
  */
 function data({ data, size, digest }: Sound<Descriptor>, at: string, report: Report): void {
   if (typeof data !== 'string') return
@@ -42,15 +42,15 @@ export function annotations(
   if (Object.keys(map ?? {}).includes('')) report.strictly(at, '', 'without an empty key')
 }
 
-/** Words that become parts of `os/architecture/variant`. */
-const WORD = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/
+/** What becomes a part of `os/architecture/variant`. */
+const PART = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/
 
 export function platform(platform: Sound<Platform> | null | undefined, at: string, report: Report): void {
   if (!platform) return
   for (const name of ['os', 'architecture', 'variant'] as const) {
-    const word = platform[name]
-    if (typeof word !== 'string' || WORD.test(word)) continue
+    const part = platform[name]
+    if (typeof part !== 'string' || PART.test(part)) continue
     const path = at === '' ? name : `${at}.${name}`
-    report.strictly(path, word, 'a word of letters, digits, _ . + -')
+    report.strictly(path, part, 'a name of letters, digits, _ . + -')
   }
 }

@@ -4,6 +4,7 @@ import type { ImageIndex, ImageManifest } from '../../image/index.ts'
 import { ANNOTATION } from '../../image/annotations.ts'
 import { isIndexType, isManifestType, MEDIA_TYPE } from '../../media-type.ts'
 import { isRefName } from '../../ref-name.ts'
+import { show } from '../../show.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import { annotations, descriptor, descriptors } from './descriptor.ts'
 
@@ -17,7 +18,7 @@ export function imageIndex(document: Sound<ImageIndex>, report: Report): void {
     const name = annotations?.[ANNOTATION.refName]
     if (typeof name === 'string' && !isRefName(name)) {
       const at = `manifests[${index}].annotations[${JSON.stringify(ANNOTATION.refName)}]`
-      report.warn(at, `${JSON.stringify(name)} is no reference name of the specification's`)
+      report.warn(at, `invalid reference name ${show(name)}`)
     }
   }
 }
@@ -66,7 +67,7 @@ function ownType(
 ): void {
   const { mediaType: expected } = report
   if (expected !== undefined && found && found !== expected) {
-    report.error('mediaType', `is ${JSON.stringify(found)}, but it was referenced as ${expected}`, {
+    report.error('mediaType', `is ${show(found)}, but it was referenced as ${expected}`, {
       found,
       allowed: expected,
     })

@@ -2,18 +2,19 @@
 import type { SpecIssue } from '../../../errors.ts'
 import type { ImageConfig, ImageManifest } from '../../image/index.ts'
 import { isConfigType, layerCompression } from '../../media-type.ts'
+import { show } from '../../show.ts'
 
 /** What keeps the two from being one image that can be unpacked; empty where nothing does. Paths are the manifest's. */
 export function imageProblems(manifest: ImageManifest, config: ImageConfig): SpecIssue[] {
   const issues: SpecIssue[] = []
   const { mediaType } = manifest.config
   if (!isConfigType(mediaType)) {
-    const message = `${JSON.stringify(mediaType)} is no configuration of an image: this is an artifact`
+    const message = `${show(mediaType)} is not an image configuration: this is an artifact`
     issues.push({ path: 'config.mediaType', message, kind: 'rule' })
   }
   for (const [index, layer] of manifest.layers.entries()) {
     if (layerCompression(layer.mediaType) !== undefined) continue
-    const message = `${JSON.stringify(layer.mediaType)} is no file system layer`
+    const message = `${show(layer.mediaType)} is not a file system layer`
     issues.push({ path: `layers[${index}].mediaType`, message, kind: 'rule' })
   }
   const [layers, ids] = [manifest.layers.length, config.rootfs.diff_ids.length]

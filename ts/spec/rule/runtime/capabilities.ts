@@ -20,7 +20,7 @@ export function capabilities(config: Config, report: Report): void {
       const known = KNOWN.has(capability) || KNOWN.has(capability.toUpperCase())
       const at = `process.capabilities.${name}[${index}]`
       if (!known)
-        report.warn(at, `${JSON.stringify(capability)} is no capability: the container runs without it`)
+        report.warn(at, `unknown capability ${JSON.stringify(capability)}: the container runs without it`)
     }
   }
   within('effective', 'permitted')

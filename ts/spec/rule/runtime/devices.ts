@@ -29,7 +29,7 @@ export function devices(config: Config, report: Report): void {
         report.wrong(
           `${at}.${name}`,
           value ?? undefined,
-          'a number from 0 to 4294967295, as the type is no FIFO',
+          'a number from 0 to 4294967295, as the type is not p',
         )
       }
     }

@@ -40,7 +40,7 @@ export function mappingList(list: Mappings, at: string, report: Report): void {
   }
 }
 
-/** Whether `id` has a mapping; every one has where there is no list. */
+/** Whether `id` is mapped; without a list every id is. */
 export function isMapped(list: Mappings, id: number): boolean {
   if (!list?.length) return true
   return list.some(

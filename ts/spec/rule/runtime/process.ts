@@ -65,9 +65,13 @@ function identity(config: Config, report: Report): void {
     }
   }
   if (typeof umask === 'number' && umask > 0o777) {
-    report.error('process.user.umask', `${umask} is no umask (remember that JSON numbers are decimal)`, {
-      found: umask,
-    })
+    report.error(
+      'process.user.umask',
+      `invalid umask ${umask}: expected at most 511 (0777); JSON numbers are decimal`,
+      {
+        found: umask,
+      },
+    )
   }
   for (const [index, gid] of each(additionalGids)) {
     if (Number(gid) === NO_ID)

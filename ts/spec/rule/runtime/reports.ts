@@ -17,7 +17,7 @@ export function state({ ociVersion, id, status, pid, bundle }: Sound<RuntimeStat
     report.warn('pid', `is required on Linux while the container is ${status}`)
   }
   if (bundle !== undefined && bundle !== null && !bundle.startsWith('/'))
-    report.warn('bundle', 'is no absolute path')
+    report.warn('bundle', 'is not an absolute path')
 }
 
 export function features({ ociVersionMin, ociVersionMax }: Sound<RuntimeFeatures>, report: Report): void {

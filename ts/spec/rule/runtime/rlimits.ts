@@ -14,7 +14,7 @@ export function rlimits(config: Config, report: Report): void {
   for (const [index, { type, soft, hard }] of each(config.process?.rlimits)) {
     const at = `process.rlimits[${index}]`
     if (type && isLinux(config) && !KNOWN.has(type.replace(/^RLIMIT_/, ''))) {
-      report.error(`${at}.type`, `${JSON.stringify(type)} is no resource limit of Linux`, { found: type })
+      report.error(`${at}.type`, `unknown resource limit ${JSON.stringify(type)}`, { found: type })
     } else if (type && seen.has(type)) report.error(at, `a second ${type}`, { found: type })
     else if (soft !== undefined && hard !== undefined && soft !== null && hard !== null && soft > hard) {
       report.error(`${at}.soft`, `${soft} is above the hard limit ${hard}`, {

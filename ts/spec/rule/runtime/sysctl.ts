@@ -24,12 +24,12 @@ function problemOf(path: string, config: Config, report: Report): string | undef
       ? undefined
       : `needs a ${JSON.stringify(type)} namespace of the container's own`
   if (path.split('/').some((part) => part === '' || part === '.' || part === '..')) {
-    return 'is no name below /proc/sys'
+    return 'is not a name below /proc/sys'
   }
   if (IPC.test(path)) return needs('ipc')
   if (path.startsWith('net/')) return needs('network')
   if (path.startsWith('user/')) return needs('user')
   if (path === 'kernel/hostname') return 'is what the property hostname is for'
   if (path !== 'kernel/domainname') return 'belongs to no namespace: it would change the host'
-  return config.domainname ? 'stands against the property domainname; set one of them' : needs('uts')
+  return config.domainname ? 'conflicts with domainname; set only one' : needs('uts')
 }

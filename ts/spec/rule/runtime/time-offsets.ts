@@ -7,7 +7,7 @@ export function timeOffsets(config: Config, report: Report): void {
   if (!offsets) return
   for (const [clock, offset] of Object.entries(offsets)) {
     if (clock !== 'monotonic' && clock !== 'boottime') {
-      report.runnable(`linux.timeOffsets.${clock}`, 'is none of monotonic, boottime')
+      report.runnable(`linux.timeOffsets.${clock}`, 'unknown clock: expected monotonic or boottime')
     } else if (offset && Number(offset.nanosecs ?? 0) >= 1e9) {
       report.wrong(`linux.timeOffsets.${clock}.nanosecs`, offset.nanosecs, 'below 1000000000')
     }
