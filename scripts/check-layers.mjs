@@ -8,7 +8,8 @@ import { root } from './prepare.mjs'
 const typescript = {
   codes: [],
   version: [],
-  errors: ['codes'],
+  visible: [],
+  errors: ['codes', 'visible'],
   boundary: ['errors'],
   options: ['errors'],
   native: ['boundary', 'errors', 'version'],
@@ -17,7 +18,7 @@ const typescript = {
   image: ['boundary', 'native', 'spec', 'digest', 'options', 'errors'],
   runtime: ['boundary', 'image', 'native', 'spec', 'digest', 'options', 'errors'],
   index: ['runtime', 'image', 'spec', 'digest', 'errors'],
-  cli: ['index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors', 'version'],
+  cli: ['visible', 'index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors', 'version'],
 }
 // Each crate with the workspace crates it may depend on.
 const crates = {

@@ -52,7 +52,7 @@ test('ls, verify, repair, rm and gc say what is in a store and what they did', a
   t.true(caisson(store.root, 'repair').stdout.endsWith(`restored snapshot ${base}\n`))
 
   t.is(caisson(store.root, 'rm', 'one').status, 0)
-  t.regex(caisson(store.root, 'rm', 'one').stderr, /there is no image \\"one\\"/)
+  t.regex(caisson(store.root, 'rm', 'one').stderr, /has no image \\"one\\"/)
   t.is(caisson(store.root, 'gc', '--unused-for', '3600').stdout.match(/removed sha256/g)?.length, count + 2)
   const collected = JSON.parse(caisson(store.root, 'gc', '-f', 'json').stdout) as { snapshots: string[] }
   t.is(collected.snapshots.length, count)

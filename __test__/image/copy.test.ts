@@ -83,14 +83,14 @@ for (const transport of archives) {
     t.is((await Image.open(`${transport}:${file}`)).manifest.layers.length, 2)
     t.is(readFileSync(file).length, before.length)
     const folder = `${transport}:${base}/images`
-    await fails(t, copyImage(from, { to: folder, overwrite: true }), 'ERR_EXISTS', /no regular file/)
+    await fails(t, copyImage(from, { to: folder, overwrite: true }), 'ERR_EXISTS', /not a regular file/)
     symlinkSync(file, join(base, 'link'))
     await fails(t, copyImage(from, { to: `${transport}:${base}/link` }), 'ERR_EXISTS')
     await fails(
       t,
       copyImage(from, { to: `${transport}:${base}/none/x.tar` }),
       'ERR_NOT_FOUND',
-      /no directory/,
+      /does not exist/,
     )
     t.deepEqual(readdirSync(base).sort(), ['images', 'link', 'there.tar'])
   })

@@ -1,12 +1,25 @@
 /** Writing to descriptors 1 and 2 at once, so that nothing is lost when the process exits right afterwards. */
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { visible } from '../visible.ts'
 
+/** For people, and JSON: control characters are escaped. */
 export function print(text: string): void {
-  write(1, text)
+  write(1, visible(text))
 }
 
 export function printError(text: string): void {
-  write(2, text)
+  write(2, visible(text))
+}
+
+/** Names of files as they are, for programs; escaped where stdout is a terminal. */
+export function printNames(text: string): void {
+  write(1, isatty(1) ? visible(text) : text)
+}
+
+/** Moves the cursor as `control` says, and shows `text` there. */
+export function printControl(control: string, text = ''): void {
+  write(2, control + visible(text))
 }
 
 function write(descriptor: number, text: string): void {

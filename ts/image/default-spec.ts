@@ -1,4 +1,4 @@
-/** The configuration that `runc spec` writes: what a container gets where nobody says otherwise. */
+/** The configuration that `runc spec` writes: the default of every container. */
 import { checkOptions, flag, type Known } from '../options.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 

@@ -6,7 +6,7 @@ export const IMAGE_NAME = 'io.containerd.image.name'
 const NAME = /^[a-zA-Z0-9][\w.:-]*(?:\/[\w.-]+)*(?::[\w][\w.-]{0,127})?$/
 
 /**
- * `busybox` in full: `docker.io/library/busybox:latest`. Undefined for what is no such name.
+ * `busybox` in full: `docker.io/library/busybox:latest`. Undefined for an invalid name.
  *
  * COMPAT(docker): the first component is a registry only with a dot or colon in it, or as `localhost`.
  */

@@ -5,13 +5,15 @@ import { dirname, resolve } from 'node:path'
 import { CaissonError, systemError } from '../errors.ts'
 
 /**
- * Absolute. Throws `ERR_INVALID_OPTION`. An empty path is a variable that nobody set, never the working directory, which
- * would be packed, or removed.
+ * Absolute. Throws `ERR_INVALID_OPTION`. An empty path is an unset variable, never the working directory, which would be
+ * packed, or removed.
  */
 export function hostPath(path: string, what: string): string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return resolve(path)
   const found = typeof path === 'string' ? JSON.stringify(path) : typeof path
-  throw new CaissonError('ERR_INVALID_OPTION', `${what} must be a path, not ${found}`, { phase: 'validate' })
+  throw new CaissonError('ERR_INVALID_OPTION', `invalid ${what} ${found}: expected a path`, {
+    phase: 'validate',
+  })
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Which ids of the host stand for the ids of an image. */
+/** Mapping the ids of an image to ids of the host. */
 import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { CaissonError } from '../errors.ts'
@@ -46,7 +46,7 @@ function ranges(file: string, uid: number, username: string): IdMapping[] {
   try {
     text = readFileSync(file, 'utf8')
   } catch {
-    // not there: nobody has ranges
+    // missing file: no user has ranges
   }
   const mappings: IdMapping[] = []
   let containerID = 1

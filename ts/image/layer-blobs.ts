@@ -4,7 +4,7 @@ import type { LayerBlob } from '../native/layer.ts'
 import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
 import { layerCompression } from './media-type.ts'
 import { locateBlob } from './source/read.ts'
-import type { ImageLimits } from './limits.ts'
+import { MAX_LAYERS, type ImageLimits } from './limits.ts'
 import type { ImageSource } from './source/source.ts'
 
 /** What an image is made of. */
@@ -28,6 +28,10 @@ export function runnableConfig({ config, digest, manifest }: ImageParts): ImageC
 export function layerDiffIds(image: ImageParts): readonly string[] {
   const { diff_ids: diffIds } = runnableConfig(image).rootfs
   const { layers } = image.manifest
+  if (layers.length > MAX_LAYERS) {
+    const message = `${image.digest} has ${layers.length} layers, more than ${MAX_LAYERS}`
+    throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { phase: 'unpack' })
+  }
   if (layers.length === diffIds.length) return diffIds
   throw new CaissonError(
     'ERR_INVALID_IMAGE',

@@ -48,7 +48,7 @@ export class Layout implements ImageSource {
     this.path = path
   }
 
-  /** Throws `ERR_IMAGE_NOT_FOUND` where there is no layout, `ERR_INVALID_IMAGE` for one of another version. */
+  /** Throws `ERR_IMAGE_NOT_FOUND` for a missing layout, `ERR_INVALID_IMAGE` for one of another version. */
   static async open(path: string): Promise<Layout> {
     const absolute = hostPath(path, 'layout')
     const file = join(absolute, LAYOUT_FILE)
@@ -86,7 +86,7 @@ export class Layout implements ImageSource {
     return this.#indexIn(this.path)
   }
 
-  /** Where a blob is, whether there or not. Throws `ERR_INVALID_IMAGE` for what is no digest. */
+  /** The path of a blob, which need not exist. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
   blobPath(digest: string): string {
     return join(this.path, blobName(digest))
   }
@@ -136,7 +136,7 @@ export class Layout implements ImageSource {
     })
   }
 
-  /** @internal Unlists an image, by name or digest. False where there is none. */
+  /** @internal Removes an image from the index, by name or digest. False for a missing one. */
   async forget(name: string): Promise<boolean> {
     let found = false
     await this.update((index) => {
@@ -168,7 +168,7 @@ export class Layout implements ImageSource {
     const changed = change(await this.#indexIn(directory.path))
     if (!changed) return
     const text = formatIndex(changed)
-    await parseIndex(text, join(this.path, INDEX_FILE)) // what nobody could read again is not written
+    await parseIndex(text, join(this.path, INDEX_FILE)) // refuses an index that could not be read again
     await directory.place(INDEX_FILE, text, { replace: true })
   }
 
@@ -210,7 +210,7 @@ export class Layout implements ImageSource {
     return [...new Set(names.filter((name) => name !== undefined))].sort()
   }
 
-  /** Removes blobs that no index leads to. Waits until nobody writes any. */
+  /** Removes blobs that no index leads to. Waits for writers to end. */
   async collectGarbage(options: CollectGarbageOptions = {}): Promise<Collected> {
     checkOptions(options, collectGarbageOptions)
     return collectGarbage(this, options)

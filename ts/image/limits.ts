@@ -16,6 +16,10 @@ export interface ImageLimits {
 
 /** Bytes of one JSON document (registries take 4 MiB). */
 export const MAX_DOCUMENT_BYTES: number = 4 << 20
+/** Layers of one image; an overlay takes 500 at most, and each needs open files. */
+export const MAX_LAYERS = 1000
+/** Volumes of one image: each is a mount. */
+export const MAX_VOLUMES = 1000
 /** How deep indexes may be nested, and how many may be read for one image. */
 export const MAX_INDEX_DEPTH = 4
 export const MAX_INDEXES = 64

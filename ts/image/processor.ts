@@ -1,4 +1,4 @@
-/** Which variant of its architecture this machine's processor is, in the words of the image specification. */
+/** Which variant of its architecture this machine's processor is, as the image specification names it. */
 import { readFileSync } from 'node:fs'
 import { hostPlatform, type ExactPlatform } from './platform.ts'
 

@@ -44,7 +44,7 @@ export function checkTag(tag: string | undefined): void {
   })
 }
 
-/** Whether `text` names a place of another tool's. A word alone is none: `docker:TAG` may be a directory's image. */
+/** Whether `text` names a transport of another tool. A name alone does not: `docker:TAG` may be the image of a directory. */
 export function isForeign(text: string): boolean {
   const [transport, rest] = split(text)
   return FOREIGN.has(transport) && (transport !== 'docker' || rest.startsWith('//'))

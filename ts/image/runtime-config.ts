@@ -4,6 +4,7 @@ import { CaissonError } from '../errors.ts'
 import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
 import { defaultSpec } from './default-spec.ts'
 import type { IdMappings } from './id-mappings.ts'
+import { MAX_VOLUMES } from './limits.ts'
 
 /** Changes to what the image says. */
 export interface RuntimeConfigOptions {
@@ -13,7 +14,7 @@ export interface RuntimeConfigOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Absolute path inside the container. */
   cwd?: string | undefined
-  /** In the words of the image's `User`: `user`, `uid`, `user:group`, … */
+  /** In the form of the image's `User`: `user`, `uid`, `user:group`, … */
   user?: string | undefined
   /** Configuration for an ordinary user: a user namespace with one id. */
   rootless?: boolean | undefined
@@ -119,7 +120,7 @@ function environment(
     if (equals < 1) {
       throw new CaissonError(
         'ERR_INVALID_IMAGE',
-        `config.Env has the entry ${JSON.stringify(entry)}: no NAME=value`,
+        `config.Env: invalid entry ${JSON.stringify(entry)}: expected NAME=value`,
       )
     }
     env.set(entry.slice(0, equals), entry)
@@ -165,6 +166,11 @@ function annotations(image: ImageConfig): Record<string, string> {
  * runtimes refuse `..` or follow it, and one directory under two names would be two mounts.
  */
 function volumes(config: ImageConfig['config']): NonNullable<RuntimeSpec['mounts']> {
+  const count = Object.keys(config?.Volumes ?? {}).length
+  if (count > MAX_VOLUMES) {
+    const message = `config.Volumes has ${count} entries, more than ${MAX_VOLUMES}`
+    throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { phase: 'validate' })
+  }
   const destinations = new Set(Object.keys(config?.Volumes ?? {}).map((path) => posix.resolve('/', path)))
   if (destinations.has('/')) {
     throw new CaissonError('ERR_INVALID_IMAGE', 'config.Volumes names the root directory', {

@@ -77,7 +77,7 @@ class Search {
     this.#digest = digest
   }
 
-  /** Collects manifests in order; attestations of BuildKit are no images. */
+  /** Collects manifests in order; attestations of BuildKit are not images. */
   async visit(entries: readonly Descriptor[], depth: number): Promise<void> {
     for (const entry of entries) {
       if (isManifestType(entry.mediaType)) {

@@ -1,9 +1,10 @@
 /** Unpacking: verified layers to a directory, and a bundle around it. */
-import { readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { called } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
-import { hostPath, makeDirectories } from './host-path.ts'
+import { BundleDirectory, isReachable } from './bundle-directory.ts'
+import { hostPath } from './host-path.ts'
 import {
   removeTree,
   unpackLayers,
@@ -38,8 +39,8 @@ export interface UnpackOptions {
    */
   keepDirlinks?: boolean | undefined
   /**
-   * Ids of the host that stand for those of the image. As root files are given to them; an ordinary user needs newuidmap and
-   * newgidmap for that. What has no id there is an error unless `owners` says otherwise.
+   * Maps the ids of the image to ids of the host. Root gives files to them; an ordinary user needs newuidmap and newgidmap.
+   * An unmapped owner is an error unless `owners` says otherwise.
    */
   idMappings?: IdMappingsOption | undefined
   /** Default: those that the image was opened with. */
@@ -83,15 +84,13 @@ export async function unpackRootfs(
 ): Promise<UnpackResult> {
   const rootfs = hostPath(directory, 'the directory')
   const outcome = await unpackLayers(unpackRequest(layers, rootfs, options), operationOf(layers, options))
-  return {
-    rootfs,
-    entries: outcome.entries,
-    bytes: outcome.bytes,
-    compressed: outcome.compressed,
-    skipped: outcome.skipped,
-    skippedCount: outcome.skippedCount,
-    warnings: outcome.warnings,
+  const { setIds, ...result } = outcome
+  // SECURITY: the root of a root file system is open to its users, so the directory around it must not be.
+  if (setIds > 0 && (await isReachable(dirname(rootfs)))) {
+    const message = `other users can run the ${setIds} set-user-id or set-group-id programs in ${rootfs}`
+    result.warnings.push(`${message}: keep it in a directory of mode 0700`)
   }
+  return { rootfs, ...result }
 }
 
 /** What the native side is asked for. Throws `ERR_INVALID_OPTION`. */
@@ -135,25 +134,22 @@ export async function unpackBundle(
   const bundle = hostPath(directory, 'the bundle')
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
   bundleConfig(config, { ...options, user: '0' }) // all but the user can be refused before anything is made
-  // SECURITY: 0700: set-uid programs of an image must not be within reach of other users of this machine.
-  const first = await makeDirectories(bundle, 0o700)
-  if (first === undefined) await refuseContent(bundle)
-  const rootfs = join(bundle, 'rootfs')
-  const configFile = join(bundle, 'config.json')
-  let unpacked = false
+  await using made = await BundleDirectory.create(bundle)
+  const rootfs = join(made.path, 'rootfs')
+  const configFile = join(made.path, 'config.json')
+  let [unpacked, written] = [false, false]
   try {
     const result = await unpackRootfs(layers, rootfs, options)
     unpacked = true
     const spec = bundleConfig(config, { ...options, rootfs })
     await writeFile(configFile, `${JSON.stringify(spec, null, 2)}\n`, { flag: 'wx', mode: 0o600 })
-    return result
+    written = true
+    return { ...result, rootfs: join(bundle, 'rootfs'), warnings: [...made.warnings, ...result.warnings] }
   } catch (error) {
-    if (unpacked) {
-      await removeTree(rootfs, idMappings && nativeIdMaps(idMappings))
-      await rm(configFile, { force: true })
-    }
-    if (first !== undefined) await removeMade(bundle, first)
-    throw error
+    if (unpacked) await removeTree(rootfs, idMappings && nativeIdMaps(idMappings))
+    if (written) await rm(configFile, { force: true })
+    await made.giveUp()
+    throw named(error, made.path, bundle)
   }
 }
 
@@ -171,21 +167,18 @@ export function removeUnpacked(path: string, options: Pick<UnpackOptions, 'idMap
   })
 }
 
-/** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */
-async function removeMade(directory: string, first: string): Promise<void> {
-  try {
-    for (let path = directory; path.startsWith(first); path = dirname(path)) await rmdir(path)
-  } catch {
-    // somebody put something there: not ours to remove
-  }
-}
-
-async function refuseContent(bundle: string): Promise<void> {
-  if (!(await stat(bundle)).isDirectory() || (await readdir(bundle)).length > 0) {
-    throw new CaissonError('ERR_EXISTS', `${bundle} exists and is not an empty directory`, {
-      path: bundle,
-      phase: 'unpack',
-      hint: 'remove it first, or unpack to another place',
-    })
-  }
+/** The error with the name of the bundle in place of its descriptor. */
+function named(error: unknown, descriptor: string, bundle: string): unknown {
+  if (!(error instanceof CaissonError) || !error.message.includes(descriptor)) return error
+  const { code, phase, syscall, errno, path, hint } = error
+  const message = error.message.replaceAll(descriptor, bundle)
+  const plain = hint === undefined ? message : message.replace(` (${hint})`, '')
+  return new CaissonError(code, plain, {
+    phase,
+    syscall,
+    errno,
+    path: path?.replace(descriptor, bundle),
+    hint,
+    cause: error.cause,
+  })
 }

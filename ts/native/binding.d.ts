@@ -534,6 +534,8 @@ export interface UnpackOutcome {
   diffIds: Array<string>
   skipped: Array<SkippedEntry>
   skippedCount: number
+  /** Files with a set-user-id or set-group-id bit. */
+  setIds: number
   warnings: Array<string>
 }
 

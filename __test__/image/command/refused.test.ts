@@ -23,8 +23,8 @@ asEach('arguments that make no sense are refused by name', (t, user) => {
     ['convert images:a images:b --compress none --level 3', 'level is for gzip and zstd'],
     [`convert images:a images@sha256:${'a'.repeat(64)}`, 'a new image has a digest of its own'],
     [`repack --image images@sha256:${'a'.repeat(64)} file`, 'a new image has a digest of its own'],
-    ['config images:a --created 2026-02-31T00:00:00Z', 'is no time of RFC 3339'],
-    ['squash images:a --history.created 2026-01-31T24:00:00Z', 'is no time of RFC 3339'],
+    ['config images:a --created 2026-02-31T00:00:00Z', 'expected RFC 3339'],
+    ['squash images:a --history.created 2026-01-31T24:00:00Z', 'expected RFC 3339'],
   ] as const) {
     const { status, stdout, stderr } = user.try(args)
     t.is(status, 1, args)

@@ -84,6 +84,8 @@ pub struct UnpackOutcome {
     pub diff_ids: Vec<String>,
     pub skipped: Vec<SkippedEntry>,
     pub skipped_count: f64,
+    /// Files with a set-user-id or set-group-id bit.
+    pub set_ids: f64,
     pub warnings: Vec<String>,
 }
 
@@ -339,6 +341,7 @@ pub(crate) fn unpack_outcome(report: Result<Report, Error>) -> UnpackOutcome {
             })
             .collect(),
         skipped_count: report.skipped_count as f64,
+        set_ids: report.set_ids as f64,
         warnings: report.warnings,
     }
 }

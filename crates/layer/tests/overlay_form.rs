@@ -177,7 +177,7 @@ fn one_by_one(folder: &Path, blobs: &[Blob]) -> Result<Vec<File>> {
         let root = File::open(&path).unwrap();
         let unsettled = unpack::unpack_alone(blob, root.as_fd(), limits, POLICY, &stop)?;
         let below: Vec<_> = done.iter().rev().map(AsFd::as_fd).collect();
-        let settled = unpack::settle(root.as_fd(), &below, unsettled, &limits)?;
+        let settled = unpack::settle(root.as_fd(), &below, unsettled, &limits, &Stop::default())?;
         let digest = |content| tree_digest(root.as_fd(), content, &Stop::default()).unwrap();
         // What was noted while files were written is what is read now.
         assert_eq!(digest(Content::Known(&settled.checksums)), digest(Content::Read));

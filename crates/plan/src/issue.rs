@@ -52,17 +52,26 @@ impl std::fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
+/// Problems that are kept: one more than ever are listed (`MAX_ISSUES` of ts/errors.ts).
+const MAX_ISSUES: usize = 101;
+
 /// Collects problems; finishing with any of them is an error.
 #[derive(Debug, Default)]
 pub(crate) struct Issues(pub Vec<Issue>);
 
 impl Issues {
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Issue::new(path, message));
+        self.push(Issue::new(path, message));
     }
 
     pub fn add_with_hint(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &'static str) {
-        self.0.push(Issue { hint: Some(hint), ..Issue::new(path, message) });
+        self.push(Issue { hint: Some(hint), ..Issue::new(path, message) });
+    }
+
+    fn push(&mut self, issue: Issue) {
+        if self.0.len() < MAX_ISSUES {
+            self.0.push(issue);
+        }
     }
 
     pub fn finish(self, unsupported: bool) -> Result<(), SpecError> {

@@ -1,5 +1,8 @@
 //! `process` → the last part of the plan.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::config::Config;
 use crate::host::{Host, Options};
 use crate::issue::SpecError;
@@ -52,12 +55,16 @@ pub(crate) fn denies_setgroups(user: &UserNamespace, host: &Host) -> bool {
 
 /// COMPAT(runc): of two entries with one name the later one counts, at the place of the first.
 fn last_of_each_name(env: Vec<String>) -> Vec<String> {
-    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
+    let mut places = HashMap::with_capacity(env.len());
     let mut kept: Vec<String> = Vec::with_capacity(env.len());
     for entry in env {
-        match kept.iter().position(|earlier| name(earlier) == name(&entry)) {
-            Some(index) => kept[index] = entry,
-            None => kept.push(entry),
+        let name = entry.split('=').next().unwrap_or_default().to_owned();
+        match places.entry(name) {
+            Entry::Occupied(place) => kept[*place.get()] = entry,
+            Entry::Vacant(vacant) => {
+                vacant.insert(kept.len());
+                kept.push(entry);
+            }
         }
     }
     kept
@@ -65,6 +72,13 @@ fn last_of_each_name(env: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn many_variables_take_no_longer_each() {
+        // Compared with one another this does not end.
+        let env: Vec<String> = (0..1_000_000).map(|number| format!("V{number}={number}")).collect();
+        assert_eq!(super::last_of_each_name(env.clone()), env);
+    }
+
     #[test]
     fn a_later_variable_wins() {
         let env = ["A=1", "B=2", "A=3"].map(str::to_owned).to_vec();

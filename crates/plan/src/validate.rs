@@ -7,6 +7,11 @@ use crate::document::Process;
 use crate::issue::{Issues, SpecError};
 use crate::{mount_options, rlimits, sysctl};
 
+/// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
+const MAX_STRINGS: usize = 200_000;
+/// Lines of `/proc/PID/uid_map`: user_namespaces(7).
+const MAX_MAPPINGS: usize = 340;
+
 const NAMESPACES: [&str; 8] = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
 
 pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
@@ -111,8 +116,8 @@ fn mappings(config: &Config, issues: &mut Issues) {
         return;
     }
     for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
-        if list.len() > 340 {
-            issues.add(format!("linux.{name}"), "the kernel takes at most 340 mappings");
+        if list.len() > MAX_MAPPINGS {
+            issues.add(format!("linux.{name}"), format!("the kernel takes at most {MAX_MAPPINGS} mappings"));
         }
         for (index, mapping) in list.iter().enumerate() {
             let end = |start: u32| u64::from(start) + u64::from(mapping.size);
@@ -214,6 +219,14 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
     }
     let strings = [("args", &process.args), ("env", &process.env)];
     for (name, list) in strings {
+        let count = list.as_ref().map_or(0, Vec::len);
+        if count > MAX_STRINGS {
+            issues.add(
+                format!("process.{name}"),
+                format!("has {count} entries; at most {MAX_STRINGS} are supported"),
+            );
+            continue;
+        }
         for (index, _) in list.iter().flatten().enumerate().filter(|(_, text)| text.contains('\0')) {
             issues.add(format!("process.{name}[{index}]"), "must not hold a NUL");
         }
@@ -243,7 +256,9 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
     let (uids, gids) = (&config.linux.uid_mappings, &config.linux.gid_mappings);
     let mapped = |list: &Option<Vec<crate::document::IdMapping>>, id: u32| {
         list.as_deref().is_none_or(|list| {
-            list.is_empty() || list.iter().any(|m| id >= m.container_id && id - m.container_id < m.size)
+            list.is_empty()
+                || list.len() > MAX_MAPPINGS
+                || list.iter().any(|m| id >= m.container_id && id - m.container_id < m.size)
         })
     };
     let hint = "the user namespace has only the ids that are mapped; idMappings: 'subordinate' gives an image more: docs/rootless.md";

@@ -6,7 +6,7 @@ import { hashed } from '../digest/hash.ts'
 import { formatLine, LINE_FORMATS, type LineFormat } from '../digest/line.ts'
 import { ProgressBar } from '../digest/progress-bar.ts'
 import type { Flag } from '../flags.ts'
-import { print } from '../output.ts'
+import { printNames } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
 
 const checkFlags: readonly Flag[] = [
@@ -80,7 +80,7 @@ async function compute(invocation: Invocation, bar: ProgressBar): Promise<boolea
     bar.clear()
     if ('digests' in result) {
       const lines = result.digests.map((each: Digest) => `${formatLine(each, result.item, format)}\n`)
-      print(lines.join(''))
+      printNames(lines.join(''))
     } else {
       complainOf(result.item, result.error)
       well = false

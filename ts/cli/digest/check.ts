@@ -3,7 +3,7 @@ import { readFile } from 'node:fs'
 import { promisify } from 'node:util'
 import { algorithmOf } from '../../digest/index.ts'
 import { CaissonError } from '../../index.ts'
-import { print } from '../output.ts'
+import { printNames } from '../output.ts'
 import { complain, complainOf, quoted } from './complaint.ts'
 import { hashed, type ToHash } from './hash.ts'
 import { escaped, LineReader, type Listed } from './line.ts'
@@ -113,7 +113,7 @@ async function compare(listed: readonly Listed[], options: CheckOptions, bar: Pr
     bar.clear()
     const say = (word: string): void => {
       const mark = file.includes('\n') ? '\\' : ''
-      if (!status) print(`${mark}${mark === '' ? file : escaped(file)}: ${word}\n`)
+      if (!status) printNames(`${mark}${mark === '' ? file : escaped(file)}: ${word}\n`)
     }
     if ('error' in result) {
       if (ignoreMissing && result.error instanceof CaissonError && result.error.errno === 'ENOENT') continue

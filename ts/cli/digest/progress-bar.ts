@@ -1,6 +1,6 @@
 /** One line on a terminal that says how far the work is; nothing anywhere else. */
 import type { HashProgress } from '../../native/digest.ts'
-import { printError } from '../output.ts'
+import { printControl } from '../output.ts'
 
 /** What a file is to the bar. */
 export interface Tracked {
@@ -42,7 +42,7 @@ export class ProgressBar {
 
   /** Takes the line away, so that something else can be printed. */
   clear(): void {
-    if (this.#drawn) printError('\r\x1b[K')
+    if (this.#drawn) printControl('\r\x1b[K')
     this.#drawn = false
   }
 
@@ -51,7 +51,8 @@ export class ProgressBar {
     if (elapsed < DELAY) return
     this.#drawn = true
     const columns = process.stderr.columns || 80
-    printError(`\r\x1b[K${barLine([...this.#running.values()], this.#passed, elapsed).slice(0, columns - 1)}`)
+    const line = barLine([...this.#running.values()], this.#passed, elapsed)
+    printControl('\r\x1b[K', line.slice(0, columns - 1))
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which image a bundle was unpacked from: what `repack` and `commit` compare it with. */
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { replaceFile } from '../../image/layout/file.ts'
+import { readSmallFile } from '../../image/source/small-file.ts'
 import { CaissonError, type IdRange } from '../../index.ts'
 
 export interface BundleRecord {
@@ -59,12 +59,12 @@ function ranges(maps: UmociRange[] | null | undefined): IdRange[] {
 }
 
 async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readSmallFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
   })
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as Record<string, unknown>
+    return JSON.parse(text.toString('utf8')) as Record<string, unknown>
   } catch {
     throw unreadable(resolve(path, '..'), `${path} is not JSON`)
   }

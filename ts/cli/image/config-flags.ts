@@ -43,12 +43,12 @@ export const configFlags: readonly Flag[] = [
   { name: 'config.stopsignal', type: 'text', usage: 'SIGNAL' },
   { name: 'created', type: 'text', usage: 'when the image was made (RFC 3339)' },
   { name: 'author', type: 'text', usage: 'who made it' },
-  { name: 'platform.os', aliases: ['os'], type: 'text', usage: 'word of Go, such as linux' },
+  { name: 'platform.os', aliases: ['os'], type: 'text', usage: 'GOOS, such as linux' },
   {
     name: 'platform.arch',
     aliases: ['architecture', 'arch'],
     type: 'text',
-    usage: 'word of Go, such as amd64',
+    usage: 'GOARCH, such as amd64',
   },
   { name: 'platform.variant', type: 'text', usage: 'of the processor, such as v8' },
   { name: 'manifest.annotation', type: 'list', usage: 'NAME=VALUE' },
@@ -134,7 +134,8 @@ function pairs(flags: FlagValues, name: string): Record<string, string> {
   return Object.fromEntries(
     list(flags, name).map((entry) => {
       const at = entry.indexOf('=')
-      if (at < 1) throw new UsageError(`--${name}: ${JSON.stringify(entry)} is no NAME=VALUE`)
+      if (at < 1)
+        throw new UsageError(`--${name}: invalid entry ${JSON.stringify(entry)}: expected NAME=VALUE`)
       return [entry.slice(0, at), entry.slice(at + 1)]
     }),
   )
@@ -145,7 +146,7 @@ function environment(old: readonly string[], added: readonly string[]): string[]
   const env = new Map(old.map((entry) => [entry.split('=', 1)[0]!, entry]))
   for (const entry of added) {
     if (entry.indexOf('=') < 1)
-      throw new UsageError(`--config.env: ${JSON.stringify(entry)} is no NAME=VALUE`)
+      throw new UsageError(`--config.env: invalid entry ${JSON.stringify(entry)}: expected NAME=VALUE`)
     env.set(entry.split('=', 1)[0]!, entry)
   }
   return [...env.values()]

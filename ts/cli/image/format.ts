@@ -3,6 +3,7 @@ import { on, text, type Invocation } from '../command.ts'
 import type { Flag } from '../flags.ts'
 import { print } from '../output.ts'
 import { UsageError } from '../usage-error.ts'
+import { visible } from '../../visible.ts'
 
 export const formatFlag: Flag = {
   name: 'format',
@@ -12,7 +13,7 @@ export const formatFlag: Flag = {
   default: 'text',
 }
 
-/** umoci's word for `--format json`. */
+/** umoci's name for `--format json`. */
 export const jsonFlag: Flag = { name: 'json', type: 'switch', usage: 'the same as --format json' }
 
 /** Throws {@link UsageError} for a format that there is not; verbs call it before they do anything. */
@@ -29,7 +30,9 @@ export function show(json: boolean, value: unknown, lines: readonly string[]): v
 }
 
 /** Columns as wide as they must be. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(cells: readonly (readonly string[])[]): string[] {
+  // As they are printed, so that columns stay in line.
+  const rows = cells.map((row) => row.map(visible))
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? []
   return rows.map((row) =>
     row

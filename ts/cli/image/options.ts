@@ -1,4 +1,4 @@
-/** Flags that several verbs share, in umoci's words, and what they mean. */
+/** Flags that several verbs share, named as in umoci, and what they mean. */
 import type { CompressionOptions, HistoryOptions, IdMappings, IdRange } from '../../index.ts'
 import type { IdMapping } from '../../spec/index.ts'
 import { isTimestamp } from '../../spec/timestamp.ts'
@@ -32,7 +32,9 @@ export function historyOf(flags: FlagValues): HistoryOptions | false {
 /** RFC 3339, as it was written. */
 export function checkedTime(time: string | undefined): string | undefined {
   if (time === undefined || isTimestamp(time)) return time
-  throw new UsageError(`${JSON.stringify(time)} is no time of RFC 3339, such as 2026-01-31T12:00:00Z`)
+  throw new UsageError(
+    `invalid time ${JSON.stringify(time)}: expected RFC 3339, such as 2026-01-31T12:00:00Z`,
+  )
 }
 
 export const compressionFlags: readonly Flag[] = [

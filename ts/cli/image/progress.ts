@@ -1,7 +1,7 @@
-/** A line on the terminal that tells how far the work is; nothing where stderr is no terminal. */
+/** A progress line on the terminal; nothing where stderr is not one. */
 import { isatty } from 'node:tty'
 import type { LayerProgress } from '../../index.ts'
-import { printError } from '../output.ts'
+import { printControl } from '../output.ts'
 import { bytes } from './format.ts'
 
 const WIDTH = 24
@@ -22,11 +22,11 @@ export function progress(what: string, terminal: boolean = isatty(2)): Progress 
         : ''
       const of = total ? ` of ${bytes(total)}` : ''
       const files = entries === undefined ? '' : `, ${entries} entries`
-      printError(`\r\u001B[K${what}${bar} ${bytes(done)}${of}${files}`)
+      printControl('\r\u001B[K', `${what}${bar} ${bytes(done)}${of}${files}`)
       shown = true
     },
     [Symbol.dispose]: () => {
-      if (shown) printError('\r\u001B[K')
+      if (shown) printControl('\r\u001B[K')
     },
   }
 }

@@ -8,10 +8,10 @@ import type { LayerCompression } from '../media-type.ts'
 
 const PIECE = 256 << 10
 
-/** How an archive is compressed, by its first bytes. Throws `ERR_INVALID_OPTION` where there is no such file. */
+/** How an archive is compressed, by its first bytes. Throws `ERR_INVALID_OPTION` for a missing file. */
 export async function detectCompression(path: string): Promise<LayerCompression> {
   const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
-    throw new CaissonError('ERR_INVALID_OPTION', `the archive ${path} cannot be opened: ${cause.message}`, {
+    throw new CaissonError('ERR_INVALID_OPTION', `cannot open the archive ${path}: ${cause.message}`, {
       phase: 'validate',
       path,
       cause,

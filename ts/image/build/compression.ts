@@ -4,7 +4,7 @@ import type { Descriptor } from '../../spec/index.ts'
 import { layerCompression, type LayerCompression } from '../media-type.ts'
 
 export interface CompressionOptions {
-  /** `auto`: as the topmost layer of the image, `gzip` where there is none. Default `auto`. */
+  /** `auto`: as the topmost layer of the image, `gzip` without layers. Default `auto`. */
   compression?: LayerCompression | 'auto' | undefined
   /** gzip 1 to 9 (default 6), zstd 1 to 19 (default 3). */
   level?: number | undefined

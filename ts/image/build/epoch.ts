@@ -1,4 +1,4 @@
-/** Times of what we make: SOURCE_DATE_EPOCH (reproducible-builds.org) where somebody sets it. */
+/** Times of what we make: SOURCE_DATE_EPOCH (reproducible-builds.org) where it is set. */
 import { CaissonError } from '../../errors.ts'
 
 /** The end of the year 9999, the last that RFC 3339 can say. */

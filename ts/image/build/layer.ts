@@ -34,7 +34,7 @@ export interface LayerContext extends CompressionOptions {
 
 /** What became of one entry of `layers`. */
 export interface LayerResult {
-  /** Undefined where nothing changed, so that there is no layer. */
+  /** Undefined where nothing changed: no layer was written. */
   descriptor: Descriptor | undefined
   diffId: string | undefined
   /** Of a difference, by path. */

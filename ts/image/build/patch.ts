@@ -45,9 +45,13 @@ export async function patchConfig(config: ImageConfig, patch: ConfigPatch): Prom
   const checked = await parseConfig(formatJson(merged), 'the changed configuration')
   for (const entry of checked.config?.Env ?? []) {
     if (entry.indexOf('=') < 1) {
-      throw new CaissonError('ERR_INVALID_OPTION', `config.Env: ${JSON.stringify(entry)} is no NAME=value`, {
-        phase: 'validate',
-      })
+      throw new CaissonError(
+        'ERR_INVALID_OPTION',
+        `config.Env: invalid entry ${JSON.stringify(entry)}: expected NAME=value`,
+        {
+          phase: 'validate',
+        },
+      )
     }
   }
   return checked

@@ -1,4 +1,4 @@
-/** From the words of the options to the steps of the native side. */
+/** Converts options to the steps of the native side. */
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { posix } from 'node:path'
@@ -17,7 +17,7 @@ export interface StepContext {
   signal: AbortSignal | undefined
 }
 
-/** How a tree is read, in the words of the native side. */
+/** How a tree is read, for the native side. */
 export function treeOptions(reading: TreeReading & { mask?: readonly string[] | undefined }): TreeOptions {
   const { exclude = [], uidMap = [], gidMap = [], mask = [] } = reading
   const mapped = uidMap.length > 0 || gidMap.length > 0

@@ -1,4 +1,4 @@
-/** The same image in other words: OCI's types or Docker's, another compression. */
+/** The same image with other media types (OCI, Docker) or another compression. */
 import { CaissonError } from '../../errors.ts'
 import { transcodeLayer } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
@@ -21,7 +21,7 @@ import { checkTag } from '../reference.ts'
 export interface ConvertOptions extends Omit<WriteOptions, 'sourceDateEpoch'> {
   /** Without it the layers stay as they are. */
   compression?: WriteOptions['compression']
-  /** Whose words the manifest has; default `oci`. Docker's has no annotations, and no word for zstd. */
+  /** Media types of the manifest; default `oci`. Docker's has no annotations and no zstd. */
   mediaTypes?: 'oci' | 'docker' | undefined
 }
 
@@ -91,12 +91,12 @@ function checkMediaTypes(
   const found: [boolean, string][] = [
     [artifactType !== undefined, 'artifactType'],
     [subject !== undefined, 'subject'],
-    [compressions.includes(undefined), 'layers that are no file systems'],
+    [compressions.includes(undefined), 'layers that are not file systems'],
     [compressions.includes('zstd'), 'zstd'],
   ]
   const unsaid = found.find(([there]) => there)?.[1]
   if (unsaid === undefined) return
-  const message = `a manifest of Docker has no word for ${unsaid}`
+  const message = `a Docker manifest cannot express ${unsaid}`
   const hint = unsaid === 'zstd' ? 'choose another compression, such as gzip' : undefined
   throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'validate', hint })
 }

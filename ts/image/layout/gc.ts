@@ -28,7 +28,7 @@ export interface Collected {
 export async function collectGarbage(layout: Layout, options: CollectGarbageOptions): Promise<Collected> {
   const { dryRun = false, signal } = options
   using directory = await OpenLayout.open(layout.path)
-  // Exclusive: nobody is about to tag what is not referenced yet.
+  // Exclusive: no writer is about to tag a blob that is not referenced yet.
   using _ = await lockDirectory(join(directory.path, 'blobs'), 'exclusive', signal)
   const reachable = new Set<string>()
   await mark(layout, (await layout.index()).manifests, reachable, signal)

@@ -141,7 +141,7 @@ export const layer: Check = {
   },
 }
 
-/** By the first name that only one kind has; one that is there and undefined is a variable that nobody set. */
+/** By the first name that only one kind has; one with the value undefined is an unset variable of the caller. */
 function marked<T>(value: object, by: Readonly<Record<string, T>>): T | undefined {
   const name = Object.keys(by).find((mark) => mark in value)
   return name === undefined ? undefined : by[name]

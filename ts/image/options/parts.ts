@@ -24,7 +24,7 @@ import type { IdMappings } from '../id-mappings.ts'
 import type { ImageLimits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 
-/** A word of the caller's: an empty one is a variable that nobody set. */
+/** A string of the caller: an empty one is an unset variable. */
 export const word: Check = such('a text that is not empty', isText)
 const isWithoutNul = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0')
 /** What the kernel would cut nowhere. */

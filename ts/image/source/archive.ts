@@ -4,7 +4,7 @@ import { posix, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { listArchive, unpackArchive, type ArchiveItem } from '../../native/archive.ts'
 import type { LayerOperation } from '../../native/layer.ts'
-import { MAX_ARCHIVE_ENTRIES, MAX_DOCUMENT_BYTES } from '../limits.ts'
+import { MAX_ARCHIVE_ENTRIES } from '../limits.ts'
 import { readRange } from './read.ts'
 import type { FileRange } from './source.ts'
 import { TemporaryFile } from './temporary-file.ts'
@@ -23,7 +23,7 @@ export class Archive {
     this.#unpacked = unpacked
   }
 
-  /** Throws `ERR_IMAGE_NOT_FOUND` where there is no file, `ERR_LAYER_INVALID` where it is no archive. */
+  /** Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_LAYER_INVALID` for anything but an archive. */
   static async open(path: string, operation: LayerOperation = {}): Promise<Archive> {
     const absolute = resolve(path)
     await requireFile(absolute)
@@ -47,7 +47,7 @@ export class Archive {
     return [...this.#items.keys()]
   }
 
-  /** Where a file is; links are followed inside the archive. Undefined where there is none. */
+  /** Where a file is; links are followed inside the archive. Undefined for a missing file. */
   find(name: string): FileRange | undefined {
     let path = normal(name)
     for (let links = 0; links < MAX_LINKS && path !== undefined; links++) {
@@ -64,11 +64,7 @@ export class Archive {
   async read(name: string): Promise<string | undefined> {
     const range = this.find(name)
     if (!range) return undefined
-    if (range.size > MAX_DOCUMENT_BYTES) {
-      const message = `${name} in ${this.path} has ${range.size} bytes, more than ${MAX_DOCUMENT_BYTES}`
-      throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: this.path })
-    }
-    return (await readRange(range)).toString('utf8')
+    return (await readRange(range, `${name} in ${this.path}`)).toString('utf8')
   }
 
   close(): Promise<void> {
@@ -83,7 +79,7 @@ function normal(path: string): string | undefined {
   return clean.startsWith('/') || clean === '..' || clean.startsWith('../') ? undefined : clean
 }
 
-/** The size of a regular file. Throws `ERR_IMAGE_NOT_FOUND` where there is none, `ERR_INVALID_IMAGE` for something else. */
+/** The size of a regular file. Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_INVALID_IMAGE` for another type of file. */
 export async function requireFile(path: string): Promise<number> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause

@@ -10,7 +10,7 @@ import { isCompressed, layerType, MEDIA_TYPE, type LayerCompression } from '../m
 import type { Archive } from './archive.ts'
 import { LAYOUT_FILE } from './layout-files.ts'
 import { OciArchive } from './oci-archive.ts'
-import { readRange } from './read.ts'
+import { readRange, readStart } from './read.ts'
 import type { FileRange, ImageSource } from './source.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
@@ -72,7 +72,7 @@ class DockerArchive implements ImageSource {
     operation: LayerOperation = {},
   ): Promise<void> {
     const place = this.#find(Config, `${at}.Config`)
-    const text = await readRange(place)
+    const text = await readRange(place, `${Config} in ${this.path}`)
     const config = this.#put(text, MEDIA_TYPE.config, place)
     const { rootfs, os, architecture, variant } = await parseConfig(text, `${Config} in ${this.path}`)
     if (rootfs.diff_ids.length !== Layers.length) {
@@ -112,7 +112,7 @@ class DockerArchive implements ImageSource {
   /** A plain archive has its diffID as digest: who reads it verifies that. The digest of a packed one is taken now. */
   async #layer(range: FileRange, diffId: string, operation: LayerOperation = {}): Promise<Descriptor> {
     let [digest, compression]: [string, LayerCompression] = [diffId, 'none']
-    if (isCompressed(await readRange({ ...range, size: Math.min(range.size, 4) }))) {
+    if (isCompressed(await readStart(range, 4))) {
       const found = await identifyBlob(range, operation)
       ;[digest, compression] = [found.digest, found.compression as LayerCompression]
     }

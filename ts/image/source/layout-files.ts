@@ -13,7 +13,7 @@ export function formatIndex(index: ImageIndex): string {
   return `${JSON.stringify(index, null, 2)}\n`
 }
 
-/** `blobs/ALGORITHM/ENCODED`. Throws `ERR_INVALID_IMAGE` for what is no digest. */
+/** `blobs/ALGORITHM/ENCODED`. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
 export function blobName(digest: string): string {
   // SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
   const [, algorithm, encoded] =
@@ -35,6 +35,6 @@ function versionOf(text: string): unknown {
   try {
     return (JSON.parse(text) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion
   } catch {
-    return undefined // no JSON is no version either
+    return undefined // invalid JSON has no version
   }
 }

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor } from '../../spec/index.ts'
-import { MAX_DOCUMENT_BYTES } from '../limits.ts'
+import { requireSize } from './small-file.ts'
 import { locationOf, type FileRange, type ImageSource } from './source.ts'
 
 /** Hashing one such piece blocks the event loop for well below a millisecond. */
@@ -17,10 +17,7 @@ const ALGORITHMS = new Set(['sha256', 'sha384', 'sha512'])
  */
 export async function readDocument(source: ImageSource, descriptor: Descriptor): Promise<Buffer> {
   const { digest, size } = descriptor
-  if (size > MAX_DOCUMENT_BYTES) {
-    const message = `document ${digest} has ${size} bytes, more than ${MAX_DOCUMENT_BYTES}`
-    throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: source.path })
-  }
+  requireSize(`document ${digest}`, size, source.path)
   const pieces: Buffer[] = []
   for await (const piece of content(source, descriptor)) pieces.push(piece)
   return Buffer.concat(pieces)
@@ -28,7 +25,7 @@ export async function readDocument(source: ImageSource, descriptor: Descriptor):
 
 /**
  * The bytes of a blob as they are stored. The last piece comes only when size and digest were right; otherwise the
- * stream fails with `ERR_SIZE_MISMATCH` or `ERR_DIGEST_MISMATCH`, and with `ERR_BLOB_NOT_FOUND` where there is none.
+ * stream fails with `ERR_SIZE_MISMATCH` or `ERR_DIGEST_MISMATCH`, and with `ERR_BLOB_NOT_FOUND` for a missing blob.
  */
 export function readBlob(source: ImageSource, descriptor: Descriptor): Readable {
   return Readable.from(content(source, descriptor), { objectMode: false, highWaterMark: PIECE })
@@ -77,10 +74,16 @@ async function* content(source: ImageSource, descriptor: Descriptor): AsyncGener
   if (held) yield held
 }
 
-/** The whole of a range. */
-export async function readRange(range: FileRange): Promise<Buffer> {
+/** The whole of a range, a document at most: throws `ERR_LIMIT_EXCEEDED` before anything is read. */
+export async function readRange(range: FileRange, subject: string = range.path): Promise<Buffer> {
+  requireSize(subject, range.size, range.path)
+  return readStart(range, range.size)
+}
+
+/** The first bytes of a range, `most` of them. */
+export async function readStart(range: FileRange, most: number): Promise<Buffer> {
   const all: Buffer[] = []
-  for await (const piece of pieces(range)) all.push(piece)
+  for await (const piece of pieces({ ...range, size: Math.min(range.size, most) })) all.push(piece)
   return Buffer.concat(all)
 }
 

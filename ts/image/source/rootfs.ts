@@ -1,6 +1,6 @@
 /** A plain root file system: one archive, as `docker export` and `tar -c` write it, or a directory. */
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { identifyBlob } from '../../native/archive.ts'
@@ -10,6 +10,7 @@ import type { Descriptor, ImageIndex } from '../../spec/index.ts'
 import { layerType, MEDIA_TYPE, type LayerCompression } from '../media-type.ts'
 import { hostPlatform } from '../platform.ts'
 import { requireFile } from './archive.ts'
+import { readSmallFile } from './small-file.ts'
 import type { FileRange, ImageSource } from './source.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
@@ -43,7 +44,7 @@ export class Rootfs implements ImageSource {
   }
 
   /**
-   * The archive is read once to know its digests. Throws `ERR_IMAGE_NOT_FOUND` where there is no file. Whether it is an
+   * The archive is read once to know its digests. Throws `ERR_IMAGE_NOT_FOUND` for a missing file. Whether it is an
    * archive, unpacking tells.
    */
   static async archive(file: string, operation: LayerOperation = {}): Promise<Rootfs> {
@@ -56,7 +57,7 @@ export class Rootfs implements ImageSource {
 
   /**
    * The directory is packed once, as a layer is built from it. Throws `ERR_IMAGE_NOT_FOUND`, `ERR_INVALID_IMAGE` for what
-   * is no directory, `ERR_UNSUPPORTED_IMAGE` for what skopeo calls `dir:`, and `ERR_CHANGED` where somebody writes to it.
+   * is no directory, `ERR_UNSUPPORTED_IMAGE` for what skopeo calls `dir:`, and `ERR_CHANGED` for a tree that changes meanwhile.
    */
   static async directory(directory: string, operation: LayerOperation = {}): Promise<Rootfs> {
     const path = resolve(directory)
@@ -106,7 +107,7 @@ async function requireRootfs(path: string): Promise<void> {
   // Packed as it is, an image would become a root file system that holds blobs: never what is meant.
   throw new CaissonError(
     'ERR_UNSUPPORTED_IMAGE',
-    `${path} is an image as skopeo's dir: has it, no root file system`,
+    `${path} is an image in the dir: format of skopeo, not a root file system`,
     {
       path,
       phase: 'resolve',
@@ -119,5 +120,6 @@ async function isSkopeoDirectory(path: string): Promise<boolean> {
   const version = join(path, 'version')
   const status = await stat(version).catch(() => undefined)
   if (!status?.isFile() || status.size > 100) return false
-  return (await readFile(version, 'latin1').catch(() => '')).startsWith('Directory Transport Version: ')
+  const text = await readSmallFile(version).catch(() => '')
+  return text.toString('latin1').startsWith('Directory Transport Version: ')
 }

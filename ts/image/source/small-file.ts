@@ -9,7 +9,7 @@ import { MAX_DOCUMENT_BYTES } from '../limits.ts'
  * `ERR_LIMIT_EXCEEDED` for one of more than 4 MiB.
  */
 export async function readSmallFile(path: string): Promise<Buffer> {
-  // SECURITY: a FIFO would hold a thread of the pool until somebody writes to it.
+  // SECURITY: a FIFO would block a thread of the pool until a process writes to it.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   try {
     const status = await file.stat()

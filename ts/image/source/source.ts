@@ -19,7 +19,7 @@ export interface ImageSource {
   readonly path: string
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
   index(): Promise<ImageIndex>
-  /** Where a blob is, or undefined where this source lacks it. Throws `ERR_INVALID_IMAGE` for what is no digest. */
+  /** Where a blob is, or undefined where this source lacks it. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
   locate(digest: string): Promise<FileRange | undefined>
   /** Gives back what the source holds (an unpacked archive). Afterwards none of its blobs can be read. */
   close(): Promise<void>

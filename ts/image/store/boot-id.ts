@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Changes with every boot of the machine; empty where there is no procfs. */
+/** Changes with every boot of the machine; empty without procfs. */
 export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()

@@ -1,4 +1,4 @@
-/** Garbage collection: what no image of the store refers to and nobody uses is removed. */
+/** Garbage collection: removes what no image of the store refers to and no process uses. */
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ export interface CollectResult {
   bytes: number
 }
 
-/** The caller holds the store's lock exclusively: nobody adds anything meanwhile. */
+/** The caller holds the store's lock exclusively: nothing is added meanwhile. */
 export async function collect(
   layout: Layout,
   { unusedFor = 0, signal }: CollectOptions,
@@ -73,7 +73,7 @@ async function freeSnapshots(
         ? undefined
         : tryLockDirectory(path, 'exclusive')
     if (lock) locks.set(chainId, lock)
-    // In use, and with it everything that it stands on.
+    // In use, and so is everything below it.
     else
       for (let id: string | null | undefined = chainId; id && !kept.has(id); id = parents.get(id))
         kept.add(id)
@@ -99,7 +99,7 @@ export async function removeSnapshot(store: string, chainId: string): Promise<vo
   await removeOwned(away)
 }
 
-/** Files that only say who unpacks: nobody does, as the store is locked. */
+/** Lock files of unpackers; unused, as the store is locked. */
 async function removeUnpackLocks(store: string): Promise<void> {
   const names = await readdir(join(store, 'locks')).catch(() => [])
   await Promise.all(names.map((name) => rm(join(store, 'locks', name), { force: true })))

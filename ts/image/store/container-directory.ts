@@ -17,9 +17,9 @@ export function containersPath(store: string): string {
   return join(store, 'containers')
 }
 
-/** A container that nobody's lock speaks for. */
+/** A container without a lock that names its process. */
 export interface Lease {
-  /** Layers that nobody may remove. */
+  /** Layers that must not be removed. */
   chainIds: readonly string[]
   /** Absolute path of its state directory: the lease ends with it. */
   state: string

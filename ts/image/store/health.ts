@@ -1,4 +1,4 @@
-/** Looking whether a store is what it was, and mending it. */
+/** Verifying and repairing a store. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'

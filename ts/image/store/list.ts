@@ -15,7 +15,7 @@ export interface StoredImage {
 export interface StoredSnapshot extends Omit<SnapshotRecord, 'version' | 'tree' | 'contents' | 'parent'> {
   /** ChainID of the snapshot below. */
   parent: string | undefined
-  /** Somebody has it open; those below it are in use as well. */
+  /** A process has it open; those below it are in use as well. */
   inUse: boolean
 }
 

@@ -14,7 +14,7 @@ export async function removeOwned(path: string): Promise<void> {
   }
 }
 
-/** All ids that an ordinary user has; undefined as root, who needs none, and where there are no ranges. */
+/** All ids that an ordinary user has; undefined as root, which needs none, and without ranges. */
 export function subordinateMaps(): IdMaps | undefined {
   if (process.geteuid?.() === 0) return undefined
   try {

@@ -32,7 +32,7 @@ export interface SnapshotRecord {
 /** SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727). */
 const CHAIN_ID = /^([a-z0-9]+):([a-f0-9]+(?:\+[a-f0-9]+)?)$/
 
-/** Path of a snapshot below the store. Throws `ERR_INVALID_OPTION` for what is no chainID. */
+/** Path of a snapshot below the store. Throws `ERR_INVALID_OPTION` for an invalid chainID. */
 export function snapshotPath(chainId: string): string {
   const [, algorithm, encoded] = CHAIN_ID.exec(chainId) ?? []
   if (algorithm && encoded) return `snapshots/${algorithm}/${encoded}`

@@ -1,4 +1,4 @@
-/** A stack of layers in use: nobody removes it meanwhile. */
+/** A stack of layers in use: garbage collection leaves it alone. */
 import { existsSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { explainErrors } from '../../boundary.ts'
@@ -55,7 +55,7 @@ export class Snapshot implements Disposable {
 explainErrors(Snapshot)
 
 /**
- * Opens a snapshot if it is there and nobody is about to remove it. `chainIds`, the top one first, where they are known;
+ * Opens a snapshot if it exists and is not about to be removed. `chainIds`, the top one first, where they are known;
  * otherwise they are read.
  */
 export function tryOpenSnapshot(

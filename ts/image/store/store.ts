@@ -179,7 +179,7 @@ export class Store implements AsyncDisposable {
     checkArgument('chainId', chainId, isText)
     const snapshot = tryOpenSnapshot(this.root, chainId)
     if (snapshot) return this.#track(snapshot)
-    const message = `there is no snapshot ${chainId} in ${this.root}`
+    const message = `${this.root} has no snapshot ${chainId}`
     throw new CaissonError('ERR_NOT_FOUND', message, { phase: 'resolve', path: this.root })
   }
 
@@ -196,15 +196,15 @@ export class Store implements AsyncDisposable {
     checkArgument('name', name, isText)
     const layout = await this.#layout()
     if (await layout.forget(name)) return
-    const message = `there is no image ${JSON.stringify(name)} in ${this.root}`
+    const message = `${this.root} has no image ${JSON.stringify(name)}`
     throw new CaissonError('ERR_IMAGE_NOT_FOUND', message, { phase: 'resolve', path: this.root })
   }
 
-  /** Removes what no image refers to and nobody uses. Waits for imports to end. */
+  /** Removes what no image refers to and no process uses. Waits for imports to end. */
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
     checkOptions(options, collectOptions)
     const layout = await this.#layout()
-    // First whoever writes blobs, then whoever unpacks: an import does both in this order.
+    // First the lock of those who write blobs, then of those who unpack: an import takes both in this order.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
     using lock = await lockStore(this.root, 'exclusive', options.signal)
     await this.#sweepIngest()

@@ -17,13 +17,13 @@ export class ArchiveFile {
     this.#overwrite = overwrite
   }
 
-  /** Throws `ERR_EXISTS` for what is there and may not be replaced, `ERR_NOT_FOUND` where there is no such directory. */
+  /** Throws `ERR_EXISTS` for a file that may not be replaced, `ERR_NOT_FOUND` for a missing directory. */
   static async at(path: string, overwrite: boolean): Promise<ArchiveFile> {
     const there = await lstat(path).catch(unlessAbsent)
     if (there && !(overwrite && there.isFile())) throw exists(path, there.isFile())
     const directory = dirname(path)
     if ((await stat(directory).catch(unlessAbsent))?.isDirectory()) return new ArchiveFile(path, overwrite)
-    const message = `${path} cannot be written: there is no directory ${directory}`
+    const message = `cannot write ${path}: directory ${directory} does not exist`
     throw new CaissonError('ERR_NOT_FOUND', message, { path: directory, phase: 'validate' })
   }
 
@@ -44,7 +44,7 @@ export class ArchiveFile {
         (({ read, entries }) => onProgress({ bytes: read, blobs: Math.min(entries, blobs.size), total })),
     })
     await written.catch((error: unknown) => {
-      throw (error as CaissonError).code === 'ERR_EXISTS' ? exists(this.path, true) : error // somebody else just made it
+      throw (error as CaissonError).code === 'ERR_EXISTS' ? exists(this.path, true) : error // another process just made it
     })
     return { bytes: total, blobs: blobs.size }
   }
@@ -58,7 +58,7 @@ async function memberOf({ source, descriptor }: BlobOrigin): Promise<ArchiveMemb
 }
 
 function exists(path: string, isFile: boolean): CaissonError {
-  const message = isFile ? `${path} exists already` : `${path} exists and is no regular file`
+  const message = isFile ? `${path} exists already` : `${path} exists and is not a regular file`
   const hint = isFile ? 'remove it, or have it replaced: --overwrite, in programs overwrite: true' : undefined
   return new CaissonError('ERR_EXISTS', message, { path, phase: 'validate', hint })
 }

@@ -29,7 +29,7 @@ export class DockerArchiveTarget implements ImageTarget {
     return this.#file.path
   }
 
-  /** A bare tag such as `latest` says nothing here: it is a name only where somebody asks for it. */
+  /** A bare tag such as `latest` is not a name here, unless the caller asks for it. */
   nameOf(
     wanted: string | undefined,
     { entry: { annotations } }: { tag: string | undefined; entry: Descriptor },

@@ -51,8 +51,8 @@ export interface ImageTarget {
   /** Whether an index is written as one; otherwise one image of it must be chosen. */
   readonly takesIndexes: boolean
   /**
-   * What an image is called there: as was asked for, or as it is called where it comes from. Throws `ERR_INVALID_OPTION`
-   * for what is no name.
+   * The name of an image there: the one asked for, or the one it has in its source. Throws `ERR_INVALID_OPTION` for an
+   * invalid name.
    */
   nameOf(wanted: string | undefined, origin: { tag: string | undefined; entry: Descriptor }): string | undefined
   /** Writes all of it. An archive appears whole or not at all; a layout may keep blobs that nothing leads to. */

@@ -21,7 +21,7 @@ export async function validateArchive(
   if (docker) await dockerArchive(findings, archive, find)
   if (layout) return 'oci-archive'
   if (docker) return 'docker-archive'
-  const message = `${archive.path} holds no image: it has neither oci-layout nor manifest.json`
+  const message = `${archive.path} is not an image archive: it has neither oci-layout nor manifest.json`
   throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { path: archive.path, phase: 'validate' })
 }
 

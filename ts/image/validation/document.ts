@@ -55,10 +55,10 @@ export function validateDocument(findings: Findings, file: string, bytes: Uint8A
     findings.parse(file, kind, safeParse, bytes)
     return
   }
-  // What is no JSON is told so by any parser.
+  // Any parser reports invalid JSON.
   const result = spec.safeParseLayoutHeader(bytes)
   const issues = result.success ? [] : result.error.issues.filter((issue) => issue.kind === 'json')
-  const message = `is none of the documents that are known here; --kind says which it should be`
+  const message = `unknown kind of document; name it with --kind`
   findings.add(file, 'unknown').errors.push(...(issues.length > 0 ? issues : [{ path: '', message }]))
 }
 

@@ -2,7 +2,7 @@
 import type { ImageIndex } from '../../spec/index.ts'
 import { MAX_DOCUMENT_BYTES } from '../limits.ts'
 import { blobName } from '../source/layout-files.ts'
-import { readRange } from '../source/read.ts'
+import { readStart } from '../source/read.ts'
 import type { FileRange, ImageSource } from '../source/source.ts'
 
 /** Where a file is, by its name in the layout. */
@@ -11,7 +11,7 @@ export type Find = (name: string) => Promise<FileRange | undefined>
 /** A document, or undefined; of one beyond the limit enough to say so. */
 export async function readFileOf(find: Find, name: string): Promise<Buffer | undefined> {
   const range = await find(name)
-  return range && readRange({ ...range, size: Math.min(range.size, MAX_DOCUMENT_BYTES + 1) })
+  return range && readStart(range, MAX_DOCUMENT_BYTES + 1)
 }
 
 /** An image source that only tells where blobs are. */

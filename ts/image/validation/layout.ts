@@ -61,7 +61,7 @@ class Walk {
     this.#source = source
   }
 
-  /** What a document holds, undefined for one with errors and for all that is no document. */
+  /** The content of a document; undefined for one with errors and for any other blob. */
   async visit(descriptor: Descriptor): Promise<unknown> {
     const key = `${descriptor.digest} ${descriptor.mediaType}`
     if (this.#seen.has(key)) return this.#seen.get(key)
@@ -121,7 +121,7 @@ class Walk {
     }
   }
 
-  /** Size and digest of what nobody parses. */
+  /** Size and digest of a blob that is not parsed. */
   async #blob(descriptor: Descriptor): Promise<void> {
     const kind = layerCompression(descriptor.mediaType) === undefined ? 'blob' : 'layer'
     try {

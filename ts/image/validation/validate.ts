@@ -1,14 +1,14 @@
 /** Validation of whatever is at a path: a bundle, a layout, an archive or a single document. */
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { called } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { checkOptions } from '../../options.ts'
 import { hostPath } from '../host-path.ts'
-import { MAX_DOCUMENT_BYTES } from '../limits.ts'
 import { isCompressed } from '../media-type.ts'
 import { Archive } from '../source/archive.ts'
 import { LAYOUT_FILE } from '../source/layout-files.ts'
+import { readSmallFile } from '../source/small-file.ts'
 import { validateOptions } from '../options/known.ts'
 import type { Find } from './files.ts'
 import type { ValidationReport } from './report.ts'
@@ -40,7 +40,7 @@ export function validate(path: string, options: ValidateOptions = {}): Promise<V
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
       throw new CaissonError('ERR_INVALID_OPTION', `${absolute} does not exist`, { path: absolute, cause })
     })
-    // Loaded here: the schemas are nobody's who only runs containers.
+    // Loaded here: a program that only runs containers does not need the schemas.
     const { Findings } = await import('./report.ts')
     const { KINDS, validateDocument } = await import('./document.ts')
     if (options.kind !== undefined && !KINDS.has(options.kind)) {
@@ -71,11 +71,7 @@ export function validate(path: string, options: ValidateOptions = {}): Promise<V
         await archive.close()
       }
     }
-    if (status.size > MAX_DOCUMENT_BYTES) {
-      const message = `${absolute} has ${status.size} bytes, more than the ${MAX_DOCUMENT_BYTES} of a document, and is no archive`
-      throw new CaissonError('ERR_LIMIT_EXCEEDED', message, { path: absolute })
-    }
-    validateDocument(findings, path, await readFile(absolute), options.kind)
+    validateDocument(findings, path, await readSmallFile(absolute), options.kind)
     return findings.report(path, 'document')
   })
 }

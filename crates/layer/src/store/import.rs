@@ -202,7 +202,7 @@ fn complete(
         below.push(tree);
     }
     let below: Vec<_> = below.iter().map(AsFd::as_fd).collect();
-    let Settled { report, checksums } = settle(ingest.tree(), &below, unsettled, &request.limits)?;
+    let Settled { report, checksums } = settle(ingest.tree(), &below, unsettled, &request.limits, stop)?;
     let (tree, contents) = tree_digest(ingest.tree(), Content::Known(&checksums), stop)?;
     let layer = &request.layers[*index];
     ingest.write_record(&Record {

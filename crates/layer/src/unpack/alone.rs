@@ -6,36 +6,12 @@ use std::os::fd::BorrowedFd;
 
 use super::apply::Applier;
 use super::checksums::Checksums;
+use super::claims::Claims;
 use super::finish::Deferred;
 use super::policy::{Policy, Report};
-use super::whiteout::Marker;
 use crate::blob::{self, Blob};
 use crate::tar::Entry;
 use crate::{Limits, Result, Stop};
-
-/// A whiteout, by the path that the archive wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    pub parents: Vec<Vec<u8>>,
-    /// What is hidden there; `None`: everything.
-    pub name: Option<Vec<u8>>,
-}
-
-impl Claim {
-    pub fn of(parents: &[&[u8]], marker: &Marker<'_>) -> Option<Self> {
-        let name = match marker {
-            Marker::Hide(name) => Some(name.to_vec()),
-            Marker::Opaque => None,
-            Marker::None | Marker::Ignore => return None,
-        };
-        Some(Self { parents: parents.iter().map(|part| part.to_vec()).collect(), name })
-    }
-
-    /// Hides what a path names; `None` for the root.
-    pub fn of_path(path: &[&[u8]]) -> Option<Self> {
-        path.split_last().and_then(|(name, parents)| Self::of(parents, &Marker::Hide(name)))
-    }
-}
 
 /// A hard link that waits for the layers below.
 #[derive(Debug, Clone)]
@@ -54,7 +30,7 @@ pub struct Awaiting {
 
 /// What is left to do when the layers below are known.
 pub struct Unsettled {
-    pub claims: Vec<Claim>,
+    pub claims: Claims,
     /// Directories made for entries that came without one.
     pub implied: Vec<Vec<u8>>,
     /// Modes and times, by inode.

@@ -8,12 +8,13 @@ use crc32fast::Hasher as Crc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::alone::{Awaiting, Claim, Unsettled};
+use super::alone::{Awaiting, Unsettled};
 use super::attributes::{
     Carrier, change_owner, clear_acls, clear_xattrs, is_capability, set_xattrs, shift_acls, take_acls,
     timestamps,
 };
 use super::checksums::Checksums;
+use super::claims::{Claim, Claims};
 use super::finish::{Deferred, finish_directories};
 use super::owners::{Owners, Pending};
 use super::policy::{Policy, Report};
@@ -40,7 +41,7 @@ pub struct Applier<'r> {
     /// Which of them an inode keeps the place of.
     pub(super) places: HashMap<u64, usize>,
     /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
-    pub(super) claims: Option<Vec<Claim>>,
+    pub(super) claims: Option<Claims>,
     root_described: bool,
     /// With such a layer.
     checksums: Option<Checksums>,
@@ -59,7 +60,7 @@ impl<'r> Applier<'r> {
         clear_acls(root)?; // what it inherited, everything in it would inherit
         let root_attributes = Deferred::new(Vec::new(), 0o755, Time::default());
         Ok(Self {
-            tree: Tree::new(root),
+            tree: Tree::new(root, stop.clone()),
             limits,
             policy,
             stop,
@@ -103,7 +104,7 @@ impl<'r> Applier<'r> {
             return Err(Error::new(Kind::Option, message));
         }
         let alone = Self::new(root, limits, policy, stop)?.with_checksums();
-        Ok(Self { claims: Some(Vec::new()), ..alone })
+        Ok(Self { claims: Some(Claims::default()), ..alone })
     }
 
     /// Applies one layer, up to its end marker.
@@ -142,7 +143,7 @@ impl<'r> Applier<'r> {
                 let Some(claims) = &mut self.claims else {
                     return whiteout::apply(&mut self.tree, parents, &marker);
                 };
-                claims.extend(Claim::of(parents, &marker));
+                claims.add(Claim::of(parents, &marker));
                 return Ok(());
             }
         }
@@ -227,7 +228,7 @@ impl<'r> Applier<'r> {
         }
         if let Some(claims) = &mut self.claims {
             // What this layer had put there first hid what is below.
-            claims.extend(Claim::of_path(&components(&entry.path, &self.limits)?));
+            claims.add(Claim::of_path(&components(&entry.path, &self.limits)?));
         }
         self.tree.remove(parent.fd.as_fd(), name)?;
         create().map_err(|errno| creation_error(call, entry, errno))
@@ -240,6 +241,7 @@ impl<'r> Applier<'r> {
         entry: &Entry,
         reader: &mut Reader<'_>,
     ) -> Result<()> {
+        self.report.set_ids += u64::from(entry.mode & 0o6000 != 0);
         self.report.bytes = self.report.bytes.saturating_add(entry.size);
         Limits::check("bytes", self.report.bytes, self.limits.bytes)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -428,10 +430,10 @@ impl<'r> Applier<'r> {
     /// What is left to do for a layer that was applied by itself.
     pub fn unsettled(self) -> Unsettled {
         let mut claims = self.claims.unwrap_or_default();
-        claims.extend(self.tree.replaced.iter().filter_map(|path| {
+        for path in &self.tree.replaced {
             let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
-            Claim::of_path(&parts)
-        }));
+            claims.add(Claim::of_path(&parts));
+        }
         Unsettled {
             claims,
             implied: self.tree.implied,

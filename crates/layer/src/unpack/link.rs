@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::alone::Awaiting;
 use super::apply::Applier;
+use super::claims::Claims;
 use super::tree::{Directory, components};
 use crate::error::display;
 use crate::tar::{Entry, EntryKind};
@@ -71,7 +72,7 @@ impl Applier<'_> {
         self.take_place(&file, &entry.path)?;
         let inode = inode(&file, &entry.path)?;
         self.places.insert(inode, self.awaiting.len());
-        let claims = self.claims.as_ref().map_or(0, Vec::len);
+        let claims = self.claims.as_ref().map_or(0, Claims::len);
         self.awaiting.push(Awaiting { entry, place: Some(inode), found_directory, is_covered, claims });
         Ok(())
     }

@@ -9,6 +9,7 @@ mod alone;
 mod apply;
 mod attributes;
 mod checksums;
+mod claims;
 mod copy_up;
 mod finish;
 mod flatten;

@@ -43,6 +43,8 @@ pub struct Report {
     pub diff_ids: Vec<String>,
     pub skipped: Vec<Skipped>,
     pub skipped_count: u64,
+    /// Files with a set-user-id or set-group-id bit, as often as the archives bring one.
+    pub set_ids: u64,
     pub warnings: Vec<String>,
 }
 

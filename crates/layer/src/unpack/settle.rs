@@ -13,8 +13,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::alone::{Claim, Unsettled};
+use super::alone::Unsettled;
 use super::checksums::Checksums;
+use super::claims::Claim;
 use super::copy_up::{copy_directory_attributes, status};
 use super::finish::{Deferred, finish_directories};
 use super::merged::{Found, Merged, MergedDirectory, Names, names};
@@ -23,7 +24,7 @@ use super::remove::{children, remove_tree};
 use super::tree::Tree;
 use crate::error::display;
 use crate::tar::Time;
-use crate::{Error, Kind, Limits, Result};
+use crate::{Error, Kind, Limits, Result, Stop};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -43,6 +44,7 @@ pub fn settle(
     below: &[BorrowedFd<'_>],
     unsettled: Unsettled,
     limits: &Limits,
+    stop: &Stop,
 ) -> Result<Settled> {
     let all = [root].iter().chain(below).copied().collect();
     let settler = Settler {
@@ -51,6 +53,7 @@ pub fn settle(
         all: Merged::new(all),
         root,
         limits,
+        stop,
         left: unsettled,
     };
     settler.settle()
@@ -63,6 +66,7 @@ pub(super) struct Settler<'r, 'l> {
     pub(super) below: Merged<'r>,
     all: Merged<'r>,
     pub(super) limits: &'l Limits,
+    pub(super) stop: &'l Stop,
     pub(super) left: Unsettled,
 }
 
@@ -74,7 +78,7 @@ impl Settler<'_, '_> {
             self.apply_claims()?;
         }
         self.link_to_lower()?;
-        let mut tree = Tree::new(self.root);
+        let mut tree = Tree::new(self.root, self.stop.clone());
         tree.implied = self.left.implied;
         finish_directories(&mut tree, self.left.directories, &mut |_, _| Ok(()))?;
         Ok(Settled { report: self.left.report, checksums: self.left.checksums })
@@ -101,7 +105,7 @@ impl Settler<'_, '_> {
     /// Whether a whiteout of this layer hides `path` in those below. By the names in the archive, which are the real ones
     /// wherever an honest tool wrote it.
     pub(super) fn is_hidden(&self, path: &[Vec<u8>]) -> bool {
-        hides(&self.left.claims, path)
+        self.left.claims.hides(path, usize::MAX)
     }
 
     /// Where a path leads. A link below that this layer hides leads nowhere, as whiteouts come first.
@@ -116,6 +120,7 @@ impl Settler<'_, '_> {
         pending.sort();
         pending.reverse(); // parents come off the end first
         while let Some(path) = pending.pop() {
+            self.stop.check()?;
             let Found::Directory(own) = self.own.look(&path)? else { continue };
             let described = self.left.directories.contains_key(&status(own.top(), b".")?.st_ino);
             if described || self.is_hidden(&path) {
@@ -222,7 +227,8 @@ impl Settler<'_, '_> {
     }
 
     fn apply_claims(&mut self) -> Result<()> {
-        for Claim { parents, name } in self.left.claims.clone() {
+        for Claim { parents, name } in self.left.claims.iter().cloned().collect::<Vec<_>>() {
+            self.stop.check()?;
             if self.is_hidden(&parents) {
                 continue; // together with the directory
             }
@@ -238,6 +244,7 @@ impl Settler<'_, '_> {
 
     /// Hides `name` of the directory `path`; what this layer has there stays.
     fn hide(&mut self, path: &[Vec<u8>], lower: &MergedDirectory, name: &[u8]) -> Result<()> {
+        self.stop.check()?;
         let found = lower.look(name)?;
         if matches!(found, Found::Nothing) {
             return Ok(());
@@ -294,14 +301,6 @@ impl Settler<'_, '_> {
         }
         Ok(())
     }
-}
-
-pub(super) fn hides(claims: &[Claim], path: &[Vec<u8>]) -> bool {
-    claims.iter().any(|Claim { parents, name }| {
-        path.len() > parents.len()
-            && path.starts_with(parents)
-            && name.as_ref().is_none_or(|name| *name == path[parents.len()])
-    })
 }
 
 pub(super) fn open_in(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {

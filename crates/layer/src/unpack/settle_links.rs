@@ -10,7 +10,7 @@ use super::alone::Awaiting;
 use super::copy_up::copy_up;
 use super::merged::{Found, Names};
 use super::remove::children;
-use super::settle::{Settler, hides, open_in};
+use super::settle::{Settler, open_in};
 use super::tree::components;
 use crate::error::display;
 use crate::tar::EntryKind;
@@ -91,8 +91,7 @@ impl Settler<'_, '_> {
         let is_covered = self.covers(&full)?;
         full.push(name.clone());
         let own = self.own.look(&full)?;
-        let before = self.left.claims.get(..link.claims).unwrap_or_default();
-        if !link.is_covered && !hides(before, &full) {
+        if !link.is_covered && !self.left.claims.hides(&full, link.claims) {
             match self.below.look(&full)? {
                 Found::Nothing if !link.found_directory => {}
                 Found::Nothing | Found::Directory(_) => return Err(to_directory(link)),

@@ -11,7 +11,7 @@ use super::attributes::of_handle;
 use super::remove::{children, remove_tree};
 use crate::error::display;
 use crate::openat2::openat2;
-use crate::{Error, Kind, Limits, Result};
+use crate::{Error, Kind, Limits, Result, Stop};
 
 /// Open directories kept; archives go depth first, so few are enough.
 const MAX_CACHED: usize = 64;
@@ -31,7 +31,10 @@ pub struct Tree<'r> {
     cache: HashMap<Vec<u8>, Rc<Directory>>,
     /// Names that the layer at work has put in place: inode of the directory, name. Not kept for the first layer, where
     /// there is nothing below that a whiteout could remove.
-    placed: Option<HashSet<(u64, Vec<u8>)>>,
+    placed: Option<HashMap<u64, HashSet<Vec<u8>>>>,
+    /// Whiteouts that this layer said before: inode of the directory, and the name, or nothing for all.
+    hidden: HashSet<(u64, Vec<u8>)>,
+    stop: Stop,
     /// Directories made for entries that came without one.
     pub implied: Vec<Vec<u8>>,
     /// Those of them that took the place of something else.
@@ -57,8 +60,16 @@ pub fn components<'p>(path: &'p [u8], limits: &Limits) -> Result<Vec<&'p [u8]>> 
 }
 
 impl<'r> Tree<'r> {
-    pub fn new(root: BorrowedFd<'r>) -> Self {
-        Self { root, cache: HashMap::new(), placed: None, implied: Vec::new(), replaced: Vec::new() }
+    pub fn new(root: BorrowedFd<'r>, stop: Stop) -> Self {
+        Self {
+            root,
+            cache: HashMap::new(),
+            placed: None,
+            hidden: HashSet::new(),
+            stop,
+            implied: Vec::new(),
+            replaced: Vec::new(),
+        }
     }
 
     /// Where a file below the root really is, whatever links led to it: they may be replaced before the end. `None` where the
@@ -77,7 +88,8 @@ impl<'r> Tree<'r> {
 
     /// From now on names are remembered, for the whiteouts of this layer.
     pub fn begin_layer(&mut self, first: bool) {
-        self.placed = (!first).then(HashSet::new);
+        self.placed = (!first).then(HashMap::new);
+        self.hidden.clear();
     }
 
     /// Whether there is a lower layer that a whiteout could hide.
@@ -92,12 +104,12 @@ impl<'r> Tree<'r> {
 
     pub fn place(&mut self, directory: &Directory, name: &[u8]) {
         if let Some(placed) = &mut self.placed {
-            placed.insert((directory.inode, name.to_vec()));
+            placed.entry(directory.inode).or_default().insert(name.to_vec());
         }
     }
 
     fn is_placed(&self, inode: u64, name: &[u8]) -> bool {
-        self.placed.as_ref().is_some_and(|placed| placed.contains(&(inode, name.to_vec())))
+        self.placed.as_ref().and_then(|placed| placed.get(&inode)).is_some_and(|names| names.contains(name))
     }
 
     /// The directory `path`, as it is: links in it are followed, but as if the root were `/`. `None` where it is missing.
@@ -230,22 +242,27 @@ impl<'r> Tree<'r> {
     /// Inode numbers are used again: what was placed in a directory must not outlive it.
     fn forget(&mut self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
         let Some(placed) = &mut self.placed else { return Ok(()) };
-        let mut gone = HashSet::new();
         let mut pending = vec![open_directory(parent, name)?];
         while let Some(directory) = pending.pop() {
-            gone.insert(inode(directory.as_fd(), name)?);
+            placed.remove(&inode(directory.as_fd(), name)?);
             for child in children(directory.as_fd(), name)? {
                 if is_directory(directory.as_fd(), &child)? {
                     pending.push(open_directory(directory.as_fd(), &child)?);
                 }
             }
         }
-        placed.retain(|(inode, _)| !gone.contains(inode));
         Ok(())
+    }
+
+    /// Whether this layer has not said this whiteout before: `name` of a directory, or nothing for all that is in it. What
+    /// it brings itself stays, so a second one has nothing left to hide.
+    pub fn is_first(&mut self, directory: &Directory, name: &[u8]) -> bool {
+        self.hidden.insert((directory.inode, name.to_vec()))
     }
 
     /// Removes what lower layers left in `name` and below, keeping what this layer placed. True where anything stays.
     pub fn hide(&mut self, parent: &Directory, name: &[u8]) -> Result<bool> {
+        self.stop.check()?;
         let placed = self.is_placed(parent.inode, name);
         match rustix::fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Directory => {}

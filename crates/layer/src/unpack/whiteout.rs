@@ -42,9 +42,11 @@ pub fn apply(tree: &mut Tree<'_>, parents: &[&[u8]], marker: &Marker<'_>) -> Res
     }
     let Some(directory) = tree.find(parents)? else { return Ok(()) };
     match marker {
-        Marker::Hide(name) => tree.hide(&directory, name).map(drop),
-        Marker::Opaque => tree.hide_children(&directory, &parents.join(&b'/')).map(drop),
-        Marker::None | Marker::Ignore => Ok(()),
+        Marker::Hide(name) if tree.is_first(&directory, name) => tree.hide(&directory, name).map(drop),
+        Marker::Opaque if tree.is_first(&directory, b"") => {
+            tree.hide_children(&directory, &parents.join(&b'/')).map(drop)
+        }
+        _ => Ok(()),
     }
 }
 

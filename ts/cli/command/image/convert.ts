@@ -21,7 +21,7 @@ its layers are compressed anew; what is in them stays the same, and so does the 
     {
       name: 'media-types',
       type: 'text',
-      usage: 'whose words the manifest has: oci or docker',
+      usage: 'media types of the manifest: oci or docker',
       default: 'oci',
     },
     ...compressionFlags,
@@ -43,7 +43,7 @@ its layers are compressed anew; what is in them stays the same, and so does the 
 }
 
 function mediaTypesOf(flags: FlagValues): 'oci' | 'docker' {
-  const word = text(flags, 'media-types') ?? 'oci'
-  if (word === 'oci' || word === 'docker') return word
-  throw new UsageError(`--media-types must be oci or docker, not ${JSON.stringify(word)}`)
+  const types = text(flags, 'media-types') ?? 'oci'
+  if (types === 'oci' || types === 'docker') return types
+  throw new UsageError(`invalid --media-types ${JSON.stringify(types)}: expected oci or docker`)
 }

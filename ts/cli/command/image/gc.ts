@@ -7,7 +7,7 @@ export const gc: Command = {
   name: 'gc',
   usage: 'remove blobs that nothing leads to',
   argsUsage: '--layout <directory>',
-  description: 'Removes the blobs of a layout that its index does not lead to, once nobody writes to it.',
+  description: 'Removes the blobs of a layout that its index does not lead to, once no process writes to it.',
   flags: [
     layoutFlag,
     { name: 'dry-run', type: 'switch', usage: 'say what would be removed, and leave it' },

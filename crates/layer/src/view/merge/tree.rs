@@ -1,6 +1,6 @@
 //! Names and files in memory. Links in the middle of a path are followed, as if the root were `/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::{Item, View};
 use crate::error::display;
@@ -24,6 +24,8 @@ pub struct Tree {
     nodes: Vec<Node>,
     items: Vec<Item>,
     keep_dirlinks: bool,
+    /// Whiteouts that a layer said before: directory, name (or nothing for all), layer.
+    hidden: HashSet<(usize, Vec<u8>, u64)>,
 }
 
 const ROOT: usize = 0;
@@ -48,7 +50,7 @@ fn implied(layer: u64) -> Item {
 impl Tree {
     pub fn new(keep_dirlinks: bool) -> Self {
         let root = Node { parent: ROOT, item: 0, layer: 0, children: Some(BTreeMap::new()) };
-        Self { nodes: vec![root], items: vec![implied(0)], keep_dirlinks }
+        Self { nodes: vec![root], items: vec![implied(0)], keep_dirlinks, hidden: HashSet::new() }
     }
 
     fn child(&self, node: usize, name: &[u8]) -> Option<usize> {
@@ -176,6 +178,10 @@ impl Tree {
     /// Applies a whiteout found in `parents`; what `layer` itself brought stays.
     pub fn hide(&mut self, parents: &[&[u8]], marker: &Marker<'_>, layer: u64) {
         let Ok(Some(parent)) = self.directory(parents, None) else { return };
+        let name: &[u8] = if let Marker::Hide(name) = marker { name } else { b"" };
+        if !self.hidden.insert((parent, name.to_vec(), layer)) {
+            return; // said before
+        }
         match marker {
             Marker::Hide(name) => self.hide_name(parent, name, layer),
             Marker::Opaque => {
