@@ -22,15 +22,17 @@ const typescript = {
 }
 // Each crate with the workspace crates it may depend on.
 const crates = {
-  sys: [],
+  accounts: [],
+  flags: [],
+  sys: ['flags'],
   code: [],
   digest: ['boundary', 'sys'],
-  layer: ['code', 'digest', 'sys'],
+  layer: ['accounts', 'code', 'digest', 'sys'],
   cgroup: ['sys'],
-  plan: ['code'],
+  plan: ['code', 'flags'],
   hook: ['code', 'plan', 'sys'],
-  engine: ['code', 'hook', 'plan', 'cgroup', 'sys'],
-  init: ['code', 'hook', 'plan', 'cgroup', 'sys'],
+  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'sys'],
+  init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'sys'],
   binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
 }
 

@@ -40,7 +40,8 @@ impl Facts {
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             pid,
             start_time,
-            owner: user_name(&read("/etc/passwd"), euid).unwrap_or_else(|| euid.to_string()),
+            owner: caisson_accounts::name(&read("/etc/passwd"), euid)
+                .map_or_else(|| euid.to_string(), str::to_owned),
         })
     }
 
@@ -71,14 +72,6 @@ fn capabilities(last: &str) -> u64 {
     u64::MAX >> (63 - last.min(63))
 }
 
-fn user_name(passwd: &str, uid: u32) -> Option<String> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +87,5 @@ mod tests {
     fn the_last_capability_gives_the_mask() {
         assert_eq!(capabilities("40\n"), (1 << 41) - 1);
         assert_eq!(capabilities("63"), u64::MAX);
-    }
-
-    #[test]
-    fn names_come_from_passwd() {
-        assert_eq!(user_name("root:x:0:0::/root:/bin/sh\nann:x:7:7::/:/bin/sh\n", 7), Some("ann".into()));
-        assert_eq!(user_name("root:x:0:0::/root:/bin/sh\n", 7), None);
     }
 }

@@ -40,7 +40,7 @@ pub struct SpawnRequest<'a> {
     pub token: u64,
     /// Those of numbers 0, 1, 2, … in their order.
     pub descriptors: &'a [OwnedFd],
-    pub namespaces: u64,
+    pub namespaces: caisson_plan::Namespaces,
     pub maps_follow: bool,
     /// The version 2 directory to be born in.
     pub cgroup: Option<&'a OwnedFd>,

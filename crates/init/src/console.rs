@@ -7,8 +7,8 @@ use caisson_plan::protocol::Report;
 use caisson_sys::file::{self, DEVPTS_SUPER_MAGIC, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDWR};
 use caisson_sys::{errno, process, resolve, terminal};
 
-use crate::failure::{Problem, Result};
-use crate::setup::place::{self, Path, Spot};
+use crate::failure::{Result, SetupError};
+use crate::setup::place::{self, MountTarget, Path};
 use crate::setup::{Setup, mount_point};
 
 /// Group `tty`, by which devpts(5) names the owner of terminals.
@@ -43,9 +43,9 @@ impl Console {
     /// neither followed nor written to.
     fn show(&self, setup: &Setup<'_>) -> Result<()> {
         let (parent, name) = resolve::make_parent(setup.root()?, "/dev/console")?;
-        let target = mount_point(parent.as_fd(), name)?;
-        let spot = Spot { fd: target.as_fd(), path: Path::Inside("/dev/console") };
-        place::bind(setup, self.slave.as_fd(), spot, false).map(drop)
+        let point = mount_point(parent.as_fd(), name)?;
+        let target = MountTarget { fd: point.as_fd(), path: Path::Inside("/dev/console") };
+        place::bind(setup, self.slave.as_fd(), target, false).map(drop)
     }
 
     /// Makes it the controlling terminal and standard input, output and error of this process.
@@ -68,13 +68,13 @@ impl Console {
 fn open_master(setup: &Setup<'_>) -> Result<OwnedFd> {
     let hint = "terminal: true needs a devpts mounted at /dev/pts";
     let pts = resolve::open_in_root(setup.root()?, "/dev/pts", O_PATH | O_DIRECTORY)
-        .map_err(|error| Problem::from(error).hint(hint))?;
+        .map_err(|error| SetupError::from(error).hint(hint))?;
     // SECURITY: in a devpts nobody can make or swap files, so `ptmx` in it is what it seems.
     if file::filesystem(pts.as_fd())? != DEVPTS_SUPER_MAGIC {
-        return Err(Problem::refused("ERR_SYSCALL", "/dev/pts is no devpts").on("/dev/pts").hint(hint));
+        return Err(SetupError::refused("ERR_SYSCALL", "/dev/pts is not a devpts").on("/dev/pts").hint(hint));
     }
     file::open_at(pts.as_fd(), "ptmx", O_RDWR | O_NOFOLLOW, 0).map_err(|error| {
-        Problem::from(error)
+        SetupError::from(error)
             .hint("the devpts must be mounted with ptmxmode=0666 where its owner is another user")
     })
 }
@@ -84,5 +84,9 @@ fn verify(slave: &OwnedFd) -> Result<()> {
     let is_slave = status.kind == Kind::CharacterDevice
         && SLAVE_MAJORS.contains(&status.node.0)
         && file::filesystem(slave.as_fd())? == DEVPTS_SUPER_MAGIC;
-    if is_slave { Ok(()) } else { Err(Problem::refused("ERR_SYSCALL", "the other end of the pty is none")) }
+    if is_slave {
+        Ok(())
+    } else {
+        Err(SetupError::refused("ERR_SYSCALL", "the peer of the pty is not a pty slave"))
+    }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, decode, encode};
 use caisson_sys::{poll, process, socket};
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 #[derive(Debug)]
 pub struct Control {
@@ -14,7 +14,7 @@ pub struct Control {
 
 /// What `wait` came back with.
 #[derive(Debug)]
-pub enum Word {
+pub enum ControlMessage {
     /// With what the caller sends along.
     Proceed(Option<OwnedFd>),
     Start,
@@ -39,7 +39,7 @@ impl Control {
 
     /// Sends a report, with a descriptor where it has one.
     pub fn report(&self, report: &Report, descriptor: Option<&OwnedFd>) -> Result<()> {
-        let bytes = encode(report).map_err(|error| Problem::refused("ERR_SYSCALL", error.to_string()))?;
+        let bytes = encode(report).map_err(|error| SetupError::refused("ERR_SYSCALL", error.to_string()))?;
         socket::send(&self.socket, &bytes, descriptor.as_slice())?;
         Ok(())
     }
@@ -59,13 +59,13 @@ impl Control {
     }
 
     /// Waits for the caller's word.
-    pub fn wait(&self) -> Result<Word> {
+    pub fn wait(&self) -> Result<ControlMessage> {
         match socket::receive(&self.socket, MAX_MESSAGE, true)? {
-            None => Ok(Word::End),
+            None => Ok(ControlMessage::End),
             Some(message) => match decode(&message.bytes) {
-                Ok(Command::Proceed) => Ok(Word::Proceed(message.descriptors.into_iter().next())),
-                Ok(Command::Start) => Ok(Word::Start),
-                Err(error) => Err(Problem::refused("ERR_SYSCALL", error.to_string())),
+                Ok(Command::Proceed) => Ok(ControlMessage::Proceed(message.descriptors.into_iter().next())),
+                Ok(Command::Start) => Ok(ControlMessage::Start),
+                Err(error) => Err(SetupError::refused("ERR_SYSCALL", error.to_string())),
             },
         }
     }
@@ -95,9 +95,9 @@ mod tests {
         let control = Control::new(theirs);
         socket::send(&ours, &encode(&Command::Proceed).unwrap(), &[]).unwrap();
         assert!(!control.is_closed());
-        assert!(matches!(control.wait(), Ok(Word::Proceed(None))));
+        assert!(matches!(control.wait(), Ok(ControlMessage::Proceed(None))));
         drop(ours);
         assert!(control.is_closed());
-        assert!(matches!(control.wait(), Ok(Word::End)));
+        assert!(matches!(control.wait(), Ok(ControlMessage::End)));
     }
 }

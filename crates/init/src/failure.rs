@@ -4,13 +4,13 @@
 use caisson_plan::protocol::Failure;
 use caisson_sys::{Error, errno};
 
-pub type Result<T, E = Problem> = std::result::Result<T, E>;
+pub type Result<T, E = SetupError> = std::result::Result<T, E>;
 
 /// A failure in the making: whoever runs an operation adds which one it was.
 #[derive(Debug)]
-pub struct Problem(Box<Failure>);
+pub struct SetupError(Box<Failure>);
 
-impl From<Error> for Problem {
+impl From<Error> for SetupError {
     fn from(error: Error) -> Self {
         let too_old = error.errno() == errno::ENOSYS;
         let hint = "Linux 5.6 or newer is needed, and a sandbox around us must not hide its system calls";
@@ -26,7 +26,7 @@ impl From<Error> for Problem {
     }
 }
 
-impl Problem {
+impl SetupError {
     /// Something we refuse to do, with no failed call behind it.
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
         Self(Box::new(Failure {
@@ -88,6 +88,11 @@ impl Problem {
         self.0.errno
     }
 
+    /// Hooks name their own phase.
+    pub fn is_of_a_hook(&self) -> bool {
+        self.0.phase == "hook"
+    }
+
     pub fn into_failure(self) -> Failure {
         *self.0
     }
@@ -100,8 +105,11 @@ mod tests {
     #[test]
     fn a_failed_call_keeps_its_parts_and_says_what_it_was_about() {
         let error = Error::new("fsmount", "5, 0x1, 0xe", errno::EPERM).on("/proc");
-        let failure =
-            Problem::from(error).about("mounts[3] (\"/proc\")").hint("first").hint("second").into_failure();
+        let failure = SetupError::from(error)
+            .about("mounts[3] (\"/proc\")")
+            .hint("first")
+            .hint("second")
+            .into_failure();
         assert_eq!(
             failure.message,
             "mounts[3] (\"/proc\"): fsmount(5, 0x1, 0xe): EPERM (Operation not permitted)"
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_missing_system_call_is_an_old_kernel() {
-        let failure = Problem::from(Error::new("openat2", "", errno::ENOSYS)).into_failure();
+        let failure = SetupError::from(Error::new("openat2", "", errno::ENOSYS)).into_failure();
         assert_eq!(failure.code, "ERR_KERNEL_TOO_OLD");
     }
 }

@@ -8,6 +8,7 @@ mod opener;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_flags::Namespaces;
 use caisson_plan::protocol::{Belongings, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd};
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH};
 use caisson_sys::poll::Poller;
@@ -18,7 +19,7 @@ use opener::Openers;
 
 use crate::control::Control;
 use crate::create;
-use crate::failure::Problem;
+use crate::failure::SetupError;
 
 /// One attached container.
 #[derive(Debug)]
@@ -64,9 +65,9 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
                         // Known before it exists: whatever becomes of the caller, it is found.
                         containers.insert(token, Container { belongings, process: None });
                     }
-                    let birth =
-                        Birth { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
-                    match birth.clone_process() {
+                    let request =
+                        SpawnRequest { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
+                    match request.clone_process() {
                         Ok((pid, pidfd, asks)) => {
                             if let Some(asks) = asks {
                                 openers.add(&poller, asks)?;
@@ -117,14 +118,14 @@ fn settle() -> Result<()> {
 }
 
 /// A first process that is asked for.
-struct Birth {
-    namespaces: u64,
+struct SpawnRequest {
+    namespaces: Namespaces,
     maps_follow: bool,
     in_cgroup: bool,
     descriptors: Vec<OwnedFd>,
 }
 
-impl Birth {
+impl SpawnRequest {
     /// Comes back in the guard alone; the copy goes on as the container's first process, which may ask on the socket.
     fn clone_process(mut self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
         let cgroup = if self.in_cgroup { self.descriptors.pop() } else { None };
@@ -160,9 +161,9 @@ impl Birth {
         };
         let problem = match cgroup.map_or(Ok(()), join) {
             Ok(()) => {
-                Problem::from(descriptor::go_on_with(&self.descriptors, create::run)).about("caisson-init")
+                SetupError::from(descriptor::go_on_with(&self.descriptors, create::run)).about("caisson-init")
             }
-            Err(error) => Problem::from(error)
+            Err(error) => SetupError::from(error)
                 .code("ERR_CGROUP_UNAVAILABLE")
                 .about("unable to apply cgroup configuration"),
         };

@@ -4,7 +4,7 @@ use caisson_hook::{Context, Environment, HookError};
 use caisson_plan::{Hook, Plan};
 use caisson_sys::process;
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// Where a list of hooks runs.
 pub struct HookContext<'a> {
@@ -35,8 +35,8 @@ pub fn run_all(hooks: &[Hook], context: &HookContext<'_>) -> Result<()> {
     process::set_umask(before);
     result.map_err(|HookError { message, path, call }| {
         let problem = match call {
-            Some(error) => Problem::from(error).message(message),
-            None => Problem::refused("ERR_HOOK", message),
+            Some(error) => SetupError::from(error).message(message),
+            None => SetupError::refused("ERR_HOOK", message),
         };
         problem.code("ERR_HOOK").phase("hook").on(path)
     })

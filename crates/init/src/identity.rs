@@ -1,44 +1,48 @@
 //! The ids and capabilities the program runs with. The order is capabilities(7)'s: what needs a right comes before the
 //! right is given up.
 
-use caisson_plan::{Process, show_capabilities};
+use caisson_plan::{Capabilities, User, show_capabilities};
 use caisson_sys::capability::{self, Sets};
 use caisson_sys::{credentials, errno};
 
 use crate::control::Control;
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
-/// Becomes the process's user with its capabilities. What the kernel does not know or does not grant is a warning.
-pub fn assume(process: &Process, control: &Control) -> Result<()> {
-    let wanted = &process.capabilities;
-    let bounding = match capability::limit_bounding(wanted.bounding) {
+/// Limits the bounding set; what it has then. What the kernel does not know or does not grant is a warning.
+pub fn limit_bounding(mask: u64, control: &Control) -> Result<u64> {
+    let bounding = match capability::limit_bounding(mask) {
         Err(error) if error.errno() == errno::EPERM => {
             control.warn(format!("process.capabilities.bounding: the set cannot be limited: {error}"));
-            wanted.bounding
+            mask
         }
         other => other?,
     };
-    if process.uid != 0 {
+    warn_missing("bounding", mask & !bounding, control);
+    Ok(bounding)
+}
+
+/// Changes the ids; the permitted capabilities survive that.
+pub fn become_user(user: &User) -> Result<()> {
+    if user.uid != 0 {
         credentials::keep_capabilities(true)?;
     }
     let unmapped = "the id must be mapped in the container's user namespace";
-    if process.setgroups {
-        credentials::set_groups(&process.additional_gids)
+    if user.setgroups {
+        credentials::set_groups(&user.additional_gids)
             .map_err(|error| explain(error, unmapped, "additionalGids"))?;
     }
-    credentials::set_gid(process.gid).map_err(|error| explain(error, unmapped, "gid"))?;
-    credentials::set_uid(process.uid).map_err(|error| explain(error, unmapped, "uid"))?;
-    set_capabilities(process, bounding, control)
+    credentials::set_gid(user.gid).map_err(|error| explain(error, unmapped, "gid"))?;
+    credentials::set_uid(user.uid).map_err(|error| explain(error, unmapped, "uid"))
 }
 
-fn explain(error: caisson_sys::Error, hint: &str, field: &str) -> Problem {
+fn explain(error: caisson_sys::Error, hint: &str, field: &str) -> SetupError {
     let invalid = error.errno() == errno::EINVAL;
-    let problem = Problem::from(error).about(&format!("process.user.{field}"));
+    let problem = SetupError::from(error).about(&format!("process.user.{field}"));
     if invalid { problem.hint(hint) } else { problem }
 }
 
-fn set_capabilities(process: &Process, bounding: u64, control: &Control) -> Result<()> {
-    let wanted = &process.capabilities;
+/// Sets the four sets beside the bounding one.
+pub fn set(wanted: &Capabilities, bounding: u64, control: &Control) -> Result<()> {
     let have = capability::get()?;
     let permitted = wanted.permitted & have.permitted;
     let sets = Sets {
@@ -54,18 +58,16 @@ fn set_capabilities(process: &Process, bounding: u64, control: &Control) -> Resu
             ambient |= 1 << number;
         }
     }
-    let missing = [
-        ("bounding", wanted.bounding & !bounding),
-        ("permitted", wanted.permitted & !sets.permitted),
-        ("effective", wanted.effective & !sets.effective),
-        ("inheritable", wanted.inheritable & !sets.inheritable),
-        // COMPAT(runc): what is not inheritable cannot be ambient, and its default configuration asks for that.
-        ("ambient", wanted.ambient & wanted.inheritable & wanted.permitted & !ambient),
-    ];
-    for (set, mask) in missing {
-        if mask != 0 {
-            control.warn(format!("process.capabilities.{set}: not granted: {}", show_capabilities(mask)));
-        }
-    }
+    warn_missing("permitted", wanted.permitted & !sets.permitted, control);
+    warn_missing("effective", wanted.effective & !sets.effective, control);
+    warn_missing("inheritable", wanted.inheritable & !sets.inheritable, control);
+    // COMPAT(runc): what is not inheritable cannot be ambient, and its default configuration asks for that.
+    warn_missing("ambient", wanted.ambient & wanted.inheritable & wanted.permitted & !ambient, control);
     Ok(())
+}
+
+fn warn_missing(set: &str, mask: u64, control: &Control) {
+    if mask != 0 {
+        control.warn(format!("process.capabilities.{set}: not granted: {}", show_capabilities(mask)));
+    }
 }

@@ -6,20 +6,18 @@ use caisson_sys::errno::{EACCES, ELOOP, ENOENT, ENOTDIR};
 use caisson_sys::file::{self, Kind, O_PATH};
 use caisson_sys::resolve;
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// What execvp(3) searches where the environment has no PATH.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// The path to execute. COMPAT(runc): the messages are those of Go's `exec.LookPath`; engines turn them into exit codes.
-pub fn find(program: &str, environment: &[String]) -> Result<String> {
+pub fn find(program: &str, path: Option<&str>) -> Result<String> {
     if program.contains('/') {
         return check(program).map(|()| program.to_owned());
     }
-    let path =
-        environment.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
     let mut denied = None;
-    for directory in path.split(':') {
+    for directory in path.unwrap_or(DEFAULT_PATH).split(':') {
         let directory = if directory.is_empty() { "." } else { directory };
         let candidate = format!("{}/{program}", directory.trim_end_matches('/'));
         match check(&candidate) {
@@ -32,7 +30,7 @@ pub fn find(program: &str, environment: &[String]) -> Result<String> {
     Err(match denied {
         // There is one, but not for this user.
         Some(denied) => denied.message(format!("exec: {program:?}: permission denied")),
-        None => Problem::refused("ERR_EXEC_NOT_FOUND", reason),
+        None => SetupError::refused("ERR_EXEC_NOT_FOUND", reason),
     })
 }
 
@@ -49,10 +47,11 @@ pub fn check(path: &str) -> Result<()> {
             ENOTDIR => ("ERR_EXEC_NOT_FOUND", "not a directory"),
             EACCES => ("ERR_EXEC_DENIED", "permission denied"),
             ELOOP => ("ERR_EXEC_DENIED", "too many levels of symbolic links"),
-            _ => return Problem::from(error),
+            _ => return SetupError::from(error),
         };
         let looped = error.errno() == ELOOP;
-        let problem = Problem::from(error).code(code).message(format!("exec: {path:?}: stat {path}: {text}"));
+        let problem =
+            SetupError::from(error).code(code).message(format!("exec: {path:?}: stat {path}: {text}"));
         if looped {
             problem.hint("links of procfs such as /proc/self/fd/3 are never followed")
         } else {
@@ -60,9 +59,11 @@ pub fn check(path: &str) -> Result<()> {
         }
     })?;
     if file::status(found.as_fd())?.kind == Kind::Directory {
-        return Err(Problem::refused("ERR_EXEC_DENIED", format!("exec: {path:?}: is a directory")).on(path));
+        return Err(
+            SetupError::refused("ERR_EXEC_DENIED", format!("exec: {path:?}: is a directory")).on(path)
+        );
     }
-    let denied = |problem: Problem| {
+    let denied = |problem: SetupError| {
         problem.code("ERR_EXEC_DENIED").message(format!("exec: {path:?}: permission denied")).on(path)
     };
     file::may_execute(found.as_fd()).map_err(|error| denied(error.into()))
@@ -72,30 +73,28 @@ pub fn check(path: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn message(program: &str, environment: &[&str]) -> (String, String) {
-        let environment: Vec<_> = environment.iter().map(|text| (*text).to_owned()).collect();
-        let failure = find(program, &environment).unwrap_err().into_failure();
+    fn message(program: &str, path: Option<&str>) -> (String, String) {
+        let failure = find(program, path).unwrap_err().into_failure();
         (failure.code, failure.message)
     }
 
     #[test]
-    fn a_name_is_searched_in_the_last_path_of_the_environment() {
-        let environment = ["PATH=/nowhere".to_owned(), "PATH=/nowhere:/bin".to_owned()];
-        assert_eq!(find("sh", &environment).unwrap(), "/bin/sh");
-        assert_eq!(find("sh", &[]).unwrap(), "/bin/sh");
+    fn a_name_is_searched_in_the_directories_of_path() {
+        assert_eq!(find("sh", Some("/nowhere:/bin")).unwrap(), "/bin/sh");
+        assert_eq!(find("sh", None).unwrap(), "/bin/sh");
     }
 
     #[test]
     fn what_is_not_there_is_told_in_the_words_of_runc() {
         let expected = "exec: \"nosuch\": executable file not found in $PATH";
-        assert_eq!(message("nosuch", &["PATH=/bin"]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+        assert_eq!(message("nosuch", Some("/bin")), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
         let expected = "exec: \"/no/such\": stat /no/such: no such file or directory";
-        assert_eq!(message("/no/such", &[]), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+        assert_eq!(message("/no/such", None), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
     }
 
     #[test]
     fn links_of_procfs_are_not_followed() {
-        let message = message("/proc/self/exe", &[]).1;
+        let message = message("/proc/self/exe", None).1;
         assert_eq!(
             message,
             "exec: \"/proc/self/exe\": stat /proc/self/exe: too many levels of symbolic links"
@@ -105,8 +104,8 @@ mod tests {
     #[test]
     fn what_may_not_be_executed_is_told_apart() {
         let expected = "exec: \"/etc/passwd\": permission denied";
-        assert_eq!(message("/etc/passwd", &[]), ("ERR_EXEC_DENIED".into(), expected.into()));
+        assert_eq!(message("/etc/passwd", None), ("ERR_EXEC_DENIED".into(), expected.into()));
         let expected = "exec: \"/etc\": is a directory";
-        assert_eq!(message("/etc", &[]), ("ERR_EXEC_DENIED".into(), expected.into()));
+        assert_eq!(message("/etc", None), ("ERR_EXEC_DENIED".into(), expected.into()));
     }
 }

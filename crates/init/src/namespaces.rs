@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_flags::Namespaces;
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
 use caisson_sys::file::{self, CWD, O_RDONLY, O_WRONLY};
@@ -9,8 +10,8 @@ use caisson_sys::namespace;
 use caisson_sys::sibling::{Clone, clone_sibling};
 use caisson_sys::{capability, credentials, descriptor, errno, process, scheduling};
 
-use crate::control::{Control, Word};
-use crate::failure::{Problem, Result};
+use crate::control::{Control, ControlMessage};
+use crate::failure::{Result, SetupError};
 use crate::procfs::Procfs;
 use crate::sources::Sources;
 
@@ -33,7 +34,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     follow_caller(plan, control)?;
     await_word(control, "its control groups")?;
 
-    let changes_user = joins_user || plan.clone_after_join & new(NamespaceKind::User) != 0;
+    let changes_user = joins_user || plan.clone_after_join.contains(Namespaces::USER);
     for operation in &plan.early {
         match operation {
             Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
@@ -42,7 +43,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
             // Its owner is the user namespace of whoever unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
-            other => return Err(refused(format!("{other:?} is no early operation"))),
+            other => return Err(refused(format!("{other:?} is not an early operation"))),
         }
     }
     let in_time = changes_user && use_callers_rights(plan)?;
@@ -79,12 +80,12 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     Ok(sources)
 }
 
-fn at(subject: &str, error: caisson_sys::Error) -> Problem {
-    Problem::from(error).phase(PHASE).about(subject)
+fn at(subject: &str, error: caisson_sys::Error) -> SetupError {
+    SetupError::from(error).phase(PHASE).about(subject)
 }
 
-fn refused(reason: String) -> Problem {
-    Problem::refused("ERR_INVALID_SPEC", reason).phase(PHASE)
+fn refused(reason: String) -> SetupError {
+    SetupError::refused("ERR_INVALID_SPEC", reason).phase(PHASE)
 }
 
 /// Arms the signal for the caller's death, and catches a death that came first. Needed again after every change of
@@ -101,9 +102,11 @@ pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
 
 fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
     match control.wait() {
-        Ok(Word::Proceed(descriptor)) => Ok(descriptor),
-        Ok(Word::Start) => Err(refused(format!("a start in the place of {what}"))),
-        Ok(Word::End) => process::exit(1), // nobody is left to be told
+        Ok(ControlMessage::Proceed(descriptor)) => Ok(descriptor),
+        Ok(ControlMessage::Start) => {
+            Err(refused(format!("protocol error: got Start while waiting for {what}")))
+        }
+        Ok(ControlMessage::End) => process::exit(1), // nobody is left to be told
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),
     }
 }
@@ -131,24 +134,11 @@ fn join_cgroup(procs_file: &str) -> Result<()> {
         file::write_once(file.as_fd(), b"0").map_err(|error| error.on(procs_file))
     };
     join().map_err(|error| {
-        Problem::from(error)
+        SetupError::from(error)
             .code("ERR_CGROUP_UNAVAILABLE")
             .phase(PHASE)
             .about("unable to apply cgroup configuration")
     })
-}
-
-fn new(kind: NamespaceKind) -> u64 {
-    match kind {
-        NamespaceKind::Time => namespace::NEW_TIME,
-        NamespaceKind::Mount => namespace::NEW_MOUNT,
-        NamespaceKind::Cgroup => namespace::NEW_CGROUP,
-        NamespaceKind::Uts => namespace::NEW_UTS,
-        NamespaceKind::Ipc => namespace::NEW_IPC,
-        NamespaceKind::User => namespace::NEW_USER,
-        NamespaceKind::Pid => namespace::NEW_PID,
-        NamespaceKind::Network => namespace::NEW_NETWORK,
-    }
 }
 
 /// Below `/proc/self/ns`.
@@ -161,7 +151,7 @@ fn file_name(kind: NamespaceKind) -> &'static str {
 }
 
 fn unshare(kind: NamespaceKind) -> Result<()> {
-    namespace::unshare(new(kind)).map_err(|error| at(&format!("linux.namespaces: {}", kind.name()), error))
+    namespace::unshare(kind.flag()).map_err(|error| at(&format!("linux.namespaces: {}", kind.name()), error))
 }
 
 struct Opened<'p> {
@@ -171,9 +161,9 @@ struct Opened<'p> {
 
 impl Opened<'_> {
     fn enter(&self) -> caisson_sys::Result<()> {
-        namespace::join(self.fd.as_fd(), new(self.join.kind))
+        namespace::join(self.fd.as_fd(), self.join.kind.flag())
     }
-    fn failed(&self, error: caisson_sys::Error) -> Problem {
+    fn failed(&self, error: caisson_sys::Error) -> SetupError {
         at(&format!("linux.namespaces: {} {:?}", self.join.kind.name(), self.join.path), error)
     }
 }
@@ -182,10 +172,10 @@ fn open(join: &JoinNamespace) -> Result<Opened<'_>> {
     let subject = format!("linux.namespaces: {} {:?}", join.kind.name(), join.path);
     let fd = file::open_at(CWD, &join.path, O_RDONLY, 0).map_err(|error| at(&subject, error))?;
     match namespace::kind_of(fd.as_fd()) {
-        Ok(kind) if kind == new(join.kind) => Ok(Opened { join, fd }),
+        Ok(kind) if kind == join.kind.flag() => Ok(Opened { join, fd }),
         _ => {
-            let reason = format!("the path is no {} namespace", join.kind.name());
-            Err(Problem::refused("ERR_INVALID_SPEC", reason).on(&join.path).phase(PHASE).about(&subject))
+            let reason = format!("the path is not a {} namespace", join.kind.name());
+            Err(SetupError::refused("ERR_INVALID_SPEC", reason).on(&join.path).phase(PHASE).about(&subject))
         }
     }
 }
@@ -253,10 +243,10 @@ fn join_and_clone(plan: &Plan, control: &Control) -> Result<()> {
         pid.enter().map_err(|error| pid.failed(error))?;
     }
 
-    let only_a_clone_makes = new(NamespaceKind::Pid) | new(NamespaceKind::User);
-    if pid.is_some() || plan.clone_after_join & only_a_clone_makes != 0 {
+    let only_a_clone_makes = Namespaces::PID | Namespaces::USER;
+    if pid.is_some() || plan.clone_after_join.intersects(only_a_clone_makes) {
         replace(plan, control)?;
-    } else if plan.clone_after_join != 0 {
+    } else if !plan.clone_after_join.is_empty() {
         namespace::unshare(plan.clone_after_join).map_err(|error| at("linux.namespaces", error))?;
     }
     Ok(())
@@ -330,8 +320,8 @@ fn become_root() -> Result<()> {
         other => other?,
     }
     let unmapped = "container ids 0 must be mapped (linux.uidMappings, linux.gidMappings)";
-    credentials::set_gid(0).map_err(|error| Problem::from(error).hint(unmapped))?;
-    credentials::set_uid(0).map_err(|error| Problem::from(error).hint(unmapped))?;
+    credentials::set_gid(0).map_err(|error| SetupError::from(error).hint(unmapped))?;
+    credentials::set_uid(0).map_err(|error| SetupError::from(error).hint(unmapped))?;
     let sets = capability::get()?;
     capability::clear_ambient()?;
     capability::set(capability::Sets { effective: sets.permitted, inheritable: 0, ..sets })?;

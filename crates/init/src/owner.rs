@@ -4,9 +4,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::Namespaces;
 use caisson_plan::protocol::{MAX_MESSAGE, Opening, OwnerReply, OwnerRequest, decode, encode, fd};
-use caisson_sys::namespace::{self, NEW_USER};
-use caisson_sys::{Error, Result, attribute, credentials, descriptor, errno, file, resolve, signal, socket};
+use caisson_sys::{
+    Error, Result, attribute, credentials, descriptor, errno, file, namespace, resolve, signal, socket,
+};
 
 /// Runs the role, until the other end of the socket is gone.
 pub fn run() -> i32 {
@@ -17,7 +19,7 @@ fn serve() -> Result<()> {
     let control = descriptor::inherited(fd::CONTROL)?;
     credentials::set_name(c"caisson-owner")?;
     signal::reset()?;
-    if let Err(error) = namespace::unshare(NEW_USER) {
+    if let Err(error) = namespace::unshare(Namespaces::USER) {
         return answer(&control, &failed(&error), None);
     }
     answer(&control, &OwnerReply::Ready, None)?;

@@ -1,110 +1,125 @@
-//! The last part of create: stdio, directory, user, program. Nothing is left for start but hooks and exec.
+//! The operations that make this process the program: streams, directory, user, descriptors, exec.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
-use caisson_plan::Process;
+use caisson_plan::protocol::fd;
+use caisson_plan::{Hook, Program, User};
+use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
 use caisson_sys::file::{O_DIRECTORY, O_PATH};
 use caisson_sys::process::{self, Strings};
-use caisson_sys::{Error, credentials, errno, resolve};
+use caisson_sys::{Error, credentials, descriptor, resolve};
 
-use crate::failure::{Problem, Result};
-use crate::setup::Setup;
-use crate::{identity, lookup, namespaces, passwd, stdio};
-
-/// A program that only has to be executed.
-#[derive(Debug)]
-pub struct Program {
-    /// `args[0]` until it is [located](Self::locate).
-    pub path: String,
-    /// Where its name is searched.
-    search: Vec<String>,
-    pub arguments: Strings,
-    pub environment: Strings,
-    /// Descriptors from 3 on that it keeps.
-    pub preserved: i32,
-    pub umask: u32,
-}
-
-impl Program {
-    /// Finds the program. Nothing of the host may be open any more.
-    pub fn locate(self) -> Result<Self> {
-        let path = lookup::find(&self.path, &self.search)?;
-        Ok(Self { path, search: vec![], ..self })
-    }
-}
+use crate::failure::{Result, SetupError};
+use crate::hook::{self, HookContext};
+use crate::setup::{HostDescriptors, Setup};
+use crate::{identity, lookup, namespaces, stdio};
 
 impl Setup<'_> {
-    /// `None`: the configuration has no process.
-    pub fn prepare_process(&mut self) -> Result<Option<Program>> {
-        let Some(process) = &self.plan.process else { return Ok(None) };
-        let program = self.become_process(process)?;
-        namespaces::follow_caller(self.plan, self.control)?;
-        Ok(Some(program))
-    }
-
-    fn become_process(&mut self, process: &Process) -> Result<Program> {
-        // Leading a session already is as good.
-        match process::new_session() {
-            Err(error) if error.errno() == errno::EPERM => {}
-            other => other?,
-        }
+    pub fn hand_over_streams(&mut self, uid: u32) -> Result<()> {
         match self.console.take() {
-            Some(console) => {
-                console.install(process.uid).map_err(|problem| problem.about("process.terminal"))?
-            }
-            None => stdio::hand_over(self.root()?, process.uid)?,
+            Some(console) => console.install(uid).map_err(|problem| problem.about("process.terminal")),
+            None => stdio::hand_over(self.root()?, uid),
         }
-        let environment = self.environment(process)?;
-        let arguments = Strings::new(process.args.iter().map(String::as_str))?;
-        let about = |problem| about_directory(problem, &process.cwd);
-        let entered = self.enter_directory(&process.cwd).map_err(about)?;
-        identity::assume(process, self.control)?;
-        // A change of credentials has made us traceable again.
-        credentials::set_dumpable(false)?;
-        if !entered && !self.enter_directory(&process.cwd).map_err(about)? {
-            let denied = Error::new("fchdir", format!("{:?}", process.cwd), errno::EACCES);
-            return Err(about(
-                Problem::from(denied).hint("neither root nor the user may enter the directory"),
-            ));
-        }
-        verify_directory().map_err(about)?;
-        let preserved = i32::try_from(process.preserve_fds).unwrap_or(i32::MAX);
-        let name = process.args.first().cloned().unwrap_or_default();
-        let search = process.env.clone();
-        Ok(Program { path: name, search, arguments, environment, preserved, umask: self.umask })
     }
 
-    fn environment(&self, process: &Process) -> Result<Strings> {
-        let given = process.env.iter().map(String::as_str);
-        if !process.home_from_passwd {
-            return Ok(Strings::new(given)?);
-        }
-        let home = format!("HOME={}", passwd::home(self.root()?, process.uid));
-        Ok(Strings::new(given.filter(|variable| !variable.starts_with("HOME=")).chain([home.as_str()]))?)
-    }
-
-    /// COMPAT(runc): a working directory that the image lacks is made.
-    pub fn make_working_directory(&self, cwd: &str) -> Result<()> {
-        match resolve::make_directories(self.root()?, cwd, 0o755) {
+    pub fn make_working_directory(&self, inside: &str) -> Result<()> {
+        match resolve::make_directories(self.root()?, inside, 0o755) {
             // A file system that knows only its user: that one may see it later.
-            Err(error) if error.errno() == errno::EACCES => Ok(()),
-            Err(error) => Err(about_directory(error.into(), cwd)),
+            Err(error) if error.errno() == EACCES => Ok(()),
+            Err(error) => Err(SetupError::from(error).on(inside)),
             Ok(_) => Ok(()),
         }
     }
 
-    /// `false`: we may not enter it.
-    fn enter_directory(&self, cwd: &str) -> Result<bool> {
-        let directory = resolve::open_in_root(self.root()?, cwd, O_PATH | O_DIRECTORY);
-        match directory.and_then(|directory| process::change_directory(directory.as_fd())) {
-            Err(error) if error.errno() == errno::EACCES => Ok(false),
-            other => Ok(other.map(|()| true)?),
+    /// Where we are not in it already; the `last` time it must be possible.
+    pub fn enter_directory(&mut self, inside: &str, last: bool) -> Result<()> {
+        if self.outside {
+            let directory = resolve::open_in_root(self.root()?, inside, O_PATH | O_DIRECTORY);
+            match directory.and_then(|directory| process::change_directory(directory.as_fd())) {
+                Err(error) if error.errno() == EACCES && !last => return Ok(()),
+                Err(error) if error.errno() == EACCES => {
+                    let hint = "neither root nor the user may enter the directory";
+                    return Err(SetupError::from(error).hint(hint).on(inside));
+                }
+                other => other.map_err(|error| SetupError::from(error).on(inside))?,
+            }
+            self.outside = false;
         }
+        if last { verify_directory().map_err(|problem| problem.on(inside)) } else { Ok(()) }
     }
-}
 
-fn about_directory(problem: Problem, cwd: &str) -> Problem {
-    problem.about(&format!("process.cwd {cwd:?}")).on(cwd)
+    pub fn become_user(&self, user: &User) -> Result<()> {
+        identity::become_user(user)?;
+        // A change of credentials has made us traceable and deaf to the caller's death again.
+        credentials::set_dumpable(false)?;
+        namespaces::follow_caller(self.plan, self.control)
+    }
+
+    /// SECURITY: close-on-exec acts after the kernel has looked up a program, its interpreter and its loader: links of the
+    /// image to `/proc/self/fd/N` would lead it to the host. Preserved descriptors 6… become 3….
+    pub fn close_descriptors(&mut self) -> Result<()> {
+        self.host = HostDescriptors::default();
+        let count = self.plan.preserve_fds.cast_signed();
+        for index in 0..count {
+            descriptor::renumber(process::borrowed(fd::PRESERVED + index)?, 3 + index)?;
+        }
+        let control = self.control.socket().as_raw_fd();
+        let sockets = self.listener.iter().map(AsRawFd::as_raw_fd).chain([control]);
+        let keep: Vec<_> = (3..3 + count).chain(sockets).collect();
+        descriptor::close_all_but(&keep)?;
+        self.closed = true;
+        Ok(())
+    }
+
+    pub fn start_container_hooks(&self, hooks: &[Hook]) -> Result<()> {
+        self.must_be_closed()?;
+        let environment = self.plan.program().map_or(&[][..], |program| &program.env);
+        let context = HookContext { plan: self.plan, status: "created", umask: self.umask, environment };
+        hook::run_all(hooks, &context)
+    }
+
+    /// Comes back only with what went wrong.
+    pub fn exec(&self, program: &Program) -> SetupError {
+        let error = match self.prepare_exec(program) {
+            Ok((path, arguments, environment)) => process::execute(path, &arguments, &environment),
+            Err(problem) => return problem,
+        };
+        let (code, hint) = match error.errno() {
+            ENOENT => (
+                "ERR_EXEC_NOT_FOUND",
+                "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
+            ),
+            EACCES => ("ERR_EXEC_DENIED", ""),
+            ENOEXEC => (
+                "ERR_SYSCALL",
+                "not an executable for this machine (another architecture, or a script without #! line)",
+            ),
+            _ => ("ERR_SYSCALL", ""),
+        };
+        let problem = SetupError::from(error).code(code);
+        if hint.is_empty() { problem } else { problem.hint(hint) }
+    }
+
+    fn prepare_exec(&self, program: &Program) -> Result<(&str, Strings, Strings)> {
+        self.must_be_closed()?;
+        let not_found = || SetupError::refused("ERR_INVALID_SPEC", "the program was not looked up");
+        let path = self.program.as_deref().ok_or_else(not_found)?;
+        let arguments = Strings::new(program.args.iter().map(String::as_str))?;
+        let home = self.home.as_ref().map(|home| format!("HOME={home}"));
+        let given = program.env.iter().map(String::as_str);
+        let given = given.filter(|variable| home.is_none() || !variable.starts_with("HOME="));
+        let environment = Strings::new(given.chain(home.as_deref()))?;
+        // Descriptors 3… stay open in the program; all others, our sockets, close on exec.
+        let count = self.plan.preserve_fds.cast_signed();
+        process::close_on_exec_from(3 + count)?;
+        for number in 3..3 + count {
+            descriptor::keep_on_exec(number)?;
+        }
+        process::set_umask(self.umask);
+        // What was found at create may have been replaced since.
+        lookup::check(path)?;
+        Ok((path, arguments, environment))
+    }
 }
 
 /// SECURITY: CVE-2024-21626: a directory outside the root shows as unreachable.
@@ -113,6 +128,6 @@ fn verify_directory() -> Result<()> {
     if here.starts_with('/') {
         return Ok(());
     }
-    let error = Error::new("getcwd", "", errno::ENOENT);
-    Err(Problem::from(error).message("the working directory is outside the container's root"))
+    let error = Error::new("getcwd", "", ENOENT);
+    Err(SetupError::from(error).message("the working directory is outside the container's root"))
 }

@@ -6,11 +6,12 @@
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::MountAttributes;
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
-use caisson_sys::mount::{self, attribute};
+use caisson_sys::mount;
 use caisson_sys::{process, resolve};
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// Inode number of every procfs root.
 const PROC_ROOT_INO: u64 = 1;
@@ -84,12 +85,16 @@ impl Procfs {
 fn new_instance() -> caisson_sys::Result<OwnedFd> {
     let fs = mount::fsopen("proc")?;
     mount::fsconfig_create(fs.as_fd())?;
-    mount::fsmount(fs.as_fd(), attribute::NOSUID | attribute::NODEV | attribute::NOEXEC)
+    mount::fsmount(fs.as_fd(), MountAttributes::NOSUID | MountAttributes::NODEV | MountAttributes::NOEXEC)
 }
 
 fn host_instance() -> Result<OwnedFd> {
     let root = file::open_at(CWD, "/proc", O_PATH | O_DIRECTORY, 0)?;
     let is_proc = file::filesystem(root.as_fd())? == file::PROC_SUPER_MAGIC
         && file::status(root.as_fd())?.inode == PROC_ROOT_INO;
-    if is_proc { Ok(root) } else { Err(Problem::refused("ERR_SYSCALL", "/proc is no procfs").on("/proc")) }
+    if is_proc {
+        Ok(root)
+    } else {
+        Err(SetupError::refused("ERR_SYSCALL", "/proc is not a procfs").on("/proc"))
+    }
 }

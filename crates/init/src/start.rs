@@ -4,29 +4,41 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use caisson_plan::Plan;
 use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode};
-use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
 use caisson_sys::poll::Poller;
-use caisson_sys::{descriptor, process, socket};
+use caisson_sys::socket;
 
-use crate::control::{Control, Word};
-use crate::failure::{Problem, Result};
-use crate::hook::{self, HookContext};
-use crate::lookup;
-use crate::process::Program;
+use crate::control::{Control, ControlMessage};
+use crate::failure::{Result, SetupError};
+use crate::setup::Setup;
 
 const PHASE: &str = "start";
 
 /// Returns only when the program could not be started, or when the caller of an attached container is gone.
-pub fn wait(plan: &Plan, control: &Control, listener: OwnedFd, program: Option<Program>) -> i32 {
-    match await_request(plan, control, &listener) {
+pub fn wait(mut setup: Setup<'_>) -> i32 {
+    let Some(listener) = setup.listener.take() else { return 1 };
+    match await_request(setup.plan, setup.control, &listener) {
         Ok(Some(starter)) => {
             drop(listener); // no second start from here on: connecting is refused
-            let failure = start(plan, &starter, program);
-            starter.failed(failure);
+            starter.failed(start(setup, &starter));
             1
         }
-        // Nobody is there who could be told about a failure here.
+        // There is no caller to report a failure to.
         Ok(None) | Err(_) => 1,
+    }
+}
+
+/// Comes back only with what went wrong.
+fn start(mut setup: Setup<'_>, starter: &Starter<'_>) -> Failure {
+    let plan = setup.plan;
+    let nothing = || SetupError::refused("ERR_INVALID_SPEC", "the configuration has no process to start");
+    if plan.start.is_empty() {
+        return nothing().phase(PHASE).about("process").into_failure();
+    }
+    starter.starting();
+    match setup.run(&plan.start) {
+        Err(problem) if problem.is_of_a_hook() => problem.into_failure(),
+        Err(problem) => problem.phase(PHASE).into_failure(),
+        Ok(()) => nothing().phase(PHASE).into_failure(),
     }
 }
 
@@ -75,11 +87,11 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
         for key in poller.wait(None)? {
             match key {
                 CONTROL => match control.wait() {
-                    Ok(Word::Start) => return Ok(Some(Starter::Creator(control))),
-                    Ok(Word::End) if plan.kill_on_parent_death => return Ok(None),
+                    Ok(ControlMessage::Start) => return Ok(Some(Starter::Creator(control))),
+                    Ok(ControlMessage::End) if plan.kill_on_parent_death => return Ok(None),
                     // A detached container outlives its creator.
-                    Ok(Word::End) => poller.remove(control.socket())?,
-                    Ok(Word::Proceed(_)) | Err(_) => {}
+                    Ok(ControlMessage::End) => poller.remove(control.socket())?,
+                    Ok(ControlMessage::Proceed(_)) | Err(_) => {}
                 },
                 LISTENER => {
                     // A connection that is gone already is nobody's start.
@@ -107,59 +119,4 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
 
 fn number(connection: &OwnedFd) -> u64 {
     CONNECTIONS + u64::from(connection.as_raw_fd().unsigned_abs())
-}
-
-/// Hooks, descriptors, exec. Comes back only with what went wrong.
-fn start(plan: &Plan, starter: &Starter<'_>, program: Option<Program>) -> Failure {
-    let Some(program) = program else {
-        return Problem::refused("ERR_INVALID_SPEC", "the configuration has no process to start")
-            .phase(PHASE)
-            .about("process")
-            .into_failure();
-    };
-    starter.starting();
-    let environment = plan.process.as_ref().map_or(&[][..], |process| &process.env);
-    let context = HookContext { plan, status: "created", umask: program.umask, environment };
-    if let Err(problem) = hook::run_all(&plan.start_container_hooks, &context) {
-        return problem.into_failure();
-    }
-    if let Err(problem) = preserve(program.preserved) {
-        return problem.phase(PHASE).about("preserved descriptors").into_failure();
-    }
-    process::set_umask(program.umask);
-    // What was found at create may have been replaced since.
-    if let Err(problem) = lookup::check(&program.path) {
-        return problem.phase(PHASE).about("process.args").into_failure();
-    }
-    execute(&program)
-}
-
-fn execute(program: &Program) -> Failure {
-    let error = process::execute(&program.path, &program.arguments, &program.environment);
-    let code = match error.errno() {
-        ENOENT => "ERR_EXEC_NOT_FOUND",
-        EACCES => "ERR_EXEC_DENIED",
-        _ => "ERR_SYSCALL",
-    };
-    let hint = match error.errno() {
-        ENOEXEC => {
-            "the file is no program for this machine (another architecture, or a script without #! line)"
-        }
-        ENOENT => "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
-        _ => "",
-    };
-    let problem = Problem::from(error).code(code);
-    if hint.is_empty() { problem } else { problem.hint(hint) }
-        .phase(PHASE)
-        .about("process.args")
-        .into_failure()
-}
-
-/// Descriptors 3… stay open in the program; all others, our sockets, close on exec.
-fn preserve(count: i32) -> Result<()> {
-    process::close_on_exec_from(3 + count)?;
-    for number in 3..3 + count {
-        descriptor::keep_on_exec(number)?;
-    }
-    Ok(())
 }

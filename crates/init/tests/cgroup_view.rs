@@ -5,8 +5,8 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
+use caisson_flags::MountFlags;
 use caisson_plan::{CgroupHierarchy, Operation};
-use caisson_sys::mount::flag;
 use support::plans::Parts;
 use support::{Bundle, shell};
 
@@ -40,7 +40,11 @@ impl Hierarchies {
 
     fn view(&self, bundle: &Bundle, namespace: bool, script: &str) -> String {
         let mut parts = Parts::new(&[]);
-        let strict = flag::NOSUID | flag::NODEV | flag::NOEXEC | flag::RELATIME | flag::RDONLY;
+        let strict = MountFlags::NOSUID
+            | MountFlags::NODEV
+            | MountFlags::NOEXEC
+            | MountFlags::RELATIME
+            | MountFlags::RDONLY;
         parts.before_pivot.insert(
             0,
             Operation::MountCgroupV1 {

@@ -144,7 +144,7 @@ fn a_refused_clone_is_told_and_leaves_nothing_to_guard() {
     let guard = Guard::start(&owner.pidfd());
     let state = state("refused");
     let mut plan = default_plan(&bundle, &["true"]);
-    plan.clone_flags |= 1 << 40; // no flag of any kernel so far
+    plan.clone_flags |= caisson_flags::Namespaces::from_bits(1 << 40); // no flag of any kernel so far
     let null = descriptor::null().unwrap();
     let attached = || belongings(&state, &[]);
     let error = guard.clone_process(1, &plan, &[&null; 6], attached()).unwrap_err();

@@ -7,10 +7,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use caisson_flags::Namespaces;
 use caisson_plan::{Hook, NamespaceKind, Plan};
 use caisson_sys::errno;
-use caisson_sys::namespace::{NEW_IPC, NEW_MOUNT, NEW_NETWORK, NEW_USER, NEW_UTS};
-use support::plans::{PATH, default_plan};
+use support::plans::{PATH, default_plan, set_args, set_program, set_start_hooks};
 use support::pod::Pod;
 use support::rootless::{as_user, single_id};
 use support::user_namespace::{in_user_namespace, write_maps};
@@ -60,9 +60,8 @@ fn attack(bundle: &Bundle, plan: &Plan, spawn: &dyn Fn(&Bundle, &Plan) -> Option
 
     // The program itself, found at create.
     let mut searching = plan.clone();
-    let process = searching.process.as_mut().unwrap();
-    process.env = vec![format!("PATH={}", directories.join(":"))];
-    process.args = ["sh", "-c", "echo a program of the host"].map(str::to_owned).to_vec();
+    let args = ["sh", "-c", "echo a program of the host"].map(str::to_owned);
+    set_program(&mut searching, &args, &[format!("PATH={}", directories.join(":"))]);
     let failure = spawn(bundle, &searching)?.failed();
     assert_eq!(failure.message, "exec: \"sh\": executable file not found in $PATH");
 
@@ -76,7 +75,7 @@ fn attack(bundle: &Bundle, plan: &Plan, spawn: &dyn Fn(&Bundle, &Plan) -> Option
     }
     for script in &scripts {
         let mut interpreted = plan.clone();
-        interpreted.process.as_mut().unwrap().args = vec![script.clone()];
+        set_args(&mut interpreted, &[script]);
         let mut helper = spawn(bundle, &interpreted)?;
         helper.created();
         let failure = helper.start().unwrap_err();
@@ -87,15 +86,16 @@ fn attack(bundle: &Bundle, plan: &Plan, spawn: &dyn Fn(&Bundle, &Plan) -> Option
     // A hook that runs inside.
     for directory in &directories {
         let mut hooked = plan.clone();
-        hooked.process.as_mut().unwrap().args = vec!["/bin/true".to_owned()];
-        hooked.start_container_hooks = vec![Hook {
+        set_args(&mut hooked, &["/bin/true"]);
+        let hook = Hook {
             list: "startContainer".to_owned(),
             index: 0,
             path: format!("{directory}/sh"),
             args: ["sh", "-c", "exit 0"].map(str::to_owned).to_vec(),
             env: Some(vec![PATH.to_owned()]),
             timeout: Some(10),
-        }];
+        };
+        set_start_hooks(&mut hooked, vec![hook]);
         let mut helper = spawn(bundle, &hooked)?;
         helper.created();
         assert_eq!(helper.start().unwrap_err().code, "ERR_HOOK", "{directory}");
@@ -139,7 +139,7 @@ fn a_created_container_has_nothing_of_the_host_open() {
     privileged!();
     let bundle = Bundle::new();
     let mut plan = in_user_namespace(&bundle, &["true"]);
-    plan.process.as_mut().unwrap().preserve_fds = 1;
+    plan.preserve_fds = 1;
     let given = fs::File::open("/etc/hostname").unwrap();
     let mut helper = Helper::spawn_with(&bundle, &plan, &[given.into()]);
     write_maps(helper.pid);
@@ -190,8 +190,9 @@ fn no_other_container_looks_into_one_that_joins_its_pid_namespace() {
     let bundle = Bundle::new();
     let pod = Pod::new(&["--pid", "--fork"]);
     let mut plan = in_user_namespace(&bundle, &["true"]);
-    plan.clone_flags = 0;
-    plan.clone_after_join = NEW_USER | NEW_MOUNT | NEW_NETWORK | NEW_IPC | NEW_UTS;
+    plan.clone_flags = Namespaces::empty();
+    plan.clone_after_join =
+        Namespaces::USER | Namespaces::MOUNT | Namespaces::NETWORK | Namespaces::IPC | Namespaces::UTS;
     plan.join = vec![pod.join(NamespaceKind::Pid, "pid")];
     plan.setup.retain(
         |operation| !matches!(operation, caisson_plan::Operation::Mount(mount) if mount.fstype == "proc"),

@@ -8,11 +8,11 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use caisson_flags::MountFlags;
 use caisson_plan::protocol::{Failure, Report};
 use caisson_plan::{Device, Operation};
 use caisson_sys::device::make_node;
 use caisson_sys::file::Kind;
-use caisson_sys::mount::flag;
 use support::plans::{Parts, bind, default_plan, device, filesystem, masks};
 use support::{Bundle, Helper, shell};
 
@@ -159,8 +159,8 @@ fn a_swapped_mount_point_never_leads_outside() {
     let mut finished = 0;
     for _ in 0..20 {
         let mut parts = Parts::new(&["/bin/true"]);
-        parts.mounts.push(bind(volume.to_str().unwrap(), "/volume", 0));
-        parts.mounts.push(filesystem("/volume/real/new", "tmpfs", 0, ""));
+        parts.mounts.push(bind(volume.to_str().unwrap(), "/volume", MountFlags::empty()));
+        parts.mounts.push(filesystem("/volume/real/new", "tmpfs", MountFlags::empty(), ""));
         parts.before_pivot.push(Operation::Device(device("/volume/real/null", 1, 3)));
         let link = Operation::Symlink { inside: "/volume/real/link".into(), target: "x".into() };
         parts.before_pivot.push(link);
@@ -195,7 +195,11 @@ fn an_over_mounted_proc_file_is_not_written_through() {
     let bundle = Bundle::new();
     fs::write(bundle.top.join("decoy"), "decoy").unwrap();
     let mut parts = Parts::new(&["/bin/true"]);
-    parts.mounts.push(bind(bundle.top.join("decoy").to_str().unwrap(), "/proc/sys/kernel/ns_last_pid", 0));
+    parts.mounts.push(bind(
+        bundle.top.join("decoy").to_str().unwrap(),
+        "/proc/sys/kernel/ns_last_pid",
+        MountFlags::empty(),
+    ));
     parts.after_pivot.push(Operation::Sysctl { key: "kernel/ns_last_pid".into(), value: "77".into() });
     let mut helper = Helper::spawn(&bundle, &parts.plan(&bundle));
     helper.created();
@@ -225,7 +229,7 @@ fn a_read_only_root_keeps_the_flags_of_its_mount() {
     privileged!();
     let bundle = Bundle::new();
     let mut parts = Parts::new(&[]);
-    parts.mounts.push(bind("/tmp", "/bound", flag::NOSUID | flag::NODEV | flag::NOEXEC));
+    parts.mounts.push(bind("/tmp", "/bound", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC));
     parts.after_pivot.push(Operation::RemountReadonly { inside: "/bound".into() });
     let output = shell(&bundle, &parts.plan(&bundle), "grep ' /bound ' /proc/self/mountinfo");
     assert!(output.contains(" ro,nosuid,nodev,noexec"), "{output}");

@@ -5,8 +5,8 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::{Mount, Operation};
-use caisson_sys::mount::{attribute, flag};
 use support::plans::{Parts, bind, filesystem};
 use support::{Bundle, Helper, shell};
 
@@ -34,7 +34,10 @@ fn a_bind_makes_its_mount_point_and_gets_its_flags() {
     let source = bundle.top.join("data");
     fs::create_dir(&source).unwrap();
     fs::write(source.join("file"), "content").unwrap();
-    let plan = with(&bundle, bind(source.to_str().unwrap(), "/deep/er/data", flag::RDONLY | flag::NODEV));
+    let plan = with(
+        &bundle,
+        bind(source.to_str().unwrap(), "/deep/er/data", MountFlags::RDONLY | MountFlags::NODEV),
+    );
     let output = shell(&bundle, &plan, &format!("cat /deep/er/data/file; echo; {MOUNTS}"));
     assert!(output.starts_with("content\n"), "{output}");
     assert!(options(&output, "/deep/er/data").starts_with("ro,nodev"), "{output}");
@@ -45,7 +48,8 @@ fn a_file_is_bound_on_a_file() {
     privileged!();
     let bundle = Bundle::new();
     fs::write(bundle.top.join("hosts"), "127.0.0.1 localhost\n").unwrap();
-    let plan = with(&bundle, bind(bundle.top.join("hosts").to_str().unwrap(), "/etc/hosts", 0));
+    let plan =
+        with(&bundle, bind(bundle.top.join("hosts").to_str().unwrap(), "/etc/hosts", MountFlags::empty()));
     assert_eq!(shell(&bundle, &plan, "cat /etc/hosts"), "127.0.0.1 localhost\n");
 }
 
@@ -53,7 +57,9 @@ fn a_file_is_bound_on_a_file() {
 fn a_bind_of_a_missing_source_names_its_mount() {
     privileged!();
     let bundle = Bundle::new();
-    let failure = Helper::spawn(&bundle, &with(&bundle, bind("/no/such/source", "/data", 0))).failed();
+    let failure =
+        Helper::spawn(&bundle, &with(&bundle, bind("/no/such/source", "/data", MountFlags::empty())))
+            .failed();
     assert!(
         failure.message.starts_with("mounts[6] (\"/data\"): openat(AT_FDCWD, \"/no/such/source\""),
         "{failure:?}"
@@ -65,7 +71,9 @@ fn a_bind_of_a_missing_source_names_its_mount() {
 fn an_unknown_type_is_named_with_a_hint() {
     privileged!();
     let bundle = Bundle::new();
-    let failure = Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "nosuchfs", 0, ""))).failed();
+    let failure =
+        Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "nosuchfs", MountFlags::empty(), "")))
+            .failed();
     assert_eq!(failure.syscall.as_deref(), Some("fsopen"));
     assert!(failure.message.contains("ENODEV"), "{failure:?}");
     assert!(failure.hint.unwrap().contains("/proc/filesystems"));
@@ -75,7 +83,9 @@ fn an_unknown_type_is_named_with_a_hint() {
 fn what_the_kernel_logs_about_an_option_is_told() {
     privileged!();
     let bundle = Bundle::new();
-    let failure = Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "tmpfs", 0, "nosuch=1"))).failed();
+    let failure =
+        Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "tmpfs", MountFlags::empty(), "nosuch=1")))
+            .failed();
     assert!(failure.message.contains("tmpfs: Unknown parameter 'nosuch'"), "{failure:?}");
 }
 
@@ -84,9 +94,9 @@ fn a_tmpfs_has_the_mode_of_the_directory_it_covers() {
     privileged!();
     let bundle = Bundle::new();
     fs::set_permissions(bundle.root().join("tmp"), fs::Permissions::from_mode(0o1751)).unwrap();
-    let plan = with(&bundle, filesystem("/tmp", "tmpfs", 0, ""));
+    let plan = with(&bundle, filesystem("/tmp", "tmpfs", MountFlags::empty(), ""));
     assert_eq!(shell(&bundle, &plan, "stat -c %a /tmp"), "1751\n");
-    let plan = with(&bundle, filesystem("/tmp", "tmpfs", 0, "mode=700"));
+    let plan = with(&bundle, filesystem("/tmp", "tmpfs", MountFlags::empty(), "mode=700"));
     assert_eq!(shell(&bundle, &plan, "stat -c %a /tmp"), "700\n");
 }
 
@@ -95,9 +105,9 @@ fn a_read_only_tmpfs_still_gets_the_mount_points_below_it() {
     privileged!();
     let bundle = Bundle::new();
     let mut parts = Parts::new(&[]);
-    parts.mounts[1].flags |= flag::RDONLY; // /dev, with all its devices
-    parts.mounts.push(filesystem("/run", "tmpfs", flag::RDONLY, ""));
-    parts.mounts.push(filesystem("/run/lock", "tmpfs", 0, ""));
+    parts.mounts[1].flags |= MountFlags::RDONLY; // /dev, with all its devices
+    parts.mounts.push(filesystem("/run", "tmpfs", MountFlags::RDONLY, ""));
+    parts.mounts.push(filesystem("/run/lock", "tmpfs", MountFlags::empty(), ""));
     let output = shell(&bundle, &parts.plan(&bundle), MOUNTS);
     assert!(options(&output, "/dev").starts_with("ro,"), "{output}");
     assert!(options(&output, "/run").starts_with("ro,"), "{output}");
@@ -113,7 +123,7 @@ fn tmpcopyup_brings_what_the_image_has() {
     fs::write(etc.join("sub/file"), "kept").unwrap();
     fs::set_permissions(etc.join("sub/file"), fs::Permissions::from_mode(0o4640)).unwrap();
     symlink("sub/file", etc.join("link")).unwrap();
-    let mount = Mount { tmpcopyup: true, ..filesystem("/etc", "tmpfs", flag::RDONLY, "") };
+    let mount = Mount { tmpcopyup: true, ..filesystem("/etc", "tmpfs", MountFlags::RDONLY, "") };
     let output = shell(
         &bundle,
         &with(&bundle, mount),
@@ -127,8 +137,10 @@ fn tmpcopyup_brings_what_the_image_has() {
 fn recursive_attributes_reach_the_mounts_below() {
     privileged!();
     let bundle = Bundle::new();
-    let mount =
-        Mount { recursive_set: attribute::RDONLY | attribute::NOATIME, ..bind("/sys", "/hostsys", 0) };
+    let mount = Mount {
+        recursive_set: MountAttributes::RDONLY | MountAttributes::NOATIME,
+        ..bind("/sys", "/hostsys", MountFlags::empty())
+    };
     let output = shell(&bundle, &with(&bundle, mount), MOUNTS);
     assert!(options(&output, "/hostsys").contains("ro,"), "{output}");
     assert!(options(&output, "/hostsys").contains("noatime"), "{output}");
@@ -140,8 +152,8 @@ fn propagation_is_set_in_order() {
     privileged!();
     let bundle = Bundle::new();
     let mount = Mount {
-        propagation: vec![flag::PRIVATE | flag::REC, flag::SHARED],
-        ..filesystem("/s", "tmpfs", 0, "")
+        propagation: vec![MountFlags::PRIVATE | MountFlags::REC, MountFlags::SHARED],
+        ..filesystem("/s", "tmpfs", MountFlags::empty(), "")
     };
     let output = shell(&bundle, &with(&bundle, mount), "grep ' /s ' /proc/self/mountinfo");
     assert!(output.contains(" shared:"), "{output}");
@@ -160,7 +172,7 @@ fn options_too_long_for_fsconfig_go_the_classic_way() {
     }
     let data = format!("lowerdir={}", lower.join(":"));
     assert!(data.len() > 256);
-    let plan = with(&bundle, filesystem("/all", "overlay", flag::RDONLY, &data));
+    let plan = with(&bundle, filesystem("/all", "overlay", MountFlags::RDONLY, &data));
     let output = shell(&bundle, &plan, &format!("echo /all/*; {MOUNTS}"));
     assert_eq!(output.lines().next().unwrap().split(' ').count(), 12, "{output}");
     assert!(options(&output, "/all").starts_with("ro,"), "{output}");
@@ -173,7 +185,9 @@ fn links_in_place_of_proc_and_sys_are_refused() {
         let bundle = Bundle::new();
         fs::remove_dir(bundle.root().join(name)).unwrap();
         symlink("/tmp", bundle.root().join(name)).unwrap();
-        let failure = Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "tmpfs", 0, ""))).failed();
+        let failure =
+            Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "tmpfs", MountFlags::empty(), "")))
+                .failed();
         assert!(failure.message.contains("must be mounted on ordinary directory"), "{failure:?}");
     }
 }
@@ -186,15 +200,18 @@ fn nothing_but_a_procfs_goes_on_proc_and_little_below_it() {
         let failure = Helper::spawn(&bundle, &with(&bundle, mount)).failed();
         assert!(failure.message.contains(text), "{failure:?}");
     };
-    refused(filesystem("/proc", "tmpfs", 0, ""), "is not of type proc");
-    refused(bind("/etc", "/tmp/../proc", 0), "is not of type proc");
-    refused(filesystem("/proc/self", "tmpfs", 0, ""), "is inside /proc");
-    refused(filesystem("/", "tmpfs", 0, ""), "cannot cover the root");
+    refused(filesystem("/proc", "tmpfs", MountFlags::empty(), ""), "is not of type proc");
+    refused(bind("/etc", "/tmp/../proc", MountFlags::empty()), "is not of type proc");
+    refused(filesystem("/proc/self", "tmpfs", MountFlags::empty(), ""), "is inside /proc");
+    refused(filesystem("/", "tmpfs", MountFlags::empty(), ""), "cannot cover the root");
     symlink("proc/sys", bundle.root().join("sneaky")).unwrap();
-    refused(filesystem("/sneaky", "tmpfs", 0, ""), "is inside /proc");
+    refused(filesystem("/sneaky", "tmpfs", MountFlags::empty(), ""), "is inside /proc");
 
     fs::write(bundle.top.join("meminfo"), "mine").unwrap();
-    let plan = with(&bundle, bind(bundle.top.join("meminfo").to_str().unwrap(), "/proc/meminfo", 0));
+    let plan = with(
+        &bundle,
+        bind(bundle.top.join("meminfo").to_str().unwrap(), "/proc/meminfo", MountFlags::empty()),
+    );
     assert_eq!(shell(&bundle, &plan, "cat /proc/meminfo"), "mine");
 }
 
@@ -207,8 +224,8 @@ fn links_of_the_image_lead_nowhere_outside() {
     symlink(&canary, bundle.root().join("absolute")).unwrap();
     symlink("../canary", bundle.root().join("relative")).unwrap();
     let mut parts = Parts::new(&[]);
-    parts.mounts.push(filesystem("/absolute/x", "tmpfs", 0, ""));
-    parts.mounts.push(filesystem("/relative/x", "tmpfs", 0, ""));
+    parts.mounts.push(filesystem("/absolute/x", "tmpfs", MountFlags::empty(), ""));
+    parts.mounts.push(filesystem("/relative/x", "tmpfs", MountFlags::empty(), ""));
     parts.before_pivot.push(Operation::Symlink { inside: "/relative/link".into(), target: "x".into() });
     let output = shell(&bundle, &parts.plan(&bundle), MOUNTS);
     assert!(output.contains(" /canary/x "), "{output}");

@@ -5,9 +5,9 @@ mod support;
 use std::fs;
 use std::process::Command;
 
+use caisson_flags::{MountFlags, Namespaces};
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
-use caisson_sys::namespace::{NEW_IPC, NEW_MOUNT, NEW_NETWORK, NEW_PID, NEW_USER, NEW_UTS};
 use caisson_sys::pidfd::Exit;
 use support::plans::{Parts, default_plan};
 use support::pod::Pod;
@@ -39,7 +39,7 @@ fn sources_that_only_the_caller_reaches_are_mounted() {
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("file"), "reached").unwrap();
     let mut plan = in_user_namespace(&bundle, &[]);
-    let mount = support::plans::bind(secret.to_str().unwrap(), "/data", 0);
+    let mount = support::plans::bind(secret.to_str().unwrap(), "/data", MountFlags::empty());
     let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_))).unwrap();
     plan.setup.insert(place, Operation::Mount(mount));
     // Neither the bundle nor what is in it can be reached by the container's root.
@@ -64,8 +64,8 @@ fn network_ipc_and_uts_are_joined_by_path() {
     parts.after_pivot.retain(|operation| !matches!(operation, Operation::Hostname(_)));
     let mut plan = parts.plan(&bundle);
     plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
-    plan.clone_flags = 0;
-    plan.clone_after_join = NEW_MOUNT | NEW_PID;
+    plan.clone_flags = Namespaces::empty();
+    plan.clone_after_join = Namespaces::MOUNT | Namespaces::PID;
     plan.join = vec![
         pod.join(NamespaceKind::Network, "net"),
         pod.join(NamespaceKind::Ipc, "ipc"),
@@ -83,8 +83,8 @@ fn a_pid_namespace_is_joined_last() {
     let bundle = Bundle::new();
     let pod = Pod::new(&["--pid", "--fork"]);
     let mut plan = default_plan(&bundle, &[]);
-    plan.clone_flags = 0;
-    plan.clone_after_join = NEW_MOUNT | NEW_NETWORK | NEW_IPC | NEW_UTS;
+    plan.clone_flags = Namespaces::empty();
+    plan.clone_after_join = Namespaces::MOUNT | Namespaces::NETWORK | Namespaces::IPC | Namespaces::UTS;
     plan.join = vec![pod.join(NamespaceKind::Pid, "pid")];
     let output = shell(&bundle, &plan, &format!("{LINKS}; test $$ != 1"));
     assert_eq!(output.lines().nth(3).unwrap(), pod.link("pid"));
@@ -98,8 +98,8 @@ fn a_joined_user_namespace_and_what_it_owns() {
     write_maps(pod.pid().cast_signed());
     let mut plan = in_user_namespace(&bundle, &[]);
     plan.user_namespace = None;
-    plan.clone_flags = 0;
-    plan.clone_after_join = NEW_MOUNT | NEW_PID | NEW_UTS;
+    plan.clone_flags = Namespaces::empty();
+    plan.clone_after_join = Namespaces::MOUNT | Namespaces::PID | Namespaces::UTS;
     plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
     plan.setup.push(Operation::OomScoreAdj(500)); // by a process that was started outside
     plan.join = vec![
@@ -119,8 +119,9 @@ fn a_new_user_namespace_over_a_joined_network() {
     let bundle = Bundle::new();
     let pod = Pod::new(&["--net"]);
     let mut plan = in_user_namespace(&bundle, &[]);
-    plan.clone_flags = 0;
-    plan.clone_after_join = NEW_USER | NEW_MOUNT | NEW_PID | NEW_IPC | NEW_UTS;
+    plan.clone_flags = Namespaces::empty();
+    plan.clone_after_join =
+        Namespaces::USER | Namespaces::MOUNT | Namespaces::PID | Namespaces::IPC | Namespaces::UTS;
     plan.join = vec![pod.join(NamespaceKind::Network, "net")];
     plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
     // A sysfs wants a network namespace that the user namespace owns.
@@ -148,14 +149,15 @@ fn sources_in_another_users_home_are_mounted() {
     for joins in [false, true] {
         let mut plan = in_user_namespace(&bundle, &[]);
         if joins {
-            plan.clone_flags = 0;
-            plan.clone_after_join = NEW_USER | NEW_MOUNT | NEW_PID | NEW_IPC | NEW_UTS;
+            plan.clone_flags = Namespaces::empty();
+            plan.clone_after_join =
+                Namespaces::USER | Namespaces::MOUNT | Namespaces::PID | Namespaces::IPC | Namespaces::UTS;
             plan.join = vec![pod.join(NamespaceKind::Network, "net")];
             plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
             plan.setup
                 .retain(|operation| !matches!(operation, Operation::Mount(mount) if mount.fstype == "sysfs"));
         }
-        let mount = support::plans::bind(home.join("file").to_str().unwrap(), "/data", 0);
+        let mount = support::plans::bind(home.join("file").to_str().unwrap(), "/data", MountFlags::empty());
         let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_)));
         plan.setup.insert(place.unwrap(), Operation::Mount(mount));
         let mut helper = Helper::spawn(&bundle, &with_script(plan, "cat /data"));
@@ -180,21 +182,21 @@ fn settings_of_the_callers_own_namespaces_are_refused() {
         (
             NamespaceKind::Network,
             "net",
-            NEW_NETWORK,
+            Namespaces::NETWORK,
             Operation::Sysctl { key: "net/ipv4/ip_forward".into(), value: "2".into() },
             "sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace",
         ),
         (
             NamespaceKind::Ipc,
             "ipc",
-            NEW_IPC,
+            Namespaces::IPC,
             Operation::Sysctl { key: "kernel/msgmax".into(), value: "9000".into() },
             "sysctl \"kernel.msgmax\" not allowed in host ipc namespace",
         ),
         (
             NamespaceKind::Uts,
             "uts",
-            NEW_UTS,
+            Namespaces::UTS,
             Operation::Hostname("canary".into()),
             "hostname \"canary\" not allowed in host uts namespace",
         ),
@@ -205,7 +207,7 @@ fn settings_of_the_callers_own_namespaces_are_refused() {
         parts.after_pivot.push(operation);
         let mut plan = parts.plan(&bundle);
         plan.clone_after_join = plan.clone_flags & !flag;
-        plan.clone_flags = 0;
+        plan.clone_flags = Namespaces::empty();
         plan.join = vec![JoinNamespace { kind, path: format!("/proc/{}/ns/{file}", std::process::id()) }];
         if kind == NamespaceKind::Network {
             plan.setup.retain(|operation| *operation != Operation::LoopbackUp);
@@ -223,8 +225,8 @@ fn a_joined_user_namespace_has_the_mappings_of_the_configuration() {
     write_maps(pod.pid().cast_signed());
     let mut plan = in_user_namespace(&bundle, &["true"]);
     plan.joined_mappings = plan.user_namespace.take();
-    plan.clone_after_join = plan.clone_flags & !NEW_USER;
-    plan.clone_flags = 0;
+    plan.clone_after_join = plan.clone_flags & !Namespaces::USER;
+    plan.clone_flags = Namespaces::empty();
     plan.join = vec![pod.join(NamespaceKind::User, "user")];
     assert_eq!(Helper::spawn(&bundle, &plan).finish().1, Exit::Code(0));
     plan.joined_mappings.as_mut().unwrap().gid_mappings[0].size -= 1;
@@ -266,13 +268,13 @@ fn a_path_of_another_kind_is_refused() {
     let bundle = Bundle::new();
     for path in ["/proc/self/ns/uts", "/dev/null", "/etc"] {
         let mut plan = default_plan(&bundle, &["true"]);
-        plan.clone_flags &= !NEW_NETWORK;
+        plan.clone_flags &= !Namespaces::NETWORK;
         plan.join = vec![JoinNamespace { kind: NamespaceKind::Network, path: path.to_owned() }];
         let failure = Helper::spawn(&bundle, &plan).failed();
         assert_eq!((failure.code.as_str(), failure.phase.as_str()), ("ERR_INVALID_SPEC", "spawn"));
         assert_eq!(
             failure.message,
-            format!("linux.namespaces: network {path:?}: the path is no network namespace")
+            format!("linux.namespaces: network {path:?}: the path is not a network namespace")
         );
     }
 }

@@ -5,8 +5,9 @@ mod support;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use caisson_flags::MountFlags;
 use caisson_plan::{Mount, Operation};
-use caisson_sys::mount::{self, flag};
+use caisson_sys::mount;
 use support::plans::{Parts, bind, filesystem};
 use support::{Bundle, shell};
 
@@ -63,16 +64,19 @@ fn mounts_in_the_classic_way() {
     let bundle = Bundle::new();
     let links = bundle.top.join("links");
     fs::create_dir(&links).unwrap();
-    mount::mount("tmpfs", links.to_str().unwrap(), "tmpfs", flag::NOSYMFOLLOW, "").unwrap();
+    mount::mount("tmpfs", links.to_str().unwrap(), "tmpfs", MountFlags::NOSYMFOLLOW, "").unwrap();
     let data = bundle.top.join("data");
     fs::create_dir(&data).unwrap();
     fs::write(data.join("file"), "bound").unwrap();
     let mut parts = Parts::new(&[]);
-    parts.mounts.push(bind(data.to_str().unwrap(), "/data", flag::RDONLY | flag::NOSUID));
-    parts.mounts.push(filesystem("/ro", "tmpfs", flag::RDONLY, ""));
-    parts.mounts.push(bind(links.to_str().unwrap(), "/links", 0));
+    parts.mounts.push(bind(data.to_str().unwrap(), "/data", MountFlags::RDONLY | MountFlags::NOSUID));
+    parts.mounts.push(filesystem("/ro", "tmpfs", MountFlags::RDONLY, ""));
+    parts.mounts.push(bind(links.to_str().unwrap(), "/links", MountFlags::empty()));
     parts.after_pivot.push(Operation::RemountReadonly { inside: "/links".into() });
-    parts.mounts.push(Mount { propagation: vec![flag::SHARED], ..filesystem("/shared", "tmpfs", 0, "") });
+    parts.mounts.push(Mount {
+        propagation: vec![MountFlags::SHARED],
+        ..filesystem("/shared", "tmpfs", MountFlags::empty(), "")
+    });
     parts.after_pivot.push(Operation::Sysctl { key: "kernel/msgmax".into(), value: "9000".into() });
     let script = "cat /data/file; echo; cat /proc/sys/kernel/msgmax; cat /proc/self/mountinfo";
     let output = shell(&bundle, &parts.plan(&bundle), script);

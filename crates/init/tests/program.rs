@@ -6,10 +6,10 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use caisson_plan::{Operation, Plan, Process};
+use caisson_plan::{Operation, Plan};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::{file, pidfd};
-use support::plans::{DEFAULT_CAPABILITIES, PATH, Parts, default_plan, process};
+use support::plans::{DEFAULT_CAPABILITIES, PATH, Parts, Process, default_plan, process, set_args};
 use support::{Bundle, Helper, shell};
 
 fn changed(bundle: &Bundle, args: &[&str], change: impl FnOnce(&mut Process)) -> Plan {
@@ -44,7 +44,7 @@ fn ambient_capabilities_reach_an_ordinary_user() {
         process.capabilities.ambient = 1 << 10 | 1 << 29;
     });
     let mut plan = plan;
-    plan.process.as_mut().unwrap().args = ["grep", "Cap", "/proc/self/status"].map(str::to_owned).to_vec();
+    set_args(&mut plan, &["grep", "Cap", "/proc/self/status"]);
     let mut helper = Helper::spawn(&bundle, &plan);
     helper.created();
     // COMPAT(runc): its own default configuration has ambient capabilities that are not inheritable, without a word.
@@ -216,7 +216,7 @@ fn an_unknown_sysctl_is_named_with_a_hint() {
     parts.after_pivot.push(Operation::Sysctl { key: "net/nosuch".into(), value: "1".into() });
     let failure = Helper::spawn(&bundle, &parts.plan(&bundle)).failed();
     assert!(failure.message.starts_with("linux.sysctl \"net.nosuch\": openat2("), "{failure:?}");
-    assert!(failure.hint.unwrap().contains("no such setting"));
+    assert!(failure.hint.unwrap().contains("unknown to this kernel"));
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_program_that_cannot_be_executed_fails_the_start() {
     };
     let (code, phase, syscall, hint) = failure("garbage", b"\0\0\0\0");
     assert_eq!((code.as_str(), phase.as_str(), syscall.as_str()), ("ERR_SYSCALL", "start", "execve"));
-    assert!(hint.contains("no program for this machine"), "{hint}");
+    assert!(hint.contains("not an executable for this machine"), "{hint}");
     let (code, _, _, hint) = failure("script", b"#!/no/such/interpreter\n");
     assert_eq!(code, "ERR_EXEC_NOT_FOUND");
     assert!(hint.contains("interpreter"), "{hint}");

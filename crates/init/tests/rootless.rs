@@ -4,8 +4,8 @@ mod support;
 
 use std::fs;
 
+use caisson_flags::MountFlags;
 use caisson_plan::Operation;
-use caisson_sys::mount::flag;
 use support::Bundle;
 use support::plans::bind;
 use support::rootless::{as_user, run, single_id};
@@ -42,7 +42,7 @@ fn locked_flags() {
     let Some(source) = source else { return support::skip("no mount with nodev here") };
     let mut plan = single_id(&bundle, "grep ' /data ' /proc/self/mountinfo");
     let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_))).unwrap();
-    plan.setup.insert(place, Operation::Mount(bind(&source, "/data", flag::RDONLY)));
+    plan.setup.insert(place, Operation::Mount(bind(&source, "/data", MountFlags::RDONLY)));
     if let Some(output) = run(&bundle, &plan) {
         assert!(output.contains("ro,") && output.contains("nodev"), "{output}");
     }
@@ -65,7 +65,8 @@ fn locked_read_only() {
     let Some(source) = source else { return support::skip("no read-only mount here") };
     let mut plan = single_id(&bundle, "grep ' /data ' /proc/self/mountinfo");
     let place = plan.setup.iter().position(|operation| matches!(operation, Operation::Device(_))).unwrap();
-    let mount = caisson_plan::Mount { cleared: flag::RDONLY, ..bind(&source, "/data", 0) };
+    let mount =
+        caisson_plan::Mount { cleared: MountFlags::RDONLY, ..bind(&source, "/data", MountFlags::empty()) };
     plan.setup.insert(place, Operation::Mount(mount));
     if let Some(output) = run(&bundle, &plan) {
         assert!(output.contains(" ro,") || output.contains(" ro "), "{output}");

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use caisson_plan::{Hook, Operation, Plan, Terminal};
 use caisson_sys::pidfd::Exit;
-use support::plans::{Parts, process};
+use support::plans::{Parts, process, set_start_hooks};
 use support::{Bundle, Helper};
 
 fn terminal(bundle: &Bundle, script: &str, uid: u32) -> Plan {
@@ -129,11 +129,9 @@ fn start_container_hooks_run_in_the_container_before_the_program() {
     privileged!();
     let bundle = Bundle::new();
     let mut plan = Parts::new(&["/bin/sh", "-c", "cat /dev/shm/seen; rm /dev/shm/seen"]).plan(&bundle);
-    plan.start_container_hooks = vec![hook(
-        "startContainer",
-        &bundle,
-        "/bin/busybox cat > /dev/shm/seen; echo >> /dev/shm/seen; echo $HOSTNAME$ONLY >> /dev/shm/seen",
-    )];
+    let script =
+        "/bin/busybox cat > /dev/shm/seen; echo >> /dev/shm/seen; echo $HOSTNAME$ONLY >> /dev/shm/seen";
+    set_start_hooks(&mut plan, vec![hook("startContainer", &bundle, script)]);
     let (output, _) = Helper::spawn(&bundle, &plan).finish();
     assert!(
         output.starts_with(r#"{"ociVersion":"1.3.0","id":"test","bundle":"/b","status":"created","pid":1}"#),
@@ -158,8 +156,8 @@ fn a_failing_hook_is_named_with_what_it_printed() {
     );
 
     let mut plan = Parts::new(&["true"]).plan(&bundle);
-    plan.start_container_hooks =
-        vec![Hook { path: "/no/such/hook".into(), ..hook("startContainer", &bundle, "") }];
+    let missing = Hook { path: "/no/such/hook".into(), ..hook("startContainer", &bundle, "") };
+    set_start_hooks(&mut plan, vec![missing]);
     let mut helper = Helper::spawn(&bundle, &plan);
     helper.created();
     let failure = helper.start().unwrap_err();

@@ -1,127 +1,30 @@
-//! Who `User` of an image is: looked up in the passwd and group files of the root file system, as moby/sys/user does.
+//! Who `User` of an image is: looked up in the passwd and group files of the root file system.
 
-use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
+use caisson_accounts::LookupError;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::unpack::{Found, Merged, names};
 use crate::{Error, Kind, Result};
 
+pub use caisson_accounts::User;
+
 /// A passwd file larger than this is an attack or a mistake.
 const MAX_SIZE: usize = 8 << 20;
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct User {
-    pub uid: u32,
-    pub gid: u32,
-    pub additional_gids: Vec<u32>,
-    /// Home directory, where the passwd file names one.
-    pub home: Option<String>,
-}
-
-/// Looks `spec` up (`user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0) below `root`, which may be a stack of layers.
-///
-/// A number is always an id and never a name, and must fit 0..=2147483647 (CVE-2024-40635, CVE-2026-46680). A name that
-/// is not there is an error. The first line that fits counts; comments and lines without numeric ids do not, as in glibc:
-/// Go's reader takes what is no number for 0, and with it a broken line for root.
+/// Looks `spec` up below `root`, which may be a stack of layers: see [`caisson_accounts::look_up`].
 pub fn look_up(root: &Merged<'_>, spec: &str) -> Result<User> {
-    let (user, group) = spec.split_once(':').unwrap_or((spec, ""));
-    let user = if user.is_empty() { "0" } else { user };
-    let (uid, group_id) = (number(user)?, number(group)?);
-    let passwd = read(root, "etc/passwd")?;
-    let line = passwd.lines().filter_map(Account::parse).find(|line| match uid {
-        Some(uid) => line.uid.parse() == Ok(uid),
-        None => line.name == user,
-    });
-    let (uid, own_gid) = match (&line, uid) {
-        (Some(line), _) => (id(line.uid)?, id(line.gid)?),
-        (None, Some(uid)) => (uid, 0),
-        (None, None) => {
-            return Err(missing("user", user, "passwd")
-                .hint("choose another user in the options, for example a numeric one"));
-        }
-    };
-    let home = line.as_ref().map(|line| line.home).filter(|home| !home.is_empty()).map(ToOwned::to_owned);
-    let groups = read(root, "etc/group")?;
-    let mut groups = groups.lines().filter_map(Group::parse);
-    if !group.is_empty() {
-        // A group that was asked for takes the supplementary ones away.
-        let gid = match group_id {
-            Some(gid) => gid,
-            None => {
-                let line = groups.find(|line| line.name == group);
-                id(line.ok_or_else(|| missing("group", group, "group"))?.gid)?
+    let (passwd, group) = (read(root, "etc/passwd")?, read(root, "etc/group")?);
+    caisson_accounts::look_up(spec, &passwd, &group).map_err(|error| {
+        let failure = Error::new(Kind::Image, error.to_string());
+        match error {
+            LookupError::NoUser(_) => {
+                failure.hint("choose another user in the options, for example a numeric one")
             }
-        };
-        return Ok(User { uid, gid, additional_gids: Vec::new(), home });
-    }
-    let mut additional = BTreeSet::new();
-    if let Some(Account { name, .. }) = line {
-        for line in groups.filter(|line| line.members.split(',').any(|member| member == name)) {
-            additional.insert(id(line.gid)?);
+            LookupError::NoGroup(_) | LookupError::OutOfRange(_) => failure,
         }
-    }
-    additional.remove(&own_gid);
-    Ok(User { uid, gid: own_gid, additional_gids: additional.into_iter().collect(), home })
-}
-
-/// passwd(5): `name:password:uid:gid:comment:home:shell`.
-struct Account<'t> {
-    name: &'t str,
-    uid: &'t str,
-    gid: &'t str,
-    home: &'t str,
-}
-
-impl<'t> Account<'t> {
-    fn parse(line: &'t str) -> Option<Self> {
-        let mut fields = fields(line)?;
-        let name = fields.next()?;
-        let uid = fields.nth(1).filter(|text| is_number(text))?;
-        let gid = fields.next().filter(|text| is_number(text))?;
-        Some(Self { name, uid, gid, home: fields.nth(1).unwrap_or_default() })
-    }
-}
-
-/// group(5): `name:password:gid:member,member`.
-struct Group<'t> {
-    name: &'t str,
-    gid: &'t str,
-    members: &'t str,
-}
-
-impl<'t> Group<'t> {
-    fn parse(line: &'t str) -> Option<Self> {
-        let mut fields = fields(line)?;
-        let name = fields.next()?;
-        let gid = fields.nth(1).filter(|text| is_number(text))?;
-        Some(Self { name, gid, members: fields.next().unwrap_or_default() })
-    }
-}
-
-/// `None` for a comment.
-fn fields(line: &str) -> Option<std::str::Split<'_, char>> {
-    let line = line.trim();
-    (!line.starts_with('#')).then(|| line.split(':'))
-}
-
-fn missing(what: &str, name: &str, file: &str) -> Error {
-    Error::new(Kind::Image, format!("{what} {name:?} is not in the image's /etc/{file}"))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `None` for a name. A number out of range is an error and never looked up as a name.
-fn number(text: &str) -> Result<Option<u32>> {
-    if is_number(text.strip_prefix(['-', '+']).unwrap_or(text)) { id(text).map(Some) } else { Ok(None) }
-}
-
-fn id(text: &str) -> Result<u32> {
-    let id = text.parse().ok().filter(|id| *id <= i32::MAX as u32 && !text.starts_with('+'));
-    id.ok_or_else(|| Error::new(Kind::Image, format!("the id {text} is out of range (0 to {})", i32::MAX)))
+    })
 }
 
 /// The file as text, empty where it is missing.

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use caisson_flags::MountFlags;
+
 use crate::config::Config;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
-use crate::mount_options::ms;
 use crate::{Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
 
 /// Decides everything about one container. No side effect, no privilege.
@@ -19,7 +20,6 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     labels(config, host, &mut warnings)?;
     kernel_memory(config, &mut warnings);
     let user = split.user_namespace.as_ref();
-    let process = process::process(config, options, host, user, &mut warnings)?;
     // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
     let bind_devices = config.namespace("user").is_some() || host.in_user_namespace || host.euid != 0;
 
@@ -50,6 +50,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         setup.push(Operation::CreateContainerHooks { hooks: create_container });
     }
     setup.push(Operation::PivotRoot { pivot: options.pivot });
+    setup.extend(process::below_root(config));
     if let Some(flags) = root_propagation(config.linux.rootfs_propagation.as_deref())? {
         setup.push(Operation::RootPropagation { flags });
     }
@@ -63,6 +64,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let masked = once_each(config.linux.masked_paths.as_deref());
     setup.extend(masked.map(|path| Operation::MaskPath { inside: path.clone() }));
     setup.extend(attributes(config)?);
+    setup.extend(process::become_user(config, host, user, &mut warnings)?);
 
     Ok(Plan {
         id: options.id.clone(),
@@ -77,9 +79,9 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
             .any(|list| !config.hook_list(list).is_empty()),
         early,
         setup,
-        process,
+        start: start(config),
+        preserve_fds: options.preserve_fds,
         state_prefix: state_prefix(config, options)?,
-        start_container_hooks: config.hooks("startContainer"),
         warnings,
         kill_on_parent_death: options.attached,
     })
@@ -156,29 +158,29 @@ fn kernel_memory(config: &Config, warnings: &mut Vec<String>) {
 }
 
 /// Of the runtime's copy of the mount tree, before anything is mounted: nothing may flow back to the host.
-fn propagation(wanted: Option<&str>) -> u64 {
+fn propagation(wanted: Option<&str>) -> MountFlags {
     match wanted {
-        Some("private" | "rprivate") => ms::PRIVATE | ms::REC,
-        _ => ms::SLAVE | ms::REC,
+        Some("private" | "rprivate") => MountFlags::PRIVATE | MountFlags::REC,
+        _ => MountFlags::SLAVE | MountFlags::REC,
     }
 }
 
 /// Of the container's new `/`.
-fn root_propagation(wanted: Option<&str>) -> Result<Option<u64>, SpecError> {
+fn root_propagation(wanted: Option<&str>) -> Result<Option<MountFlags>, SpecError> {
     let flag = match wanted.unwrap_or_default() {
         "" => return Ok(None),
-        "shared" => ms::SHARED,
-        "rshared" => ms::SHARED | ms::REC,
-        "slave" => ms::SLAVE,
-        "rslave" => ms::SLAVE | ms::REC,
-        "private" => ms::PRIVATE,
-        "rprivate" => ms::PRIVATE | ms::REC,
-        "unbindable" => ms::UNBINDABLE,
-        "runbindable" => ms::UNBINDABLE | ms::REC,
+        "shared" => MountFlags::SHARED,
+        "rshared" => MountFlags::SHARED | MountFlags::REC,
+        "slave" => MountFlags::SLAVE,
+        "rslave" => MountFlags::SLAVE | MountFlags::REC,
+        "private" => MountFlags::PRIVATE,
+        "rprivate" => MountFlags::PRIVATE | MountFlags::REC,
+        "unbindable" => MountFlags::UNBINDABLE,
+        "runbindable" => MountFlags::UNBINDABLE | MountFlags::REC,
         other => {
             return Err(SpecError::invalid(
                 "linux.rootfsPropagation",
-                format!("{other:?} is none of shared, slave, private, unbindable"),
+                format!("invalid propagation {other:?}: expected shared, slave, private or unbindable"),
             ));
         }
     };
@@ -197,6 +199,14 @@ fn names(config: &Config) -> Vec<Operation> {
     host.into_iter().chain(given(&config.document.domainname).map(Operation::Domainname)).collect()
 }
 
+/// When the start is asked for.
+fn start(config: &Config) -> Vec<Operation> {
+    let Some(process) = &config.document.process else { return vec![] };
+    let hooks = config.hooks("startContainer");
+    let hooks = (!hooks.is_empty()).then_some(Operation::StartContainerHooks { hooks });
+    hooks.into_iter().chain([Operation::Exec(process::program(process))]).collect()
+}
+
 /// Attributes of the first process that are set while it still has every privilege.
 fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
     let mut operations = Vec::new();
@@ -207,7 +217,7 @@ fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
             other => {
                 return Err(SpecError::invalid(
                     "linux.personality.domain",
-                    format!("{other:?} is none of LINUX, LINUX32"),
+                    format!("invalid domain {other:?}: expected LINUX or LINUX32"),
                 ));
             }
         }));

@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for SeenVisitor {
         let mut names = Names::default();
         while let Some(Name(name)) = entries.next_key()? {
             if !names.insert(name) {
-                return Err(A::Error::custom("a name stands twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
             entries.next_value::<Seen>()?;
         }
@@ -184,7 +184,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         while let Some(key) = entries.next_key::<String>()? {
             let Unique(value) = entries.next_value()?;
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the name {key:?} stands twice in one object")));
+                return Err(A::Error::custom(format!("duplicate key {key:?}")));
             }
             map.insert(key, value);
         }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn duplicates_are_refused_everywhere() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"m":{"x":1,"x":2}}"#, r#"[{"x":1,"x":2}]"#] {
-            assert!(parse(text.as_bytes()).unwrap_err().to_string().contains("twice"), "{text}");
+            assert!(parse(text.as_bytes()).unwrap_err().to_string().contains("duplicate"), "{text}");
             assert!(!is_unique(text.as_bytes()), "{text}");
         }
     }

@@ -23,6 +23,7 @@ mod sysctl;
 mod unsupported;
 mod validate;
 
+pub use caisson_flags::{MountAttributes, MountFlags, Namespaces};
 pub use capabilities::show as show_capabilities;
 pub use compose::plan;
 pub use config::{Config, HOOKS};

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use caisson_flags::MountFlags;
+
 use crate::config::Config;
 use crate::document;
 use crate::host::{CgroupMode, Host, Options};
-use crate::mount_options::{self, Decoded, ms};
+use crate::mount_options::{self, Decoded};
 use crate::{CgroupHierarchy, Mount, Operation, UserNamespace};
 
 pub(crate) fn operations(
@@ -100,7 +102,7 @@ fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: 
         flags,
         hierarchies: hierarchies.collect(),
         cgroup_namespace: config.creates("cgroup"),
-        readonly: flags & ms::RDONLY != 0,
+        readonly: flags.contains(MountFlags::RDONLY),
     }
 }
 

@@ -1,39 +1,41 @@
 //! Which namespaces are made by the first clone, which are joined, which come after joining (design D1).
 
+use caisson_flags::Namespaces;
+
 use crate::config::Config;
 use crate::document;
 use crate::{Host, IdMapping, JoinNamespace, NamespaceKind, TimeOffsets, UserNamespace};
 
-const KINDS: [(&str, NamespaceKind, u64); 8] = [
-    ("pid", NamespaceKind::Pid, 0x2000_0000),
-    ("network", NamespaceKind::Network, 0x4000_0000),
-    ("mount", NamespaceKind::Mount, 0x0002_0000),
-    ("ipc", NamespaceKind::Ipc, 0x0800_0000),
-    ("uts", NamespaceKind::Uts, 0x0400_0000),
-    ("user", NamespaceKind::User, 0x1000_0000),
-    ("cgroup", NamespaceKind::Cgroup, 0x0200_0000),
-    ("time", NamespaceKind::Time, 0x80),
+const KINDS: [NamespaceKind; 8] = [
+    NamespaceKind::Pid,
+    NamespaceKind::Network,
+    NamespaceKind::Mount,
+    NamespaceKind::Ipc,
+    NamespaceKind::Uts,
+    NamespaceKind::User,
+    NamespaceKind::Cgroup,
+    NamespaceKind::Time,
 ];
 
 pub(crate) struct Split {
-    pub clone_flags: u64,
+    pub clone_flags: Namespaces,
     pub join: Vec<JoinNamespace>,
-    pub clone_after_join: u64,
+    pub clone_after_join: Namespaces,
     pub user_namespace: Option<UserNamespace>,
     pub joined_mappings: Option<UserNamespace>,
     pub time_namespace: Option<TimeOffsets>,
 }
 
 pub(crate) fn split(config: &Config, host: &Host) -> Split {
-    let mut flags = 0;
+    let mut flags = Namespaces::empty();
     let mut join = Vec::new();
     for namespace in config.linux.namespaces.iter().flatten() {
-        let Some((_, kind, flag)) = KINDS.iter().find(|(name, ..)| *name == namespace.kind) else { continue };
+        let Some(kind) = KINDS.iter().find(|kind| kind.name() == namespace.kind) else { continue };
         match namespace.path.as_ref().filter(|path| !path.is_empty()) {
             Some(path) => join.push(JoinNamespace { kind: *kind, path: path.clone() }),
             // The cgroup namespace is unshared after placement, the time namespace after its offsets are known.
             None if matches!(kind, NamespaceKind::Cgroup | NamespaceKind::Time) => {}
-            None => flags |= flag,
+            None => flags |= kind.flag(),
         }
     }
     let user_namespace = config.creates("user").then(|| user_namespace(config, host));
@@ -43,7 +45,8 @@ pub(crate) fn split(config: &Config, host: &Host) -> Split {
         && config.linux.uid_mappings.as_ref().is_some_and(|list| !list.is_empty()))
     .then(|| self::user_namespace(config, host));
     let time_namespace = config.creates("time").then(|| offsets(config));
-    let (clone_flags, clone_after_join) = if join.is_empty() { (flags, 0) } else { (0, flags) };
+    let (clone_flags, clone_after_join) =
+        if join.is_empty() { (flags, Namespaces::empty()) } else { (Namespaces::empty(), flags) };
     Split { clone_flags, join, clone_after_join, user_namespace, joined_mappings, time_namespace }
 }
 

@@ -5,25 +5,25 @@
 //! 2. namespaces joined by path, a second clone where one is needed, then (with a new user namespace) wait for the
 //!    parent's [`Command::Proceed`](crate::protocol::Command), and switch to the mapped root.
 //! 3. with [`Plan::waits_for_runtime_hooks`]: report `NamespacesReady`, wait for `Proceed`.
-//! 4. [`Plan::setup`] one by one; a failure names its operation.
-//! 5. [`Plan::process`]: console, credentials, look-up of the program; report `Created`.
-//! 6. wait on the start socket; startContainer hooks; exec.
+//! 4. [`Plan::setup`] one by one, up to the look-up of the program; a failure names its operation. Report `Created`.
+//! 5. wait on the start socket, then [`Plan::start`] one by one: hooks, exec.
 //!
 //! Paths: `host` paths are in the runtime's mount namespace; `inside` paths are resolved below the container's root by
 //! descriptor (`RESOLVE_IN_ROOT`), before and after pivot_root alike.
 
+use caisson_flags::{MountAttributes, MountFlags, Namespaces};
 use serde::{Deserialize, Serialize};
 
 /// All that one container needs between clone and exec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub id: String,
-    /// `CLONE_NEW*` bits created by the first clone (never NEWCGROUP and NEWTIME; no NEWPID when a pid namespace is joined).
-    pub clone_flags: u64,
+    /// Created by the first clone: never cgroup and time, no pid when a pid namespace is joined.
+    pub clone_flags: Namespaces,
     /// Namespaces joined by path, in the configuration's order.
     pub join: Vec<JoinNamespace>,
-    /// `CLONE_NEW*` bits left for a second clone or unshare after joining; 0 when nothing is joined.
-    pub clone_after_join: u64,
+    /// Left for a second clone or unshare after joining; none when nothing is joined.
+    pub clone_after_join: Namespaces,
     /// Mappings for a new user namespace; the parent writes them (or newuidmap does) before `Proceed`.
     pub user_namespace: Option<UserNamespace>,
     /// Mappings that a joined user namespace must have: the configuration repeats them.
@@ -34,11 +34,12 @@ pub struct Plan {
     pub waits_for_runtime_hooks: bool,
     pub early: Vec<Operation>,
     pub setup: Vec<Operation>,
-    /// `None`: the configuration has no process; create succeeds, start fails.
-    pub process: Option<Process>,
+    /// Empty: the configuration has no process; create succeeds, start fails.
+    pub start: Vec<Operation>,
+    /// Descriptors 3 … 3+n-1 stay open in the program (`--preserve-fds`).
+    pub preserve_fds: u32,
     /// The OCI state object as JSON text without its closing brace and without `status` and `pid`; the helper completes it for hooks.
     pub state_prefix: String,
-    pub start_container_hooks: Vec<Hook>,
     /// Problems that do not stop the container (an unknown capability, an unsupported but harmless key).
     pub warnings: Vec<String>,
     /// Signal on the death of the spawning thread (attached containers): SIGKILL or nothing.
@@ -66,6 +67,20 @@ pub enum NamespaceKind {
 }
 
 impl NamespaceKind {
+    /// As a set of one.
+    pub fn flag(self) -> Namespaces {
+        match self {
+            Self::Pid => Namespaces::PID,
+            Self::Network => Namespaces::NETWORK,
+            Self::Mount => Namespaces::MOUNT,
+            Self::Ipc => Namespaces::IPC,
+            Self::Uts => Namespaces::UTS,
+            Self::User => Namespaces::USER,
+            Self::Cgroup => Namespaces::CGROUP,
+            Self::Time => Namespaces::TIME,
+        }
+    }
+
     /// `type` in config.json.
     pub fn name(self) -> &'static str {
         match self {
@@ -125,7 +140,7 @@ pub enum Operation {
     LoopbackUp,
     /// Recursively change the propagation of `/` in the new mount namespace (MS_SLAVE or MS_PRIVATE as the plan says).
     Propagation {
-        flags: u64,
+        flags: MountFlags,
     },
     /// Open the root file system, bind it onto itself, keep its descriptor for every later `inside` path.
     /// SECURITY: a symlink in the last component is refused.
@@ -140,7 +155,7 @@ pub enum Operation {
     MountCgroupV1 {
         index: u32,
         inside: String,
-        flags: u64,
+        flags: MountFlags,
         hierarchies: Vec<CgroupHierarchy>,
         cgroup_namespace: bool,
         /// Source path relabelled as the peers do.
@@ -150,7 +165,7 @@ pub enum Operation {
     MountCgroupV2 {
         index: u32,
         inside: String,
-        flags: u64,
+        flags: MountFlags,
         host_bind: String,
     },
     /// mknod with fd verification (or a bind of the host's node where a user namespace forbids mknod).
@@ -170,7 +185,7 @@ pub enum Operation {
     },
     /// `linux.rootfsPropagation` on the new `/`.
     RootPropagation {
-        flags: u64,
+        flags: MountFlags,
     },
     /// Remount a mount point read-only, keeping its other flags (`/` for `root.readonly`).
     RemountReadonly {
@@ -200,8 +215,64 @@ pub enum Operation {
     OomScoreAdj(i32),
     /// `personality(2)` domain.
     Personality(u64),
+    /// Of hooks from here on, and of the program.
     Umask(u32),
     NoNewPrivileges,
+    /// A pty in the container's devpts; its master goes out with the `Console` report.
+    Console(Terminal),
+    /// COMPAT(runc): a working directory that the image lacks is made.
+    MakeWorkingDirectory {
+        inside: String,
+    },
+    /// Mounts that were written to until now become read-only.
+    SealMounts,
+    /// `setsid(2)`.
+    NewSession,
+    /// Standard streams: the console's slave as the controlling terminal, or the given ones, handed over to the user.
+    Streams {
+        uid: u32,
+    },
+    /// HOME is not set: it comes from the container's /etc/passwd.
+    Home {
+        uid: u32,
+    },
+    /// Entered twice: as root, where a directory that only the user may enter is left for later, and as the user, where it
+    /// must be entered and lie in the root.
+    EnterDirectory {
+        inside: String,
+        last: bool,
+    },
+    /// Capability mask (bit n = CAP number n): everything else leaves the bounding set.
+    BoundingSet(u64),
+    /// `setgroups(2)`, `setresgid(2)`, `setresuid(2)`; capabilities stay.
+    User(User),
+    /// The four other sets.
+    Capabilities(Capabilities),
+    /// SECURITY: nothing but streams, preserved descriptors and our sockets is open from here on. What comes next is looked
+    /// up in the image by the kernel itself.
+    CloseDescriptors,
+    /// Which file `args[0]` is, as execvp(3) looks it up.
+    FindProgram {
+        name: String,
+        /// PATH; `None`: not set.
+        path: Option<String>,
+    },
+    /// In the container, with the program's environment where they have none of their own.
+    StartContainerHooks {
+        hooks: Vec<Hook>,
+    },
+    /// `execve(2)` of the program that was found.
+    Exec(Program),
+}
+
+impl Plan {
+    /// The program that the container becomes.
+    pub fn program(&self) -> Option<&Program> {
+        self.start.iter().find_map(|operation| match operation {
+            Operation::Exec(program) => Some(program),
+            _ => None,
+        })
+    }
 }
 
 /// The root file system of an image: its layers, and what the container writes.
@@ -237,15 +308,15 @@ pub struct Mount {
     pub source: String,
     /// `None`: not a bind. `Some(true)`: rbind.
     pub bind: Option<bool>,
-    /// `MS_*` flags to set (without MS_BIND, MS_REC, propagation).
-    pub flags: u64,
-    /// `MS_*` flags the options asked to clear (`rw`, `suid`, `dev`, `exec`, …): a locked one is an error then.
-    pub cleared: u64,
-    /// `MOUNT_ATTR_*` to set recursively (`rro`, `rnosuid`, …) and to clear; both 0 = none.
-    pub recursive_set: u64,
-    pub recursive_clear: u64,
-    /// Propagation changes in order: MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC where recursive.
-    pub propagation: Vec<u64>,
+    /// To set; without BIND, REC and propagation.
+    pub flags: MountFlags,
+    /// Flags the options asked to clear (`rw`, `suid`, `dev`, `exec`, …): a locked one is an error then.
+    pub cleared: MountFlags,
+    /// To set recursively (`rro`, `rnosuid`, …) and to clear.
+    pub recursive_set: MountAttributes,
+    pub recursive_clear: MountAttributes,
+    /// Propagation changes in order: PRIVATE, SLAVE, SHARED, UNBINDABLE, with REC where recursive.
+    pub propagation: Vec<MountFlags>,
     /// Comma-separated data for the file system.
     pub data: String,
     /// Copy what the image has at the mount point into the new tmpfs.
@@ -298,25 +369,21 @@ pub struct Hook {
     pub timeout: Option<u32>,
 }
 
-/// The user's program and the identity it runs with.
+/// What execve(2) is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub struct Program {
     pub args: Vec<String>,
     pub env: Vec<String>,
-    pub cwd: String,
+}
+
+/// Who the program runs as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
     pub uid: u32,
     pub gid: u32,
     pub additional_gids: Vec<u32>,
-    /// setgroups is denied in this user namespace: do not call it.
+    /// `false`: setgroups is denied in this user namespace, and is not called.
     pub setgroups: bool,
-    /// Capability bit masks (bit n = CAP number n); `None` = no `capabilities` object: keep nothing but what exec gives.
-    pub capabilities: Capabilities,
-    /// Allocate a pty in the container's devpts; its master goes out with the `Console` report.
-    pub terminal: Option<Terminal>,
-    /// HOME is unset or empty: look it up in the container's /etc/passwd.
-    pub home_from_passwd: bool,
-    /// Descriptors 3 … 3+n-1 stay open in the program (`--preserve-fds`).
-    pub preserve_fds: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]

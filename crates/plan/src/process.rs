@@ -1,21 +1,38 @@
-//! `process` → the last part of the plan.
+//! `process` → the operations that make a container's first process its program, in two parts: those below the mounts,
+//! and those that become the user and the program.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::config::Config;
-use crate::host::{Host, Options};
+use crate::document;
+use crate::host::Host;
 use crate::issue::SpecError;
-use crate::{Process, Terminal, UserNamespace, capabilities, devices};
+use crate::{Operation, Program, Terminal, User, UserNamespace, capabilities, devices};
 
-pub(crate) fn process(
+/// What is still written below the root when everything is mounted.
+pub(crate) fn below_root(config: &Config) -> Vec<Operation> {
+    let Some(process) = &config.document.process else { return vec![Operation::SealMounts] };
+    let size = |size: document::ConsoleSize| {
+        Some((u16::try_from(size.width).ok()?, u16::try_from(size.height).ok()?))
+    };
+    let terminal = Terminal {
+        size: process.console_size.and_then(size).filter(|size| *size != (0, 0)),
+        console: devices::has_own_dev(config),
+    };
+    let console = config.terminal().then_some(Operation::Console(terminal));
+    let directory = Operation::MakeWorkingDirectory { inside: process.cwd.clone() };
+    console.into_iter().chain([directory, Operation::SealMounts]).collect()
+}
+
+/// The last part of set-up. Its order is capabilities(7)'s: what needs a right comes before the right is given up.
+pub(crate) fn become_user(
     config: &Config,
-    options: &Options,
     host: &Host,
     user: Option<&UserNamespace>,
     warnings: &mut Vec<String>,
-) -> Result<Option<Process>, SpecError> {
-    let Some(process) = &config.document.process else { return Ok(None) };
+) -> Result<Vec<Operation>, SpecError> {
+    let Some(process) = &config.document.process else { return Ok(vec![Operation::CloseDescriptors]) };
     let identity = process.user.clone().unwrap_or_default();
     let additional_gids = identity.additional_gids.unwrap_or_default();
     // user_namespaces(7): an unprivileged gid map needs setgroups denied.
@@ -26,26 +43,35 @@ pub(crate) fn process(
             "cannot be set where an ordinary user maps only its own group: map ranges with newgidmap, or leave them out",
         ));
     }
-    let env = last_of_each_name(process.env.clone().unwrap_or_default());
+    let (uid, gid) = (identity.uid, identity.gid);
+    let capabilities = capabilities::masks(process.capabilities.as_ref(), host.kernel_capabilities, warnings);
+    let Program { args, env } = program(process);
     let home = env.iter().find_map(|entry| entry.strip_prefix("HOME="));
-    Ok(Some(Process {
+    let mut operations = vec![Operation::NewSession, Operation::Streams { uid }];
+    if home.is_none_or(str::is_empty) {
+        operations.push(Operation::Home { uid });
+    }
+    operations.extend([
+        Operation::EnterDirectory { inside: process.cwd.clone(), last: false },
+        Operation::BoundingSet(capabilities.bounding),
+        Operation::User(User { uid, gid, additional_gids, setgroups }),
+        Operation::Capabilities(capabilities),
+        Operation::EnterDirectory { inside: process.cwd.clone(), last: true },
+        Operation::CloseDescriptors,
+        Operation::FindProgram {
+            name: args.into_iter().next().unwrap_or_default(),
+            path: env.iter().rev().find_map(|entry| entry.strip_prefix("PATH=")).map(str::to_owned),
+        },
+    ]);
+    Ok(operations)
+}
+
+/// What execve(2) is given.
+pub(crate) fn program(process: &document::Process) -> Program {
+    Program {
         args: process.args.clone().unwrap_or_default(),
-        home_from_passwd: home.is_none_or(str::is_empty),
-        env,
-        cwd: process.cwd.clone(),
-        uid: identity.uid,
-        gid: identity.gid,
-        additional_gids,
-        setgroups,
-        capabilities: capabilities::masks(process.capabilities.as_ref(), host.kernel_capabilities, warnings),
-        terminal: config.terminal().then(|| Terminal {
-            size: process
-                .console_size
-                .and_then(|size| Some((u16::try_from(size.width).ok()?, u16::try_from(size.height).ok()?))),
-            console: devices::has_own_dev(config),
-        }),
-        preserve_fds: options.preserve_fds,
-    }))
+        env: last_of_each_name(process.env.clone().unwrap_or_default()),
+    }
 }
 
 pub(crate) fn denies_setgroups(user: &UserNamespace, host: &Host) -> bool {

@@ -2,6 +2,7 @@
 //! the frames, so no length of ours can lie (CVE-2021-43784 was such a length). Encoded by postcard, at most
 //! [`MAX_MESSAGE`] bytes; anything that does not decode exactly is an error.
 
+use caisson_flags::Namespaces;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Descriptor numbers of `caisson-init`: of the guard (which has 0 to 4) and of a container's first process.
@@ -72,8 +73,8 @@ pub enum GuardRequest {
     /// stderr, control, plan, start, preserved ones; then, where `in_cgroup`, the version 2 directory to be born in.
     Spawn {
         token: u64,
-        /// `CLONE_NEW*` bits of the first clone.
-        namespaces: u64,
+        /// Of the first clone.
+        namespaces: Namespaces,
         /// Somebody will write id maps of the process, which must not be closed to its user before.
         maps_follow: bool,
         in_cgroup: bool,

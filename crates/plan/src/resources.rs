@@ -43,7 +43,7 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
         required(&path, rule, &["allow"], &mut issues);
         let kind = rule.get("type").and_then(Value::as_str).unwrap_or_default();
         if !matches!(kind, "" | "a" | "b" | "c") {
-            issues.add(format!("{path}.type"), format!("{kind:?} is none of a, b, c"));
+            issues.add(format!("{path}.type"), format!("invalid type {kind:?}: expected a, b or c"));
         }
         let access = rule.get("access").and_then(Value::as_str).unwrap_or_default();
         if !access.bytes().all(|letter| b"rwma".contains(&letter)) {
@@ -67,7 +67,7 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
         if size.is_some_and(|size| !is_page_size(size)) {
             issues.add(
                 format!("{path}.pageSize"),
-                format!("{:?} is no page size such as 2MB", size.unwrap_or_default()),
+                format!("invalid page size {:?}: expected one such as 2MB", size.unwrap_or_default()),
             );
         }
     }

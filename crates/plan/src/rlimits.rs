@@ -36,10 +36,10 @@ pub(crate) fn check(process: &Process, issues: &mut Issues) {
         if number(&limit.kind).is_none() {
             issues.add(
                 format!("process.rlimits[{index}].type"),
-                format!("{:?} is no resource limit of Linux", limit.kind),
+                format!("unknown resource limit {:?}", limit.kind),
             );
         } else if !seen.insert(&limit.kind) {
-            issues.add(format!("process.rlimits[{index}]"), format!("a second {}", limit.kind));
+            issues.add(format!("process.rlimits[{index}]"), format!("duplicate limit {}", limit.kind));
         } else if limit.soft > limit.hard {
             issues.add(
                 format!("process.rlimits[{index}].soft"),

@@ -65,10 +65,10 @@ fn namespaces(config: &Config, issues: &mut Issues) {
         if !NAMESPACES.contains(&namespace.kind.as_str()) {
             issues.add(
                 format!("{path}.type"),
-                format!("{:?} is none of {}", namespace.kind, NAMESPACES.join(", ")),
+                format!("unknown namespace {:?}: expected one of {}", namespace.kind, NAMESPACES.join(", ")),
             );
         } else if !seen.insert(&namespace.kind) {
-            issues.add(path, format!("a second {:?} namespace", namespace.kind));
+            issues.add(path, format!("duplicate namespace {:?}", namespace.kind));
         } else if namespace.path.as_ref().is_some_and(|path| !path.is_empty() && !path.starts_with('/')) {
             issues.add(format!("{path}.path"), "must be absolute");
         }
@@ -137,7 +137,7 @@ fn time(config: &Config, issues: &mut Issues) {
     let offsets = config.linux.time_offsets.as_ref();
     for (clock, offset) in offsets.into_iter().flatten() {
         if clock != "monotonic" && clock != "boottime" {
-            issues.add(format!("linux.timeOffsets.{clock}"), "is none of monotonic, boottime");
+            issues.add(format!("linux.timeOffsets.{clock}"), "unknown clock: expected monotonic or boottime");
         }
         if offset.nanosecs.is_some_and(|nanoseconds| nanoseconds >= 1_000_000_000) {
             issues.add(format!("linux.timeOffsets.{clock}.nanosecs"), "must be below 1000000000");
@@ -199,10 +199,10 @@ fn devices(config: &Config, issues: &mut Issues) {
                 }
             }
             "p" => {}
-            other => issues.add(at("type"), format!("{other:?} is none of c, b, u, p")),
+            other => issues.add(at("type"), format!("invalid type {other:?}: expected c, b, u or p")),
         }
         if device.file_mode.is_some_and(|mode| mode & !0o177_777 != 0) {
-            issues.add(at("fileMode"), "is no file mode (remember that JSON numbers are decimal)");
+            issues.add(at("fileMode"), "invalid file mode: JSON numbers are decimal");
         }
     }
 }
@@ -236,10 +236,7 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
         issues.add("process.oomScoreAdj", "must be from -1000 to 1000");
     }
     if let Some(umask) = process.user.as_ref().and_then(|user| user.umask).filter(|umask| *umask > 0o777) {
-        issues.add(
-            "process.user.umask",
-            format!("{umask} is no umask (remember that JSON numbers are decimal)"),
-        );
+        issues.add("process.user.umask", format!("invalid umask {umask}: JSON numbers are decimal"));
     }
     let size = process.console_size.filter(|_| config.terminal());
     if let Some(size) = size.filter(|size| size.height > 0xffff || size.width > 0xffff) {

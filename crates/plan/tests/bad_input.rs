@@ -66,8 +66,8 @@ fn rules_that_types_cannot_express() {
         ),
         ("linux.seccomp.defaultAction", "missing", vec![("linux.seccomp", json!({}))]),
         ("process.scheduler.policy", "missing", vec![("process.scheduler", json!({}))]),
-        ("linux.namespaces[6]", "second", vec![("linux.namespaces[6]", json!({"type": "ipc"}))]),
-        ("linux.namespaces[0].type", "none of", vec![("linux.namespaces[0].type", json!("xyz"))]),
+        ("linux.namespaces[6]", "duplicate", vec![("linux.namespaces[6]", json!({"type": "ipc"}))]),
+        ("linux.namespaces[0].type", "expected one of", vec![("linux.namespaces[0].type", json!("xyz"))]),
         ("linux.namespaces[1].path", "absolute", vec![("linux.namespaces[1].path", json!("proc/1/ns/net"))]),
         ("linux.namespaces", "mount", vec![("linux.namespaces[4]", json!({"type": "time"}))]),
         ("hostname", "UTS namespace", vec![("linux.namespaces[3]", json!({"type": "time"}))]),
@@ -129,7 +129,7 @@ fn rules_that_types_cannot_express() {
         ("linux.devices[0].path", "..", vec![("linux.devices", json!([{"path": "/dev/../x", "type": "p"}]))]),
         (
             "linux.devices[0].type",
-            "none of",
+            "expected",
             vec![("linux.devices", json!([{"path": "/dev/x", "type": "q"}]))],
         ),
         (
@@ -154,8 +154,8 @@ fn rules_that_types_cannot_express() {
             vec![("hooks", json!({"prestart": [{"path": "/h", "timeout": 0}]}))],
         ),
         ("annotations", "empty", vec![("annotations", json!({"": "x"}))]),
-        ("linux.rootfsPropagation", "none of", vec![("linux.rootfsPropagation", json!("public"))]),
-        ("linux.personality.domain", "none of", vec![("linux.personality", json!({"domain": "BSD"}))]),
+        ("linux.rootfsPropagation", "expected", vec![("linux.rootfsPropagation", json!("public"))]),
+        ("linux.personality.domain", "expected", vec![("linux.personality", json!({"domain": "BSD"}))]),
     ];
     for (path, words, changes) in cases {
         let error = refused(&changes);
@@ -235,10 +235,10 @@ fn versions_with_suffixes_and_newer_minors_are_taken() {
 fn resources_are_complete_and_fit_together() {
     let cases: Vec<(&str, &str, Value)> = vec![
         ("linux.resources.devices[0].allow", "missing", json!({"devices": [{"access": "r"}]})),
-        ("linux.resources.devices[0].type", "none of", json!({"devices": [{"allow": true, "type": "u"}]})),
+        ("linux.resources.devices[0].type", "expected", json!({"devices": [{"allow": true, "type": "u"}]})),
         (
             "linux.resources.devices[0].access",
-            "letters",
+            "letters of",
             json!({"devices": [{"allow": true, "access": "x"}]}),
         ),
         ("linux.resources.memory.swappiness", "100", json!({"memory": {"swappiness": 101}})),

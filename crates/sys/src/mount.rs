@@ -5,127 +5,25 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::{MountAttributes, MountFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
 
 use crate::Result;
 use crate::call::{OrError, check, describe, with_c_str};
 
-/// `MOUNT_ATTR_*` of linux/mount.h.
-pub mod attribute {
-    pub const RDONLY: u64 = 0x1;
-    pub const NOSUID: u64 = 0x2;
-    pub const NODEV: u64 = 0x4;
-    pub const NOEXEC: u64 = 0x8;
-    /// The three values below share this mask.
-    pub const ATIME: u64 = 0x70;
-    pub const RELATIME: u64 = 0x0;
-    pub const NOATIME: u64 = 0x10;
-    pub const STRICTATIME: u64 = 0x20;
-    pub const NODIRATIME: u64 = 0x80;
-    /// Linux 5.14.
-    pub const NOSYMFOLLOW: u64 = 0x20_0000;
-}
-
-/// `MS_*` of mount(2), as 64-bit values like those of a plan.
-pub mod flag {
-    pub const RDONLY: u64 = libc::MS_RDONLY;
-    pub const NOSUID: u64 = libc::MS_NOSUID;
-    pub const NODEV: u64 = libc::MS_NODEV;
-    pub const NOEXEC: u64 = libc::MS_NOEXEC;
-    pub const SYNCHRONOUS: u64 = libc::MS_SYNCHRONOUS;
-    pub const REMOUNT: u64 = libc::MS_REMOUNT;
-    pub const MANDLOCK: u64 = libc::MS_MANDLOCK;
-    pub const DIRSYNC: u64 = libc::MS_DIRSYNC;
-    pub const NOSYMFOLLOW: u64 = 256;
-    pub const NOATIME: u64 = libc::MS_NOATIME;
-    pub const NODIRATIME: u64 = libc::MS_NODIRATIME;
-    pub const BIND: u64 = libc::MS_BIND;
-    pub const MOVE: u64 = libc::MS_MOVE;
-    pub const REC: u64 = libc::MS_REC;
-    pub const SILENT: u64 = libc::MS_SILENT;
-    pub const UNBINDABLE: u64 = libc::MS_UNBINDABLE;
-    pub const PRIVATE: u64 = libc::MS_PRIVATE;
-    pub const SLAVE: u64 = libc::MS_SLAVE;
-    pub const SHARED: u64 = libc::MS_SHARED;
-    pub const RELATIME: u64 = libc::MS_RELATIME;
-    pub const I_VERSION: u64 = libc::MS_I_VERSION;
-    pub const STRICTATIME: u64 = libc::MS_STRICTATIME;
-    pub const LAZYTIME: u64 = libc::MS_LAZYTIME;
-    /// Every flag that belongs to one mount, not to its file system.
-    pub const PER_MOUNT: u64 =
-        RDONLY | NOSUID | NODEV | NOEXEC | NOSYMFOLLOW | NOATIME | NODIRATIME | RELATIME | STRICTATIME;
-    /// The flags that choose how access times are kept (NODIRATIME is apart).
-    pub const ACCESS_TIME: u64 = NOATIME | RELATIME | STRICTATIME;
-}
-
-/// The `MOUNT_ATTR_*` for the per-mount `MS_*` in `flags`. As with mount(2), STRICTATIME wins over the other two.
-pub fn attributes_of(flags: u64) -> u64 {
-    let pairs = [
-        (flag::RDONLY, attribute::RDONLY),
-        (flag::NOSUID, attribute::NOSUID),
-        (flag::NODEV, attribute::NODEV),
-        (flag::NOEXEC, attribute::NOEXEC),
-        (flag::NODIRATIME, attribute::NODIRATIME),
-        (flag::NOSYMFOLLOW, attribute::NOSYMFOLLOW),
-    ];
-    let mut attributes = 0;
-    for (flag, attribute) in pairs {
-        if flags & flag != 0 {
-            attributes |= attribute;
-        }
-    }
-    if flags & flag::STRICTATIME != 0 {
-        attributes |= attribute::STRICTATIME;
-    } else if flags & flag::NOATIME != 0 {
-        attributes |= attribute::NOATIME;
-    }
-    attributes
-}
-
-/// The `MS_*` for `MOUNT_ATTR_*`: the reverse of [`attributes_of`], with RELATIME spelt out.
-pub fn flags_for(attributes: u64) -> u64 {
-    let pairs = [
-        (attribute::RDONLY, flag::RDONLY),
-        (attribute::NOSUID, flag::NOSUID),
-        (attribute::NODEV, flag::NODEV),
-        (attribute::NOEXEC, flag::NOEXEC),
-        (attribute::NODIRATIME, flag::NODIRATIME),
-        (attribute::NOSYMFOLLOW, flag::NOSYMFOLLOW),
-    ];
-    let times = match attributes & attribute::ATIME {
-        attribute::NOATIME => flag::NOATIME,
-        attribute::STRICTATIME => flag::STRICTATIME,
-        _ => flag::RELATIME,
-    };
-    pairs
-        .iter()
-        .filter(|(attribute, _)| attributes & attribute != 0)
-        .fold(times, |flags, (_, flag)| flags | flag)
-}
-
-/// The per-mount `MS_*` that a mount has now, from `fstatvfs(3)`: its `ST_*` have the same values.
-pub fn flags_of(fd: BorrowedFd<'_>) -> Result<u64> {
-    // ST_RELATIME and ST_NOSYMFOLLOW, the ones that differ
-    const RELATIME: u64 = 0x1000;
-    const NOSYMFOLLOW: u64 = 0x2000;
-    let status = rustix::fs::fstatvfs(fd).or_error("fstatfs", || describe(fd))?.f_flag.bits();
-    let times = match status & (flag::NOATIME | RELATIME) {
-        flag::NOATIME => flag::NOATIME,
-        RELATIME => flag::RELATIME,
-        _ => flag::STRICTATIME,
-    };
-    let links = if status & NOSYMFOLLOW != 0 { flag::NOSYMFOLLOW } else { 0 };
-    Ok(status & (flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | flag::NODIRATIME) | times | links)
+/// The flags that a mount has now, of one mount each: `fstatvfs(3)`.
+pub fn flags_of(fd: BorrowedFd<'_>) -> Result<MountFlags> {
+    let status = rustix::fs::fstatvfs(fd).or_error("fstatfs", || describe(fd))?;
+    Ok(MountFlags::from_status(status.f_flag.bits()))
 }
 
 /// What one `mount_setattr(2)` changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Change {
-    /// `MOUNT_ATTR_*` to set and to clear.
-    pub set: u64,
-    pub clear: u64,
-    /// One of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, or 0.
-    pub propagation: u64,
+    pub set: MountAttributes,
+    pub clear: MountAttributes,
+    /// One of PRIVATE, SLAVE, SHARED, UNBINDABLE, or none.
+    pub propagation: MountFlags,
     pub recursive: bool,
 }
 
@@ -186,8 +84,8 @@ pub fn fsconfig_create(fs: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// `fsmount(2)`: a detached mount of the new super block with these `MOUNT_ATTR_*`.
-pub fn fsmount(fs: BorrowedFd<'_>, attributes: u64) -> Result<OwnedFd> {
-    let attributes = MountAttrFlags::from_bits_retain(attributes as u32);
+pub fn fsmount(fs: BorrowedFd<'_>, attributes: MountAttributes) -> Result<OwnedFd> {
+    let attributes = MountAttrFlags::from_bits_retain(attributes.bits() as u32);
     rustix::mount::fsmount(fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .or_error("fsmount", || format!("{}, FSMOUNT_CLOEXEC, {:#x}", fs.as_raw_fd(), attributes.bits()))
 }
@@ -219,9 +117,9 @@ pub fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
 pub fn change(fd: BorrowedFd<'_>, change: Change) -> Result<()> {
     let flags = libc::AT_EMPTY_PATH | if change.recursive { libc::AT_RECURSIVE } else { 0 };
     let attr = MountAttr {
-        attr_set: change.set,
-        attr_clr: change.clear,
-        propagation: change.propagation,
+        attr_set: change.set.bits(),
+        attr_clr: change.clear.bits(),
+        propagation: change.propagation.bits(),
         userns_fd: 0,
     };
     // SAFETY: the path is a static C string, `attr` is a live struct mount_attr of the size given; the kernel keeps
@@ -237,7 +135,7 @@ pub fn change(fd: BorrowedFd<'_>, change: Change) -> Result<()> {
         )
     };
     check(value, "mount_setattr", || {
-        let Change { set, clear, propagation, .. } = change;
+        let (set, clear, propagation) = (change.set.bits(), change.clear.bits(), change.propagation.bits());
         format!(
             "{}, \"\", {flags:#x}, {{attr_set={set:#x}, attr_clr={clear:#x}, propagation={propagation:#x}}}",
             describe(fd)
@@ -252,9 +150,8 @@ pub fn change(fd: BorrowedFd<'_>, change: Change) -> Result<()> {
 /// EINVAL: the file system cannot, or the mount is attached already. EPERM: no CAP_SYS_ADMIN in the user namespace that
 /// owns the file system.
 pub fn map_ids(fd: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
-    const IDMAP: u64 = 0x0010_0000; // MOUNT_ATTR_IDMAP
     let attr = MountAttr {
-        attr_set: IDMAP,
+        attr_set: MountAttributes::IDMAP.bits(),
         attr_clr: 0,
         propagation: 0,
         userns_fd: namespace.as_raw_fd().unsigned_abs().into(),
@@ -283,7 +180,7 @@ pub fn map_ids(fd: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
 
 /// `mount(2)`; empty texts become NULL. Only for targets that no container can change, or `/proc/self/fd/N` of a
 /// procfs that we trust.
-pub fn mount(source: &str, target: &str, fstype: &str, flags: u64, data: &str) -> Result<()> {
+pub fn mount(source: &str, target: &str, fstype: &str, flags: MountFlags, data: &str) -> Result<()> {
     let null = |text: &str, pointer| if text.is_empty() { std::ptr::null() } else { pointer };
     let value = with_c_str(source, "mount", |source_c| {
         with_c_str(target, "mount", |target_c| {
@@ -295,7 +192,7 @@ pub fn mount(source: &str, target: &str, fstype: &str, flags: u64, data: &str) -
                             null(source, source_c),
                             target_c,
                             null(fstype, fstype_c),
-                            flags as libc::c_ulong,
+                            flags.bits() as libc::c_ulong,
                             null(data, data_c).cast(),
                         )
                     }
@@ -303,7 +200,7 @@ pub fn mount(source: &str, target: &str, fstype: &str, flags: u64, data: &str) -
             })
         })
     })????;
-    let arguments = || format!("{source:?}, {target:?}, {fstype:?}, {flags:#x}, {data:?}");
+    let arguments = || format!("{source:?}, {target:?}, {fstype:?}, {:#x}, {data:?}", flags.bits());
     check(value.into(), "mount", arguments).map_err(|error| error.on(target)).map(drop)
 }
 
@@ -327,27 +224,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_of_mount_become_attributes() {
-        assert_eq!(attributes_of(flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC), 0xf);
-        assert_eq!(attributes_of(flag::NOATIME), attribute::NOATIME);
-        assert_eq!(attributes_of(flag::STRICTATIME | flag::NOATIME), attribute::STRICTATIME);
-        assert_eq!(attributes_of(flag::RELATIME), 0);
-        assert_eq!(attributes_of(flag::SYNCHRONOUS | flag::BIND | flag::REC), 0);
-        let flags = flag::RDONLY | flag::NODEV | flag::NODIRATIME | flag::STRICTATIME;
-        assert_eq!(flags_for(attributes_of(flags)), flags);
-        assert_eq!(flags_for(0), flag::RELATIME);
-    }
-
-    #[test]
     fn the_flags_of_procfs_are_known() {
         let proc = std::fs::File::open("/proc/self").unwrap();
         let text = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let options = text.lines().rfind(|line| line.split(' ').nth(1) == Some("/proc")).unwrap().to_owned();
         let flags = flags_of(std::os::fd::AsFd::as_fd(&proc)).unwrap();
-        for (name, flag) in [("nosuid", flag::NOSUID), ("noexec", flag::NOEXEC), ("relatime", flag::RELATIME)]
-        {
+        for (name, flag) in [
+            ("nosuid", MountFlags::NOSUID),
+            ("noexec", MountFlags::NOEXEC),
+            ("relatime", MountFlags::RELATIME),
+        ] {
             let listed = options.split([' ', ',']).any(|option| option == name);
-            assert_eq!(flags & flag != 0, listed, "{name} in {options}");
+            assert_eq!(flags.contains(flag), listed, "{name} in {options}");
         }
     }
 
@@ -363,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_path_with_nul_reaches_no_system_call() {
-        let error = mount("", "/a\0b", "", 0, "").unwrap_err();
+        let error = mount("", "/a\0b", "", MountFlags::empty(), "").unwrap_err();
         assert_eq!((error.call(), error.errno()), ("mount", libc::EINVAL));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use caisson_flags::Namespaces;
+
 use crate::call::check;
 use crate::{Error, Result, namespace};
 
@@ -18,16 +20,16 @@ pub enum Clone {
 }
 
 /// `clone3(CLONE_PARENT | CLONE_PIDFD | namespaces)`: a copy of this process that is a child of *our* parent, in new
-/// namespaces (`CLONE_NEW*`), in the pid namespace that was joined before, and born in `cgroup` (version 2).
+/// namespaces, in the pid namespace that was joined before, and born in `cgroup` (version 2).
 ///
 /// EINVAL from pid 1 of a pid namespace, and in a process with threads. ENOSPC: a limit on namespaces
 /// (`user.max_*_namespaces`). EPERM: namespaces are denied. EAGAIN: a limit on processes.
-pub fn clone_sibling(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone> {
+pub fn clone_sibling(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone> {
     // Unsharing what a single thread shares with nobody changes nothing, and fails in a process with threads: there a
     // copy would have locks that nobody ever opens again.
-    namespace::unshare(libc::CLONE_VM as u64)?;
+    namespace::unshare_flags(libc::CLONE_VM as u64)?;
     let mut pidfd: RawFd = -1;
-    let common = namespaces | (libc::CLONE_PARENT | libc::CLONE_PIDFD) as u64;
+    let common = namespaces.bits() | (libc::CLONE_PARENT | libc::CLONE_PIDFD) as u64;
     // SAFETY: all-zero is a valid struct clone_args: nothing asked for. (With CLONE_PARENT the exit signal is inherited
     // and must be 0 here.)
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -53,7 +55,7 @@ pub fn clone_sibling(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<
 ///
 /// EINVAL in a process with threads. EAGAIN: a limit on processes.
 pub fn clone_child() -> Result<Option<OwnedFd>> {
-    namespace::unshare(libc::CLONE_VM as u64)?; // as above
+    namespace::unshare_flags(libc::CLONE_VM as u64)?; // as above
     let mut pidfd: RawFd = -1;
     let flags = libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
     match fork_by_clone(flags, &mut pidfd)? {
@@ -78,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_process_with_threads_is_not_copied() {
-        let error = std::thread::spawn(|| clone_sibling(0, None).unwrap_err()).join().unwrap();
+        let error =
+            std::thread::spawn(|| clone_sibling(Namespaces::empty(), None).unwrap_err()).join().unwrap();
         assert_eq!((error.call(), error.errno()), ("unshare", libc::EINVAL));
     }
 }

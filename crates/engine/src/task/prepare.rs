@@ -17,8 +17,6 @@ use crate::request::{CreateRequest, Handle, Stdio};
 use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile};
 use crate::{cgroups, clock};
 
-const CLONE_NEWPID: u64 = 0x2000_0000;
-
 /// How far the task has come.
 pub enum Prepared {
     /// Nothing is left.
@@ -191,7 +189,8 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
         image: request.image.clone(),
         directory: request.directory.clone(),
         // A joined one does not end with the container's first process.
-        pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join) & CLONE_NEWPID != 0,
+        pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join)
+            .contains(caisson_plan::Namespaces::PID),
     }
 }
 

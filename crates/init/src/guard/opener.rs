@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_flags::Namespaces;
 use caisson_plan::protocol::{MAX_MESSAGE, OpenReply, OpenRequest, decode, encode};
 use caisson_sys::poll::Poller;
 use caisson_sys::sibling::clone_child;
@@ -62,7 +63,7 @@ fn answer(socket: &OwnedFd, message: socket::Message) -> Result<()> {
     let (Ok(OpenRequest(paths)), [process]) = (decode(&message.bytes), message.descriptors.as_slice()) else {
         return Ok(());
     };
-    namespace::join(process.as_fd(), namespace::NEW_MOUNT)?;
+    namespace::join(process.as_fd(), Namespaces::MOUNT)?;
     for (path, follow) in paths {
         let (errno, opened) = match sources::lookup(&path, follow) {
             Ok(opened) => (0, Some(opened)),

@@ -7,7 +7,7 @@ use caisson_sys::file::{
 };
 use caisson_sys::{copy, device};
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// Deeper trees are an attack on our stack, or a loop.
 const MAX_DEPTH: usize = 256;
@@ -19,7 +19,7 @@ pub fn fill(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
 
 fn copy_entries(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
-        return Err(Problem::refused(
+        return Err(SetupError::refused(
             "ERR_SYSCALL",
             format!("tmpcopyup: more than {MAX_DEPTH} directories deep"),
         ));
@@ -44,7 +44,7 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str, depth: usize
         Kind::RegularFile => {
             let source = file::open_at(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)?;
             if file::status(source.as_fd())?.inode != status.inode {
-                return Err(Problem::refused(
+                return Err(SetupError::refused(
                     "ERR_SYSCALL",
                     "tmpcopyup: the file was swapped while it was copied",
                 ));

@@ -7,8 +7,8 @@ use caisson_sys::file::{self, Kind, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONL
 use caisson_sys::{device, errno, resolve};
 
 use super::Setup;
-use super::place::{self, Path, Spot};
-use crate::failure::{Problem, Result};
+use super::place::{self, MountTarget, Path};
+use crate::failure::{Result, SetupError};
 
 /// The directory of the last device or link: most often the next one is in it too. Forgotten by every operation that may
 /// change what a path means.
@@ -35,13 +35,13 @@ impl LastDirectory {
         };
         match &self.fd {
             Some(fd) => Ok((fd.as_fd(), name)),
-            None => Err(Problem::refused("ERR_SYSCALL", "no directory").on(path)),
+            None => Err(SetupError::refused("ERR_SYSCALL", "no directory").on(path)),
         }
     }
 }
 
 pub fn make(setup: &Setup<'_>, device: &Device) -> Result<()> {
-    let mut last = setup.last_directory.borrow_mut();
+    let mut last = setup.host.last_directory.borrow_mut();
     let (parent, name) = last.of(setup.root()?, &device.inside)?;
     if device.bind { bind_node(setup, device, parent, name) } else { make_node(device, parent, name) }
 }
@@ -64,7 +64,7 @@ fn make_node(device: &Device, parent: BorrowedFd<'_>, name: &str) -> Result<()> 
     match device::make_node(parent, name, kind(device), mode, (device.major, device.minor)) {
         Err(error) if error.errno() == errno::EEXIST => {}
         other => other.map_err(|error| {
-            Problem::from(error)
+            SetupError::from(error)
                 .hint("mknod needs CAP_MKNOD on the host, and a file system that is not mounted nodev")
         })?,
     }
@@ -81,12 +81,12 @@ fn make_node(device: &Device, parent: BorrowedFd<'_>, name: &str) -> Result<()> 
     Ok(())
 }
 
-fn taken(device: &Device, status: &Status) -> Problem {
+fn taken(device: &Device, status: &Status) -> SetupError {
     let found = match status.kind {
         Kind::CharacterDevice | Kind::BlockDevice => format!("device {}:{}", status.node.0, status.node.1),
         kind => format!("{kind:?}"),
     };
-    Problem::refused("ERR_SYSCALL", format!("another kind of file has this path already ({found})"))
+    SetupError::refused("ERR_SYSCALL", format!("another kind of file has this path already ({found})"))
         .on(&device.inside)
 }
 
@@ -95,17 +95,18 @@ fn bind_node(setup: &Setup<'_>, device: &Device, parent: BorrowedFd<'_>, name: &
     if device.kind == DeviceKind::Fifo {
         return make_node(device, parent, name);
     }
-    let host = setup.sources.open(&device.inside, true).map_err(|error| {
-        Problem::from(error).hint("a user namespace can only show devices that the host has at the same path")
+    let host = setup.host.sources.open(&device.inside, true).map_err(|error| {
+        SetupError::from(error)
+            .hint("a user namespace can only show devices that the host has at the same path")
     })?;
     let status = file::status(host.as_fd())?;
     if !is_the_device(&status, device) {
         return Err(
-            Problem::refused("ERR_SYSCALL", "the host has another file at this path").on(&device.inside)
+            SetupError::refused("ERR_SYSCALL", "the host has another file at this path").on(&device.inside)
         );
     }
     let target = mount_point(parent, name)?;
-    let spot = Spot { fd: target.as_fd(), path: Path::Inside(&device.inside) };
+    let spot = MountTarget { fd: target.as_fd(), path: Path::Inside(&device.inside) };
     place::bind(setup, host.as_fd(), spot, false).map(drop)
 }
 
@@ -118,7 +119,7 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     let target = file::open_at(parent, name, O_PATH | O_NOFOLLOW, 0)?;
     match file::status(target.as_fd())?.kind {
         Kind::Symlink | Kind::Directory => {
-            Err(Problem::refused("ERR_SYSCALL", "a link or directory has this path already").on(name))
+            Err(SetupError::refused("ERR_SYSCALL", "a link or directory has this path already").on(name))
         }
         _ => Ok(target),
     }
@@ -126,7 +127,7 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
 
 /// A link; what the image has there goes.
 pub fn link(setup: &Setup<'_>, inside: &str, target: &str) -> Result<()> {
-    let mut last = setup.last_directory.borrow_mut();
+    let mut last = setup.host.last_directory.borrow_mut();
     let (parent, name) = last.of(setup.root()?, inside)?;
     match file::make_symlink(target, parent, name) {
         Err(error) if error.errno() == errno::EEXIST => {}

@@ -2,9 +2,10 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_sys::mount::{self, flag};
+use caisson_flags::MountFlags;
+use caisson_sys::mount;
 
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// The longest value fsconfig(2) takes.
 const LONGEST_VALUE: usize = 255;
@@ -14,8 +15,7 @@ const LONGEST_VALUE: usize = 255;
 pub struct Filesystem<'a> {
     pub fstype: &'a str,
     pub source: &'a str,
-    /// `MS_*`.
-    pub flags: u64,
+    pub flags: MountFlags,
     /// Comma-separated.
     pub data: &'a str,
 }
@@ -24,8 +24,8 @@ impl Filesystem<'_> {
     /// A detached mount of it.
     pub fn create(&self) -> Result<OwnedFd> {
         let fs = mount::fsopen(self.fstype).map_err(|error| self.unknown(error))?;
-        self.configure(&fs).map_err(|error| Problem::from(error).detail(mount::kernel_log(fs.as_fd())))?;
-        Ok(mount::fsmount(fs.as_fd(), mount::attributes_of(self.flags))?)
+        self.configure(&fs).map_err(|error| SetupError::from(error).detail(mount::kernel_log(fs.as_fd())))?;
+        Ok(mount::fsmount(fs.as_fd(), self.flags.attributes())?)
     }
 
     fn configure(&self, fs: &OwnedFd) -> caisson_sys::Result<()> {
@@ -34,7 +34,7 @@ impl Filesystem<'_> {
             mount::fsconfig_string(fs, "source", self.source)?;
         }
         for (flag, name) in SUPER_BLOCK_FLAGS {
-            if self.flags & flag != 0 {
+            if self.flags.contains(flag) {
                 mount::fsconfig_flag(fs, name)?;
             }
         }
@@ -47,12 +47,11 @@ impl Filesystem<'_> {
         mount::fsconfig_create(fs)
     }
 
-    fn unknown(&self, error: caisson_sys::Error) -> Problem {
+    fn unknown(&self, error: caisson_sys::Error) -> SetupError {
         let unknown = error.errno() == caisson_sys::errno::ENODEV;
-        let problem = Problem::from(error);
+        let problem = SetupError::from(error);
         if unknown {
-            return problem
-                .hint("this kernel has no such file system; see /proc/filesystems, a module may be missing");
+            return problem.hint("unknown to this kernel; see /proc/filesystems, a module may be missing");
         }
         problem
     }
@@ -60,7 +59,7 @@ impl Filesystem<'_> {
     /// Whether `fsconfig` can say all of it: values that are short and that the kernel would not take apart in another
     /// way, and no flag that has no name there.
     pub fn fits_fsconfig(&self) -> bool {
-        self.flags & (flag::I_VERSION | flag::SILENT) == 0
+        !self.flags.intersects(MountFlags::I_VERSION | MountFlags::SILENT)
             && !self.data.contains(['"', '\\'])
             && self.data.split(',').all(|option| option.len() <= LONGEST_VALUE)
             && self.source.len() <= LONGEST_VALUE
@@ -68,12 +67,12 @@ impl Filesystem<'_> {
 }
 
 /// Flags of the file system, by their names in `fsconfig`.
-const SUPER_BLOCK_FLAGS: [(u64, &str); 5] = [
-    (flag::RDONLY, "ro"),
-    (flag::SYNCHRONOUS, "sync"),
-    (flag::DIRSYNC, "dirsync"),
-    (flag::MANDLOCK, "mand"),
-    (flag::LAZYTIME, "lazytime"),
+const SUPER_BLOCK_FLAGS: [(MountFlags, &str); 5] = [
+    (MountFlags::RDONLY, "ro"),
+    (MountFlags::SYNCHRONOUS, "sync"),
+    (MountFlags::DIRSYNC, "dirsync"),
+    (MountFlags::MANDLOCK, "mand"),
+    (MountFlags::LAZYTIME, "lazytime"),
 ];
 
 #[cfg(test)]
@@ -87,6 +86,6 @@ mod tests {
         let layers = format!("lowerdir={}", "/layer:".repeat(50));
         assert!(!Filesystem { data: &layers, ..plain.clone() }.fits_fsconfig());
         assert!(!Filesystem { data: "lowerdir=a\\:b", ..plain.clone() }.fits_fsconfig());
-        assert!(!Filesystem { flags: flag::I_VERSION, ..plain }.fits_fsconfig());
+        assert!(!Filesystem { flags: MountFlags::I_VERSION, ..plain }.fits_fsconfig());
     }
 }

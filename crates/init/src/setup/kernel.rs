@@ -4,12 +4,12 @@ use caisson_sys::errno::{EACCES, EINVAL, ENOENT, EPERM};
 use caisson_sys::process;
 
 use super::Setup;
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// `key` with slashes, below `/proc/sys`.
 pub fn sysctl(setup: &Setup<'_>, key: &str, value: &str) -> Result<()> {
-    setup.procfs.write(&format!("sys/{key}"), value).map_err(|problem| match problem.errno() {
-        ENOENT => problem.hint("this kernel has no such setting, or not in this namespace"),
+    setup.host.procfs.write(&format!("sys/{key}"), value).map_err(|problem| match problem.errno() {
+        ENOENT => problem.hint("unknown to this kernel, or not in this namespace"),
         EACCES | EPERM => problem.hint("the setting belongs to a namespace that the container does not own"),
         EINVAL => problem.hint("the kernel does not take this value"),
         _ => problem,
@@ -23,7 +23,7 @@ pub fn limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
             if process::limit(resource)? == (soft, hard) {
                 return Ok(());
             }
-            Err(Problem::from(error).hint("raising a hard limit needs CAP_SYS_RESOURCE on the host"))
+            Err(SetupError::from(error).hint("raising a hard limit needs CAP_SYS_RESOURCE on the host"))
         }
         other => Ok(other?),
     }
@@ -32,8 +32,8 @@ pub fn limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
 /// Lowering needs a right on the host; the caller may have done it already.
 pub fn oom_score(setup: &Setup<'_>, score: i32) -> Result<()> {
     const FILE: &str = "self/oom_score_adj";
-    setup.procfs.write(FILE, &score.to_string()).or_else(|problem| {
-        if setup.procfs.read(FILE, 64).is_ok_and(|now| now.trim() == score.to_string()) {
+    setup.host.procfs.write(FILE, &score.to_string()).or_else(|problem| {
+        if setup.host.procfs.read(FILE, 64).is_ok_and(|now| now.trim() == score.to_string()) {
             return Ok(());
         }
         Err(problem.hint("lowering the score needs CAP_SYS_RESOURCE on the host"))

@@ -16,15 +16,17 @@ mod target;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::Namespaces;
 use caisson_plan::{Hook, NamespaceKind, Operation, Plan};
-use caisson_sys::{credentials, keyring, namespace, network, process};
+use caisson_sys::{credentials, keyring, network, process};
 
 use crate::console::Console;
 use crate::control::Control;
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 use crate::hook::{self, HookContext};
 use crate::procfs::Procfs;
 use crate::sources::Sources;
+use crate::{identity, lookup, passwd};
 
 pub use device::mount_point;
 pub use subject::of as subject;
@@ -34,7 +36,30 @@ pub use subject::of as subject;
 pub struct Setup<'p> {
     pub plan: &'p Plan,
     pub control: &'p Control,
-    pub procfs: &'p Procfs,
+    /// The start socket, until the start is asked for.
+    pub listener: Option<OwnedFd>,
+    pub host: HostDescriptors,
+    /// The newer mount calls are missing here.
+    classic: Cell<bool>,
+    pub console: Option<Console>,
+    /// The mask the program gets: the caller's, until the plan says another.
+    pub umask: u32,
+    /// The working directory is not entered yet.
+    pub outside: bool,
+    /// What the bounding set has.
+    pub bounding: u64,
+    pub home: Option<String>,
+    /// Where the program was found.
+    pub program: Option<String>,
+    /// Nothing of the host is open.
+    pub closed: bool,
+}
+
+/// Descriptors by which the host can be reached, or the container's root: all are closed before the image is trusted with
+/// a path.
+#[derive(Debug, Default)]
+pub struct HostDescriptors {
+    pub procfs: Procfs,
     sources: Sources,
     /// The container's root, from [`Operation::OpenRoot`] on.
     root: Option<OwnedFd>,
@@ -42,58 +67,40 @@ pub struct Setup<'p> {
     last_directory: RefCell<device::LastDirectory>,
     /// Mounts that become read-only when nothing is made below them any more.
     late_readonly: RefCell<Vec<OwnedFd>>,
-    /// The newer mount calls are missing here.
-    classic: Cell<bool>,
-    pub console: Option<Console>,
-    /// The mask the program gets: the caller's, until the plan says another.
-    pub umask: u32,
 }
 
 impl<'p> Setup<'p> {
     pub fn new(
         plan: &'p Plan,
         control: &'p Control,
-        procfs: &'p Procfs,
+        listener: OwnedFd,
+        procfs: Procfs,
         sources: Sources,
         umask: u32,
     ) -> Self {
-        let masks = mask::Masks::default();
         Self {
             plan,
             control,
-            procfs,
-            sources,
-            root: None,
-            masks,
-            last_directory: RefCell::default(),
-            late_readonly: RefCell::default(),
+            listener: Some(listener),
+            host: HostDescriptors { procfs, sources, ..HostDescriptors::default() },
             classic: Cell::new(false),
             console: None,
             umask,
+            outside: true,
+            bounding: u64::MAX,
+            home: None,
+            program: None,
+            closed: false,
         }
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        for operation in &self.plan.setup {
+    /// Executes operations in their order. The first that fails ends it, and is named.
+    pub fn run(&mut self, operations: &[Operation]) -> Result<()> {
+        for operation in operations {
             if !matches!(operation, Operation::Device(_) | Operation::Symlink { .. }) {
-                self.last_directory.take();
+                self.host.last_directory.take();
             }
             self.execute(operation).map_err(|problem| problem.about(&subject::of(operation)))?;
-            if matches!(operation, Operation::PivotRoot { .. }) {
-                self.write_before_readonly()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is still written below the root when everything is mounted, before some of it becomes read-only.
-    fn write_before_readonly(&mut self) -> Result<()> {
-        self.open_console().map_err(|problem| problem.about("process.terminal"))?;
-        if let Some(process) = &self.plan.process {
-            self.make_working_directory(&process.cwd)?;
-        }
-        for mounted in self.late_readonly.take() {
-            place::make_readonly(self, mounted.as_fd())?;
         }
         Ok(())
     }
@@ -101,13 +108,13 @@ impl<'p> Setup<'p> {
     fn execute(&mut self, operation: &Operation) -> Result<()> {
         match operation {
             Operation::JoinCgroup { .. } | Operation::ResetCpuAffinity | Operation::UnshareCgroup => {
-                return Err(Problem::refused("ERR_INVALID_SPEC", "an operation that has to come early"));
+                return Err(SetupError::refused("ERR_INVALID_SPEC", "an operation that has to come early"));
             }
             Operation::NewSessionKeyring => new_session_keyring()?,
             Operation::LoopbackUp => network::loopback_up()?,
             Operation::Propagation { flags } => root::propagate_all(self, *flags)?,
-            Operation::OpenRoot { host_path } => self.root = Some(root::open(self, host_path)?),
-            Operation::MountOverlay(overlay) => self.root = Some(overlay::mount(self, overlay)?),
+            Operation::OpenRoot { host_path } => self.host.root = Some(root::open(self, host_path)?),
+            Operation::MountOverlay(overlay) => self.host.root = Some(overlay::mount(self, overlay)?),
             Operation::Mount(mount) => mount::mount(self, mount)?,
             Operation::MountCgroupV1 { inside, flags, hierarchies, cgroup_namespace, readonly, .. } => {
                 let view = cgroup::V1 {
@@ -137,15 +144,44 @@ impl<'p> Setup<'p> {
             Operation::Personality(domain) => process::set_personality(*domain)?,
             Operation::Umask(mask) => self.umask = *mask,
             Operation::NoNewPrivileges => credentials::no_new_privileges()?,
+            Operation::Console(terminal) => self.console = Some(Console::open(self, *terminal)?),
+            Operation::MakeWorkingDirectory { inside } => self.make_working_directory(inside)?,
+            Operation::SealMounts => {
+                for mounted in self.host.late_readonly.take() {
+                    place::make_readonly(self, mounted.as_fd())?;
+                }
+            }
+            Operation::NewSession => new_session()?,
+            Operation::Streams { uid } => self.hand_over_streams(*uid)?,
+            Operation::Home { uid } => self.home = Some(passwd::home(self.root()?, *uid)),
+            Operation::EnterDirectory { inside, last } => self.enter_directory(inside, *last)?,
+            Operation::BoundingSet(mask) => self.bounding = identity::limit_bounding(*mask, self.control)?,
+            Operation::User(user) => self.become_user(user)?,
+            Operation::Capabilities(wanted) => identity::set(wanted, self.bounding, self.control)?,
+            Operation::CloseDescriptors => self.close_descriptors()?,
+            Operation::FindProgram { name, path } => {
+                self.must_be_closed()?;
+                self.program = Some(lookup::find(name, path.as_deref())?);
+            }
+            Operation::StartContainerHooks { hooks } => self.start_container_hooks(hooks)?,
+            Operation::Exec(program) => return Err(self.exec(program)),
         }
         Ok(())
     }
 
+    /// SECURITY: the image decides where paths lead from here on.
+    pub fn must_be_closed(&self) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        Err(SetupError::refused("ERR_INVALID_SPEC", "descriptors of the host are open still"))
+    }
+
     /// The container's root; before [`Operation::OpenRoot`] there is none, and no path inside it.
     pub fn root(&self) -> Result<BorrowedFd<'_>> {
-        match &self.root {
+        match &self.host.root {
             Some(root) => Ok(root.as_fd()),
-            None => Err(Problem::refused("ERR_INVALID_SPEC", "there is no root file system yet")),
+            None => Err(SetupError::refused("ERR_INVALID_SPEC", "no root file system is open yet")),
         }
     }
 
@@ -157,20 +193,10 @@ impl<'p> Setup<'p> {
         hook::run_all(hooks, &context)
     }
 
-    fn has_namespace(&self, kind: NamespaceKind, flag: u64) -> bool {
-        (self.plan.clone_flags | self.plan.clone_after_join) & flag != 0
-            || self.plan.join.iter().any(|join| join.kind == kind)
-    }
-
     /// Whether mounts are ours to make: in the caller's own mount namespace nothing may be bound or moved around.
     fn has_mount_namespace(&self) -> bool {
-        self.has_namespace(NamespaceKind::Mount, namespace::NEW_MOUNT)
-    }
-
-    fn open_console(&mut self) -> Result<()> {
-        let terminal = self.plan.process.as_ref().and_then(|process| process.terminal);
-        self.console = terminal.map(|terminal| Console::open(self, terminal)).transpose()?;
-        Ok(())
+        (self.plan.clone_flags | self.plan.clone_after_join).contains(Namespaces::MOUNT)
+            || self.plan.join.iter().any(|join| join.kind == NamespaceKind::Mount)
     }
 }
 
@@ -178,8 +204,16 @@ fn new_session_keyring() -> Result<()> {
     match keyring::join_new_session() {
         // COMPAT(runc): a kernel without keyrings, or a sandbox that hides them, has nothing to protect.
         Err(error) if error.errno() == caisson_sys::errno::ENOSYS => Ok(()),
-        Err(error) => Err(Problem::from(error)
+        Err(error) => Err(SetupError::from(error)
             .hint("the user may be out of keys (/proc/key-users); newKeyring: false does without")),
         Ok(_) => Ok(()),
+    }
+}
+
+/// Leading a session already is as good.
+fn new_session() -> Result<()> {
+    match process::new_session() {
+        Err(error) if error.errno() == caisson_sys::errno::EPERM => Ok(()),
+        other => Ok(other?),
     }
 }

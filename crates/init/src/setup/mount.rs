@@ -2,24 +2,25 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::Mount;
 use caisson_sys::errno::{EINVAL, EPERM};
 use caisson_sys::file::{self, Kind, PROC_SUPER_MAGIC};
-use caisson_sys::mount::{Change, attribute, flag};
+use caisson_sys::mount::Change;
 use caisson_sys::process;
 
 use super::filesystem::Filesystem;
-use super::place::{self, Path, Spot};
+use super::place::{self, MountTarget, Path};
 use super::target::{self, Shape, Target};
 use super::{Setup, copyup};
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
     let mounted = match mount.bind {
         Some(recursive) => mount_bind(setup, mount, recursive)?,
         None => mount_new(setup, mount)?,
     };
-    if mount.recursive_set | mount.recursive_clear != 0 {
+    if !(mount.recursive_set | mount.recursive_clear).is_empty() {
         place::change(setup, mounted.as_fd(), recursively(mount))?;
     }
     for flags in &mount.propagation {
@@ -30,14 +31,15 @@ pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
 
 /// The kernel wants the access time attributes cleared as a whole before one of them is set.
 fn recursively(mount: &Mount) -> Change {
-    let touches_times = (mount.recursive_set | mount.recursive_clear) & attribute::ATIME != 0;
-    let clear = mount.recursive_clear | if touches_times { attribute::ATIME } else { 0 };
+    let touches_times = (mount.recursive_set | mount.recursive_clear).intersects(MountAttributes::ATIME);
+    let times = if touches_times { MountAttributes::ATIME } else { MountAttributes::empty() };
+    let clear = mount.recursive_clear | times;
     Change { set: mount.recursive_set, clear, recursive: true, ..Change::default() }
 }
 
 fn mount_bind(setup: &Setup<'_>, mount: &Mount, recursive: bool) -> Result<OwnedFd> {
-    let source = setup.sources.open(&mount.source, true).map_err(|error| {
-        Problem::from(error)
+    let source = setup.host.sources.open(&mount.source, true).map_err(|error| {
+        SetupError::from(error)
             .hint("the source of a bind mount must exist and be reachable for the container's root")
     })?;
     let is_directory = file::status(source.as_fd())?.kind == Kind::Directory;
@@ -59,7 +61,7 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
     }
     // COMPAT(runc): below a tmpfs, and below /dev, mount points, devices and links have yet to be made.
     let is_written_to = mount.fstype == "tmpfs" || target::clean(&mount.inside) == "dev";
-    let late = if is_written_to { mount.flags & flag::RDONLY } else { 0 };
+    let late = if is_written_to { mount.flags & MountFlags::RDONLY } else { MountFlags::empty() };
     let filesystem =
         Filesystem { fstype: &mount.fstype, source: &mount.source, flags: mount.flags & !late, data: &data };
     let mounted = place::filesystem(setup, &filesystem, spot(&target, mount))
@@ -67,14 +69,14 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
     if mount.tmpcopyup && target.existed {
         copyup::fill(target.fd.as_fd(), mounted.as_fd())?;
     }
-    if late != 0 {
-        setup.late_readonly.borrow_mut().push(process::duplicate_above(mounted.as_fd(), 3)?);
+    if !late.is_empty() {
+        setup.host.late_readonly.borrow_mut().push(process::duplicate_above(mounted.as_fd(), 3)?);
     }
     Ok(mounted)
 }
 
-fn spot<'a>(target: &'a Target, mount: &'a Mount) -> Spot<'a> {
-    Spot { fd: target.fd.as_fd(), path: Path::Inside(&mount.inside) }
+fn spot<'a>(target: &'a Target, mount: &'a Mount) -> MountTarget<'a> {
+    MountTarget { fd: target.fd.as_fd(), path: Path::Inside(&mount.inside) }
 }
 
 /// A tmpfs over a directory looks like that directory, unless the options say otherwise (the last `mode=` counts).
@@ -89,7 +91,7 @@ fn inherit_mode(data: &mut String, directory: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// What usually is behind a refused file system.
-fn explain(problem: Problem, mount: &Mount) -> Problem {
+fn explain(problem: SetupError, mount: &Mount) -> SetupError {
     let hint = match (mount.fstype.as_str(), problem.errno()) {
         ("proc", EPERM) => {
             "a user namespace may mount a procfs only with a pid namespace of its own and where an unmasked /proc is \

@@ -6,16 +6,17 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::MountFlags;
 use caisson_plan::Overlay;
 use caisson_sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use caisson_sys::file::{self, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY};
-use caisson_sys::mount::{self, flag};
+use caisson_sys::mount;
 use caisson_sys::{Error, attribute, process, resolve};
 
 use super::Setup;
 use super::filesystem::Filesystem;
-use super::place::{self, Path, Spot};
-use crate::failure::{Problem, Result};
+use super::place::{self, MountTarget, Path};
+use crate::failure::{Result, SetupError};
 
 /// What an image may never decide by its attributes: whether files have their content and directories their names.
 const OPTIONS: [(&str, &str); 3] = [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off")];
@@ -29,23 +30,25 @@ struct Layers {
 
 /// Mounts it at `host_path`. Returns the root of the mount.
 pub fn mount(setup: &Setup<'_>, overlay: &Overlay) -> Result<OwnedFd> {
-    let point = setup.sources.open(&overlay.host_path, false)?;
+    let point = setup.host.sources.open(&overlay.host_path, false)?;
     if file::status(point.as_fd())?.kind != Kind::Directory {
-        return Err(Problem::refused("ERR_SYSCALL", "the mount point is no directory").on(&overlay.host_path));
+        return Err(
+            SetupError::refused("ERR_SYSCALL", "the mount point is not a directory").on(&overlay.host_path)
+        );
     }
     let ground = ground(setup, overlay, point)?;
     let store = store(setup, overlay, ground.as_fd())?;
     let lower = overlay.lower.iter().map(|path| layer(store.as_fd(), path)).collect::<Result<Vec<_>>>()?;
     let (upper, work) = writable(overlay, store.as_fd(), ground.as_fd())?;
     if let Some(top) = lower.first() {
-        resemble(top.as_fd(), upper.as_fd())?;
+        copy_root_attributes(top.as_fd(), upper.as_fd())?;
     }
     let layers = Layers { lower, upper, work };
-    let spot = Spot { fd: ground.as_fd(), path: Path::Host(&overlay.host_path) };
-    put(setup, overlay, &layers, spot).map_err(unavailable)
+    let target = MountTarget { fd: ground.as_fd(), path: Path::Host(&overlay.host_path) };
+    put(setup, overlay, &layers, target).map_err(unavailable)
 }
 
-fn unavailable(problem: Problem) -> Problem {
+fn unavailable(problem: SetupError) -> SetupError {
     let hint = match problem.errno() {
         EPERM => {
             "inside another container, or in a user namespace before Linux 5.11, overlays cannot be mounted"
@@ -68,19 +71,19 @@ fn ground(setup: &Setup<'_>, overlay: &Overlay, point: OwnedFd) -> Result<OwnedF
         Some(size) => format!("mode=700,size={size}"),
         None => "mode=700".to_owned(),
     };
-    let tmpfs = Filesystem { fstype: "tmpfs", source: "tmpfs", flags: 0, data: &data };
-    place::filesystem(setup, &tmpfs, Spot { fd: point.as_fd(), path: Path::Host(&overlay.host_path) })
+    let tmpfs = Filesystem { fstype: "tmpfs", source: "tmpfs", flags: MountFlags::empty(), data: &data };
+    place::filesystem(setup, &tmpfs, MountTarget { fd: point.as_fd(), path: Path::Host(&overlay.host_path) })
 }
 
 /// The directory of all layers. With mapped owners it is a mount that has to be attached first: before Linux 6.15
 /// overlayfs takes no other.
 fn store(setup: &Setup<'_>, overlay: &Overlay, ground: BorrowedFd<'_>) -> Result<OwnedFd> {
     if !overlay.idmapped {
-        return Ok(setup.sources.open(&overlay.store, true)?);
+        return Ok(setup.host.sources.open(&overlay.store, true)?);
     }
-    let Some(mapped) = setup.sources.idmapped() else {
+    let Some(mapped) = setup.host.sources.idmapped() else {
         let reason = "layers with mapped owners are not to be had for this combination of namespaces";
-        return Err(Problem::refused("ERR_OVERLAY_UNAVAILABLE", reason));
+        return Err(SetupError::refused("ERR_OVERLAY_UNAVAILABLE", reason));
     };
     file::make_directory(ground, "store", 0o700)?;
     let target = file::open_at(ground, "store", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?;
@@ -92,7 +95,7 @@ fn store(setup: &Setup<'_>, overlay: &Overlay, ground: BorrowedFd<'_>) -> Result
 fn layer(store: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
     let open = resolve::open_in_root_plain(store, path, O_PATH | O_DIRECTORY);
     open.map_err(|error| {
-        Problem::from(error).on(path).hint("a layer is missing in the store: it was removed meanwhile")
+        SetupError::from(error).on(path).hint("a layer is missing in the store: it was removed meanwhile")
     })
 }
 
@@ -107,7 +110,7 @@ fn writable(overlay: &Overlay, store: BorrowedFd<'_>, ground: BorrowedFd<'_>) ->
 }
 
 /// What is seen of `/` itself is the directory on top: it looks like the image's.
-fn resemble(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()> {
+fn copy_root_attributes(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()> {
     let status = file::status(top)?;
     match file::change_owner(upper, Some(status.uid), Some(status.gid)) {
         // An owner that this user namespace does not know: then its root.
@@ -129,17 +132,17 @@ fn resemble(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, spot: Spot<'_>) -> Result<OwnedFd> {
+fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, target: MountTarget<'_>) -> Result<OwnedFd> {
     match create(overlay, layers) {
         Ok(tree) => {
-            mount::attach(tree.as_fd(), spot.fd)?;
+            mount::attach(tree.as_fd(), target.fd)?;
             return Ok(tree);
         }
         Err(Refused::Older) => {}
         Err(Refused::Failed(problem)) => return Err(problem),
     }
     setup.classic.set(true);
-    let mut fds = vec![spot.fd, layers.upper.as_fd(), layers.work.as_fd()];
+    let mut fds = vec![target.fd, layers.upper.as_fd(), layers.work.as_fd()];
     fds.extend(layers.lower.iter().map(AsFd::as_fd));
     let mut options = vec![overlay.volatile];
     if overlay.volatile {
@@ -147,23 +150,25 @@ fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, spot: Spot<'_>) ->
     }
     let mut last = Ok(());
     for volatile in options {
-        last = setup.procfs.with_names(&fds, |names| {
+        last = setup.host.procfs.with_names(&fds, |names| {
             let data = classic_data(overlay, volatile, &names[1], &names[2], &names[3..]);
-            mount::mount("overlay", &names[0], "overlay", 0, &data)
+            mount::mount("overlay", &names[0], "overlay", MountFlags::empty(), &data)
         })?;
         if !matches!(&last, Err(error) if error.errno() == EINVAL) {
             break;
         }
     }
     last?;
-    let Path::Host(path) = spot.path else { return Err(Problem::refused("ERR_SYSCALL", "no host path")) };
+    let Path::Host(path) = target.path else {
+        return Err(SetupError::refused("ERR_SYSCALL", "no host path"));
+    };
     Ok(file::open_at(file::CWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?)
 }
 
 enum Refused {
     /// This kernel has to be told in the classic way.
     Older,
-    Failed(Problem),
+    Failed(SetupError),
 }
 
 impl From<Error> for Refused {
@@ -195,8 +200,8 @@ fn create(overlay: &Overlay, layers: &Layers) -> Result<OwnedFd, Refused> {
         }
         mount::fsconfig_create(fs)
     };
-    configure().map_err(|error| Refused::Failed(Problem::from(error).detail(mount::kernel_log(fs))))?;
-    Ok(mount::fsmount(fs, mount::attributes_of(flag::RELATIME))?)
+    configure().map_err(|error| Refused::Failed(SetupError::from(error).detail(mount::kernel_log(fs))))?;
+    Ok(mount::fsmount(fs, MountFlags::RELATIME.attributes())?)
 }
 
 fn classic_data(overlay: &Overlay, volatile: bool, upper: &str, work: &str, lower: &[String]) -> String {

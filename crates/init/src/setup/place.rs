@@ -3,17 +3,18 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::{MountAttributes, MountFlags};
 use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
-use caisson_sys::mount::{self, Change, attribute, flag};
+use caisson_sys::mount::{self, Change};
 use caisson_sys::{Error, errno, resolve};
 
 use super::Setup;
 use super::filesystem::Filesystem;
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// A mount point: the descriptor to mount on, and the path by which the classic way finds the finished mount again.
 #[derive(Debug, Clone, Copy)]
-pub struct Spot<'a> {
+pub struct MountTarget<'a> {
     pub fd: BorrowedFd<'a>,
     pub path: Path<'a>,
 }
@@ -25,51 +26,61 @@ pub enum Path<'a> {
 }
 
 /// Binds what `source` refers to. Returns the root of the new mount.
-pub fn bind(setup: &Setup<'_>, source: BorrowedFd<'_>, spot: Spot<'_>, recursive: bool) -> Result<OwnedFd> {
+pub fn bind(
+    setup: &Setup<'_>,
+    source: BorrowedFd<'_>,
+    target: MountTarget<'_>,
+    recursive: bool,
+) -> Result<OwnedFd> {
     match mount::clone_tree(source, "", recursive) {
         Err(error) if setup.must_be_classic(&error) => {}
-        tree => return put(tree?, spot),
+        tree => return put(tree?, target),
     }
-    let flags = flag::BIND | if recursive { flag::REC } else { 0 };
+    let flags = MountFlags::BIND | if recursive { MountFlags::REC } else { MountFlags::empty() };
     setup
+        .host
         .procfs
-        .with_names(&[source, spot.fd], |names| mount::mount(&names[0], &names[1], "", flags, ""))??;
-    let mounted = find(setup, spot)?;
+        .with_names(&[source, target.fd], |names| mount::mount(&names[0], &names[1], "", flags, ""))??;
+    let mounted = find(setup, target)?;
     let (ours, theirs) = (file::status(mounted.as_fd())?, file::status(source)?);
     if (ours.device, ours.inode) == (theirs.device, theirs.inode) { Ok(mounted) } else { Err(swapped()) }
 }
 
 /// Makes and mounts a file system. Returns the root of the new mount.
-pub fn filesystem(setup: &Setup<'_>, filesystem: &Filesystem<'_>, spot: Spot<'_>) -> Result<OwnedFd> {
+pub fn filesystem(
+    setup: &Setup<'_>,
+    filesystem: &Filesystem<'_>,
+    target: MountTarget<'_>,
+) -> Result<OwnedFd> {
     if filesystem.fits_fsconfig() {
         match filesystem.create() {
             Err(problem) if problem.errno() == errno::ENOSYS => setup.classic.set(true),
-            tree => return put(tree?, spot),
+            tree => return put(tree?, target),
         }
     }
     let Filesystem { fstype, source, flags, data } = *filesystem;
-    let names = [spot.fd];
-    setup.procfs.with_names(&names, |names| mount::mount(source, &names[0], fstype, flags, data))??;
-    let mounted = find(setup, spot)?;
-    let differs = file::status(mounted.as_fd())?.device != file::status(spot.fd)?.device;
+    let names = [target.fd];
+    setup.host.procfs.with_names(&names, |names| mount::mount(source, &names[0], fstype, flags, data))??;
+    let mounted = find(setup, target)?;
+    let differs = file::status(mounted.as_fd())?.device != file::status(target.fd)?.device;
     if differs { Ok(mounted) } else { Err(swapped()) }
 }
 
-fn put(tree: OwnedFd, spot: Spot<'_>) -> Result<OwnedFd> {
-    mount::attach(tree.as_fd(), spot.fd)?;
+fn put(tree: OwnedFd, target: MountTarget<'_>) -> Result<OwnedFd> {
+    mount::attach(tree.as_fd(), target.fd)?;
     Ok(tree)
 }
 
-fn find(setup: &Setup<'_>, spot: Spot<'_>) -> Result<OwnedFd> {
-    Ok(match spot.path {
+fn find(setup: &Setup<'_>, target: MountTarget<'_>) -> Result<OwnedFd> {
+    Ok(match target.path {
         Path::Host(path) => file::open_at(CWD, path, O_PATH | O_NOFOLLOW, 0)?,
         Path::Inside(path) => resolve::open_in_root(setup.root()?, path, O_PATH)?,
     })
 }
 
 /// SECURITY: CVE-2021-30465: between mounting and looking again somebody may have swapped the path.
-fn swapped() -> Problem {
-    Problem::refused("ERR_SYSCALL", "the mount point was swapped while it was mounted on")
+fn swapped() -> SetupError {
+    SetupError::refused("ERR_SYSCALL", "the mount point was swapped while it was mounted on")
 }
 
 /// Applies a change to the mount that `mounted` is the root of.
@@ -81,27 +92,27 @@ pub fn change(setup: &Setup<'_>, mounted: BorrowedFd<'_>, change: Change) -> Res
 }
 
 fn change_classic(setup: &Setup<'_>, mounted: BorrowedFd<'_>, change: Change) -> Result<()> {
-    let recursive = if change.recursive { flag::REC } else { 0 };
-    let flags = if change.propagation != 0 {
+    let recursive = if change.recursive { MountFlags::REC } else { MountFlags::empty() };
+    let flags = if !change.propagation.is_empty() {
         change.propagation | recursive
     } else if change.recursive {
         let reason = "attributes of a whole tree of mounts (rro and its like) need Linux 5.12";
-        return Err(Problem::refused("ERR_KERNEL_TOO_OLD", reason));
+        return Err(SetupError::refused("ERR_KERNEL_TOO_OLD", reason));
     } else {
-        let attributes = mount::attributes_of(mount::flags_of(mounted)?) & !change.clear | change.set;
-        flag::REMOUNT | flag::BIND | mount::flags_for(attributes)
+        let attributes = mount::flags_of(mounted)?.attributes() & !change.clear | change.set;
+        MountFlags::REMOUNT | MountFlags::BIND | attributes.flags()
     };
-    Ok(setup.procfs.with_names(&[mounted], |names| mount::mount("", &names[0], "", flags, ""))??)
+    Ok(setup.host.procfs.with_names(&[mounted], |names| mount::mount("", &names[0], "", flags, ""))??)
 }
 
 /// Sets the read-only flag and keeps the others.
 pub fn make_readonly(setup: &Setup<'_>, mounted: BorrowedFd<'_>) -> Result<()> {
-    change(setup, mounted, Change { set: attribute::RDONLY, ..Change::default() })
+    change(setup, mounted, Change { set: MountAttributes::RDONLY, ..Change::default() })
 }
 
 /// `flags` is one of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC for the whole tree.
-pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64) -> Result<()> {
-    let (propagation, recursive) = (flags & !flag::REC, flags & flag::REC != 0);
+pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
+    let (propagation, recursive) = (flags & !MountFlags::REC, flags.contains(MountFlags::REC));
     change(setup, mounted, Change { propagation, recursive, ..Change::default() })
 }
 
@@ -109,9 +120,14 @@ pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64) -> Resu
 ///
 /// In a user namespace flags of the source may be locked. Then those stay that nobody asked to clear; a locked flag that
 /// the options do clear (`suid`, `dev`, …) is an error, but for `rw`.
-pub fn set_flags(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64, cleared: u64) -> Result<()> {
-    let (flags, cleared) = (flags & flag::PER_MOUNT, cleared & flag::PER_MOUNT);
-    if flags == 0 && cleared == 0 {
+pub fn set_flags(
+    setup: &Setup<'_>,
+    mounted: BorrowedFd<'_>,
+    flags: MountFlags,
+    cleared: MountFlags,
+) -> Result<()> {
+    let (flags, cleared) = (flags & MountFlags::PER_MOUNT, cleared & MountFlags::PER_MOUNT);
+    if (flags | cleared).is_empty() {
         return Ok(()); // nothing asked for: the bind keeps what its source has
     }
     match change(setup, mounted, exactly(flags, cleared)) {
@@ -120,15 +136,15 @@ pub fn set_flags(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: u64, cleared
     }
     match change(setup, mounted, keeping(flags, cleared)) {
         // COMPAT(runc, crun): engines ask for `rw` on every volume; a source that is locked read-only stays so.
-        Err(problem) if problem.errno() == errno::EPERM && cleared & flag::RDONLY != 0 => {}
+        Err(problem) if problem.errno() == errno::EPERM && cleared.contains(MountFlags::RDONLY) => {}
         other => return other.map_err(|problem| locked(problem, cleared)),
     }
-    change(setup, mounted, keeping(flags, cleared & !flag::RDONLY))
+    change(setup, mounted, keeping(flags, cleared & !MountFlags::RDONLY))
         .map_err(|problem| locked(problem, cleared))
 }
 
-fn locked(problem: Problem, cleared: u64) -> Problem {
-    if problem.errno() != errno::EPERM || cleared == 0 {
+fn locked(problem: SetupError, cleared: MountFlags) -> SetupError {
+    if problem.errno() != errno::EPERM || cleared.is_empty() {
         return problem;
     }
     problem.hint(
@@ -139,25 +155,22 @@ fn locked(problem: Problem, cleared: u64) -> Problem {
 
 /// Sets these flags and clears all others. As with a remount, how access times are kept changes only where some option
 /// speaks of it, and then as a whole.
-fn exactly(flags: u64, cleared: u64) -> Change {
-    let times = if speaks_of_times(flags, cleared) { flag::NODIRATIME } else { 0 };
-    let others = flag::RDONLY | flag::NOSUID | flag::NODEV | flag::NOEXEC | times;
+fn exactly(flags: MountFlags, cleared: MountFlags) -> Change {
+    let times = if speaks_of_times(flags, cleared) { MountFlags::NODIRATIME } else { MountFlags::empty() };
+    let others = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | times;
     keeping(flags, cleared | others)
 }
 
 /// Sets these flags and clears only those that are asked to be cleared.
-fn keeping(flags: u64, cleared: u64) -> Change {
-    let set = mount::attributes_of(flags);
-    let times = if speaks_of_times(flags, cleared) { attribute::ATIME } else { 0 };
-    Change {
-        set,
-        clear: mount::attributes_of(cleared) & !attribute::ATIME & !set | times,
-        ..Change::default()
-    }
+fn keeping(flags: MountFlags, cleared: MountFlags) -> Change {
+    let set = flags.attributes();
+    let times =
+        if speaks_of_times(flags, cleared) { MountAttributes::ATIME } else { MountAttributes::empty() };
+    Change { set, clear: cleared.attributes() & !MountAttributes::ATIME & !set | times, ..Change::default() }
 }
 
-fn speaks_of_times(flags: u64, cleared: u64) -> bool {
-    (flags | cleared) & (flag::ACCESS_TIME | flag::NODIRATIME) != 0
+fn speaks_of_times(flags: MountFlags, cleared: MountFlags) -> bool {
+    (flags | cleared).intersects(MountFlags::ACCESS_TIME | MountFlags::NODIRATIME)
 }
 
 impl Setup<'_> {
@@ -177,23 +190,26 @@ mod tests {
 
     #[test]
     fn a_read_only_bind_clears_the_other_flags_and_leaves_access_times_alone() {
-        let change = exactly(flag::RDONLY, 0);
-        assert_eq!(change.set, attribute::RDONLY);
-        assert_eq!(change.clear, attribute::NOSUID | attribute::NODEV | attribute::NOEXEC);
+        let change = exactly(MountFlags::RDONLY, MountFlags::empty());
+        assert_eq!(change.set, MountAttributes::RDONLY);
+        assert_eq!(change.clear, MountAttributes::NOSUID | MountAttributes::NODEV | MountAttributes::NOEXEC);
     }
 
     #[test]
     fn an_access_time_option_replaces_them_as_a_whole() {
-        let change = exactly(flag::NOATIME, 0);
-        assert_eq!(change.set, attribute::NOATIME);
-        assert_eq!(change.clear & attribute::ATIME, attribute::ATIME);
-        assert_eq!(change.clear & attribute::NODIRATIME, attribute::NODIRATIME);
-        assert_eq!(exactly(0, flag::NOATIME).clear & attribute::ATIME, attribute::ATIME);
+        let change = exactly(MountFlags::NOATIME, MountFlags::empty());
+        assert_eq!(change.set, MountAttributes::NOATIME);
+        assert_eq!(change.clear & MountAttributes::ATIME, MountAttributes::ATIME);
+        assert_eq!(change.clear & MountAttributes::NODIRATIME, MountAttributes::NODIRATIME);
+        assert_eq!(
+            exactly(MountFlags::empty(), MountFlags::NOATIME).clear & MountAttributes::ATIME,
+            MountAttributes::ATIME
+        );
     }
 
     #[test]
     fn with_locked_flags_only_the_asked_ones_are_cleared() {
-        let change = keeping(flag::RDONLY, flag::NOEXEC);
-        assert_eq!((change.set, change.clear), (attribute::RDONLY, attribute::NOEXEC));
+        let change = keeping(MountFlags::RDONLY, MountFlags::NOEXEC);
+        assert_eq!((change.set, change.clear), (MountAttributes::RDONLY, MountAttributes::NOEXEC));
     }
 }

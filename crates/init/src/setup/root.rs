@@ -2,35 +2,36 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_flags::MountFlags;
 use caisson_plan::{Operation, Plan};
 use caisson_sys::file::{self, CWD, Kind, O_DIRECTORY, O_PATH};
-use caisson_sys::mount::{self, flag};
+use caisson_sys::mount;
 use caisson_sys::{process, resolve};
 
 use super::Setup;
-use super::place::{self, Path, Spot};
-use crate::failure::{Problem, Result};
+use super::place::{self, MountTarget, Path};
+use crate::failure::{Result, SetupError};
 
 /// Opens the root and binds it onto itself: pivot_root wants a mount point.
 pub fn open(setup: &Setup<'_>, host_path: &str) -> Result<OwnedFd> {
-    let invalid = |problem: Problem| problem.code("ERR_INVALID_BUNDLE").on(host_path);
-    let found = setup.sources.open(host_path, false).map_err(|error| invalid(error.into()))?;
+    let invalid = |problem: SetupError| problem.code("ERR_INVALID_BUNDLE").on(host_path);
+    let found = setup.host.sources.open(host_path, false).map_err(|error| invalid(error.into()))?;
     // SECURITY: a link here could be swapped between check and use (CVE-2019-19921).
     match file::status(found.as_fd())?.kind {
         Kind::Directory => {}
         Kind::Symlink => {
-            return Err(invalid(Problem::refused("", "the root file system must not be a symbolic link")));
+            return Err(invalid(SetupError::refused("", "the root file system must not be a symbolic link")));
         }
-        _ => return Err(invalid(Problem::refused("", "the root file system is not a directory"))),
+        _ => return Err(invalid(SetupError::refused("", "the root file system is not a directory"))),
     }
     if !setup.has_mount_namespace() {
         return Ok(found);
     }
-    place::bind(setup, found.as_fd(), Spot { fd: found.as_fd(), path: Path::Host(host_path) }, true)
+    place::bind(setup, found.as_fd(), MountTarget { fd: found.as_fd(), path: Path::Host(host_path) }, true)
 }
 
 /// Changes the propagation of every mount there is.
-pub fn propagate_all(setup: &Setup<'_>, flags: u64) -> Result<()> {
+pub fn propagate_all(setup: &Setup<'_>, flags: MountFlags) -> Result<()> {
     let root = file::open_at(CWD, "/", O_PATH | O_DIRECTORY, 0)?;
     place::propagate(setup, root.as_fd(), flags)
 }
@@ -50,7 +51,7 @@ pub fn change(setup: &Setup<'_>, pivot: bool) -> Result<()> {
     }
     // Whatever still has to be written to procfs needs one that the container had no hand in.
     if setup.classic.get() || needs_procfs(setup.plan) {
-        setup.procfs.root()?;
+        setup.host.procfs.root()?;
     }
     if pivot { pivot_root(setup, root) } else { move_root(setup, root) }
 }
@@ -65,11 +66,11 @@ fn pivot_root(setup: &Setup<'_>, root: BorrowedFd<'_>) -> Result<()> {
     let old = file::open_at(CWD, "/", O_PATH | O_DIRECTORY, 0)?;
     process::change_directory(root)?;
     mount::pivot_root_here().map_err(|error| {
-        Problem::from(error)
+        SetupError::from(error)
             .hint("the root of an initial ramfs cannot be pivoted: create with --no-pivot there")
     })?;
     // The old root lies on the new one. Its unmounting must not reach the host's own mounts.
-    place::propagate(setup, old.as_fd(), flag::SLAVE | flag::REC)?;
+    place::propagate(setup, old.as_fd(), MountFlags::SLAVE | MountFlags::REC)?;
     process::change_directory(old.as_fd())?;
     mount::detach(".")?;
     enter_root()
@@ -98,19 +99,21 @@ fn enter_root() -> Result<()> {
 /// would let the container mount unmasked ones of its own.
 fn hide_host_filesystems(setup: &Setup<'_>) -> Result<()> {
     let ours = root_mount_point(setup);
-    for mounted in setup.procfs.read("self/mountinfo", 16 << 20)?.lines().rev().filter_map(parse_mountinfo) {
+    for mounted in
+        setup.host.procfs.read("self/mountinfo", 16 << 20)?.lines().rev().filter_map(parse_mountinfo)
+    {
         let inside = ours.is_some_and(|ours| is_below(&mounted.point, ours));
         if mounted.root != "/" || !matches!(mounted.fstype, "proc" | "sysfs") || inside {
             continue;
         }
         let point = file::open_at(CWD, &mounted.point, O_PATH | O_DIRECTORY, 0)?;
-        place::propagate(setup, point.as_fd(), flag::SLAVE | flag::REC)?;
+        place::propagate(setup, point.as_fd(), MountFlags::SLAVE | MountFlags::REC)?;
         if mount::detach(&mounted.point).is_err() {
             // Not ours to unmount (locked by the user namespace above): cover it.
             place::filesystem(
                 setup,
                 &super::mask::EMPTY,
-                Spot { fd: point.as_fd(), path: Path::Host(&mounted.point) },
+                MountTarget { fd: point.as_fd(), path: Path::Host(&mounted.point) },
             )?;
         }
     }

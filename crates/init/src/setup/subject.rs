@@ -33,5 +33,19 @@ pub fn of(operation: &Operation) -> String {
         Operation::Personality(_) => "linux.personality".to_owned(),
         Operation::Umask(_) => "process.user.umask".to_owned(),
         Operation::NoNewPrivileges => "process.noNewPrivileges".to_owned(),
+        Operation::Console(_) => "process.terminal".to_owned(),
+        Operation::MakeWorkingDirectory { inside } | Operation::EnterDirectory { inside, .. } => {
+            format!("process.cwd {inside:?}")
+        }
+        Operation::SealMounts => "read-only mounts".to_owned(),
+        Operation::NewSession => "session".to_owned(),
+        Operation::Streams { .. } => "standard streams".to_owned(),
+        Operation::Home { .. } => "HOME".to_owned(),
+        Operation::BoundingSet(_) => "process.capabilities.bounding".to_owned(),
+        Operation::User(_) => String::new(), // the message names the property
+        Operation::Capabilities(_) => "process.capabilities".to_owned(),
+        Operation::CloseDescriptors => "descriptors".to_owned(),
+        Operation::FindProgram { .. } | Operation::StartContainerHooks { .. } => String::new(),
+        Operation::Exec(_) => "process.args".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use caisson_sys::file::{self, Kind, O_DIRECTORY, O_PATH, PROC_SUPER_MAGIC};
 use caisson_sys::{errno, resolve};
 
 use super::Setup;
-use crate::failure::{Problem, Result};
+use crate::failure::{Result, SetupError};
 
 /// COMPAT(runc): the only places below `/proc` that a mount may cover (lxcfs and its like use them).
 const BELOW_PROC: [&str; 10] = [
@@ -43,9 +43,11 @@ pub struct Target {
 pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_proc: bool) -> Result<Target> {
     let path = clean(inside);
     if path.is_empty() {
-        return Err(
-            Problem::refused("ERR_INVALID_SPEC", "a mount cannot cover the root file system itself").on("/")
-        );
+        return Err(SetupError::refused(
+            "ERR_INVALID_SPEC",
+            "a mount cannot cover the root file system itself",
+        )
+        .on("/"));
     }
     let plain = plain || path == "proc" || path == "sys";
     let target = find(setup, inside, shape, plain)?;
@@ -61,7 +63,7 @@ fn find(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool) -> Result<Ta
     match found {
         Some(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
             let reason = "the source is a file, the mount point a directory";
-            Err(Problem::refused("ERR_SYSCALL", reason).on(inside))
+            Err(SetupError::refused("ERR_SYSCALL", reason).on(inside))
         }
         Some(fd) => Ok(Target { fd, existed: true }),
         None => {
@@ -79,7 +81,7 @@ fn find_plain(setup: &Setup<'_>, inside: &str, flags: i32) -> Result<Option<Owne
         Err(error) if error.errno() == errno::ENOENT => Ok(None),
         Err(error) if matches!(error.errno(), errno::ELOOP | errno::ENOTDIR) => {
             let reason = format!("{inside:?} must be mounted on ordinary directory");
-            Err(Problem::from(error).message(reason).on(inside))
+            Err(SetupError::from(error).message(reason).on(inside))
         }
         Err(error) => Err(error.on(inside).into()),
     }
@@ -92,7 +94,7 @@ fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
             return Ok(());
         }
         let reason = "\"/proc\" cannot be mounted because it is not of type proc";
-        return Err(Problem::refused("ERR_INVALID_SPEC", reason).on("/proc"));
+        return Err(SetupError::refused("ERR_INVALID_SPEC", reason).on("/proc"));
     }
     let named_so = path.strip_prefix("proc/");
     let lies_there = file::filesystem(target.fd.as_fd())? == PROC_SUPER_MAGIC;
@@ -100,7 +102,7 @@ fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
         return Ok(());
     }
     let reason = format!("\"/{path}\" cannot be mounted because it is inside /proc");
-    Err(Problem::refused("ERR_INVALID_SPEC", reason).on(format!("/{path}")))
+    Err(SetupError::refused("ERR_INVALID_SPEC", reason).on(format!("/{path}")))
 }
 
 /// The path without leading slash, `.` and `..` as text: for comparing names only, never for opening.

@@ -253,7 +253,7 @@ impl Drop for Helper {
 /// Runs a shell script in a container of this plan; what it printed.
 pub fn shell(bundle: &Bundle, plan: &Plan, script: &str) -> String {
     let mut plan = plan.clone();
-    plan.process.as_mut().unwrap().args = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    plans::set_args(&mut plan, &["/bin/sh", "-c", script]);
     let (output, exit) = Helper::spawn(bundle, &plan).finish();
     assert_eq!(exit, Exit::Code(0), "{output}");
     output

@@ -1,8 +1,7 @@
 //! Plans by hand: what runc's default configuration asks for.
 
-use caisson_plan::{Capabilities, Device, DeviceKind, Mount, Operation, Plan, Process};
-use caisson_sys::mount::flag;
-use caisson_sys::namespace::{NEW_IPC, NEW_MOUNT, NEW_NETWORK, NEW_PID, NEW_UTS};
+use caisson_flags::{MountAttributes, MountFlags, Namespaces};
+use caisson_plan::{Capabilities, Device, DeviceKind, Hook, Mount, Operation, Plan, Program, Terminal, User};
 
 use super::Bundle;
 
@@ -10,7 +9,7 @@ pub const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /// CAP_AUDIT_WRITE, CAP_KILL, CAP_NET_BIND_SERVICE.
 pub const DEFAULT_CAPABILITIES: u64 = 1 << 29 | 1 << 5 | 1 << 10;
 
-pub fn filesystem(inside: &str, fstype: &str, flags: u64, data: &str) -> Mount {
+pub fn filesystem(inside: &str, fstype: &str, flags: MountFlags, data: &str) -> Mount {
     Mount {
         index: 0,
         inside: inside.to_owned(),
@@ -18,33 +17,33 @@ pub fn filesystem(inside: &str, fstype: &str, flags: u64, data: &str) -> Mount {
         source: fstype.to_owned(),
         bind: None,
         flags,
-        cleared: 0,
-        recursive_set: 0,
-        recursive_clear: 0,
+        cleared: MountFlags::empty(),
+        recursive_set: MountAttributes::empty(),
+        recursive_clear: MountAttributes::empty(),
         propagation: vec![],
         data: data.to_owned(),
         tmpcopyup: false,
     }
 }
 
-pub fn bind(source: &str, inside: &str, flags: u64) -> Mount {
+pub fn bind(source: &str, inside: &str, flags: MountFlags) -> Mount {
     Mount { source: source.to_owned(), bind: Some(true), ..filesystem(inside, "", flags, "") }
 }
 
 pub fn default_mounts() -> Vec<Mount> {
-    let strict = flag::NOSUID | flag::NOEXEC | flag::NODEV;
+    let strict = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
     let mut mounts = vec![
-        filesystem("/proc", "proc", 0, ""),
-        filesystem("/dev", "tmpfs", flag::NOSUID | flag::STRICTATIME, "mode=755,size=65536k"),
+        filesystem("/proc", "proc", MountFlags::empty(), ""),
+        filesystem("/dev", "tmpfs", MountFlags::NOSUID | MountFlags::STRICTATIME, "mode=755,size=65536k"),
         filesystem(
             "/dev/pts",
             "devpts",
-            flag::NOSUID | flag::NOEXEC,
+            MountFlags::NOSUID | MountFlags::NOEXEC,
             "newinstance,ptmxmode=0666,mode=0620,gid=5",
         ),
         filesystem("/dev/shm", "tmpfs", strict, "mode=1777,size=65536k"),
         filesystem("/dev/mqueue", "mqueue", strict, ""),
-        filesystem("/sys", "sysfs", strict | flag::RDONLY, ""),
+        filesystem("/sys", "sysfs", strict | MountFlags::RDONLY, ""),
     ];
     for (index, mount) in (0..).zip(&mut mounts) {
         mount.index = index;
@@ -104,6 +103,70 @@ pub fn masks() -> Vec<Operation> {
         .collect()
 }
 
+/// The program and who runs it, of which a plan has operations.
+pub struct Process {
+    pub args: Vec<String>,
+    pub env: Vec<String>,
+    pub cwd: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub additional_gids: Vec<u32>,
+    pub setgroups: bool,
+    pub capabilities: Capabilities,
+    pub terminal: Option<Terminal>,
+    pub home_from_passwd: bool,
+    pub preserve_fds: u32,
+}
+
+impl Process {
+    fn below_root(&self) -> Vec<Operation> {
+        let directory = Operation::MakeWorkingDirectory { inside: self.cwd.clone() };
+        self.terminal.map(Operation::Console).into_iter().chain([directory, Operation::SealMounts]).collect()
+    }
+
+    fn become_user(&self) -> Vec<Operation> {
+        let Self { uid, gid, setgroups, .. } = *self;
+        let additional_gids = self.additional_gids.clone();
+        let enter = |last| Operation::EnterDirectory { inside: self.cwd.clone(), last };
+        let mut operations = vec![Operation::NewSession, Operation::Streams { uid }];
+        operations.extend(self.home_from_passwd.then_some(Operation::Home { uid }));
+        operations.extend([
+            enter(false),
+            Operation::BoundingSet(self.capabilities.bounding),
+            Operation::User(User { uid, gid, additional_gids, setgroups }),
+            Operation::Capabilities(self.capabilities),
+            enter(true),
+            Operation::CloseDescriptors,
+            Operation::FindProgram { name: String::new(), path: None },
+        ]);
+        operations
+    }
+}
+
+/// Another program for a plan.
+pub fn set_program(plan: &mut Plan, args: &[String], env: &[String]) {
+    for operation in plan.setup.iter_mut().chain(&mut plan.start) {
+        match operation {
+            Operation::FindProgram { name, path } => {
+                args.first().map(String::as_str).unwrap_or_default().clone_into(name);
+                *path = env.iter().find_map(|entry| entry.strip_prefix("PATH=")).map(str::to_owned);
+            }
+            Operation::Exec(program) => *program = Program { args: args.to_vec(), env: env.to_vec() },
+            _ => {}
+        }
+    }
+}
+
+/// The same with other arguments.
+pub fn set_args(plan: &mut Plan, args: &[&str]) {
+    let env = plan.program().unwrap().env.clone();
+    set_program(plan, &args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>(), &env);
+}
+
+pub fn set_start_hooks(plan: &mut Plan, hooks: Vec<Hook>) {
+    plan.start.insert(0, Operation::StartContainerHooks { hooks });
+}
+
 pub fn process(args: &[&str]) -> Process {
     Process {
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
@@ -160,30 +223,43 @@ impl Parts {
         let mut setup = vec![
             Operation::NewSessionKeyring,
             Operation::LoopbackUp,
-            Operation::Propagation { flags: flag::SLAVE | flag::REC },
+            Operation::Propagation { flags: MountFlags::SLAVE | MountFlags::REC },
             Operation::OpenRoot { host_path: bundle.root_text() },
         ];
         setup.extend(self.mounts.into_iter().map(Operation::Mount));
         setup.extend(self.before_pivot);
         setup.push(Operation::PivotRoot { pivot: self.pivot });
+        let process = self.process.as_ref();
+        setup.extend(process.map_or_else(|| vec![Operation::SealMounts], Process::below_root));
         setup.extend(self.after_pivot);
-        Plan {
+        setup.extend(process.map_or_else(|| vec![Operation::CloseDescriptors], Process::become_user));
+        let program = process.map(|process| (process.args.clone(), process.env.clone()));
+        let exec = program.clone().map(|(args, env)| Operation::Exec(Program { args, env }));
+        let mut plan = Plan {
             id: "test".to_owned(),
-            clone_flags: NEW_MOUNT | NEW_PID | NEW_NETWORK | NEW_IPC | NEW_UTS,
+            clone_flags: Namespaces::MOUNT
+                | Namespaces::PID
+                | Namespaces::NETWORK
+                | Namespaces::IPC
+                | Namespaces::UTS,
             join: vec![],
-            clone_after_join: 0,
+            clone_after_join: Namespaces::empty(),
             user_namespace: None,
             joined_mappings: None,
             time_namespace: None,
             waits_for_runtime_hooks: false,
             early: vec![],
             setup,
-            process: self.process,
+            start: exec.into_iter().collect(),
+            preserve_fds: process.map_or(0, |process| process.preserve_fds),
             state_prefix: r#"{"ociVersion":"1.3.0","id":"test","bundle":"/b""#.to_owned(),
-            start_container_hooks: vec![],
             warnings: vec![],
             kill_on_parent_death: false,
+        };
+        if let Some((args, env)) = program {
+            set_program(&mut plan, &args, &env);
         }
+        plan
     }
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use caisson_flags::Namespaces;
 use caisson_plan::{IdMapping, Operation, Plan, UserNamespace};
 use caisson_sys::credentials::effective_uid;
-use caisson_sys::namespace::NEW_USER;
 use caisson_sys::pidfd::Exit;
 
 use super::plans::Parts;
@@ -53,7 +53,7 @@ pub fn single_id(bundle: &Bundle, script: &str) -> Plan {
     let map = |host_id| vec![IdMapping { container_id: 0, host_id, size: 1 }];
     let uid = effective_uid();
     let mut plan = parts.plan(bundle);
-    plan.clone_flags |= NEW_USER;
+    plan.clone_flags |= Namespaces::USER;
     plan.user_namespace = Some(UserNamespace { uid_mappings: map(uid), gid_mappings: map(uid) });
     plan
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use caisson_flags::Namespaces;
 use caisson_plan::{IdMapping, Operation, Plan, UserNamespace};
-use caisson_sys::namespace::NEW_USER;
 
 use super::Bundle;
-use super::plans::Parts;
+use super::plans::{Parts, set_args};
 
 pub const FIRST_ID: u32 = 200_000;
 
@@ -32,7 +32,7 @@ pub fn in_user_namespace(bundle: &Bundle, args: &[&str]) -> Plan {
         }
     }
     let mut plan = parts.plan(bundle);
-    plan.clone_flags |= NEW_USER;
+    plan.clone_flags |= Namespaces::USER;
     plan.user_namespace = Some(mapped());
     own(bundle);
     plan
@@ -46,6 +46,6 @@ pub fn own(bundle: &Bundle) {
 }
 
 pub fn with_script(mut plan: Plan, script: &str) -> Plan {
-    plan.process.as_mut().unwrap().args = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    set_args(&mut plan, &["/bin/sh", "-c", script]);
     plan
 }
