@@ -69,7 +69,7 @@ fn open_master(setup: &Setup<'_>) -> Result<OwnedFd> {
     let hint = "terminal: true needs a devpts mounted at /dev/pts";
     let pts = resolve::open_in_root(setup.root()?, "/dev/pts", O_PATH | O_DIRECTORY)
         .map_err(|error| SetupError::from(error).hint(hint))?;
-    // SECURITY: in a devpts nobody can make or swap files, so `ptmx` in it is what it seems.
+    // SECURITY: files of a devpts cannot be made or swapped, so its `ptmx` is the kernel's.
     if file::filesystem(pts.as_fd())? != DEVPTS_SUPER_MAGIC {
         return Err(SetupError::refused("ERR_SYSCALL", "/dev/pts is not a devpts").on("/dev/pts").hint(hint));
     }

@@ -6,7 +6,7 @@ use caisson_sys::{Error, errno};
 
 pub type Result<T, E = SetupError> = std::result::Result<T, E>;
 
-/// A failure in the making: whoever runs an operation adds which one it was.
+/// A failure in the making: the executor adds the operation.
 #[derive(Debug)]
 pub struct SetupError(Box<Failure>);
 
@@ -61,7 +61,7 @@ impl SetupError {
         self
     }
 
-    /// Adds a hint where there is none yet.
+    /// Adds a hint, unless it has one.
     pub fn hint(mut self, hint: &str) -> Self {
         self.0.hint.get_or_insert_with(|| hint.to_owned());
         self
@@ -83,7 +83,7 @@ impl SetupError {
         self
     }
 
-    /// errno of the call behind it; 0 where there is none.
+    /// errno of the failed call; 0 without one.
     pub fn errno(&self) -> i32 {
         self.0.errno
     }

@@ -1,6 +1,6 @@
 //! The guard: one process per engine, with one thread. It clones the first processes of containers, which a process
-//! with threads and a large heap could not do, and it outlives its caller by the moment it takes to kill and remove what
-//! was attached. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
+//! with threads and a large heap could not do, and it outlives its caller by the moment it takes to kill and remove
+//! what was attached. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
 
 mod cleanup;
 mod opener;
@@ -32,7 +32,7 @@ struct Container {
 const CONTROL: u64 = 0;
 const CALLER: u64 = 1;
 
-/// Runs until the caller is gone. The status matters to nobody: whoever would look at it is gone too.
+/// Runs until the caller is gone. The exit status is not read: its reader is gone too.
 pub fn run() -> i32 {
     let mut containers = BTreeMap::new();
     // A caller that dies in the middle of a conversation shows as an error, too: what it had is removed all the same.
@@ -132,10 +132,10 @@ impl SpawnRequest {
         if self.descriptors.len() < fd::PRESERVED as usize {
             return Err(Error::new("clone3", "too few descriptors", errno::EINVAL));
         }
-        // SECURITY: CVE-2016-9962: root of another container, in the pid namespace that is joined or in the host's, owns the
-        // new user namespace as well, and a dumpable process in it would lead it to the host's files. The files of a process
-        // that is not dumpable belong to root, who writes the maps all the same. An ordinary user could not; processes that
-        // may look at its own have all of its files already.
+        // SECURITY: CVE-2016-9962: root of another container, in the pid namespace that is joined or in the host's,
+        // owns the new user namespace as well, and a dumpable process in it would lead it to the host's files. The
+        // files of a process that is not dumpable belong to root, who writes the maps all the same. An ordinary user
+        // could not; processes that may look at its own have all of its files already.
         let root = credentials::effective_uid() == 0;
         credentials::set_dumpable(self.maps_follow && !root)?;
         let mut asks = None;
@@ -174,7 +174,7 @@ impl SpawnRequest {
     }
 }
 
-/// Whoever stops a service kills by cgroup, all at once: in the root of each hierarchy the guard is out of the way.
+/// A service manager kills by cgroup, all at once: in the root of each hierarchy the guard is out of the way.
 /// Without the right to go there it stays where it is. `false` where there are no cgroups to go by.
 fn leave_cgroups(belongings: &Belongings) -> bool {
     for directory in &belongings.cgroup_directories {

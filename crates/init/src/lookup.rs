@@ -11,7 +11,8 @@ use crate::failure::{Result, SetupError};
 /// What execvp(3) searches where the environment has no PATH.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The path to execute. COMPAT(runc): the messages are those of Go's `exec.LookPath`; engines turn them into exit codes.
+/// The path to execute. COMPAT(runc): the messages are those of Go's `exec.LookPath`; engines turn them into exit
+/// codes.
 pub fn find(program: &str, path: Option<&str>) -> Result<String> {
     if program.contains('/') {
         return check(program).map(|()| program.to_owned());
@@ -36,10 +37,10 @@ pub fn find(program: &str, path: Option<&str>) -> Result<String> {
 
 /// Whether `path` may be executed as it is now.
 ///
-/// SECURITY: CVE-2024-21626 and its kin. An image may name its program by a link to `/proc/self/fd/N/…`, `/proc/self/cwd` or
-/// `/proc/1/root`. When this is called nothing of the host is open, and such links are refused on top of that. The program
-/// is then executed by its path, as with the peers: executed by descriptor it would be called `/dev/fd/N` (comm, AT_EXECFN),
-/// and a script would find no file.
+/// SECURITY: CVE-2024-21626 and its kin. An image may name its program by a link to `/proc/self/fd/N/…`,
+/// `/proc/self/cwd` or `/proc/1/root`. When this is called nothing of the host is open, and such links are refused on
+/// top of that. The program is then executed by its path, as with the peers: executed by descriptor it would be
+/// called `/dev/fd/N` (comm, AT_EXECFN), and a script would find no file.
 pub fn check(path: &str) -> Result<()> {
     let found = resolve::open_without_magic_links(path, O_PATH).map_err(|error| {
         let (code, text) = match error.errno() {

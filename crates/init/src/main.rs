@@ -1,6 +1,6 @@
-//! `caisson-init`, the static single-threaded helper. It is started once per Node process, as the guard; copies of it make
-//! a container around themselves and become its program. It adds no policy: what to do comes as a plan. As the owner it
-//! gives files away for an ordinary user who unpacks an image.
+//! `caisson-init`, the static single-threaded helper. It is started once per Node process, as the guard; copies of it
+//! make a container around themselves and become its program. It adds no policy: what to do comes as a plan. As the
+//! owner it gives files away for an ordinary user who unpacks an image.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_main)]

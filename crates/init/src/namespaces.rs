@@ -22,8 +22,9 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     let new_user = plan.user_namespace.is_some();
     let joins = |kind| plan.join.iter().any(|join| join.kind == kind);
     let joins_user = joins(NamespaceKind::User);
-    // SECURITY: CVE-2016-9962 and its kin: nobody in a namespace that we enter may look into this process. The guard has made
-    // it so, but for an ordinary user's new user namespace: to write its maps the process must be dumpable until then.
+    // SECURITY: CVE-2016-9962 and its kin: no process of a namespace that we enter may look into this one. The guard
+    // has made it so, but for an ordinary user's new user namespace: to write its maps the process must be dumpable
+    // until then.
     if !new_user {
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
     } else if joins(NamespaceKind::Pid) && credentials::effective_uid() != 0 {
@@ -38,9 +39,9 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     for operation in &plan.early {
         match operation {
             Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
-            // COMPAT(runc): a sandbox that refuses it is no reason to fail.
+            // COMPAT(runc): refused by a sandbox, it does not fail the start.
             Operation::ResetCpuAffinity => drop(scheduling::use_all_cpus()),
-            // Its owner is the user namespace of whoever unshares it: that one comes later here.
+            // It is owned by the user namespace of the process that unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
             other => return Err(refused(format!("{other:?} is not an early operation"))),
@@ -106,12 +107,12 @@ fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
         Ok(ControlMessage::Start) => {
             Err(refused(format!("protocol error: got Start while waiting for {what}")))
         }
-        Ok(ControlMessage::End) => process::exit(1), // nobody is left to be told
+        Ok(ControlMessage::End) => process::exit(1), // the caller is gone
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),
     }
 }
 
-/// In somebody else's user namespace a process that was started outside may not write its own files in procfs: what is
+/// In a joined user namespace a process that was started outside may not write its own files in procfs: what is
 /// inherited by a second clone is set before, with the caller's rights. Whether a new time namespace is among it.
 fn use_callers_rights(plan: &Plan) -> Result<bool> {
     let procfs = Procfs::default(); // of the caller's pid namespace, and gone before any other is entered

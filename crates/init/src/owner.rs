@@ -1,6 +1,6 @@
-//! Role `owner`: root of a user namespace with a range of ids, for one operation of an ordinary user. It is handed files and
-//! gives them to owners that exist in that namespace alone, or directories and opens what is in them. It starts at what it is
-//! handed and follows no link, so nothing can lead it anywhere.
+//! Role `owner`: root of a user namespace with a range of ids, for one operation of an ordinary user. It is handed
+//! files and gives them to owners that exist in that namespace alone, or directories and opens what is in them. It
+//! starts at what it is handed and follows no link, so nothing can lead it anywhere.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

@@ -24,7 +24,7 @@ fn read(root: BorrowedFd<'_>) -> Option<String> {
     if file::status(opened.as_fd()).ok()?.kind != Kind::RegularFile {
         return None;
     }
-    // Bytes of another encoding in a comment are no reason to know nothing of anybody.
+    // Bytes of another encoding in a comment must not hide every user.
     Some(String::from_utf8_lossy(&file::read_all(opened.as_fd(), LIMIT).ok()?).into_owned())
 }
 

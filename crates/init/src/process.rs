@@ -55,8 +55,8 @@ impl Setup<'_> {
         namespaces::follow_caller(self.plan, self.control)
     }
 
-    /// SECURITY: close-on-exec acts after the kernel has looked up a program, its interpreter and its loader: links of the
-    /// image to `/proc/self/fd/N` would lead it to the host. Preserved descriptors 6… become 3….
+    /// SECURITY: close-on-exec acts after the kernel has looked up a program, its interpreter and its loader: links
+    /// of the image to `/proc/self/fd/N` would lead it to the host. Preserved descriptors 6… become 3….
     pub fn close_descriptors(&mut self) -> Result<()> {
         self.host = HostDescriptors::default();
         let count = self.plan.preserve_fds.cast_signed();

@@ -1,7 +1,7 @@
 //! A procfs that no container has touched, for every write to procfs.
 //!
-//! SECURITY: CVE-2019-16884, CVE-2019-19921, CVE-2025-52881, CVE-2026-115521: what lies at `/proc` in a container may be
-//! a link, another file system, or a procfs with other files mounted over some of it.
+//! SECURITY: CVE-2019-16884, CVE-2019-19921, CVE-2025-52881, CVE-2026-115521: what lies at `/proc` in a container may
+//! be a link, another file system, or a procfs with other files mounted over some of it.
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! A created container: waits for whoever starts it, then becomes the program.
+//! A created container: waits for its start, then becomes the program.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -44,7 +44,7 @@ fn start(mut setup: Setup<'_>, starter: &Starter<'_>) -> Failure {
 
 /// Who asked for the start, and hears how it went. One that has gone away does not stop the start it asked for.
 enum Starter<'c> {
-    /// Whoever made the container.
+    /// The process that made the container.
     Creator(&'c Control),
     Connection(OwnedFd),
 }
@@ -76,7 +76,7 @@ const LISTENER: u64 = 0;
 const CONTROL: u64 = 1;
 const CONNECTIONS: u64 = 2;
 
-/// Whoever asks for the start. Connections that say nothing (somebody looks whether we are there) are
+/// The process that asks for the start. Connections that say nothing (probes of the status) are
 /// kept until they end, so that none of them can keep others waiting. `None`: the caller is gone and we go with it.
 fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> Result<Option<Starter<'c>>> {
     let poller = Poller::new()?;

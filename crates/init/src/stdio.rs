@@ -29,7 +29,7 @@ pub fn hand_over(root: BorrowedFd<'_>, uid: u32) -> Result<()> {
 /// SECURITY: CVE-2026-88265: nothing but a pipe; a device or file of the host stays whose it is.
 fn give(stream: BorrowedFd<'_>, uid: u32) -> Result<()> {
     match file::change_owner(stream, Some(uid), None) {
-        // Not ours to give away: an id that is not mapped, or somebody else's pipe.
+        // Not ours to give away: an id that is not mapped, or the pipe of another user.
         Err(error) if matches!(error.errno(), EINVAL | EPERM) => Ok(()),
         other => Ok(other?),
     }
@@ -46,7 +46,8 @@ fn own_null<'n>(root: BorrowedFd<'_>, null: &'n mut Option<OwnedFd>) -> Result<O
         if !file::status(found.as_fd()).is_ok_and(is_null) {
             return Ok(None);
         }
-        // Looked at before it is opened, as opening a device may already do something; and again, as it may have changed.
+        // Looked at before it is opened, as opening a device may already do something; and again, as it may have
+        // changed.
         let Ok(opened) = resolve::open_in_root(root, "/dev/null", O_RDWR | O_NOFOLLOW) else {
             return Ok(None);
         };

@@ -143,8 +143,8 @@ fn a_fake_proc_of_the_image_gets_no_settings() {
     assert_eq!(output, "fake");
 }
 
-/// Somebody swaps a directory of a shared volume for a link to the outside while containers are made (CVE-2021-30465,
-/// CVE-2024-45310). A create may fail; nothing may ever be mounted or made outside.
+/// Another process swaps a directory of a shared volume for a link to the outside while containers are made
+/// (CVE-2021-30465, CVE-2024-45310). A create may fail; nothing may ever be mounted or made outside.
 #[test]
 fn a_swapped_mount_point_never_leads_outside() {
     privileged!();

@@ -1,4 +1,4 @@
-//! An ordinary user's container: one id, no help from anybody. As root the tests run themselves as another user.
+//! An ordinary user's container: one id, no helper programs. As root the tests run themselves as another user.
 
 mod support;
 
@@ -33,7 +33,7 @@ fn locked_flags_of_a_source_stay() {
 
 fn locked_flags() {
     let bundle = Bundle::new();
-    // Somebody else's mount with flags that are locked in a user namespace.
+    // A mount of the host with flags that are locked in a user namespace.
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let source = mounts.lines().find_map(|line| {
         let fields: Vec<_> = line.split(' ').collect();

@@ -11,9 +11,8 @@ use crate::{Operation, Overlay, Plan, devices, mounts, namespaces, process, rlim
 
 /// Decides everything about one container. No side effect, no privilege.
 ///
-/// # Errors
-/// What is wrong only for this caller on this host: `additionalGids` in a user namespace that denies setgroups, labels of a
-/// security module that is active.
+/// # Errors What is wrong only for this caller on this host: `additionalGids` in a user namespace that denies
+/// setgroups, labels of a security module that is active.
 pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, SpecError> {
     let split = namespaces::split(config, host);
     let mut warnings = Vec::new();
@@ -109,7 +108,7 @@ fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, Sp
         host_path: overlay.host_path,
         volatile: overlay.volatile,
         user_xattr: !privileged || config.namespace("user").is_some(),
-        // Whoever may not do it has files that are its own: they belong to the container's root as they are.
+        // An unprivileged caller's files are its own: they belong to the container's root as they are.
         idmapped: privileged && config.namespace("user").is_some(),
     }))
 }

@@ -33,9 +33,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// # Errors
-    /// Text that is not JSON, a wrong type (at its path), every broken rule of the specification (all of them), or, with
-    /// `unsupported` set, properties that are not implemented yet.
+    /// # Errors Text that is not JSON, a wrong type (at its path), every broken rule of the specification (all of
+    /// them), or, with `unsupported` set, properties that are not implemented yet.
     pub fn parse(bytes: &[u8]) -> Result<Self, SpecError> {
         let mut document = document(bytes)?;
         let mut linux = document.linux.take().unwrap_or_default();

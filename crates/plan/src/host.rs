@@ -1,4 +1,4 @@
-//! What the plan needs to know of the host and of the caller, gathered by whoever may look.
+//! What the plan needs to know of the host and of the caller.
 
 #[derive(Debug, Clone, Default)]
 pub struct Host {

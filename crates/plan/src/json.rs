@@ -1,4 +1,4 @@
-//! Reading JSON without losing anything: a name that stands twice in one object is an error, not "the last one wins",
+//! Reading JSON without losing anything: a duplicate key is an error, not "the last one wins",
 //! because two readers of such a document can see two different configurations.
 
 use std::borrow::Cow;
@@ -16,7 +16,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, SpecError> {
     value.map_err(|error| SpecError::invalid("", format!("not valid JSON: {error}")))
 }
 
-/// Whether the text is JSON in which no name stands twice: what nearly every document is, told without keeping anything.
+/// Whether the text is JSON without duplicate keys: what nearly every document is, told without keeping
+/// anything.
 pub(crate) fn is_unique(bytes: &[u8]) -> bool {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     Seen::deserialize(&mut reader).is_ok() && reader.end().is_ok()

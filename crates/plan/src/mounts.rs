@@ -79,7 +79,8 @@ fn destination(path: &str) -> String {
 fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: &Host) -> Operation {
     let flags = decoded.flags;
     if host.cgroup.mode == CgroupMode::V2 {
-        // With a cgroup namespace of its own the container sees its cgroup as the root, so that is what a bind shows too.
+        // With a cgroup namespace of its own the container sees its cgroup as the root, so that is what a bind shows
+        // too.
         let own = host.cgroup.hierarchies.first().map(|h| h.directory.clone()).unwrap_or_default();
         let host_bind = if config.namespace("cgroup").is_some() { own } else { "/sys/fs/cgroup".to_owned() };
         return Operation::MountCgroupV2 { index, inside, flags, host_bind };

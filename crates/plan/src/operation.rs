@@ -38,7 +38,8 @@ pub struct Plan {
     pub start: Vec<Operation>,
     /// Descriptors 3 … 3+n-1 stay open in the program (`--preserve-fds`).
     pub preserve_fds: u32,
-    /// The OCI state object as JSON text without its closing brace and without `status` and `pid`; the helper completes it for hooks.
+    /// The OCI state object as JSON text without its closing brace and without `status` and `pid`; the helper
+    /// completes it for hooks.
     pub state_prefix: String,
     /// Problems that do not stop the container (an unknown capability, an unsupported but harmless key).
     pub warnings: Vec<String>,
@@ -151,7 +152,8 @@ pub enum Operation {
     MountOverlay(Overlay),
     /// Any mount of config.json but cgroup.
     Mount(Mount),
-    /// cgroup v1 view: a tmpfs with one mount (or bind, without cgroup namespace) per hierarchy and links for merged controllers.
+    /// cgroup v1 view: a tmpfs with one mount (or bind, without cgroup namespace) per hierarchy and links for merged
+    /// controllers.
     MountCgroupV1 {
         index: u32,
         inside: String,
@@ -236,8 +238,8 @@ pub enum Operation {
     Home {
         uid: u32,
     },
-    /// Entered twice: as root, where a directory that only the user may enter is left for later, and as the user, where it
-    /// must be entered and lie in the root.
+    /// Entered twice: as root, where a directory that only the user may enter is left for later, and as the user,
+    /// where it must be entered and lie in the root.
     EnterDirectory {
         inside: String,
         last: bool,
@@ -248,8 +250,8 @@ pub enum Operation {
     User(User),
     /// The four other sets.
     Capabilities(Capabilities),
-    /// SECURITY: nothing but streams, preserved descriptors and our sockets is open from here on. What comes next is looked
-    /// up in the image by the kernel itself.
+    /// SECURITY: nothing but streams, preserved descriptors and our sockets is open from here on. What comes next is
+    /// looked up in the image by the kernel itself.
     CloseDescriptors,
     /// Which file `args[0]` is, as execvp(3) looks it up.
     FindProgram {
@@ -290,7 +292,7 @@ pub struct Overlay {
     pub host_path: String,
     /// Nothing is written through to the disk for the sake of a crash.
     pub volatile: bool,
-    /// Overlay's own attributes are `user.overlay.*`: in a user namespace nobody may set the others.
+    /// Overlay's own attributes are `user.overlay.*`: in a user namespace the others cannot be set.
     pub user_xattr: bool,
     /// The parent sends `store` as a mount on which owners are mapped into the new user namespace.
     pub idmapped: bool,

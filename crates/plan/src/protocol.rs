@@ -12,7 +12,8 @@ pub mod fd {
     pub const CALLER: i32 = 4;
     /// Sealed memfd with the encoded [`Plan`](crate::Plan).
     pub const PLAN: i32 = 4;
-    /// Listening SEQPACKET socket: whoever connects and sends [`StartRequest`](super::StartRequest) starts the container.
+    /// Listening SEQPACKET socket: a peer that sends [`StartRequest`](super::StartRequest) starts the
+    /// container.
     pub const START: i32 = 5;
     /// First preserved descriptor; it becomes 3 in the program.
     pub const PRESERVED: i32 = 6;
@@ -23,7 +24,8 @@ pub const MAX_MESSAGE: usize = 64 * 1024;
 /// helper → addon, on the control socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
-    /// A second clone replaced the helper: the pid in the helper's own pid namespace view of the parent; a pidfd comes along (SCM_RIGHTS).
+    /// A second clone replaced the helper: the pid in the helper's own pid namespace view of the parent; a pidfd
+    /// comes along (SCM_RIGHTS).
     Replaced {
         pid: i32,
     },
@@ -43,8 +45,8 @@ pub enum Report {
 /// addon → helper, on the control socket. End of file instead of a command means: the caller is gone, exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Control groups are made / user namespace maps are written (the store with mapped owners comes along where the plan
-    /// asks for it) / runtime hooks have passed.
+    /// Control groups are made / user namespace maps are written (the store with mapped owners comes along where the
+    /// plan asks for it) / runtime hooks have passed.
     Proceed,
     /// What [`StartRequest`] is for everybody else.
     Start,
@@ -59,7 +61,7 @@ pub enum StartRequest {
 }
 
 /// helper → starter. `Starting` comes first; then end of file means that exec succeeded.
-/// End of file without `Starting`: somebody else had started the container before.
+/// End of file without `Starting`: another process has started the container before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartReply {
     Starting,
@@ -75,7 +77,7 @@ pub enum GuardRequest {
         token: u64,
         /// Of the first clone.
         namespaces: Namespaces,
-        /// Somebody will write id maps of the process, which must not be closed to its user before.
+        /// The caller will write id maps of the process, which must not be closed to its user before.
         maps_follow: bool,
         in_cgroup: bool,
         /// What is to be killed and removed when the caller dies; `None`: detached.
@@ -100,9 +102,9 @@ pub enum GuardReply {
     Refused { token: u64, arguments: String, errno: i32 },
 }
 
-/// First process → guard, on a socket of their own that follows the preserved descriptors: host paths that it may not reach
-/// itself, each with whether a link in its last component is followed. A pidfd of the process comes along. An [`OpenReply`]
-/// for each path answers, with the O_PATH descriptor.
+/// First process → guard, on a socket of their own that follows the preserved descriptors: host paths that it may not
+/// reach itself, each with whether a link in its last component is followed. A pidfd of the process comes along. An
+/// [`OpenReply`] for each path answers, with the O_PATH descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRequest(pub Vec<(String, bool)>);
 
@@ -115,8 +117,8 @@ pub struct OpenReply {
 /// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].
 pub const OWNER: &str = "owner";
 
-/// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose descriptor comes
-/// along; answered.
+/// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose descriptor
+/// comes along; answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OwnerRequest {
     /// Gives the file away.

@@ -27,9 +27,9 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
         serde_json::from_slice(bytes).map_err(|error| SpecError::invalid(AT, error.to_string()))?;
     let resources = &probe.linux.resources;
     let mut issues = Issues::default();
-    // An absent limit is no limit, as if `pids` were not there.
+    // An absent limit means unlimited, as if `pids` were absent.
     match resources.get("pids") {
-        // COMPAT(runc): 0 is no limit either, as with runc 1.1 and Docker; a container that cannot fork helps nobody.
+        // COMPAT(runc): 0 means unlimited too, as with runc 1.1 and Docker, not a container that cannot fork.
         Some(pids)
             if pids.is_object() && pids.get("limit").is_none_or(|limit| limit.is_null() || *limit == 0) =>
         {

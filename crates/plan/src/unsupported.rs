@@ -1,5 +1,5 @@
-//! What a valid configuration may ask for and this version does not do yet. Nothing is ignored in silence: a property that
-//! would have an effect is refused by its path. Empty objects and nulls have no effect.
+//! What a valid configuration may ask for and this version does not do yet. Nothing is ignored in silence: a property
+//! that would have an effect is refused by its path. Empty objects and nulls have no effect.
 
 use serde_json::Value;
 

@@ -93,7 +93,7 @@ fn namespaces(config: &Config, issues: &mut Issues) {
     }
 }
 
-/// (uid_t)-1: to system calls it means "unchanged", so nobody can have it.
+/// (uid_t)-1: to system calls it means "unchanged", so no user can have it.
 const NO_ID: u32 = u32::MAX;
 
 fn id(path: impl Into<String>, id: u32, issues: &mut Issues) {

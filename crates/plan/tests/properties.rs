@@ -16,7 +16,7 @@ enum Expected {
     Refused,
     /// A warning that names the path.
     Warned,
-    /// Read by whoever makes the container, from the configuration itself.
+    /// Read by the engine, from the configuration itself.
     Read(fn(&caisson_plan::Config) -> bool),
 }
 
@@ -250,7 +250,7 @@ fn every_kind_of_hook_and_every_property_of_one_is_used() {
     }
 }
 
-/// Sections of other platforms, properties that nobody knows, and what belongs to exec alone.
+/// Sections of other platforms, unknown properties, and what belongs to exec alone.
 #[test]
 fn what_does_not_concern_us_is_ignored_as_the_specification_demands() {
     let before = planned(&default_config()).unwrap();

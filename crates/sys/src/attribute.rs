@@ -1,5 +1,5 @@
-//! Attributes of a file behind an O_PATH descriptor, which the calls on descriptors refuse: by its name in procfs, which leads
-//! to just that file.
+//! Attributes of a file behind an O_PATH descriptor, which the calls on descriptors refuse: by its name in procfs,
+//! which leads to just that file.
 
 use std::os::fd::BorrowedFd;
 

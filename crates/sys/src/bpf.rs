@@ -35,8 +35,8 @@ struct Instruction {
 
 const ALL_ACCESS: u32 = 7;
 
-/// Loads the program of the rules (the last matching rule decides; no match denies) and makes it the only one of a cgroup
-/// directory: what an earlier container left there goes. Programs of the cgroups above keep their say.
+/// Loads the program of the rules (the last matching rule decides; no match denies) and makes it the only one of a
+/// cgroup directory: what an earlier container left there goes. Programs of the cgroups above keep their say.
 pub fn attach_device_program(cgroup: impl AsFd, rules: &[DeviceRule]) -> Result<()> {
     const BPF_PROG_ATTACH: i64 = 8;
     const BPF_F_ALLOW_MULTI: u32 = 2;

@@ -18,7 +18,7 @@ pub(crate) fn check_descriptor(
 ) -> Result<OwnedFd> {
     use std::os::fd::FromRawFd;
     let value = check(value, call, arguments)?;
-    // SAFETY: the kernel just created this descriptor for us, nobody else owns it.
+    // SAFETY: the kernel just created this descriptor for us, nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(value as RawFd) })
 }
 

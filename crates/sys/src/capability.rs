@@ -64,8 +64,8 @@ pub fn set(sets: Sets) -> Result<()> {
     .map(drop)
 }
 
-/// Takes everything that is not in `keep` out of the bounding set, and returns what it has then: `keep` without what this
-/// kernel does not know or was taken out before.
+/// Takes everything that is not in `keep` out of the bounding set, and returns what it has then: `keep` without what
+/// this kernel does not know or was taken out before.
 ///
 /// EPERM: no CAP_SETPCAP in this user namespace.
 pub fn limit_bounding(keep: u64) -> Result<u64> {

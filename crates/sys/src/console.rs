@@ -15,7 +15,7 @@ pub struct Size {
     pub rows: u16,
 }
 
-/// Size of the terminal behind `fd`; `None` where it is no terminal. TIOCGWINSZ.
+/// Size of the terminal behind `fd`; `None`: not a terminal. TIOCGWINSZ.
 pub fn size(fd: impl AsFd) -> Option<Size> {
     let Winsize { ws_col: columns, ws_row: rows, .. } = rustix::termios::tcgetwinsize(fd).ok()?;
     Some(Size { columns, rows })
@@ -49,7 +49,7 @@ impl Drop for RawMode<'_> {
     }
 }
 
-/// O_NONBLOCK on an open file that nobody else uses: everybody who shares it would see the change.
+/// O_NONBLOCK on an open file that is not shared: every process that shares it would see the change.
 pub fn set_nonblocking(fd: &OwnedFd) -> Result<()> {
     let flags =
         rustix::fs::fcntl_getfl(fd).or_error("fcntl", || format!("{}, F_GETFL", describe(fd.as_fd())))?;

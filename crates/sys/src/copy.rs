@@ -36,7 +36,7 @@ pub fn content(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
 
 const CHUNK: usize = 1 << 30;
 
-/// `fchmodat(2)`; follows a link: only for names in a directory that nobody else reaches.
+/// `fchmodat(2)`; follows a link: only for names in a directory that no other process reaches.
 pub fn mode(dir: BorrowedFd<'_>, name: &str, permissions: u32) -> Result<()> {
     rustix::fs::chmodat(dir, name, Mode::from_raw_mode(permissions), AtFlags::empty())
         .or_error("fchmodat", || format!("{}, {name:?}, {permissions:#o}", describe(dir)))

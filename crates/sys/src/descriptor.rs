@@ -1,4 +1,4 @@
-//! Descriptors: duplication, pipes, the null device, and the path a descriptor stands for.
+//! Descriptors: duplication, pipes, the null device, and the path of a descriptor.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -20,15 +20,15 @@ pub fn null() -> Result<OwnedFd> {
         .map_err(|e| Error::new("open", "\"/dev/null\", O_RDWR", e.raw_os_error()).on("/dev/null"))
 }
 
-/// Duplicates a descriptor by number that belongs to somebody else (a descriptor of Node's), close-on-exec, never below 3.
-/// `EBADF` when no such descriptor is open.
+/// Duplicates a descriptor by number that this crate does not own (a descriptor of Node's), close-on-exec, never
+/// below 3. `EBADF` when no such descriptor is open.
 pub fn duplicate(number: RawFd) -> Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC takes any number and answers EBADF for one that is not open; nothing is borrowed.
     let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
     if copy < 0 {
         return Err(Error::last("fcntl", format!("{number}, F_DUPFD_CLOEXEC, 3")));
     }
-    // SAFETY: `copy` was just made by the kernel and is owned by nobody else.
+    // SAFETY: `copy` was just made by the kernel and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
@@ -72,10 +72,10 @@ fn arrange(descriptors: &[OwnedFd]) -> Result<()> {
     close_range(count, RawFd::MAX)
 }
 
-/// Closes every descriptor from 3 on but those in `keep`. Nobody may own another one any more.
+/// Closes every descriptor from 3 on but those in `keep`. No other one may have an owner any more.
 ///
-/// SECURITY: close-on-exec comes too late for what the kernel looks up itself at execve: the program, its interpreter and
-/// the loader may be links to `/proc/self/fd/N/…`.
+/// SECURITY: close-on-exec comes too late for what the kernel looks up itself at execve: the program, its interpreter
+/// and the loader may be links to `/proc/self/fd/N/…`.
 pub fn close_all_but(keep: &[RawFd]) -> Result<()> {
     let mut keep: Vec<_> = keep.iter().copied().filter(|number| *number >= 3).collect();
     keep.sort_unstable();
@@ -93,7 +93,7 @@ pub fn close_all_but(keep: &[RawFd]) -> Result<()> {
 fn close_range(first: RawFd, last: RawFd) -> Result<()> {
     /// The lowest free number is taken by every new descriptor, so none of a process with one thread is higher.
     const HIGHEST: RawFd = 1 << 16;
-    // SAFETY: no pointers; the caller promises that nobody owns these descriptors.
+    // SAFETY: no pointers; the caller promises that these descriptors have no owner.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     match check(result, "close_range", || format!("{first}, {last}, 0")) {
         Err(error) if error.errno() == libc::ENOSYS => {
@@ -109,7 +109,7 @@ fn close_range(first: RawFd, last: RawFd) -> Result<()> {
 
 /// Makes `from` also descriptor number `to`, close-on-exec; what had the number is closed. `dup3(2)`.
 pub fn renumber(from: BorrowedFd<'_>, to: RawFd) -> Result<()> {
-    // SAFETY: no pointers; the caller knows that nobody owns `to`.
+    // SAFETY: no pointers; the caller knows that `to` has no owner.
     let result = unsafe { libc::dup3(from.as_raw_fd(), to, libc::O_CLOEXEC) };
     check(result.into(), "dup3", || format!("{}, {to}, O_CLOEXEC", from.as_raw_fd())).map(drop)
 }

@@ -1,5 +1,5 @@
-//! C `main` for a program that does without the start-up of the standard library (which reads `/proc/self/maps`, makes a
-//! second stack for signal handlers, and ignores SIGPIPE): nothing that a helper of microseconds needs.
+//! C `main` for a program that does without the start-up of the standard library (which reads `/proc/self/maps`,
+//! makes a second stack for signal handlers, and ignores SIGPIPE): nothing that a helper of microseconds needs.
 
 /// Defines `main`: calls the given function with nothing (arguments are in `std::env`) and exits with its result.
 /// For a crate with `#![no_main]`.

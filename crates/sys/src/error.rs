@@ -4,7 +4,8 @@ use std::fmt;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What failed, on what, and why. `Display` gives `mount("proc", "/proc", "proc", 0xe): EPERM (Operation not permitted)`.
+/// What failed, on what, and why. `Display` gives `mount("proc", "/proc", "proc", 0xe): EPERM (Operation not
+/// permitted)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     call: &'static str,
@@ -61,7 +62,7 @@ impl Error {
     }
 }
 
-/// Symbolic name of an errno number, `errno 4095` where there is none.
+/// Symbolic name of an errno number, `errno 4095` without one.
 pub fn errno_name(errno: i32) -> String {
     match nix::errno::Errno::from_raw(errno) {
         nix::errno::Errno::UnknownErrno => format!("errno {errno}"),

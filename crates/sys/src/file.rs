@@ -21,7 +21,7 @@ pub const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 pub const SYSFS_MAGIC: i64 = 0x6265_6572;
 pub const DEVPTS_SUPER_MAGIC: i64 = 0x1cd1;
 
-/// What `fstat(2)` says, as far as anybody here asks.
+/// What `fstat(2)` says, as far as it is used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     pub kind: Kind,

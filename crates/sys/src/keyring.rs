@@ -7,10 +7,11 @@ use crate::call::check;
 
 const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
 
-/// Gives this process a new session keyring, so that it cannot reach the keys of its caller. Returns its serial number.
+/// Gives this process a new session keyring, so that it cannot reach the keys of its caller. Returns its serial
+/// number.
 ///
-/// SECURITY: the keyring has no name. One with a name is joined where it exists already, and another user, or an earlier
-/// container, may have made it.
+/// SECURITY: the keyring has no name. One with a name is joined where it exists already, and another user, or an
+/// earlier container, may have made it.
 ///
 /// ENOSYS: a kernel without keyrings. EDQUOT: the user has too many keys (keyrings(7)).
 pub fn join_new_session() -> Result<i32> {

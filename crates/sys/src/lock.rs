@@ -17,7 +17,7 @@ pub fn exclusive(fd: OwnedFd) -> Result<OwnedFd> {
     }
 }
 
-/// Takes a shared lock if nobody has the exclusive one; `false` when somebody has.
+/// Takes a shared lock if no process has the exclusive one; `false` otherwise.
 pub fn try_shared(fd: impl AsFd) -> Result<bool> {
     match rustix::fs::flock(fd, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(true),
@@ -26,7 +26,7 @@ pub fn try_shared(fd: impl AsFd) -> Result<bool> {
     }
 }
 
-/// Takes the exclusive lock if it is free; `false` when somebody else has it.
+/// Takes the exclusive lock if it is free; `false` otherwise.
 pub fn try_exclusive(fd: impl AsFd) -> Result<bool> {
     match rustix::fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),

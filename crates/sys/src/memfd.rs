@@ -10,7 +10,7 @@ use crate::{Error, Result};
 const F_SEAL_EXEC: u32 = 0x20;
 const MFD_EXEC: u32 = 0x10;
 
-/// An executable memory file that nobody can change, truncate, or make unexecutable any more.
+/// An executable memory file that cannot be changed, truncated, or made unexecutable any more.
 /// SECURITY: CVE-2019-5736 — a container that opens `/proc/self/exe` of the helper must not reach a host file, and
 /// must not change the copy that other containers start from.
 /// `EACCES`: the host refuses executable memory files (`vm.memfd_noexec=2`).

@@ -213,7 +213,7 @@ pub fn detach(path: &str) -> Result<()> {
 
 /// `pivot_root(".", ".")`: the current directory becomes the root, the old root lies on top of it.
 ///
-/// EINVAL: the current directory is no mount point, or its parent mount (or the root's) is shared, or `/` is the
+/// EINVAL: the current directory is not a mount point, or its parent mount (or the root's) is shared, or `/` is the
 /// initial ramfs.
 pub fn pivot_root_here() -> Result<()> {
     rustix::process::pivot_root(".", ".").or_error("pivot_root", || "\".\", \".\"".to_owned())

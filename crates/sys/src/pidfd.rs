@@ -31,7 +31,8 @@ pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
     if result < 0 { Err(Error::last("pidfd_send_signal", format!("{number}, {signal}"))) } else { Ok(()) }
 }
 
-/// Reaps a child; `None` while it still runs and `block` is false. `ECHILD`: it is not our child, or the host ignores SIGCHLD.
+/// Reaps a child; `None` while it still runs and `block` is false. `ECHILD`: it is not our child, or the host ignores
+/// SIGCHLD.
 pub fn wait(pidfd: impl AsFd, block: bool) -> Result<Option<Exit>> {
     let number = pidfd.as_fd().as_raw_fd();
     let options = libc::WEXITED | libc::__WALL | if block { 0 } else { libc::WNOHANG };

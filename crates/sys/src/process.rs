@@ -85,7 +85,7 @@ pub fn duplicate_above(fd: BorrowedFd<'_>, least: RawFd) -> Result<OwnedFd> {
 /// Standard input, output and error (0, 1, 2): open as long as this process lives.
 pub fn standard(number: RawFd) -> BorrowedFd<'static> {
     assert!((0..=2).contains(&number));
-    // SAFETY: nobody here closes 0, 1 or 2; `install` replaces them in one step.
+    // SAFETY: 0, 1 and 2 are never closed here; `install` replaces them in one step.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
@@ -94,11 +94,11 @@ pub fn borrowed(number: RawFd) -> Result<BorrowedFd<'static>> {
     // SAFETY: no pointers.
     let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
     check(flags.into(), "fcntl", || format!("{number}, F_GETFD"))?;
-    // SAFETY: it is open, and nobody here owns or closes it.
+    // SAFETY: it is open, and is neither owned nor closed here.
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-/// `kill(-leader, SIGKILL)`: a whole process group. A group that is gone already is no error.
+/// `kill(-leader, SIGKILL)`: a whole process group. A group that is gone already is ignored.
 pub fn kill_group(leader: i32) -> Result<()> {
     // SAFETY: no pointers.
     let result = unsafe { libc::kill(-leader, libc::SIGKILL) };
@@ -112,7 +112,7 @@ pub fn kill_group(leader: i32) -> Result<()> {
 pub fn end_child(pid: i32) {
     // SAFETY: no pointers.
     unsafe { libc::kill(pid, libc::SIGKILL) };
-    // SAFETY: the status is not asked for. EINTR: another turn; any other error means that there is no such child.
+    // SAFETY: the status is not asked for. EINTR: another turn; any other error means that the child does not exist.
     while unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) } < 0
         && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
     {}

@@ -1,8 +1,10 @@
 //! The one resolver for paths inside a container's root: `openat2(2)` with RESOLVE_IN_ROOT, and directories made one
 //! component at a time by descriptor.
 //!
-//! The tree below `root` is hostile: links in it may point anywhere, and other processes may swap names while we walk.
-//! SECURITY: nothing here ever opens or creates by a path string that was checked before (CVE-2021-30465, CVE-2024-45310).
+//! The tree below `root` is hostile: links in it may point anywhere, and other processes may swap names while we
+//! walk.
+//! SECURITY: nothing here ever opens or creates by a path string that was checked before (CVE-2021-30465,
+//! CVE-2024-45310).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -121,7 +123,8 @@ pub fn make_directories(root: BorrowedFd<'_>, path: &str, mode: u32) -> Result<O
     }
 }
 
-/// Opens whatever is at `path` below `root` (O_PATH), or makes an empty file there, with the directories above it (0755).
+/// Opens whatever is at `path` below `root` (O_PATH), or makes an empty file there, with the directories above it
+/// (0755).
 pub fn make_file(root: BorrowedFd<'_>, path: &str, mode: u32) -> Result<OwnedFd> {
     match find_in_root(root, path, libc::O_PATH)? {
         Some(found) => Ok(found),
@@ -164,7 +167,7 @@ fn open_or_make(dir: BorrowedFd<'_>, name: &str, leaf: Leaf, mode: u32) -> Resul
             _ => {}
         }
         match file::open_at(dir, name, libc::O_PATH | libc::O_NOFOLLOW, 0) {
-            // Somebody took it away again.
+            // Another process took it away again.
             Err(error) if error.errno() == libc::ENOENT => {}
             other => return other,
         }
@@ -187,8 +190,8 @@ enum Leaf {
     File,
 }
 
-/// A walk that makes what is missing. Links are read and resolved here, as the kernel cannot create through a link whose
-/// target does not exist yet, and images have such links (`/var/run` to a `/run` that is not there).
+/// A walk that makes what is missing. Links are read and resolved here, as the kernel cannot create through a link
+/// whose target does not exist yet, and images have such links (`/var/run` to a `/run` that is not there).
 struct Walk<'r> {
     root: BorrowedFd<'r>,
     /// Where we are, and by which plain names we came here from `root` (for `..`).

@@ -21,9 +21,9 @@ struct Attributes {
 const MOST_NICE: i32 = 19;
 const SCHED_FLAG_KEEP_POLICY: u64 = 0x08;
 
-/// `sched_setattr(0, { sched_nice: nice + steps, sched_runtime: slice }, 0)`: the calling thread, and those that it starts
-/// from now on, are nicer than before, and want to run for so long in one piece, 0.1 to 100 ms: a thread that wakes up and
-/// asks for less goes first (Linux 6.12; older kernels only look at the niceness).
+/// `sched_setattr(0, { sched_nice: nice + steps, sched_runtime: slice }, 0)`: the calling thread, and those that it
+/// starts from now on, are nicer than before, and want to run for so long in one piece, 0.1 to 100 ms: a thread that
+/// wakes up and asks for less goes first (Linux 6.12; older kernels only look at the niceness).
 /// [sched_setattr(2)](https://man7.org/linux/man-pages/man2/sched_setattr.2.html)
 pub fn step_back(steps: i32, slice: Duration) -> Result<()> {
     // SAFETY: takes two numbers. It cannot fail for the calling thread.

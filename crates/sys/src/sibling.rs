@@ -25,8 +25,8 @@ pub enum Clone {
 /// EINVAL from pid 1 of a pid namespace, and in a process with threads. ENOSPC: a limit on namespaces
 /// (`user.max_*_namespaces`). EPERM: namespaces are denied. EAGAIN: a limit on processes.
 pub fn clone_sibling(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone> {
-    // Unsharing what a single thread shares with nobody changes nothing, and fails in a process with threads: there a
-    // copy would have locks that nobody ever opens again.
+    // Unsharing what a single thread does not share changes nothing, and fails in a process with threads: there a
+    // copy would have locks that are never opened again.
     namespace::unshare_flags(libc::CLONE_VM as u64)?;
     let mut pidfd: RawFd = -1;
     let common = namespaces.bits() | (libc::CLONE_PARENT | libc::CLONE_PIDFD) as u64;
@@ -36,8 +36,8 @@ pub fn clone_sibling(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> 
     arguments.flags = common | if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     arguments.pidfd = &raw mut pidfd as u64;
     arguments.cgroup = cgroup.map_or(0, |fd| fd.as_raw_fd() as u64);
-    // SAFETY: without CLONE_VM and with no stack given this is fork: the copy returns here on its own copy of the stack.
-    // There is one thread, so no lock is held by anybody else.
+    // SAFETY: without CLONE_VM and with no stack given this is fork: the copy returns here on its own copy of the
+    // stack. There is one thread, so no lock is held elsewhere.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
     let text = || format!("{{flags={:#x}, exit_signal=0}}", arguments.flags);
     let (pid, in_cgroup) = match check(pid, "clone3", text) {

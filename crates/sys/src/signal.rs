@@ -1,4 +1,4 @@
-//! Signal dispositions and the mask of a process that is about to become somebody else's program.
+//! Signal dispositions and the mask of a process that is about to become another program.
 
 use crate::Result;
 use crate::call::check;

@@ -22,13 +22,14 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
         .map_err(|e| Error::new("socketpair", "AF_UNIX, SOCK_SEQPACKET", e.raw_os_error()))
 }
 
-/// Binds and listens on `name` in `directory`, for our own user only (mode 0600). The address goes through /proc/self/fd, so that the length of the
-/// directory's path does not matter (108 bytes is all that a socket address holds).
+/// Binds and listens on `name` in `directory`, for our own user only (mode 0600). The address goes through
+/// /proc/self/fd, so that the length of the directory's path does not matter (108 bytes is all that a socket address
+/// holds).
 pub fn listen(directory: impl AsFd, name: &str) -> Result<OwnedFd> {
     let address = address(directory, name)?;
     let arguments = || format!("{name:?}");
     let socket = unix(SocketType::SEQPACKET, SocketFlags::CLOEXEC)?;
-    // SECURITY: the name gets the socket's own mode, less the umask: with an umask of 0 anybody could connect.
+    // SECURITY: the name gets the socket's own mode, less the umask: with an umask of 0 every user could connect.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)
         .map_err(|e| Error::new("fchmod", arguments(), e.raw_os_error()))?;
     rustix::net::bind(&socket, &address)
@@ -89,8 +90,9 @@ pub struct Message {
     pub descriptors: Vec<OwnedFd>,
 }
 
-/// Receives one message of at most `limit` bytes; `None` at end of file. `EAGAIN` with `wait` false and nothing there;
-/// `EMSGSIZE` for a message that was longer. Without room for its descriptors (`ulimit -n`) a message comes without any.
+/// Receives one message of at most `limit` bytes; `None` at end of file. `EAGAIN` with `wait` false and nothing
+/// there; `EMSGSIZE` for a message that was longer. Without room for its descriptors (`ulimit -n`) a message comes
+/// without any.
 pub fn receive(socket: impl AsFd, limit: usize, wait: bool) -> Result<Option<Message>> {
     let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
     let length = length_of_next(&socket, flags)

@@ -1,8 +1,9 @@
-//! Starts a program from a process with many threads and a large heap: `clone3(CLONE_VM | CLONE_VFORK)` copies no page
-//! tables and suspends only the calling thread, until the child has exec'd or is gone.
+//! Starts a program from a process with many threads and a large heap: `clone3(CLONE_VM | CLONE_VFORK)` copies no
+//! page tables and suspends only the calling thread, until the child has exec'd or is gone.
 //!
-//! Between clone and exec the child runs [`child`] on a stack of its own in the parent's memory: no allocation, no lock,
-//! nothing but system calls. All signals are blocked around the clone, so no handler of the host program runs there.
+//! Between clone and exec the child runs [`child`] on a stack of its own in the parent's memory: no allocation, no
+//! lock, nothing but system calls. All signals are blocked around the clone, so no handler of the host program runs
+//! there.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -97,7 +98,8 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Spawned> {
     let pid = with_signals_blocked(|| clone_child(&mut context, &stack, &mut pidfd))??;
     // SAFETY: CLONE_PIDFD stored a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    // SAFETY: the child has exec'd or ended (CLONE_VFORK); a volatile read sees what it wrote behind the compiler's back.
+    // SAFETY: the child has exec'd or ended (CLONE_VFORK); a volatile read sees what it wrote behind the compiler's
+    // back.
     let (errno, step) = unsafe { (ptr::read_volatile(&context.errno), ptr::read_volatile(&context.step)) };
     if errno != 0 {
         let _ = pidfd::wait(&pidfd, true); // it has ended; only its remains are collected
@@ -124,8 +126,8 @@ fn clone_child(context: &mut Context, stack: &Stack, pidfd: &mut c_int) -> Resul
         ..CloneArguments::default()
     };
     let context = ptr::from_mut(context).cast::<c_void>();
-    // SAFETY: `arguments` and `context` outlive the call, because CLONE_VFORK keeps this thread suspended until the child
-    // is done with our memory; the stack is mapped and used by nobody else.
+    // SAFETY: `arguments` and `context` outlive the call, because CLONE_VFORK keeps this thread suspended until the
+    // child is done with our memory; the stack is mapped and used by nothing else.
     let result = unsafe { clone3_into(&arguments, size_of::<CloneArguments>(), child, context) };
     if result >= 0 {
         return Ok(result as i32);
@@ -202,11 +204,12 @@ fn prepare(context: &mut Context) -> Result<RawFd, (&'static str, c_int)> {
 }
 
 fn errno() -> c_int {
-    // SAFETY: the thread's own errno (in the child: the suspended parent thread's, which nobody reads meanwhile).
+    // SAFETY: the thread's own errno (in the child: the suspended parent thread's, which is not read meanwhile).
     unsafe { *libc::__errno_location() }
 }
 
-/// Runs `call` with every signal blocked, glibc's internal ones too. The child starts with this mask; the helper clears it.
+/// Runs `call` with every signal blocked, glibc's internal ones too. The child starts with this mask; the helper
+/// clears it.
 fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> Result<T> {
     let (all, mut before) = (u64::MAX, 0u64);
     let size = size_of::<u64>();

@@ -19,7 +19,7 @@ const STATE_FILES: [&str; 5] = ["start.sock", "state.json", ".state.json", "conf
 /// The mount point of an overlay: empty outside the container.
 const ROOTFS: &str = "rootfs";
 
-/// Nobody is left who could be told about a failure: everything is tried, and what fails is left for the next runtime,
+/// A failure has no reader left: everything is tried, and what fails is left for the next runtime,
 /// which finds the state directory.
 pub fn all(containers: &BTreeMap<u64, Container>) {
     let cgroup = |container: &Container| Cgroup::open("", &container.belongings.cgroup_directories);

@@ -1,6 +1,6 @@
-//! Opens host paths for a process in a new user namespace. Its root is another user to the kernel, who may not cross a 0700
-//! home; the caller, root of the host, may. COMPAT(runc): the paths are opened in the container's mount namespace, by a
-//! process that has the caller's rights.
+//! Opens host paths for a process in a new user namespace. Its root is another user to the kernel, who may not cross
+//! a 0700 home; the caller, root of the host, may. COMPAT(runc): the paths are opened in the container's mount
+//! namespace, by a process that has the caller's rights.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,7 +16,7 @@ use crate::sources;
 /// First key of the poller that is not the guard's own.
 const FIRST_KEY: u64 = 16;
 
-/// First processes that may ask, and copies of the guard that answer: a slow file system holds up nobody else.
+/// First processes that may ask, and copies of the guard that answer: a slow file system holds up no other start.
 #[derive(Debug, Default)]
 pub struct Openers {
     next: u64,

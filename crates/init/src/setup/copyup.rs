@@ -12,7 +12,8 @@ use crate::failure::{Result, SetupError};
 /// Deeper trees are an attack on our stack, or a loop.
 const MAX_DEPTH: usize = 256;
 
-/// Copies what is in `from` into the empty directory `to`: files, directories, links, nodes; with owners, modes and times.
+/// Copies what is in `from` into the empty directory `to`: files, directories, links, nodes; with owners, modes and
+/// times.
 pub fn fill(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
     copy_entries(file::open_at(from, ".", O_RDONLY | O_DIRECTORY, 0)?.as_fd(), to, 0)
 }

@@ -10,8 +10,8 @@ use super::Setup;
 use super::place::{self, MountTarget, Path};
 use crate::failure::{Result, SetupError};
 
-/// The directory of the last device or link: most often the next one is in it too. Forgotten by every operation that may
-/// change what a path means.
+/// The directory of the last device or link: most often the next one is in it too. Forgotten by every operation that
+/// may change what a path means.
 #[derive(Debug, Default)]
 pub struct LastDirectory {
     path: String,

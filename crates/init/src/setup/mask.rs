@@ -59,8 +59,8 @@ fn find(setup: &Setup<'_>, inside: &str) -> Result<Option<OwnedFd>> {
     Ok(resolve::find_in_root(setup.root()?, inside, O_PATH)?)
 }
 
-/// SECURITY: CVE-2025-31133: a `/dev/null` that an image or another container swapped for something else would be bound,
-/// writable, over a file that must be hidden. It is opened once, looked at, and bound by that descriptor.
+/// SECURITY: CVE-2025-31133: a `/dev/null` that an image or another container swapped for something else would be
+/// bound, writable, over a file that must be hidden. It is opened once, looked at, and bound by that descriptor.
 fn null<'s>(setup: &'s Setup<'_>) -> Result<BorrowedFd<'s>> {
     if let Some(null) = setup.host.masks.null.get() {
         return Ok(null.as_fd());

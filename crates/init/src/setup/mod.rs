@@ -55,8 +55,8 @@ pub struct Setup<'p> {
     pub closed: bool,
 }
 
-/// Descriptors by which the host can be reached, or the container's root: all are closed before the image is trusted with
-/// a path.
+/// Descriptors by which the host can be reached, or the container's root: all are closed before the image is trusted
+/// with a path.
 #[derive(Debug, Default)]
 pub struct HostDescriptors {
     pub procfs: Procfs,
@@ -177,7 +177,7 @@ impl<'p> Setup<'p> {
         Err(SetupError::refused("ERR_INVALID_SPEC", "descriptors of the host are open still"))
     }
 
-    /// The container's root; before [`Operation::OpenRoot`] there is none, and no path inside it.
+    /// The container's root; an error before [`Operation::OpenRoot`].
     pub fn root(&self) -> Result<BorrowedFd<'_>> {
         match &self.host.root {
             Some(root) => Ok(root.as_fd()),

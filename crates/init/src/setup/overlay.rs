@@ -1,8 +1,8 @@
-//! The root file system of an image: layers that are shared, with a writable one on top, mounted in the container's own
-//! mount namespace. When that ends the mount is gone.
+//! The root file system of an image: layers that are shared, with a writable one on top, mounted in the container's
+//! own mount namespace. When that ends the mount is gone.
 //!
-//! Layers go to overlayfs as descriptors (`lowerdir+`, Linux 6.13); before, as short names of descriptors in our own procfs,
-//! of which a hundred fit where one real path would.
+//! Layers go to overlayfs as descriptors (`lowerdir+`, Linux 6.13); before, as short names of descriptors in our own
+//! procfs, of which a hundred fit where one real path would.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

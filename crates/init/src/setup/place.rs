@@ -1,5 +1,6 @@
-//! Puts mounts where they belong and changes them: by `open_tree`, `fsopen`, `move_mount` and `mount_setattr`; where the
-//! kernel is older (5.12 for the last) or a sandbox hides them, by `mount(2)` on names of descriptors in our own procfs.
+//! Puts mounts where they belong and changes them: by `open_tree`, `fsopen`, `move_mount` and `mount_setattr`; where
+//! the kernel is older (5.12 for the last) or a sandbox hides them, by `mount(2)` on names of descriptors in our own
+//! procfs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -78,7 +79,7 @@ fn find(setup: &Setup<'_>, target: MountTarget<'_>) -> Result<OwnedFd> {
     })
 }
 
-/// SECURITY: CVE-2021-30465: between mounting and looking again somebody may have swapped the path.
+/// SECURITY: CVE-2021-30465: between mounting and looking again another process may have swapped the path.
 fn swapped() -> SetupError {
     SetupError::refused("ERR_SYSCALL", "the mount point was swapped while it was mounted on")
 }
@@ -118,8 +119,8 @@ pub fn propagate(setup: &Setup<'_>, mounted: BorrowedFd<'_>, flags: MountFlags) 
 
 /// Gives a bind mount the flags its options ask for: exactly these, as a remount would set them.
 ///
-/// In a user namespace flags of the source may be locked. Then those stay that nobody asked to clear; a locked flag that
-/// the options do clear (`suid`, `dev`, …) is an error, but for `rw`.
+/// In a user namespace flags of the source may be locked. Then those stay that no option clears; a locked flag
+/// that the options do clear (`suid`, `dev`, …) is an error, but for `rw`.
 pub fn set_flags(
     setup: &Setup<'_>,
     mounted: BorrowedFd<'_>,

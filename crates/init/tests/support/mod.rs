@@ -156,7 +156,7 @@ impl Helper {
         (self.pid, self.process) = (pid, pidfd.unwrap());
     }
 
-    /// The next report that is no warning, console or replacement; `None` at end of file.
+    /// The next report other than a warning, console or replacement; `None` at end of file.
     pub fn report(&mut self) -> Option<Report> {
         loop {
             let message = socket::receive(self.control.as_ref()?, MAX_MESSAGE, true).unwrap()?;

@@ -12,7 +12,7 @@ use caisson_sys::pidfd::Exit;
 use super::plans::Parts;
 use super::{Bundle, Helper};
 
-/// An id that nobody has.
+/// An id without a user.
 pub const USER: u32 = 54_321;
 
 /// Set for a test that runs as the ordinary user.
