@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_plan::protocol::{self, Belongings, GuardReply, GuardRequest, MAX_MESSAGE, fd};
+use caisson_plan::protocol::{self, CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, credentials, descriptor, errno, pidfd, socket};
 
@@ -44,7 +44,7 @@ pub struct SpawnRequest<'a> {
     pub maps_follow: bool,
     /// The version 2 directory to be born in.
     pub cgroup: Option<&'a OwnedFd>,
-    pub attached: Option<Belongings>,
+    pub attached: Option<CleanupTargets>,
 }
 
 /// A first process that exists.

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_flags::Namespaces;
-use caisson_plan::protocol::{Belongings, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd};
+use caisson_plan::protocol::{
+    CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd,
+};
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH};
 use caisson_sys::poll::Poller;
 use caisson_sys::sibling::{Clone, clone_sibling};
@@ -24,7 +26,7 @@ use crate::failure::SetupError;
 /// One attached container.
 #[derive(Debug)]
 struct Container {
-    belongings: Belongings,
+    targets: CleanupTargets,
     /// Its first process; `None` while it is being cloned.
     process: Option<OwnedFd>,
 }
@@ -61,9 +63,9 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
             match request {
                 GuardRequest::Forget { token } => drop(containers.remove(&token)),
                 GuardRequest::Spawn { token, namespaces, maps_follow, in_cgroup, attached } => {
-                    if let Some(belongings) = attached {
+                    if let Some(targets) = attached {
                         // Known before it exists: whatever becomes of the caller, it is found.
-                        containers.insert(token, Container { belongings, process: None });
+                        containers.insert(token, Container { targets, process: None });
                     }
                     let request =
                         SpawnRequest { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
@@ -88,7 +90,7 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
                 }
             }
             if !moved_out {
-                moved_out = containers.values().any(|container| leave_cgroups(&container.belongings));
+                moved_out = containers.values().any(|container| leave_cgroups(&container.targets));
             }
         } else if ready.contains(&CALLER) {
             return Ok(());
@@ -176,8 +178,8 @@ impl SpawnRequest {
 
 /// A service manager kills by cgroup, all at once: in the root of each hierarchy the guard is out of the way.
 /// Without the right to go there it stays where it is. `false` where there are no cgroups to go by.
-fn leave_cgroups(belongings: &Belongings) -> bool {
-    for directory in &belongings.cgroup_directories {
+fn leave_cgroups(targets: &CleanupTargets) -> bool {
+    for directory in &targets.cgroup_directories {
         let procs = |directory: &str| format!("{directory}/cgroup.procs");
         let mut root = directory.as_str();
         while let Some((parent, _)) = root.rsplit_once('/') {
@@ -190,5 +192,5 @@ fn leave_cgroups(belongings: &Belongings) -> bool {
             let _ = file::write_once(file.as_fd(), b"0");
         }
     }
-    !belongings.cgroup_directories.is_empty()
+    !targets.cgroup_directories.is_empty()
 }

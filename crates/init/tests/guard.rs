@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use caisson_plan::protocol::{Belongings, GuardRequest};
+use caisson_plan::protocol::{CleanupTargets, GuardRequest};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::{descriptor, memfd, pidfd, socket};
 use support::guard::Guard;
@@ -59,7 +59,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(guard: &Guard, token: u64, bundle: &Bundle, attached: Option<Belongings>) -> Self {
+    fn new(guard: &Guard, token: u64, bundle: &Bundle, attached: Option<CleanupTargets>) -> Self {
         let plan = default_plan(bundle, &["true"]);
         let (control, theirs) = socket::pair().unwrap();
         let encoded = memfd::data("plan", &caisson_plan::protocol::encode(&plan).unwrap()).unwrap();
@@ -82,10 +82,10 @@ impl Drop for Waiting {
     }
 }
 
-fn belongings(state: &Path, cgroups: &[PathBuf]) -> Option<Belongings> {
+fn targets(state: &Path, cgroups: &[PathBuf]) -> Option<CleanupTargets> {
     let state_directory = state.display().to_string();
     let cgroup_directories = cgroups.iter().map(|path| path.display().to_string()).collect();
-    Some(Belongings { state_directory, cgroup_directories })
+    Some(CleanupTargets { state_directory, cgroup_directories })
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn containers_die_with_their_owner_and_nothing_stays() {
     let guard = Guard::start(&owner.pidfd());
     let (cgroups, state) = (cgroups("die"), state("die"));
     // The first process is known by its pidfd only, the other by its cgroup only.
-    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &cgroups));
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &cgroups));
     let detached = Waiting::new(&guard, 2, &bundle, None);
     for cgroup in &cgroups {
         fs::write(cgroup.join("cgroup.procs"), hidden.0.id().to_string()).unwrap();
@@ -115,7 +115,7 @@ fn the_end_of_the_socket_is_the_owners_end() {
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let mut guard = Guard::start(&owner.pidfd());
     let state = state("end");
-    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &[]));
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &[]));
     guard.socket = None; // and no copy of it is left in the first process
     assert_eq!(guard.ended(), Exit::Code(0));
     assert!(!first.is_alive());
@@ -128,7 +128,7 @@ fn what_is_forgotten_lives_on() {
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
     let state = state("forget");
-    let first = Waiting::new(&guard, 1, &bundle, belongings(&state, &[]));
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &[]));
     guard.send(&GuardRequest::Forget { token: 1 }, &[]);
     drop(owner);
     assert_eq!(guard.ended(), Exit::Code(0));
@@ -146,7 +146,7 @@ fn a_refused_clone_is_told_and_leaves_nothing_to_guard() {
     let mut plan = default_plan(&bundle, &["true"]);
     plan.clone_flags |= caisson_flags::Namespaces::from_bits(1 << 40); // no flag of any kernel so far
     let null = descriptor::null().unwrap();
-    let attached = || belongings(&state, &[]);
+    let attached = || targets(&state, &[]);
     let error = guard.clone_process(1, &plan, &[&null; 6], attached()).unwrap_err();
     assert_eq!((error.call(), error.errno_name().as_str()), ("clone3", "EINVAL"));
     let error = guard.clone_process(1, &default_plan(&bundle, &["true"]), &[&null], attached()).unwrap_err();
@@ -173,8 +173,8 @@ fn it_sits_in_a_session_of_its_own_and_out_of_the_callers_cgroups() {
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
     let (cgroups, state) = (cgroups("session"), state("session"));
-    let _first = Waiting::new(&guard, 1, &bundle, belongings(&state, &cgroups));
-    let _second = Waiting::new(&guard, 2, &bundle, belongings(&state, &[])); // answered after it has moved
+    let _first = Waiting::new(&guard, 1, &bundle, targets(&state, &cgroups));
+    let _second = Waiting::new(&guard, 2, &bundle, targets(&state, &[])); // answered after it has moved
     let stat = fs::read_to_string(format!("/proc/{}/stat", guard.pid)).unwrap();
     let session = stat.rsplit(')').next().unwrap().split_ascii_whitespace().nth(3).unwrap().to_owned();
     assert_eq!(session, guard.pid.to_string());

@@ -81,7 +81,7 @@ pub enum GuardRequest {
         maps_follow: bool,
         in_cgroup: bool,
         /// What is to be killed and removed when the caller dies; `None`: detached.
-        attached: Option<Belongings>,
+        attached: Option<CleanupTargets>,
     },
     /// The container was deleted, or was never made.
     Forget { token: u64 },
@@ -89,7 +89,7 @@ pub enum GuardRequest {
 
 /// All that there is of a container outside of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Belongings {
+pub struct CleanupTargets {
     pub state_directory: String,
     pub cgroup_directories: Vec<String>,
 }

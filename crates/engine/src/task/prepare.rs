@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use caisson_plan::protocol::{self, Belongings, Command};
+use caisson_plan::protocol::{self, CleanupTargets, Command};
 use caisson_sys::{descriptor, memfd, socket};
 
 use crate::decide::{self, Decided};
@@ -73,7 +73,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         Err(error) => return undo(&directory, cgroups::failure(error)),
     };
     let unified = making.as_ref().and_then(caisson_cgroup::Making::unified_fd);
-    let belongings = Belongings {
+    let targets = CleanupTargets {
         state_directory: directory.path.display().to_string(),
         cgroup_directories: state.cgroup.directories.clone(),
     };
@@ -83,7 +83,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         namespaces: decided.plan.clone_flags,
         maps_follow: decided.plan.user_namespace.is_some(),
         cgroup: unified.as_ref(),
-        attached: request.attached.then_some(belongings),
+        attached: request.attached.then_some(targets),
     });
     drop(inherited);
     if let Err(failure) = asked {

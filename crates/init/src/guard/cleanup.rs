@@ -22,7 +22,7 @@ const ROOTFS: &str = "rootfs";
 /// A failure has no reader left: everything is tried, and what fails is left for the next runtime,
 /// which finds the state directory.
 pub fn all(containers: &BTreeMap<u64, Container>) {
-    let cgroup = |container: &Container| Cgroup::open("", &container.belongings.cgroup_directories);
+    let cgroup = |container: &Container| Cgroup::open("", &container.targets.cgroup_directories);
     for container in containers.values() {
         kill(container, &cgroup(container));
     }
@@ -33,13 +33,13 @@ pub fn all(containers: &BTreeMap<u64, Container>) {
         // Once more: whatever was on its way into the cgroup is there now.
         kill(container, &cgroup(container));
         if cgroup(container).remove().is_ok() {
-            remove_state(&container.belongings.state_directory);
+            remove_state(&container.targets.state_directory);
         }
     }
 }
 
 fn kill(container: &Container, cgroup: &Cgroup) {
-    if !container.belongings.cgroup_directories.is_empty() {
+    if !container.targets.cgroup_directories.is_empty() {
         let _ = cgroup.kill_all();
     }
     if let Some(process) = &container.process {

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use caisson_plan::Plan;
-use caisson_plan::protocol::{Belongings, GuardReply, GuardRequest, MAX_MESSAGE, decode, encode, fd};
+use caisson_plan::protocol::{CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, decode, encode, fd};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, descriptor, pidfd, poll, socket};
@@ -47,7 +47,7 @@ impl Guard {
         token: u64,
         plan: &Plan,
         descriptors: &[&OwnedFd],
-        attached: Option<Belongings>,
+        attached: Option<CleanupTargets>,
     ) -> caisson_sys::Result<(i32, OwnedFd)> {
         let request = GuardRequest::Spawn {
             token,
