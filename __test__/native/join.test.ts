@@ -67,6 +67,6 @@ test('a path that is another kind of namespace is refused and leaves nothing', a
   const request = requestFor(made)
   const error = await failureOf(t, engine.create(request))
   t.is(error.code, 'ERR_INVALID_SPEC')
-  t.regex(error.message, /network .*\/proc\/self\/ns\/ipc.* is no network namespace/)
+  t.regex(error.message, /network .*\/proc\/self\/ns\/ipc.* is not a network namespace/)
   t.deepEqual(remains(made.root, request.id), [])
 })
