@@ -31,8 +31,10 @@ const crates = {
   cgroup: ['sys'],
   plan: ['code', 'flags'],
   hook: ['code', 'plan', 'sys'],
-  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'sys'],
-  init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'sys'],
+  // The state directory, for all who touch it: the engine, and the guard that cleans up after it.
+  state: ['code', 'sys'],
+  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'state', 'sys'],
+  init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'state', 'sys'],
   binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'sys'],
 }
 

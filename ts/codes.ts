@@ -8,6 +8,12 @@ export type ErrorCode =
   | 'ERR_EXISTS'
   /** No such container, snapshot, file or directory. */
   | 'ERR_NOT_FOUND'
+  /** Another user owns a state directory or may write to it. */
+  | 'ERR_STATE_UNSAFE'
+  /** The state of a container cannot be read. */
+  | 'ERR_STATE_DAMAGED'
+  /** The state of a container is of a later version. */
+  | 'ERR_STATE_VERSION'
   /** A limit of time was exceeded. */
   | 'ERR_TIMEOUT'
   /** A hook failed. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { CaissonError } from '../../ts/errors.ts'
 import { Engine, type CreateRequest, type Exit, type NativeCreated } from '../../ts/native/engine.ts'
+import { readContainer } from '../../ts/native/state.ts'
 import type { Bundle } from './bundle.ts'
 
 let serial = 0
@@ -87,8 +88,8 @@ export async function failureOf(t: ExecutionContext, work: Promise<unknown>): Pr
 }
 
 /** Waits until `condition` holds; the test's own time limit ends it otherwise. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await pause(10)
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await pause(10)
 }
 
 /** What is left of a container anywhere: cgroup directories, its state directory. */
@@ -127,4 +128,8 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+export async function statusOf(root: string, id: string): Promise<string> {
+  return (await readContainer(root, id)).status
 }

@@ -4,6 +4,7 @@ import test from 'ava'
 import { SpecError, type ErrorCode } from '../../ts/errors.ts'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
+import { readContainer } from '../../ts/native/state.ts'
 import { makeBundle, type Bundle } from './bundle.ts'
 import { create, failureOf, remains, requestFor } from './container.ts'
 
@@ -97,7 +98,7 @@ test('an id that would leave the state root is refused everywhere', async (t) =>
       'ERR_INVALID_ID',
       id,
     )
-    t.like(addon().containerStatus(made.root, id), { code: 'ERR_INVALID_ID' })
+    t.is((await failureOf(t, readContainer(made.root, id))).code, 'ERR_INVALID_ID')
     t.like(addon().signalContainer(made.root, id, 9, true), { code: 'ERR_INVALID_ID' })
   }
   t.deepEqual(readdirSync(canary), [])
@@ -109,7 +110,7 @@ test('a taken id is refused, and the container that has it is not touched', asyn
   await create(t, engine, request)
   const error = await failureOf(t, engine.create(request))
   t.is(error.code, 'ERR_EXISTS')
-  t.is(addon().containerStatus(made.root, request.id), 'created')
+  t.is((await readContainer(made.root, request.id)).status, 'created')
 })
 
 test('a program that does not exist is told by create or start, with its name', async (t) => {

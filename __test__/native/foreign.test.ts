@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
 import { makeBundle, type Bundle } from './bundle.ts'
-import { exitOf, failureOf, freshId, isAlive, remains, until } from './container.ts'
+import { exitOf, failureOf, freshId, isAlive, remains, statusOf, until } from './container.ts'
 
 const engine = new Engine()
 
@@ -43,17 +43,17 @@ test('a container of another process is started, watched and destroyed', async (
   const made = makeBundle(t, ['sleep', '1000'])
   const { id, pid } = await createElsewhere(t, made)
   t.true(isAlive(pid))
-  t.is(addon().containerStatus(made.root, id), 'created')
+  t.is(await statusOf(made.root, id), 'created')
   const handle = await engine.watch(made.root, id)
   await engine.start(made.root, id)
-  t.is(addon().containerStatus(made.root, id), 'running')
+  t.is(await statusOf(made.root, id), 'running')
   t.is((await failureOf(t, engine.start(made.root, id))).code, 'ERR_INVALID_STATE')
   t.is(addon().signalContainer(made.root, id, 9, true), true)
   const exit = await exitOf(engine, handle)
   // How it ended is known where the kernel tells strangers (Linux 6.15), else nobody can say.
   t.true(exit.exitCode === null && (exit.signal === 9 || exit.signal === null), JSON.stringify(exit))
   await until(() => !isAlive(pid))
-  t.is(addon().containerStatus(made.root, id), 'stopped')
+  t.is(await statusOf(made.root, id), 'stopped')
   t.is((await failureOf(t, engine.watch(made.root, id))).code, 'ERR_INVALID_STATE')
   await engine.destroy({ root: made.root, id, force: false })
   t.deepEqual(remains(made.root, id), [])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
+import { readContainer } from '../../ts/native/state.ts'
 import { needs } from '../fixtures/needs.ts'
 import { makeBundle } from './bundle.ts'
 import {
@@ -16,12 +17,12 @@ import {
   remains,
   requestFor,
   runToEnd,
+  statusOf,
   textOf,
   until,
 } from './container.ts'
 
 const engine = new Engine()
-const status = (root: string, id: string): unknown => addon().containerStatus(root, id)
 
 test('a container runs its program and reports the exit code', async (t) => {
   const made = makeBundle(t, ['sh', '-c', 'echo out; echo err >&2; exit 7'])
@@ -49,15 +50,15 @@ test('the status is derived at every step', async (t) => {
   const made = makeBundle(t, ['sleep', '1000'])
   const request = requestFor(made, { stdio: [-1, -1, -1] })
   const created = await create(t, engine, request)
-  t.is(status(made.root, request.id), 'created')
-  t.is(status(made.root, request.id), 'created', 'looking changes nothing')
+  t.is(await statusOf(made.root, request.id), 'created')
+  t.is(await statusOf(made.root, request.id), 'created', 'looking changes nothing')
   await engine.start(made.root, request.id)
-  await until(() => status(made.root, request.id) === 'running')
+  await until(async () => (await statusOf(made.root, request.id)) === 'running')
   t.is(addon().signalContainer(made.root, request.id, 9, false), true)
   t.deepEqual(await exitOf(engine, created.handle), { exitCode: null, signal: 9, oomKilled: false })
-  t.is(status(made.root, request.id), 'stopped')
+  t.is(await statusOf(made.root, request.id), 'stopped')
   await engine.destroy({ root: made.root, id: request.id, force: false })
-  t.like(status(made.root, request.id), { code: 'ERR_NOT_FOUND' })
+  t.is((await failureOf(t, readContainer(made.root, request.id))).code, 'ERR_NOT_FOUND')
 })
 
 test('the state file says what cannot be derived, for root only', async (t) => {
@@ -69,7 +70,7 @@ test('the state file says what cannot be derived, for root only', async (t) => {
   const folder = join(made.root, request.id)
   const state = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as Record<string, unknown>
   t.like(state, {
-    version: 1,
+    version: 2,
     id: request.id,
     ociVersion: '1.0.2',
     bundle: made.bundle,
@@ -175,7 +176,7 @@ test('runtime hooks see a container that is being created, and its create waits 
   const created = await create(t, engine, request)
   const state = JSON.parse(readFileSync(seen, 'utf8')) as Record<string, unknown>
   t.like(state, { id: request.id, status: 'creating', pid: created.pid, bundle: made.bundle })
-  t.is(status(made.root, request.id), 'created')
+  t.is(await statusOf(made.root, request.id), 'created')
   await engine.start(made.root, request.id)
   t.is((await exitOf(engine, created.handle)).exitCode, 6)
 })
@@ -218,7 +219,7 @@ test('a released container runs on, and is collected when it ends', async (t) =>
   t.true(isAlive(created.pid))
   addon().signalContainer(made.root, request.id, 9, false)
   await until(() => !existsSync(`/proc/${String(created.pid)}`)) // no zombie stays
-  t.is(status(made.root, request.id), 'stopped')
+  t.is(await statusOf(made.root, request.id), 'stopped')
   await engine.destroy({ root: made.root, id: request.id, force: false })
   t.deepEqual(remains(made.root, request.id), [])
 })
@@ -248,7 +249,7 @@ needs('cgroup')('a frozen container is paused, and SIGKILL and destroy end it al
     const unified = remains(made.root, request.id).find((path) => existsSync(join(path, 'cgroup.freeze')))
     if (freezer) writeFileSync(join(freezer, 'freezer.state'), 'FROZEN')
     else writeFileSync(join(unified!, 'cgroup.freeze'), '1')
-    await until(() => status(made.root, request.id) === 'paused')
+    await until(async () => (await statusOf(made.root, request.id)) === 'paused')
     if (end === 'kill') t.is(addon().signalContainer(made.root, request.id, 9, false), true)
     else await engine.destroy({ root: made.root, id: request.id, force: true })
     t.is((await exitOf(engine, created.handle)).signal, 9)

@@ -1,11 +1,12 @@
 /** `create`, and `run` in its first half: a container from the flags. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Container } from '../runtime/container.ts'
 import { CaissonError } from '../errors.ts'
 import { isObject } from '../options.ts'
 import { number, on, text, type Invocation } from './command.ts'
 import { foregroundStdio, type Configuration } from './relay.ts'
+import { replaceFile } from './replace-file.ts'
 
 export interface Purpose {
   /** The command returns while the container runs. */
@@ -81,14 +82,10 @@ function checkTerminal(terminal: boolean, detached: boolean, consoleSocket: stri
   }
 }
 
-/** By rename, so that a reader never sees a part of it. */
 function writePidFile(path: string, pid: number): void {
-  const fresh = join(dirname(path), `.${basename(path)}`)
   try {
-    writeFileSync(fresh, String(pid), { mode: 0o644 })
-    renameSync(fresh, path)
+    replaceFile(path, String(pid), 0o644)
   } catch (cause) {
-    rmSync(fresh, { force: true })
     const { code, syscall } = cause as NodeJS.ErrnoException
     const reason = code === 'ENOENT' ? 'no such file or directory' : String(code)
     throw new CaissonError('ERR_SYSCALL', `cannot write the pid file ${path}: ${reason}`, {

@@ -202,8 +202,40 @@ export interface CompareRequest {
   tree?: TreeOptions
 }
 
-/** `creating`, `created`, `running`, `paused` or `stopped`. */
-export declare function containerStatus(root: string, id: string): string | NativeError
+/** What `state.json` says; status is derived. */
+export interface ContainerDocument {
+  ociVersion: string
+  bundle: string
+  rootfs: string
+  annotations: Record<string, string>
+  created: string
+  owner: string
+  /** Everything but the start has been done. */
+  ready: boolean
+  ownerPid: number
+  pid?: number
+  overlay?: ContainerOverlay
+  image?: ImageOrigin
+}
+
+export interface ContainerOverlay {
+  store: string
+  /** Directory below `store`. */
+  container: string
+  tmpfs: boolean
+}
+
+/** A container as its state directory shows it. */
+export interface ContainerRecord {
+  id: string
+  /** `creating`, `created`, `running`, `paused`, `stopped`, or `damaged`: then with `problem`. */
+  status: string
+  problem?: NativeError
+  /** Absent where nothing was written yet, and where the state is damaged. */
+  state?: ContainerDocument
+  /** Directory that was made for this container only. */
+  directory?: string
+}
 
 export interface CreateRequest {
   id: string
@@ -399,6 +431,9 @@ export interface LayerXattr {
   value: Uint8Array
 }
 
+/** All containers of a state root, sorted by id; none where it does not exist. */
+export declare function listContainers(root: string): Promise<ContainerRecord[] | NativeError>
+
 /** The lock, or why it was not taken. */
 export interface LockOutcome {
   failure?: NativeError
@@ -494,6 +529,21 @@ export interface PipeEnds {
 
 /** What `create` would do, as JSON; nothing is done. */
 export declare function planContainer(request: CreateRequest): string | NativeError
+
+/**
+ * Makes a state root where it is missing, checks that no other user can write to it, and removes in the background
+ * what killed processes have left there. The failure, if any.
+ */
+export declare function prepareStateRoot(root: string): NativeError | null
+
+/** One container of a state root. */
+export declare function readContainer(root: string, id: string): Promise<ContainerRecord | NativeError>
+
+/** The private copy of a container's configuration. */
+export declare function readContainerConfig(root: string, id: string): Promise<string | NativeError>
+
+/** Removes a container that a killed process has left; `false` where its owner lives, or it needs none. */
+export declare function reclaimContainer(root: string, id: string): Promise<boolean | NativeError>
 
 /** Signals the first process, or (`all`) every process of the container. `true` when the signal was sent. */
 export declare function signalContainer(root: string, id: string, signal: number, all: boolean): boolean | NativeError

@@ -1,6 +1,4 @@
 /** A new image from what a container has changed. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type {
   BuildOptions,
@@ -14,7 +12,8 @@ import { buildOptions } from '../image/options/known.ts'
 import { treeReading } from '../image/options/layer.ts'
 import { checkOptions, type Known } from '../options.ts'
 import type { IdMapping, RuntimeSpec } from '../spec/index.ts'
-import { writableLayer, type StateFile } from './state-file.ts'
+import { readContainerConfig, type ContainerDocument } from '../native/state.ts'
+import { writableLayer } from './state.ts'
 
 /** Where the image goes and what it says, as with `Image.build`. */
 export interface CommitOptions
@@ -31,17 +30,15 @@ const { layers: _, platform: __, from: ___, ...build } = buildOptions
 const { uidMap, gidMap, rootless, exclude: mask } = treeReading
 const commitOptions: Known<CommitOptions> = { ...build, uidMap, gidMap, rootless, mask }
 
-/**
- * `directory`: its state directory. Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects
- * with.
- */
+/** Rejects with `ERR_INVALID_STATE`, `ERR_IMAGE_NOT_FOUND` and what building rejects with. */
 export async function commitContainer(
-  state: StateFile,
-  directory: string,
+  root: string,
+  id: string,
+  state: ContainerDocument,
   options: CommitOptions,
   warn: (message: string) => void,
 ): Promise<Image> {
-  const { id, image: origin, overlay } = state
+  const { image: origin, overlay } = state
   checkOptions(options, commitOptions)
   if (!origin) throw refused(id, 'was not made from an image', 'pack its bundle: caisson image repack')
   if (overlay?.tmpfs) {
@@ -51,7 +48,7 @@ export async function commitContainer(
       "create it with writable: 'disk' to make images of it",
     )
   }
-  const known = ownersOf(state, directory)
+  const known = ownersOf(state, await readContainerConfig(root, id))
   const isGiven = [options.uidMap, options.gidMap].some((map) => map !== undefined && map.length > 0)
   const { mask, uidMap, gidMap, rootless, history, ...build } = {
     ...options,
@@ -79,12 +76,12 @@ export async function commitContainer(
  * the caller alone as root the files say nothing, and owners stay what they were.
  */
 function ownersOf(
-  { overlay }: StateFile,
-  directory: string,
+  { overlay }: ContainerDocument,
+  config: string,
 ): Pick<TreeReading, 'uidMap' | 'gidMap' | 'rootless'> {
   const isRoot = process.geteuid?.() === 0
   if (isRoot && overlay) return {}
-  const { linux } = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')) as RuntimeSpec
+  const { linux } = JSON.parse(config) as RuntimeSpec
   const ranges = (list: readonly IdMapping[] | undefined | null): IdRange[] =>
     (list ?? []).map(({ containerID, hostID, size }) => ({ container: containerID, host: hostID, size }))
   const [uidMap, gidMap] = [ranges(linux?.uidMappings), ranges(linux?.gidMappings)]

@@ -8,6 +8,8 @@ export interface ContainerPlace {
   images: KnownImages
   /** Absolute path of the container's state directory. */
   stateDirectory: string
+  /** It is made without the rights of root. */
+  rootless: boolean
   /** The container outlives this process. */
   detached: boolean
   signal: AbortSignal | undefined

@@ -14,12 +14,12 @@ import { signalOption } from './known-options.ts'
 import type { RuntimeSettings } from './create.ts'
 import { signalName, signalNumber, type Signal } from './signal.ts'
 import type { Image, ImageOrigin } from '../image/index.ts'
-import { removeOwned } from '../image/store/remove.ts'
+import { removeLeased } from '../image/store/container-directory.ts'
+import { readContainer, type ContainerRecord } from '../native/state.ts'
 import { KeepAlive } from './lifecycle/keep-alive.ts'
 import { followParent } from './lifecycle/parent.ts'
 import type { Owner } from './owner.ts'
-import { readState, writableLayer } from './state-file.ts'
-import { containerState, type ContainerState } from './state.ts'
+import { containerState, writableLayer, type ContainerState } from './state.ts'
 import type { CallerStreams } from './stdio/caller-streams.ts'
 import { transfer } from './stdio/transfer.ts'
 import { Streams } from './streams.ts'
@@ -40,6 +40,7 @@ export interface Ownership {
   dispose: () => Promise<void>
   /** Path of the directory with what the container writes, where it is on disk. */
   writableLayer: string | undefined
+  image: ImageOrigin | undefined
   /** Streams that the caller gave. */
   given: CallerStreams
   /** The container ends when this process is gone. */
@@ -64,6 +65,8 @@ export class Container {
   readonly id: string
   readonly #settings: RuntimeSettings
   readonly #ownership: Ownership | undefined
+  /** As it was when it was found. */
+  readonly #found: ContainerRecord | undefined
   readonly #streams: Streams
   readonly #exit: Promise<ContainerExit> | undefined
   readonly #keepAlive = new KeepAlive()
@@ -72,12 +75,13 @@ export class Container {
   #pid: number
 
   /** @internal */
-  constructor(settings: RuntimeSettings, id: string, ownership?: Ownership, pid = 0) {
+  constructor(settings: RuntimeSettings, id: string, ownership?: Ownership, found?: ContainerRecord) {
     this.id = id
     this.#settings = settings
     this.#ownership = ownership
+    this.#found = found
     this.#streams = new Streams(ownership?.created)
-    this.#pid = ownership?.created.pid ?? pid
+    this.#pid = ownership?.created.pid ?? found?.state?.pid ?? 0
     const directory = join(settings.root, id)
     this.#exit = exits.get(directory)
     if (ownership) {
@@ -103,13 +107,12 @@ export class Container {
    * copied. It goes with the container. Undefined otherwise.
    */
   get writableLayer(): string | undefined {
-    if (this.#ownership) return this.#ownership.writableLayer
-    return writableLayer(readState(this.#settings.root, this.id) ?? {})
+    return this.#ownership ? this.#ownership.writableLayer : writableLayer(this.#found?.state ?? {})
   }
 
   /** The image that it was made from, and where that was read. Undefined for a bundle or a directory. */
   get image(): ImageOrigin | undefined {
-    return readState(this.#settings.root, this.id)?.image
+    return this.#ownership ? this.#ownership.image : this.#found?.state?.image
   }
 
   /** Where `stdio` made a pipe in this process; null otherwise. */
@@ -228,9 +231,9 @@ export class Container {
   async commit(options: CommitOptions): Promise<Image> {
     const { root, warn } = this.#settings
     const { commitContainer } = await import('./commit.ts')
-    const state = readState(root, this.id)
-    if (state?.status === 'ready')
-      return commitContainer(state, join(root, this.id), options, (message) => warn(message, this.id))
+    const { state } = await readContainer(root, this.id)
+    if (state?.ready)
+      return commitContainer(root, this.id, state, options, (message) => warn(message, this.id))
     throw new CaissonError('ERR_INVALID_STATE', `container ${this.id} is not made yet`, {
       containerId: this.id,
     })
@@ -244,7 +247,7 @@ export class Container {
     checkOptions(options, { force: flag })
     const { force = false } = options
     const { root, warn } = this.#settings
-    const directory = this.#ownership ? undefined : directoryOf(root, this.id)
+    const directory = this.#ownership ? undefined : await directoryOf(root, this.id, force)
     // Its program has ended: its files go while the native side removes the rest.
     const early = this.#ended ? this.#ownership?.dispose() : undefined
     early?.catch(() => {})
@@ -259,7 +262,7 @@ export class Container {
     this.#pid = 0
     // Again, if processes that had outlived the program were still writing.
     await (early?.catch(() => this.#ownership?.dispose()) ?? this.#ownership?.dispose())
-    if (directory) await removeOwned(directory)
+    if (directory) await removeLeased(directory, join(root, this.id))
   }
 
   /** Kills and deletes it; fine when it is gone already. */
@@ -284,7 +287,7 @@ export class Container {
 
   async #isOver(): Promise<boolean> {
     try {
-      return containerState(this.#settings.root, this.id).status !== 'running'
+      return (await containerState(this.#settings.root, this.id)).status !== 'running'
     } catch {
       return true
     }
@@ -303,12 +306,13 @@ function connect(from: Readable | null, to: Writable | null, options?: { end: bo
   if (from && to) void transfer(from, to, options)
 }
 
-/** What was made for a container of another process. */
-function directoryOf(root: string, id: string): string | undefined {
+/** What was made for a container of another process. Undefined with `force` where it is gone already. */
+async function directoryOf(root: string, id: string, force: boolean): Promise<string | undefined> {
   try {
-    return readState(root, id)?.directory
-  } catch {
-    return undefined // gone already
+    return (await readContainer(root, id)).directory
+  } catch (error) {
+    if (force && error instanceof CaissonError && error.code === 'ERR_NOT_FOUND') return undefined
+    throw error
   }
 }
 

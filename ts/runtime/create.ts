@@ -9,8 +9,9 @@ import type { CreateOptions } from './create-options.ts'
 import { checkId } from './id.ts'
 import type { KnownImages } from './known-images.ts'
 import { checkPreserved } from './preserved-descriptors.ts'
+import { isRootless } from './rights.ts'
 import { resolveSource, type Resolved, type Source } from './source.ts'
-import { writableLayer } from './state-file.ts'
+import { writableLayer } from './state.ts'
 import { planStdio, type StdioPlan } from './stdio.ts'
 import { parentOf } from './lifecycle/parent.ts'
 import { CallerStreams } from './stdio/caller-streams.ts'
@@ -61,6 +62,7 @@ async function make(
     store: settings.store,
     images: settings.images,
     stateDirectory: join(settings.root, id),
+    rootless: isRootless(settings.rootless),
     detached: options.detached === true,
     signal,
     warn: (message) => settings.warn(message, id),
@@ -85,6 +87,7 @@ async function make(
       detached: options.detached === true,
       dispose: resolved.dispose,
       writableLayer: writableLayer(resolved),
+      image: resolved.image,
       given,
       parent,
     })

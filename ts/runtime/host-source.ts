@@ -21,11 +21,11 @@ import { SpecError } from '../errors.ts'
 import { ContainerDirectory } from '../image/store/container-directory.ts'
 import type { Mount, RuntimeSpec } from '../spec/index.ts'
 import { leaseOf, type ContainerPlace } from './container-place.ts'
+import { BUNDLES } from './id.ts'
 import { ownBundle } from './own-bundle.ts'
 import { isPublic, privateEntries } from './private-entries.ts'
 import { base, usersOf, type Resolved } from './source.ts'
 import { applyOptions, type SpecOptions } from './spec-options.ts'
-import { BUNDLES } from './state-file.ts'
 
 /** Links into `/usr` on merged systems, directories of their own on others. */
 const PROGRAMS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
@@ -64,11 +64,11 @@ export async function resolveHost(options: SpecOptions, place: ContainerPlace): 
   const lease = leaseOf(place, [])
   // Beside the states, which are in memory as a rule.
   const directory = ContainerDirectory.create(join(dirname(place.stateDirectory), BUNDLES), lease)
-  return ownBundle(directory, (rootfs) => specOf(rootfs, makeRoot(rootfs), options))
+  return ownBundle(directory, (rootfs) => specOf(rootfs, makeRoot(rootfs), options, place.rootless))
 }
 
-function specOf(rootfs: string, mounts: Mount[], options: SpecOptions): RuntimeSpec {
-  const spec = base()
+function specOf(rootfs: string, mounts: Mount[], options: SpecOptions, rootless: boolean): RuntimeSpec {
+  const spec = base(rootless)
   spec.root = { path: 'rootfs', readonly: true }
   spec.mounts = [...mounts, ...(spec.mounts ?? [])]
   const masked = mounts.flatMap(({ destination }) =>

@@ -51,7 +51,7 @@ export async function resolveImage(
       place.warn(`the image is unpacked for every container: ${error.message}`)
       return { ...(await unpacked()), image: origin }
     }
-    const config = configOf(image, snapshot.layers, options, idMappings)
+    const config = configOf(image, snapshot.layers, options, idMappings, place.rootless)
     const copies = layering === 'copy' || (layering === undefined && unavailable !== undefined)
     const resolved = copies ? await copiedOrUnpacked(snapshot, config) : await mounted(snapshot, config)
     return { ...resolved, image: origin }
@@ -107,7 +107,7 @@ export async function resolveImage(
 
   /** Without a snapshot. */
   function unpacked(): Promise<Resolved> {
-    return bundled((rootfs) => unpack(image, rootfs, { ...options, idMappings }, unpacking))
+    return bundled((rootfs) => unpack(image, rootfs, { ...options, idMappings }, place.rootless, unpacking))
   }
 
   /** A bundle for this container alone, on the disk of the store. */
@@ -131,10 +131,11 @@ async function unpack(
   image: Image,
   rootfs: string,
   { idMappings, ...options }: SpecOptions & { idMappings: IdMappings | undefined },
+  rootless: boolean,
   unpacking: Pick<UnpackOptions, 'signal' | 'idMappings'>,
 ): Promise<RuntimeSpec> {
   await image.unpackRootfs(rootfs, unpacking)
-  const config = configOf(image, [rootfs], options, idMappings)
+  const config = configOf(image, [rootfs], options, idMappings, rootless)
   const idMaps = nativeMapsOf(config)
   if (idMaps) {
     // Which user runs the program is looked up in the files first, and the last word on ids has the configuration.
@@ -152,12 +153,13 @@ function configOf(
   roots: readonly string[],
   options: SpecOptions,
   idMappings: IdMappings | undefined,
+  rootless: boolean,
 ): RuntimeSpec {
   const { args, terminal, ...changes } = options
   const users = usersOf(...roots)
   // A user who is asked for takes the place of the image's; HOME is then set at the start, from passwd.
   const ofImage = options.user === undefined ? users : () => ({ uid: 0, gid: 0, additionalGids: [] })
-  const spec = toRuntimeConfig(image.runnable(), { rootless: !isRoot(), args, terminal, idMappings }, ofImage)
+  const spec = toRuntimeConfig(image.runnable(), { rootless, args, terminal, idMappings }, ofImage)
   return applyOptions(boundLimits(spec), changes, users)
 }
 

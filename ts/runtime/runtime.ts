@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path'
 import { explainErrors } from '../boundary.ts'
 import type { Store } from '../image/index.ts'
-import { systemError } from '../errors.ts'
+import { CaissonError, systemError } from '../errors.ts'
 import { addon } from '../native/addon.ts'
 import { engine } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
@@ -13,20 +13,22 @@ import { checkArgument, checkOptions, path as isPath, text } from '../options.ts
 import { checkId } from './id.ts'
 import { KnownImages } from './known-images.ts'
 import { createOptions, runtimeOptions, specOptions as known } from './known-options.ts'
-import { reap } from './reap.ts'
+import { prepareRoot } from './reap.ts'
 import { ContainerProcess, type OutputOf, type RunOptions } from './process.ts'
+import { isRootless } from './rights.ts'
 import { resolveSource, type Source } from './source.ts'
 import type { SpecOptions } from './spec-options.ts'
-import { listIds, readState } from './state-file.ts'
-import { prepareRoot, defaultRoot } from './state-root.ts'
-import { containerState, type ContainerState } from './state.ts'
+import { listContainers, readContainer, reclaimContainer } from '../native/state.ts'
+import { defaultRoot } from './state-root.ts'
+import { stateOf, type ContainerState } from './state.ts'
 
 export interface RuntimeOptions {
   /** Directory of the state directories. Default `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise. */
   root?: string | undefined
   /** `'disabled'`: containers stay in this process's cgroups and can have no limits. Default `'cgroupfs'`. */
   cgroupManager?: 'cgroupfs' | 'disabled' | undefined
-  /** Whether to do without the rights of root. Decided from the user id by default. */
+  /** Whether to do without the rights of root, as an ordinary user has to: a user namespace for every container that has no
+   * configuration of its own. Decided from the user id by default. */
   rootless?: boolean | undefined
   /** Where the layers of images are, or the directory of it. Default: a store of its own, see {@link Store}. */
   store?: Store | string | undefined
@@ -49,7 +51,7 @@ export class Runtime {
   /** Absolute path of the state root. */
   readonly root: string
   readonly #settings: RuntimeSettings
-  #prepared: Promise<void> | undefined
+  #prepared = false
 
   constructor(options: RuntimeOptions = {}) {
     checkOptions(options, runtimeOptions)
@@ -76,13 +78,22 @@ export class Runtime {
     checkOptions(options, createOptions)
     engine() // without the native package there is nothing to prepare
     try {
-      await (this.#prepared ??= this.#prepare()).catch((error: unknown) => {
-        this.#prepared = undefined // the next create tries again
-        throw error
-      })
-      return await createContainer(this.#settings, id, options)
+      if (!this.#prepared) prepareRoot(this.root)
+      this.#prepared = true
+      return await this.#create(id, options)
     } catch (error) {
       throw systemError(`cannot create container ${id}`, error, { phase: 'prepare', containerId: id })
+    }
+  }
+
+  async #create(id: string, options: CreateOptions): Promise<Container> {
+    try {
+      return await createContainer(this.#settings, id, options)
+    } catch (error) {
+      // The id may be a leftover's that is not swept yet.
+      const taken = error instanceof CaissonError && error.code === 'ERR_EXISTS'
+      if (!taken || !(await reclaimContainer(this.root, id))) throw error
+      return createContainer(this.#settings, id, options)
     }
   }
 
@@ -104,19 +115,12 @@ export class Runtime {
 
   /** A container of this root, of any process. Rejects with `ERR_NOT_FOUND`. */
   async get(id: string): Promise<Container> {
-    const state = readState(this.root, id)
-    return new Container(this.#settings, id, undefined, state?.pid ?? 0)
+    return new Container(this.#settings, id, undefined, await readContainer(this.root, id))
   }
 
-  /** The states of all containers of this root, sorted by id. */
+  /** The states of all containers of this root, sorted by id. One that cannot be read has the status `'damaged'`. */
   async list(): Promise<ContainerState[]> {
-    return listIds(this.root).flatMap((id) => {
-      try {
-        return [containerState(this.root, id)]
-      } catch {
-        return [] // deleted meanwhile, or not a state directory
-      }
-    })
+    return (await listContainers(this.root)).map(stateOf)
   }
 
   /** What this build can do, as the runtime specification's features document. */
@@ -134,6 +138,7 @@ export class Runtime {
       store: this.#settings.store,
       images: this.#settings.images,
       stateDirectory: join(this.root, id),
+      rootless: isRootless(this.#settings.rootless),
       detached: false,
       signal: undefined,
       warn: () => {},
@@ -154,11 +159,6 @@ export class Runtime {
     })
     if (isNativeError(plan)) throw errorFrom(plan)
     return JSON.parse(plan) as Record<string, unknown>
-  }
-
-  async #prepare(): Promise<void> {
-    prepareRoot(this.root)
-    await reap(this.root)
   }
 }
 explainErrors(Runtime)

@@ -51,7 +51,7 @@ export async function resolveSource(
   if (typeof source === 'object' && source !== null && 'bundle' in source)
     return fromBundle(source.bundle, options, source.config)
   if (typeof source === 'object' && source !== null && 'rootfs' in source)
-    return fromRootfs(source.rootfs, options)
+    return fromRootfs(source.rootfs, options, place)
   // Loaded on first use: most containers of a service come from bundles.
   if (source === 'host') return (await import('./host-source.ts')).resolveHost(options, place)
   return (await import('./image-source.ts')).resolveImage(source, options, place)
@@ -102,9 +102,9 @@ async function fromBundle(path: string, options: SpecOptions, config?: string): 
   return { bundle, config: formatJson(applyOptions(spec, options, usersOf(rootfs))), dispose: nothing }
 }
 
-async function fromRootfs(path: string, options: SpecOptions): Promise<Resolved> {
+async function fromRootfs(path: string, options: SpecOptions, place: ContainerPlace): Promise<Resolved> {
   const rootfs = resolve(path)
-  const spec = { ...base(), root: { path: rootfs, readonly: false } }
+  const spec = { ...base(place.rootless), root: { path: rootfs, readonly: false } }
   if (!statSync(rootfs, { throwIfNoEntry: false })?.isDirectory()) {
     throw new CaissonError('ERR_INVALID_BUNDLE', `the root file system ${rootfs} is not a directory`, {
       phase: 'validate',
@@ -124,11 +124,7 @@ export function usersOf(...roots: readonly string[]): (user: string) => UserIds 
 }
 
 /** runc's default configuration. */
-export function base(): RuntimeSpec {
-  const spec = boundLimits(defaultSpec({ rootless: isRootless() }))
+export function base(rootless: boolean): RuntimeSpec {
+  const spec = boundLimits(defaultSpec({ rootless }))
   return { ...spec, process: { ...spec.process!, terminal: false } }
-}
-
-function isRootless(): boolean {
-  return (process.geteuid?.() ?? 0) !== 0
 }

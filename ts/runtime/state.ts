@@ -1,9 +1,10 @@
 /** The state of a container, derived when asked for, never stored. */
-import { addon } from '../native/addon.ts'
-import { errorFrom, isNativeError } from '../native/failure.ts'
-import { readState, type StateFile } from './state-file.ts'
+import { join } from 'node:path'
+import { errorFrom } from '../native/failure.ts'
+import { readContainer, type ContainerDocument, type ContainerRecord } from '../native/state.ts'
 
-export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped'
+/** `'damaged'`: what is written of it cannot be read; {@link Container.delete} with `force` ends and removes it. */
+export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'damaged'
 
 /** State as the runtime specification has it (runtime.md, State), with runc's additions. */
 export interface ContainerState {
@@ -21,49 +22,33 @@ export interface ContainerState {
   /** Name of the user who created it. */
   owner: string
   annotations: Record<string, string>
+  /** Why the status is `'damaged'`. */
+  problem?: string
 }
 
-/** Throws `ERR_NOT_FOUND`, `ERR_INVALID_ID`. */
-export function containerStatus(root: string, id: string): ContainerStatus {
-  const status = addon().containerStatus(root, id)
-  if (isNativeError(status)) throw errorFrom(status, id)
-  return status as ContainerStatus
+/** Rejects with `ERR_NOT_FOUND`, `ERR_INVALID_ID`, `ERR_STATE_UNSAFE`, `ERR_STATE_DAMAGED`, `ERR_STATE_VERSION`. */
+export async function containerState(root: string, id: string): Promise<ContainerState> {
+  const record = await readContainer(root, id)
+  if (record.problem) throw errorFrom(record.problem, id)
+  return stateOf(record)
 }
 
-/** Throws `ERR_NOT_FOUND`, `ERR_INVALID_ID`. */
-export function containerState(root: string, id: string): ContainerState {
-  const file = readState(root, id)
-  const status = file ? containerStatus(root, id) : 'creating'
-  return stateOf(file ?? unwritten(id), status)
-}
-
-export function stateOf(file: StateFile, status: ContainerStatus): ContainerState {
+export function stateOf({ id, status, state, problem }: ContainerRecord): ContainerState {
   return {
-    ociVersion: file.ociVersion,
-    id: file.id,
-    pid: status === 'stopped' ? 0 : (file.pid ?? 0),
-    status,
-    bundle: file.bundle,
-    rootfs: file.rootfs,
-    created: file.created,
-    owner: file.owner,
-    annotations: file.annotations,
+    ociVersion: state?.ociVersion ?? '',
+    id,
+    pid: status === 'stopped' ? 0 : (state?.pid ?? 0),
+    status: status as ContainerStatus,
+    bundle: state?.bundle ?? '',
+    rootfs: state?.rootfs ?? '',
+    created: state?.created ?? '',
+    owner: state?.owner ?? '',
+    annotations: state?.annotations ?? {},
+    ...(problem && { problem: problem.message }),
   }
 }
 
-/** A directory whose state.json its creator has not written yet. */
-function unwritten(id: string): StateFile {
-  const nothing = {
-    ociVersion: '',
-    bundle: '',
-    rootfs: '',
-    created: '',
-    owner: '',
-    bootId: '',
-    annotations: {},
-  }
-  const nobody = { ownerPid: 0, ownerStartTime: '', pid: null, startTime: null }
-  const cgroup = { mode: 'none', directories: [] }
-  const flags = { cgroup, attached: false, terminal: false, pidNamespace: false }
-  return { version: 1, id, status: 'creating', ...nothing, ...nobody, ...flags }
+/** Path on the host of the directory with what a container writes, where it is on disk. */
+export function writableLayer({ overlay }: Pick<ContainerDocument, 'overlay'>): string | undefined {
+  return overlay && !overlay.tmpfs ? join(overlay.store, overlay.container, 'upper') : undefined
 }

@@ -21,12 +21,6 @@ fn answer<T>(result: engine::Result<T>) -> Either<T, NativeError> {
     }
 }
 
-/// `creating`, `created`, `running`, `paused` or `stopped`.
-#[napi(catch_unwind)]
-pub fn container_status(root: String, id: String) -> Either<String, NativeError> {
-    answer(engine::status(Path::new(&root), &id).map(|status| status.name().to_owned()))
-}
-
 /// Signals the first process, or (`all`) every process of the container. `true` when the signal was sent.
 #[napi(catch_unwind)]
 pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> Either<bool, NativeError> {

@@ -13,6 +13,7 @@ mod layout;
 mod lock;
 mod owners;
 mod request;
+mod state;
 mod store;
 mod write;
 mod write_request;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 #[cfg(feature = "resources")]
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::{Error, Result, files, tree};
@@ -28,8 +30,12 @@ impl Cgroup {
     }
 
     /// From state.json: the mode's name and all directories.
+    ///
+    /// SECURITY: processes listed there are killed and directories removed, so what is not a cgroup is left out, and so is
+    /// the root of a hierarchy.
     pub fn open(mode: &str, directories: &[String]) -> Self {
-        let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
+        let directories: Vec<_> =
+            directories.iter().map(PathBuf::from).filter(|directory| may_be_container(directory)).collect();
         let unified = match mode {
             "v2" => directories.first().cloned(),
             "hybrid" => directories.iter().find(|d| d.join("cgroup.events").exists()).cloned(),
@@ -82,10 +88,29 @@ impl Cgroup {
     }
 }
 
+/// Whether a path is, or was, a directory below the root of a cgroup hierarchy.
+fn may_be_container(directory: &Path) -> bool {
+    const CGROUP_SUPER_MAGIC: i64 = 0x27_e0eb;
+    const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
+    let plain = |part| matches!(part, std::path::Component::RootDir | std::path::Component::Normal(_));
+    let is_cgroup = |path: &Path| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
+            Ok(fd) => caisson_sys::file::filesystem(fd.as_fd())
+                .is_ok_and(|magic| matches!(magic, CGROUP_SUPER_MAGIC | CGROUP2_SUPER_MAGIC)),
+            Err(errno) => errno == rustix::io::Errno::NOENT,
+        }
+    };
+    directory.is_absolute()
+        && directory.components().all(plain)
+        && directory.parent().is_some_and(is_cgroup)
+        && is_cgroup(directory)
+}
+
 /// A handle of the directory for CLONE_INTO_CGROUP.
 #[cfg(feature = "resources")]
 pub(crate) fn handle(directory: &Path) -> Option<OwnedFd> {
-    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
 }
 
@@ -129,4 +154,30 @@ fn remove_tree(directory: &Path) -> Result<()> {
 
 fn in_use(directory: &Path, error: &std::io::Error) -> Error {
     Error::io("cannot remove", directory, error).hint("a process is still in it, or something else uses it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_not_a_cgroup_is_left_alone() {
+        let top = std::env::temp_dir().join(format!("caisson-cgroup-bound-{}", std::process::id()));
+        let inner = top.join("inner/most");
+        fs::create_dir_all(&inner).unwrap();
+        let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        fs::write(top.join("inner/cgroup.procs"), sleeper.id().to_string()).unwrap();
+        for mode in ["v1", "hybrid", "v2", ""] {
+            let path = top.join("inner").display().to_string();
+            let cgroup = Cgroup::open(mode, &[path, "/sys/fs/cgroup".into(), "/".into(), "relative".into()]);
+            assert_eq!(cgroup.directories(), [] as [PathBuf; 0]);
+            cgroup.kill_all().unwrap();
+            cgroup.remove().unwrap();
+        }
+        assert!(inner.exists());
+        assert_eq!(sleeper.try_wait().unwrap(), None, "it is alive");
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        fs::remove_dir_all(&top).unwrap();
+    }
 }

@@ -48,6 +48,12 @@ texts! {
         Exists = "ERR_EXISTS",
         /// No such container, snapshot, file or directory.
         NotFound = "ERR_NOT_FOUND",
+        /// Another user owns a state directory or may write to it.
+        StateUnsafe = "ERR_STATE_UNSAFE",
+        /// The state of a container cannot be read.
+        StateDamaged = "ERR_STATE_DAMAGED",
+        /// The state of a container is of a later version.
+        StateVersion = "ERR_STATE_VERSION",
         /// A limit of time was exceeded.
         Timeout = "ERR_TIMEOUT",
         /// A hook failed.

@@ -4,18 +4,16 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use caisson_cgroup::Cgroup;
 use caisson_plan::protocol::{self, MAX_MESSAGE, StartReply, StartRequest};
-use caisson_sys::{errno, pidfd, poll, socket};
+use caisson_sys::{errno, poll, socket};
 
 use crate::failure::{Failure, Result};
+use crate::leftover;
 use crate::request::DestroyRequest;
-use crate::state::{START_SOCKET, StateDirectory};
+use crate::state::{Kind, START_SOCKET, StateDirectory};
 use crate::status::{self, Status};
-use crate::task::{self, hooks};
+use crate::task::hooks;
 
-/// How long a killed process may take: uninterruptible work in the kernel is what takes long.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a start socket whose backlog is full is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -24,35 +22,22 @@ pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
     let directory = StateDirectory::open(&request.root, &request.id)?;
     // One at a time, also among processes: a second one must not kill what got the same id in between.
     let _lock = directory.lock(&request.id)?;
-    let Some(state) = directory.read_state()? else {
-        // Made but never filled: its creator is at work right now, or was killed at once.
-        return if request.force {
-            directory.remove().map(|()| Vec::new())
-        } else {
-            Err(not_stopped(&request.id, Status::Creating))
-        };
+    // SECURITY: a forced delete asks the container nothing: its start socket may be held by a stopped process. Nor does it
+    // need a state that can be read.
+    let state = match directory.read_state() {
+        Err(error) if !request.force || error.kind != Kind::Damaged => return Err(error.into()),
+        state => state.ok().flatten(),
     };
-    // SECURITY: a forced delete asks the container nothing: its start socket may be held by a stopped process.
     if !request.force {
-        let now = status::of(&directory, &state)?;
+        let now = state.as_ref().map_or(Ok(Status::Creating), |state| status::of(&directory, state))?;
         // The peers delete a created container too, although the specification allows only a stopped one.
         if !matches!(now, Status::Stopped | Status::Created) {
             return Err(not_stopped(&request.id, now));
         }
     }
-    let cgroup = Cgroup::open(&state.cgroup.mode, &state.cgroup.directories);
-    let _ = cgroup.kill_all();
-    if let Some(process) = status::process(&state)? {
-        let _ = pidfd::send_signal(&process, 9);
-        if let Some(cgroup) = state.pid.and_then(|pid| task::frozen(&process, pid)) {
-            return Err(crate::lifecycle::frozen(&request.id, &cgroup));
-        }
-        await_end(&process, &request.id)?;
-    }
     let config = hooks::config_of(&directory);
-    cgroup.remove().map_err(crate::cgroups::failure)?;
-    directory.remove()?;
-    Ok(config.map(|config| hooks::poststop(&config, &state)).unwrap_or_default())
+    leftover::remove(&directory)?;
+    Ok(config.zip(state).map(|(config, state)| hooks::poststop(&config, &state)).unwrap_or_default())
 }
 
 /// Why a container that may not be killed cannot be deleted; `None`: it has ended by now.
@@ -65,14 +50,6 @@ pub fn refuse_delete(root: &Path, id: &str) -> Result<Option<Failure>> {
 fn not_stopped(id: &str, status: Status) -> Failure {
     let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
     Failure::new("ERR_INVALID_STATE", "delete", message)
-}
-
-fn await_end(process: &OwnedFd, id: &str) -> Result<()> {
-    match poll::readable([process], Some(PATIENCE)) {
-        Ok([true]) => Ok(()),
-        Ok(_) => Err(crate::lifecycle::does_not_end(id, PATIENCE)),
-        Err(error) => Err(Failure::syscall("delete", "cannot wait for the container's process", &error)),
-    }
 }
 
 /// Asks the helper to start its program, and returns when it has, poststart hooks included.

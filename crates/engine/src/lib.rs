@@ -14,6 +14,7 @@ mod failure;
 mod foreign;
 mod guard;
 mod idmap;
+mod leftover;
 mod lifecycle;
 mod mailbox;
 mod message;
@@ -35,8 +36,10 @@ pub use decide::decide;
 pub use engine::Engine;
 pub use facts::Facts;
 pub use failure::{Failure, Result};
+pub use leftover::{prepare_root, reclaim};
 pub use owner::Owner;
 pub use request::{
     CreateRequest, Created, DestroyRequest, Event, Handle, ImageOrigin, OverlayRequest, Reply, Stdio, Token,
 };
-pub use status::{Status, signal, status};
+pub use state::{Phase, StateFile};
+pub use status::{ContainerRecord, Status, configuration, record, records, signal, status};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+pub use caisson_state::ImageOrigin;
 use caisson_sys::pidfd::Exit;
-use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 
@@ -38,19 +38,6 @@ pub struct CreateRequest {
     pub overlay: Option<OverlayRequest>,
     pub image: Option<ImageOrigin>,
     pub directory: Option<String>,
-}
-
-/// The image that a container is made from: recorded for `commit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ImageOrigin {
-    /// Where it was read: `oci`, `oci-archive`, …, and the absolute path.
-    pub transport: String,
-    pub path: String,
-    /// Descriptor of its manifest.
-    pub media_type: String,
-    pub digest: String,
-    pub size: u64,
 }
 
 /// The root file system from the layers of a store, in place of `root.path`.

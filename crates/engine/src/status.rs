@@ -7,7 +7,7 @@ use caisson_cgroup::Cgroup;
 use caisson_sys::{pidfd, socket};
 
 use crate::failure::{Failure, Result};
-use crate::state::{Phase, START_SOCKET, StateDirectory, StateFile, not_found};
+use crate::state::{Kind, Phase, START_SOCKET, StateDirectory, StateFile, StateRoot, not_found};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -16,6 +16,8 @@ pub enum Status {
     Running,
     Paused,
     Stopped,
+    /// Its state cannot be read.
+    Damaged,
 }
 
 impl Status {
@@ -26,20 +28,93 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopped => "stopped",
+            Self::Damaged => "damaged",
         }
     }
 }
 
-/// `ERR_NOT_FOUND`: no such container.
+/// A container as its state directory shows it.
+#[derive(Debug)]
+pub struct ContainerRecord {
+    pub id: String,
+    pub status: Status,
+    /// `None` where nothing was written yet, and where the state is damaged.
+    pub state: Option<StateFile>,
+    /// Why its state cannot be read.
+    pub problem: Option<Failure>,
+    /// Directory that was made for this container only, known also where the state is damaged.
+    pub directory: Option<String>,
+}
+
+/// `ERR_NOT_FOUND`, `ERR_STATE_UNSAFE`, `ERR_INVALID_ID`. A damaged state is part of the answer.
+pub fn record(root: &Path, id: &str) -> Result<ContainerRecord> {
+    record_of(&StateDirectory::open(root, id)?)
+}
+
+fn record_of(directory: &StateDirectory) -> Result<ContainerRecord> {
+    let id = directory.id().to_owned();
+    match directory.read_state() {
+        Ok(Some(state)) => {
+            let (status, directory) = (of(directory, &state)?, state.directory.clone());
+            Ok(ContainerRecord { id, status, state: Some(state), problem: None, directory })
+        }
+        Ok(None) => {
+            Ok(ContainerRecord { id, status: Status::Creating, state: None, problem: None, directory: None })
+        }
+        Err(error) if matches!(error.kind, Kind::Damaged | Kind::Version) => {
+            let cleanup = directory.read_cleanup().ok().flatten();
+            let directory = cleanup.and_then(|cleanup| cleanup.directory);
+            Ok(ContainerRecord {
+                id,
+                status: Status::Damaged,
+                state: None,
+                problem: Some(error.into()),
+                directory,
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Every container of a root, sorted by id. One that cannot be read is named all the same.
+pub fn records(root: &Path) -> Result<Vec<ContainerRecord>> {
+    let Some(root) = StateRoot::open(root)? else { return Ok(Vec::new()) };
+    let read = |id: &String| match StateDirectory::open_in(&root, id) {
+        Err(error) if error.kind == Kind::NotFound => None, // deleted meanwhile, or not a directory
+        Err(error) => Some(unreadable(id, error.into())),
+        Ok(directory) => match record_of(&directory) {
+            Err(failure) if failure.errno.as_deref() == Some("ENOENT") => None,
+            Err(failure) => Some(unreadable(id, failure)),
+            Ok(record) => Some(record),
+        },
+    };
+    Ok(root.ids()?.iter().filter_map(read).collect())
+}
+
+fn unreadable(id: &str, problem: Failure) -> ContainerRecord {
+    ContainerRecord {
+        id: id.to_owned(),
+        status: Status::Damaged,
+        state: None,
+        problem: Some(problem),
+        directory: None,
+    }
+}
+
+/// The private copy of a container's configuration.
+pub fn configuration(root: &Path, id: &str) -> Result<Vec<u8>> {
+    Ok(StateDirectory::open(root, id)?.read_config()?)
+}
+
+/// As [`record`], but a damaged state is an error.
 pub fn status(root: &Path, id: &str) -> Result<Status> {
-    let directory = StateDirectory::open(root, id)?;
-    let Some(state) = directory.read_state()? else { return Ok(Status::Creating) };
-    of(&directory, &state)
+    let record = record(root, id)?;
+    record.problem.map_or(Ok(record.status), Err)
 }
 
 pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status> {
     if state.status == Phase::Creating {
-        return Ok(if owner_is_alive(state) { Status::Creating } else { Status::Stopped });
+        return Ok(if state.owner_is_alive() { Status::Creating } else { Status::Stopped });
     }
     if process(state)?.is_none() {
         return Ok(Status::Stopped);
@@ -48,41 +123,22 @@ pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status
         return Ok(Status::Paused);
     }
     // A connection that closes without a request changes nothing; it only shows whether the helper still listens.
-    let waits = socket::connect(&directory.fd, START_SOCKET).is_ok();
+    // One that is stopped listens too, though it accepts nothing.
+    let waits = match socket::connect(&directory.fd, START_SOCKET) {
+        Ok(_) => true,
+        Err(error) => error.errno() == rustix::io::Errno::AGAIN.raw_os_error(),
+    };
     Ok(if waits { Status::Created } else { Status::Running })
 }
 
-/// The container's first process, if it is still that process and alive. A recycled pid has another start time, and a
-/// pid from before a reboot another boot.
+/// The container's first process, if it is still that process and alive.
 pub(crate) fn process(state: &StateFile) -> Result<Option<OwnedFd>> {
-    let (Some(pid), Some(start_time)) = (state.pid, &state.start_time) else { return Ok(None) };
-    if !is_of_this_boot(state) {
-        return Ok(None);
-    }
-    let pidfd = match pidfd::open(pid) {
-        Ok(pidfd) => pidfd,
-        Err(error) if error.errno() == rustix::io::Errno::SRCH.raw_os_error() => return Ok(None),
-        Err(error) => {
-            return Err(Failure::syscall("resolve", "cannot look at the container's process", &error));
-        }
-    };
-    // Read after the descriptor was opened: what is read now is what the descriptor holds.
-    match pidfd::state_and_start_time(pid) {
-        Ok((letter, time)) if !matches!(letter, 'Z' | 'X') && time.to_string() == *start_time => {
-            Ok(Some(pidfd))
-        }
-        _ => Ok(None),
-    }
+    Ok(caisson_state::open_process(&state.into())?)
 }
 
 fn is_of_this_boot(state: &StateFile) -> bool {
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     boot_id.trim() == state.boot_id
-}
-
-pub(crate) fn owner_is_alive(state: &StateFile) -> bool {
-    pidfd::state_and_start_time(state.owner_pid)
-        .is_ok_and(|(letter, time)| letter != 'Z' && time.to_string() == state.owner_start_time)
 }
 
 /// Sends `number` to the container's first process, or (`all`) to every process of its cgroup.
@@ -104,7 +160,7 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
             Err(gone())
         };
     };
-    // Nobody else ends the other processes of a container that shares its pid namespace; and what is frozen dies only
+    // Nothing else ends the other processes of a container that shares its pid namespace; and what is frozen dies only
     // when it is thawed.
     let by_cgroup = number == 9 && (!state.pid_namespace || cgroup.is_frozen());
     let killed = by_cgroup && cgroup.kill_all().is_ok();

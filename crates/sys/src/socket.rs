@@ -197,4 +197,27 @@ mod tests {
         assert_eq!(connect(&directory, "start.sock").unwrap_err().errno(), libc::ECONNREFUSED);
         std::fs::remove_dir_all(&folder).unwrap();
     }
+
+    #[test]
+    fn a_listener_is_its_owners_and_a_full_backlog_is_told_at_once() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = std::env::temp_dir().join(format!("caisson-backlog-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let directory = OwnedFd::from(std::fs::File::open(&folder).unwrap());
+        // Of this process, with whatever other tests run in it: none of them depends on it.
+        let before = rustix::process::umask(rustix::fs::Mode::empty());
+        let _listener = listen(&directory, "start.sock").unwrap();
+        rustix::process::umask(before);
+        assert_eq!(std::fs::metadata(folder.join("start.sock")).unwrap().mode() & 0o7777, 0o600);
+        let mut waiting = Vec::new();
+        let error = loop {
+            match connect(&directory, "start.sock") {
+                Ok(socket) => waiting.push(socket),
+                Err(error) => break error,
+            }
+            assert!(waiting.len() < 1000);
+        };
+        assert_eq!(error.errno(), libc::EAGAIN);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -20,11 +20,14 @@ export const list: Command = {
   max: 0,
   run: async ({ context, flags }) => {
     const format = text(flags, 'format') ?? 'table'
-    const { runtime, explicitRoot } = context
+    const { runtime, explicitRoot, log } = context
     if (explicitRoot && !existsSync(runtime.root)) {
       throw new UsageError(`open ${runtime.root}: no such file or directory`, false)
     }
     const states = await runtime.list()
+    // COMPAT(runc): its words for one that it cannot read, which it leaves out of the list.
+    for (const { id, problem } of states)
+      if (problem !== undefined) log.warning(`load container ${id}: ${problem}`)
     if (on(flags, 'quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'table') print(table(states))
     // COMPAT(runc): null in place of an empty list.

@@ -21,8 +21,13 @@ for an ordinary user: the own user and group id become root's inside.`,
     // COMPAT(runc): its sentences, and a file without a newline at its end.
     if (!existsSync(dirname(path)))
       throw new UsageError(`chdir ${dirname(path)}: no such file or directory`, false)
-    if (existsSync(path)) throw new UsageError('File config.json exists. Remove it first', false)
-    writeFileSync(path, JSON.stringify(defaultSpec({ rootless: on(flags, 'rootless') }), undefined, '\t'))
+    const json = JSON.stringify(defaultSpec({ rootless: on(flags, 'rootless') }), undefined, '\t')
+    try {
+      writeFileSync(path, json, { flag: 'wx' }) // SECURITY: a link that dangles is a file that exists
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      throw new UsageError('File config.json exists. Remove it first', false)
+    }
     return 0
   },
 }

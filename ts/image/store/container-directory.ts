@@ -3,8 +3,20 @@
  * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { CaissonError, systemError } from '../../errors.ts'
 import { makeDirectoriesSync } from '../host-path.ts'
 import { addon } from '../../native/addon.ts'
@@ -150,23 +162,67 @@ function leaseOf(path: string): LeaseFile | undefined {
   }
 }
 
-/** Removes what containers of processes that were killed have left. Returns the chainIDs that living ones lease. */
-export async function sweepContainers(parent: string): Promise<string[]> {
+/** Directories looked at in one turn of the event loop. */
+const TURN = 32
+
+/**
+ * Removes what containers of processes that were killed have left, at most so many. Resolves with the chainIDs that living
+ * ones lease.
+ */
+export async function sweepContainers(parent: string, most: number = Infinity): Promise<string[]> {
   let names: string[]
   try {
-    names = readdirSync(parent)
+    names = await readdir(parent)
   } catch {
     return [] // there was never a container
   }
   const leased: string[] = []
   const boot = bootId()
-  for (const name of names) {
+  let removed = 0
+  for (const [index, name] of names.entries()) {
+    if (removed >= most) break
+    if (index % TURN === TURN - 1) await setImmediate()
     const path = join(parent, name)
     const lease = leaseOf(path)
     const alive = lease !== undefined && lease.bootId === boot && existsSync(lease.state)
     if (alive) leased.push(...lease.chainIds)
     using lock = alive ? undefined : tryLock(path)
-    if (lock) await removeOwned(path)
+    if (!lock) continue
+    await removeOwned(path)
+    removed += 1
   }
   return leased
 }
+
+/**
+ * Removes the directory of a container that another process made.
+ *
+ * SECURITY: its path is from a state file. Only a directory that was made for that container is removed: ours alone, where
+ * we make them, with a lease that names the container's state directory. Others are left to {@link sweepContainers}.
+ */
+export async function removeLeased(path: string, state: string): Promise<void> {
+  if (isLeasedBy(path, state)) await removeOwned(path)
+}
+
+function isLeasedBy(path: string, state: string): boolean {
+  const parent = dirname(path)
+  if (!/^[0-9a-f]{16}$/.test(basename(path)) || !PARENTS.has(basename(parent))) return false
+  const opened: number[] = []
+  try {
+    for (const directory of [parent, path]) {
+      const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
+      opened.push(openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+    }
+    const ours = opened.map((descriptor) => fstatSync(descriptor))
+    if (ours.some(({ uid, mode }) => uid !== process.geteuid?.() || (mode & 0o022) !== 0)) return false
+    const lease = readFileSync(`/proc/self/fd/${opened[1]}/lease.json`, 'utf8')
+    return (JSON.parse(lease) as LeaseFile).state === state
+  } catch {
+    return false
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor)
+  }
+}
+
+/** Names of the directories that hold them: of a store, and of a state root. */
+const PARENTS: ReadonlySet<string> = new Set(['containers', '.bundles'])

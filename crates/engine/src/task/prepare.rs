@@ -14,7 +14,7 @@ use crate::guard::{Origin, SpawnRequest};
 use crate::lifecycle::{Demands, IdMaps};
 use crate::record::{Placed, Record};
 use crate::request::{CreateRequest, Handle, Stdio};
-use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile};
+use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile, VERSION};
 use crate::{cgroups, clock};
 
 /// How far the task has come.
@@ -56,7 +56,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
     };
     let directory = match StateDirectory::create(&request.root, &request.id) {
         Ok(directory) => directory,
-        Err(failure) => return Prepared::Nothing(failure),
+        Err(failure) => return Prepared::Nothing(failure.into()),
     };
     let undo = |directory: &StateDirectory, failure| {
         let _ = directory.remove();
@@ -161,7 +161,7 @@ pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -
 fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> StateFile {
     let directories = decided.placement.as_ref().map(|placement| placement.directories()).unwrap_or_default();
     StateFile {
-        version: 1,
+        version: VERSION,
         id: request.id.clone(),
         oci_version: decided.config.oci_version().to_owned(),
         bundle: request.bundle.display().to_string(),

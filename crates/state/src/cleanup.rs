@@ -1,0 +1,41 @@
+//! `cleanup.json`: what has to be ended and removed with a container. Small, written before the state, and read where
+//! the state is damaged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::{CLEANUP, StateDirectory};
+use crate::document::{CgroupState, StateFile, parse};
+use crate::error::Result;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CleanupRecord {
+    pub version: u32,
+    pub boot_id: String,
+    pub pid: Option<i32>,
+    pub start_time: Option<String>,
+    pub cgroup: CgroupState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
+impl From<&StateFile> for CleanupRecord {
+    fn from(state: &StateFile) -> Self {
+        Self {
+            version: state.version,
+            boot_id: state.boot_id.clone(),
+            pid: state.pid,
+            start_time: state.start_time.clone(),
+            cgroup: state.cgroup.clone(),
+            directory: state.directory.clone(),
+        }
+    }
+}
+
+impl StateDirectory {
+    /// `None`: an older version wrote none, or it was removed.
+    pub fn read_cleanup(&self) -> Result<Option<CleanupRecord>> {
+        let Some(bytes) = self.read_file(CLEANUP)? else { return Ok(None) };
+        parse(&bytes, &self.path.join(CLEANUP)).map(Some)
+    }
+}

@@ -1,0 +1,217 @@
+//! The state directory `<root>/<id>` of one container, shared by all processes that use the root.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use caisson_sys::lock;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Kind, Result};
+use crate::id::check_id;
+use crate::owned;
+use crate::root::{StateRoot, directory_mode};
+
+pub const START_SOCKET: &str = "start.sock";
+/// The mount point of an overlay: empty outside of the container.
+pub const ROOTFS: &str = "rootfs";
+pub(crate) const STATE: &str = "state.json";
+pub(crate) const CLEANUP: &str = "cleanup.json";
+pub(crate) const CONFIG: &str = "config.json";
+
+/// What we make in it, in the order of its removal: a directory without a cleanup record and a state is nobody's.
+const FILES: [&str; 6] = [START_SOCKET, ".cleanup.json.new", CLEANUP, ".state.json.new", STATE, CONFIG];
+
+/// An existing state directory.
+#[derive(Debug)]
+pub struct StateDirectory {
+    pub path: PathBuf,
+    pub fd: OwnedFd,
+}
+
+impl StateDirectory {
+    /// Makes it, and the root where that is missing. The caller removes it again when the create fails.
+    pub fn create(root: &Path, id: &str) -> Result<Self> {
+        check_id(id)?;
+        let root = StateRoot::create(root)?;
+        let path = root.path().join(id);
+        match rustix::fs::mkdirat(&root, id, Mode::from_raw_mode(directory_mode())) {
+            Ok(()) => Self::open_in(&root, id).inspect_err(|_| {
+                let _ = rustix::fs::unlinkat(&root, id, AtFlags::REMOVEDIR);
+            }),
+            // COMPAT(runc): the wording that engines look for.
+            Err(Errno::EXIST) => {
+                Err(Error::new(Kind::Exists, format!("container with given ID already exists: {id}"))
+                    .on(&path))
+            }
+            Err(errno) => Err(Error::system("make state directory", &path, errno)),
+        }
+    }
+
+    pub fn open(root: &Path, id: &str) -> Result<Self> {
+        check_id(id)?;
+        match StateRoot::open(root)? {
+            Some(root) => Self::open_in(&root, id),
+            None => Err(Self::not_found(id)),
+        }
+    }
+
+    pub fn open_in(root: &StateRoot, id: &str) -> Result<Self> {
+        check_id(id)?;
+        let path = root.path().join(id);
+        let opened =
+            owned::open_directory(root.as_fd(), id.as_ref(), OFlags::RDONLY, "state directory", &path);
+        match opened {
+            Ok(Some(fd)) => Ok(Self { path, fd }),
+            Ok(None) => Err(Self::not_found(id)),
+            Err(error) if error.errno.as_deref() == Some("ENOTDIR") => Err(Self::not_found(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// COMPAT(runc): the wording that engines look for.
+    pub fn not_found(id: &str) -> Error {
+        Error::new(Kind::NotFound, format!("container does not exist: {id}"))
+    }
+
+    /// Last component of the path.
+    pub fn id(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// Waits for the lock, which is held until the result is dropped. `NotFound`: the directory was removed meanwhile.
+    pub fn lock(&self, id: &str) -> Result<OwnedFd> {
+        let again = self.reopen()?;
+        let taken = lock::exclusive(again).map_err(|error| self.lock_failed(&error))?;
+        if self.is_removed(&taken) { Err(Self::not_found(id)) } else { Ok(taken) }
+    }
+
+    /// The same without waiting. `None`: another process has the lock, or has removed the directory.
+    pub fn try_lock(&self) -> Result<Option<OwnedFd>> {
+        let again = self.reopen()?;
+        let taken = lock::try_exclusive(&again).map_err(|error| self.lock_failed(&error))?;
+        Ok((taken && !self.is_removed(&again)).then_some(again))
+    }
+
+    /// A duplicate would share its lock with the descriptor that stays open.
+    fn reopen(&self) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
+            .map_err(|errno| Error::system("lock", &self.path, errno))
+    }
+
+    fn lock_failed(&self, error: &caisson_sys::Error) -> Error {
+        Error::system("lock", &self.path, Errno::from_raw_os_error(error.errno()))
+    }
+
+    fn is_removed(&self, fd: &OwnedFd) -> bool {
+        rustix::fs::fstat(fd).map_or(true, |status| status.st_nlink == 0)
+    }
+
+    /// The directory that an overlay is mounted on, in the container's mount namespace.
+    pub fn make_rootfs(&self) -> Result<()> {
+        rustix::fs::mkdirat(&self.fd, ROOTFS, Mode::from_raw_mode(0o700))
+            .map_err(|errno| Error::system("make", &self.path.join(ROOTFS), errno))
+    }
+
+    /// Removes the files we make and the directory. Anything else in it is an error that leaves it there.
+    pub fn remove(&self) -> Result<()> {
+        for name in FILES {
+            match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(Error::system("remove", &self.path.join(name), errno)),
+            }
+        }
+        let _ = rustix::fs::unlinkat(&self.fd, ROOTFS, AtFlags::REMOVEDIR);
+        // SECURITY: in the directory that ours is in, whatever the path means by now.
+        match rustix::fs::unlinkat(&self.fd, format!("../{}", self.id()), AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(Error::system("remove", &self.path, errno)),
+        }
+    }
+}
+
+#[cfg(feature = "document")]
+mod files {
+    use super::{
+        AsFd, AtFlags, CONFIG, Errno, Error, Kind, Mode, OFlags, OwnedFd, Result, StateDirectory, owned,
+    };
+
+    /// Far above every document that makes sense.
+    const LIMIT: usize = 16 << 20;
+
+    impl StateDirectory {
+        /// The private copy of the configuration.
+        pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
+            let written = self.create_file(CONFIG).and_then(|fd| write_all(&fd, bytes));
+            written.map_err(|errno| Error::system("write", &self.path.join(CONFIG), errno))
+        }
+
+        pub fn read_config(&self) -> Result<Vec<u8>> {
+            let missing = || Error::system("open", &self.path.join(CONFIG), Errno::NOENT);
+            self.read_file(CONFIG)?.ok_or_else(missing)
+        }
+
+        /// By rename: a reader sees all of the file or none of it.
+        pub(crate) fn replace_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+            let fresh = format!(".{name}.new");
+            let written = self.create_file(&fresh).and_then(|fd| write_all(&fd, bytes));
+            let replaced =
+                written.and_then(|()| rustix::fs::renameat(&self.fd, fresh.as_str(), &self.fd, name));
+            replaced.map_err(|errno| {
+                let _ = rustix::fs::unlinkat(&self.fd, fresh.as_str(), AtFlags::empty());
+                Error::system("write", &self.path.join(name), errno)
+            })
+        }
+
+        fn create_file(&self, name: &str) -> rustix::io::Result<OwnedFd> {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let create = || rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o600));
+            match create() {
+                // Left by a process that was killed while it wrote.
+                Err(Errno::EXIST) => {
+                    rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?;
+                    create()
+                }
+                other => other,
+            }
+        }
+
+        /// `None`: the file is missing.
+        pub(crate) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
+            let path = self.path.join(name);
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => return Ok(None),
+                Err(errno) => return Err(Error::system("open", &path, errno)),
+            };
+            let status = owned::check(fd.as_fd(), "state file", &path)?;
+            if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
+                return Err(Error::new(
+                    Kind::Damaged,
+                    format!("read {}: not a regular file", path.display()),
+                )
+                .on(&path));
+            }
+            match caisson_sys::file::read_all(fd.as_fd(), LIMIT) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) => Err(Error::system("read", &path, Errno::from_raw_os_error(error.errno()))),
+            }
+        }
+    }
+
+    fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> rustix::io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::write(fd, bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! `state.json`: what a container is. What can be derived (running, stopped, …) is not in it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cleanup::CleanupRecord;
+use crate::directory::{CLEANUP, STATE, StateDirectory};
+use crate::error::{Error, Kind, Result};
+
+/// Of the documents that are written. 2: with a cleanup record beside the state.
+pub const VERSION: u32 = 2;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateFile {
+    pub version: u32,
+    pub id: String,
+    pub oci_version: String,
+    pub bundle: String,
+    pub rootfs: String,
+    pub annotations: BTreeMap<String, String>,
+    /// RFC 3339 with nanoseconds, UTC.
+    pub created: String,
+    /// Name of the user who created it, or the uid where there is no name.
+    pub owner: String,
+    pub status: Phase,
+    pub attached: bool,
+    pub owner_pid: i32,
+    /// Decimal, because it may pass what a JavaScript number holds.
+    pub owner_start_time: String,
+    pub boot_id: String,
+    pub pid: Option<i32>,
+    pub start_time: Option<String>,
+    pub cgroup: CgroupState,
+    pub terminal: bool,
+    pub pid_namespace: bool,
+    /// The root file system comes from a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<OverlayState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageOrigin>,
+    /// A directory outside of this one that was made for this container only, and is removed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
+impl StateFile {
+    /// State of the runtime specification (runtime.md, "State") with runc's additions, JSON.
+    pub fn oci_state(&self, status: &str, pid: i32) -> String {
+        serde_json::json!({
+            "ociVersion": self.oci_version,
+            "id": self.id,
+            "pid": pid,
+            "status": status,
+            "bundle": self.bundle,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": self.owner,
+            "annotations": self.annotations,
+        })
+        .to_string()
+    }
+}
+
+/// What a container uses of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlayState {
+    pub store: String,
+    /// Directory below it that goes with the container.
+    pub container: String,
+    /// What the container writes is in memory, not in that directory.
+    pub tmpfs: bool,
+}
+
+/// The manifest that a container was made from, and where it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageOrigin {
+    pub transport: String,
+    pub path: String,
+    pub media_type: String,
+    pub digest: String,
+    pub size: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Written before anything else exists: a create that was killed can be cleaned up.
+    Creating,
+    /// The helper has reported `Created`.
+    Ready,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupState {
+    pub mode: String,
+    pub directories: Vec<String>,
+}
+
+impl StateDirectory {
+    /// The cleanup record first: whatever happens to the state, what it names can be found.
+    pub fn write_state(&self, state: &StateFile) -> Result<()> {
+        self.replace_file(CLEANUP, &encode(&CleanupRecord::from(state))?)?;
+        self.replace_file(STATE, &encode(state)?)
+    }
+
+    /// `None`: nothing was written yet (a create that was killed at once, or is just starting).
+    pub fn read_state(&self) -> Result<Option<StateFile>> {
+        let path = self.path.join(STATE);
+        if let Some(bytes) = self.read_file(STATE)? {
+            return parse(&bytes, &path).map(Some);
+        }
+        match self.read_cleanup() {
+            Ok(Some(CleanupRecord { pid: Some(_), .. })) => Err(damaged(&path, "the file is missing")),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn encode(document: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| Error::new(Kind::System, format!("encode state: {error}")))
+}
+
+/// Reads a document of this version or an older one.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
+    let mut value: Value =
+        serde_json::from_slice(bytes).map_err(|error| damaged(path, &error.to_string()))?;
+    let found = value.get("version").and_then(Value::as_u64).unwrap_or(0);
+    if found > u64::from(VERSION) {
+        let shown = path.display();
+        return Err(Error::new(
+            Kind::Version,
+            format!("unsupported state version {found} in {shown}: expected at most {VERSION}"),
+        )
+        .on(path)
+        .hint("use the version of caisson that created the container"));
+    }
+    migrate(&mut value, found);
+    serde_json::from_value(value).map_err(|error| damaged(path, &error.to_string()))
+}
+
+/// One step for each version, from the oldest on.
+fn migrate(value: &mut Value, found: u64) {
+    // 1 → 2: the state itself is the same; what its cleanup record would say is in it.
+    if found == 1 {
+        value["version"] = Value::from(VERSION);
+    }
+}
+
+fn damaged(path: &Path, reason: &str) -> Error {
+    Error::new(Kind::Damaged, format!("damaged state {}: {reason}", path.display()))
+        .on(path)
+        .hint("end the container and remove what is left of it: caisson delete --force")
+}

@@ -1,0 +1,26 @@
+//! The state of containers on disk: its place, the names and contents of its files, and who may have written them.
+//! Engine and guard read and remove it through this crate; TypeScript asks the engine. docs/internal/state.md.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "document")]
+mod cleanup;
+mod directory;
+#[cfg(feature = "document")]
+mod document;
+mod error;
+mod id;
+#[cfg(feature = "document")]
+mod liveness;
+mod owned;
+mod root;
+
+#[cfg(feature = "document")]
+pub use cleanup::CleanupRecord;
+pub use directory::{ROOTFS, START_SOCKET, StateDirectory};
+#[cfg(feature = "document")]
+pub use document::{CgroupState, ImageOrigin, OverlayState, Phase, StateFile, VERSION};
+pub use error::{Error, Kind, Result};
+pub use id::{BUNDLES, check_id};
+#[cfg(feature = "document")]
+pub use liveness::{boot_id, is_alive, open_process};
+pub use root::StateRoot;
