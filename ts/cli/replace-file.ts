@@ -6,8 +6,9 @@ import { basename, dirname } from 'node:path'
 /**
  * By rename: a reader sees all of the file or none of it.
  *
- * SECURITY: the new file has a name that nobody can guess and is created, never opened, so a link that was planted is not
- * followed; rename replaces a link instead of following it. Both names are in the directory that was opened once.
+ * SECURITY: the new file has a name that no other user can guess and is created, never opened, so a link that was
+ * planted is not followed; rename replaces a link instead of following it. Both names are in the directory that was
+ * opened once.
  */
 export function replaceFile(path: string, content: string, mode: number): void {
   const { O_RDONLY, O_DIRECTORY } = constants

@@ -1,7 +1,10 @@
 /** What the caller may do where it runs. One place asks; the others are told. */
 import { accessSync, constants, readFileSync } from 'node:fs'
 
-/** Whether a container is made without the rights of root. `setting` is the caller's word, which means the same everywhere. */
+/**
+ * Whether a container is made without the rights of root. `setting` is the caller's word, which means the same
+ * everywhere.
+ */
 export function isRootless(setting: boolean | undefined): boolean {
   return setting ?? process.geteuid?.() !== 0
 }
