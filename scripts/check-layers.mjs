@@ -44,7 +44,7 @@ const files = (folder, ending) =>
     .map((name) => join(folder, name))
     .filter((name) => name.endsWith(ending))
 
-/** ts/runtime/container.ts → runtime; ts/errors.ts → errors. */
+/** ts/runtime/lifecycle/container.ts → runtime; ts/errors.ts → errors. */
 const layerOf = (path) =>
   relative('ts', path)
     .split('/')[0]

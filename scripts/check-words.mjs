@@ -46,7 +46,7 @@ const notSwept = [
   'ts/image/',
   'ts/native/',
   'ts/spec/',
-  'ts/runtime/id.ts',
+  'ts/runtime/state/id.ts',
   'ts/runtime/state',
 ]
 const readable = /\.(?:rs|ts|mjs|cjs|md)$|\/[\w-]+$/

@@ -8,8 +8,8 @@ import { rust, skip, summary, typescript } from './suite.mjs'
 const tests = [
   '__test__/native/lifecycle.test.ts',
   '__test__/native/owner.test.ts',
-  '__test__/integration/lifecycle.test.ts',
-  '__test__/integration/run.test.ts',
+  '__test__/runtime/lifecycle/lifecycle.test.ts',
+  '__test__/runtime/process/run.test.ts',
   '__test__/security/cgroup.test.ts',
 ]
 const machine = ['scripts/cgroup2-vm', '--timeout', '1500', '--']

@@ -1,7 +1,7 @@
 /** `create`, and `run` in its first half: a container from the flags. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Container } from '../runtime/container.ts'
+import type { Container } from '../runtime/lifecycle/container.ts'
 import { CaissonError } from '../errors.ts'
 import { isObject } from '../options.ts'
 import { number, on, text, type Invocation } from './command.ts'

@@ -19,10 +19,10 @@ import {
   type Check,
   type Known,
 } from '../options.ts'
-import type { CreateOptions } from './create-options.ts'
-import type { RunOptions } from './process.ts'
+import type { CreateOptions } from './lifecycle/create-options.ts'
+import type { RunOptions } from './process/process.ts'
 import type { RuntimeOptions } from './runtime.ts'
-import type { SpecOptions, UserIds } from './spec-options.ts'
+import type { SpecOptions, UserIds } from './source/spec-options.ts'
 
 const size: Check = either(whole(0), text)
 const id: Check = whole(0, 2 ** 32 - 2)

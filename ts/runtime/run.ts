@@ -1,7 +1,7 @@
 /** The shortest way from an image to a result. */
-import type { ContainerProcess, OutputOf, RunOptions } from './process.ts'
+import type { ContainerProcess, OutputOf, RunOptions } from './process/process.ts'
 import { Runtime } from './runtime.ts'
-import type { Source } from './source.ts'
+import type { Source } from './source/source.ts'
 
 let shared: Runtime | undefined
 

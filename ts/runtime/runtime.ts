@@ -6,29 +6,31 @@ import { CaissonError, systemError } from '../errors.ts'
 import { addon } from '../native/addon.ts'
 import { engine } from '../native/engine.ts'
 import { errorFrom, isNativeError } from '../native/failure.ts'
-import { Container } from './container.ts'
-import type { CreateOptions } from './create-options.ts'
-import { createContainer, type RuntimeSettings } from './create.ts'
+import { Container } from './lifecycle/container.ts'
+import type { CreateOptions } from './lifecycle/create-options.ts'
+import { createContainer, type RuntimeSettings } from './lifecycle/create.ts'
 import { checkArgument, checkOptions, path as isPath, text } from '../options.ts'
-import { checkId } from './id.ts'
-import { KnownImages } from './known-images.ts'
+import { checkId } from './state/id.ts'
+import { KnownImages } from './source/known-images.ts'
 import { createOptions, runtimeOptions, specOptions as known } from './known-options.ts'
-import { prepareRoot } from './reap.ts'
-import { ContainerProcess, type OutputOf, type RunOptions } from './process.ts'
+import { prepareRoot } from './lifecycle/reap.ts'
+import { ContainerProcess, type OutputOf, type RunOptions } from './process/process.ts'
 import { isRootless } from './rights.ts'
-import { resolveSource, type Source } from './source.ts'
-import type { SpecOptions } from './spec-options.ts'
+import { resolveSource, type Source } from './source/source.ts'
+import type { SpecOptions } from './source/spec-options.ts'
 import { listContainers, readContainer, reclaimContainer } from '../native/state.ts'
-import { defaultRoot } from './state-root.ts'
-import { stateOf, type ContainerState } from './state.ts'
+import { defaultRoot } from './state/state-root.ts'
+import { stateOf, type ContainerState } from './state/state.ts'
 
 export interface RuntimeOptions {
   /** Directory of the state directories. Default `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise. */
   root?: string | undefined
   /** `'disabled'`: containers stay in this process's cgroups and can have no limits. Default `'cgroupfs'`. */
   cgroupManager?: 'cgroupfs' | 'disabled' | undefined
-  /** Whether to do without the rights of root, as an ordinary user has to: a user namespace for every container that has no
-   * configuration of its own. Decided from the user id by default. */
+  /**
+   * Whether to do without the rights of root, as an ordinary user has to: a user namespace for every container that has
+   * no configuration of its own. Decided from the user id by default.
+   */
   rootless?: boolean | undefined
   /** Where the layers of images are, or the directory of it. Default: a store of its own, see {@link Store}. */
   store?: Store | string | undefined

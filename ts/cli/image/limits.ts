@@ -1,6 +1,6 @@
 /** How much an image may ask for, as the command line says it. */
 import type { ImageLimits } from '../../index.ts'
-import { parseSize } from '../../runtime/size.ts'
+import { parseSize } from '../../runtime/source/size.ts'
 import { list } from '../command.ts'
 import type { Flag, FlagValues } from '../flags.ts'
 import { UsageError } from '../usage-error.ts'

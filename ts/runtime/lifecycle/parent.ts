@@ -1,6 +1,6 @@
 /** The option `parent`: containers end with another process than this one, as the runner of this test worker. */
 import { SpecError } from '../../errors.ts'
-import { isAlive, startTimeOf, type Owner } from '../owner.ts'
+import { isAlive, startTimeOf, type Owner } from './owner.ts'
 
 /** Milliseconds between two looks. */
 const INTERVAL = 500

@@ -1,0 +1,116 @@
+/** The guard in bad company: a caller that dies in the middle of a word, a guard that is stopped, a worker that ends. */
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { bundle } from '../../fixtures/bundle.ts'
+import { children } from '../../fixtures/children.ts'
+import { needs } from '../../fixtures/needs.ts'
+import { checkout, nextLine, program } from '../../fixtures/program.ts'
+import { remains } from '../../fixtures/remains.ts'
+import { scratch } from '../../fixtures/rootfs.ts'
+import { until } from '../../fixtures/until.ts'
+
+const privileged = needs('root')
+const root = join(scratch('state'), 'root')
+let serial = 0
+const newId = (): string => `guard-${process.pid}-${serial++}`
+
+/** One container runs; then each line on stdin is a step. */
+const starter = (id: string, steps: string): string => `
+import { createInterface } from 'node:readline'
+import { Runtime } from 'caisson'
+const runtime = new Runtime({ root: ${JSON.stringify(root)} })
+const options = { bundle: ${JSON.stringify(bundle({ args: ['sleep', '600'] }))}, stdio: 'ignore' } as const
+const container = await runtime.create(${JSON.stringify(id)}, options)
+await container.start()
+const words = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+console.log('running')
+${steps}
+`
+
+privileged(
+  'Node killed while it waits for a clone leaves nothing, of other containers neither',
+  async (t) => {
+    const id = newId()
+    const another = `${id}-another`
+    const steps = `await words.next()
+void runtime.create(${JSON.stringify(another)}, options)
+console.log('asked')`
+    const running = program(starter(id, steps))
+    await nextLine(running)
+    const [guard] = children('caisson-guard', running.child.pid)
+    process.kill(guard!, 'SIGSTOP')
+    running.child.stdin!.write('go\n')
+    await nextLine(running)
+    // Its control groups are made while the guard clones: then the guard has been told.
+    await until(() => remains(root, another).cgroups.length > 0, 'the clone is asked for')
+    running.child.kill('SIGKILL')
+    await running.ended
+    process.kill(guard!, 'SIGCONT')
+    await until(() => !existsSync(`/proc/${guard}`), 'the guard has ended')
+    const left = remains(root, id)
+    t.deepEqual([left.processes, left.cgroups, left.directories], [[], [], []])
+  },
+)
+
+privileged('the guard leaves the cgroups of its caller with its first container', async (t) => {
+  const running = program(starter(newId(), 'await words.next(); await container.delete({ force: true })'))
+  await nextLine(running)
+  const [guard] = children('caisson-guard', running.child.pid)
+  const paths = (): string[] =>
+    readFileSync(`/proc/${guard}/cgroup`, 'latin1')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(':')[2]!)
+  await until(() => paths().every((path) => path === '/'), 'it is in the root of every hierarchy')
+  running.child.stdin!.end('go\n')
+  t.is((await running.ended).code, 0)
+})
+
+privileged('a guard that was stopped does not keep Node from going on', async (t) => {
+  const steps = `await words.next()
+await container.delete({ force: true })
+console.log('deleted')
+await words.next()
+const next = await runtime.create(${JSON.stringify(newId())}, options)
+await next.delete()
+console.log('alive')
+process.exit()`
+  const running = program(starter(newId(), steps))
+  await nextLine(running)
+  const [guard] = children('caisson-guard', running.child.pid)
+  process.kill(guard!, 'SIGSTOP')
+  running.child.stdin!.write('go\n')
+  t.is(await nextLine(running), 'deleted')
+  await until(() => !existsSync(`/proc/${guard}`), 'the guard is gone with the idle threads')
+  running.child.stdin!.write('go\n')
+  t.is(await nextLine(running), 'alive')
+  t.is((await running.ended).code, 0)
+})
+
+privileged('a worker that ends while it makes containers leaves none', async (t) => {
+  const id = newId()
+  const file = join(scratch('worker'), 'worker.ts')
+  const source = `
+import { parentPort } from 'node:worker_threads'
+import { Runtime } from ${JSON.stringify(join(checkout, 'ts/index.ts'))}
+const runtime = new Runtime({ root: ${JSON.stringify(root)} })
+const options = { bundle: ${JSON.stringify(bundle({ args: ['sleep', '600'] }))}, stdio: 'ignore' } as const
+const all = Array.from({ length: 20 }, (_, index) => runtime.create(${JSON.stringify(id)} + '-' + index, options))
+await Promise.race(all)
+parentPort!.postMessage('one')
+await Promise.all(all)
+`
+  writeFileSync(file, source)
+  const worker = new Worker(file)
+  await new Promise((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+  await worker.terminate()
+  const mine = (): string[] => readdirSync(root).filter((name) => name.startsWith(id))
+  await until(() => mine().length === 0, 'nothing is left of the worker')
+  await until(() => children('caisson-init').length === 0, 'no first process is left')
+  const left = remains(root, id)
+  t.deepEqual([left.processes, left.cgroups], [[], []])
+})

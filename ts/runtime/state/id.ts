@@ -1,0 +1,27 @@
+/** Container ids. */
+import { randomBytes } from 'node:crypto'
+import { CaissonError } from '../../errors.ts'
+
+/** Below a state root: bundles that were made for one container. Reserved, so never an id. */
+export const BUNDLES = '.bundles'
+
+const RESERVED: ReadonlySet<string> = new Set(['.', '..', BUNDLES])
+
+/** SECURITY: the id becomes a file name. COMPAT(runc): its alphabet and its sentence. Throws `ERR_INVALID_ID`. */
+export function checkId(id: string): void {
+  if (typeof id === 'string' && /^[\w+.-]{1,255}$/.test(id) && !RESERVED.has(id)) return
+  throw new CaissonError(
+    'ERR_INVALID_ID',
+    `invalid container ID format: ${JSON.stringify(String(id).slice(0, 64))}`,
+    {
+      phase: 'validate',
+      containerId: String(id),
+      hint: 'expected 1 to 255 letters, digits and _ + - .',
+    },
+  )
+}
+
+/** An id nobody else uses. */
+export function randomId(): string {
+  return `caisson-${randomBytes(8).toString('hex')}`
+}
