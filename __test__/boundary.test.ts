@@ -1,4 +1,4 @@
-/** Errors as those see them who call the package: the caller's line, nothing raw, nothing unreadable. */
+/** Errors as a caller of the package sees them: the caller's line, nothing raw, nothing unreadable. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ import { needs } from './fixtures/needs.ts'
 import { checkout } from './fixtures/program.ts'
 import { rootfs, scratch } from './fixtures/rootfs.ts'
 
-/** The library calls back from native threads: without care none of this file is in the stack then. */
+/** The library calls back from native threads: without care the stack has no line of this file. */
 async function thrownBy(call: () => unknown): Promise<CaissonError> {
   async function theCaller(): Promise<void> {
     await call()
@@ -106,7 +106,7 @@ test('the error of a stream names the line that made the stream', async (t) => {
   t.regex(error.stack!, /boundary\.test\.ts/)
 })
 
-test('what the caller threw or aborted with stays what it is', async (t) => {
+test('errors thrown and abort reasons given by the caller pass unchanged', async (t) => {
   const reason = Object.freeze(new CaissonError('ERR_TIMEOUT', 'mine'))
   const other = new Error('other')
   const { stack } = reason
@@ -139,7 +139,7 @@ test('an uncaught error shows readable lines and the line of the program', (t) =
   t.regex(mapped.stderr, /ts\/image\/\S+\.ts:\d+/)
 })
 
-test('what is built can be read', (t) => {
+test('the built files are readable', (t) => {
   const built = readdirSync(join(checkout, 'dist'), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(js|cjs)$/.test(name))
     .map((name) => join(checkout, 'dist', name))

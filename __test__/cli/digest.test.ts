@@ -88,7 +88,7 @@ const lists: [what: string, list: string][] = [
   ['a good escape', `\\${hash}  back\\\\slash\n`],
   ['a bad escape', `\\${hash}  back\\slash\n${hash}  a\n`],
   ['an escape at the end', `\\${hash}  back\\\n${hash}  a\n`],
-  ['a backslash that is no escape', `${hash}  back\\slash\n`],
+  ['a backslash that does not begin an escape', `${hash}  back\\slash\n`],
   ['tags with blanks left out and added', `SHA256(a)= ${hash}\nSHA256 (a) =  ${hash}\nSHA256 (a)=${hash}\n`],
   ['tags with brackets in the name', `SHA256 (a)b) = ${hash}\nSHA256 ((a) = ${hash}\n`],
   [
@@ -99,7 +99,7 @@ const lists: [what: string, list: string][] = [
     'tags of another algorithm',
     `SHA512 (a) = ${hash}\nMD5 (a) = ${hash}\nsha256 (a) = ${hash}\n${hash}  a\n`,
   ],
-  ['a name that is no UTF-8', `${hash}  \xff\xfe\n${hash}  a\n`],
+  ['a name that is not UTF-8', `${hash}  \xff\xfe\n${hash}  a\n`],
 ]
 const options = [
   [],

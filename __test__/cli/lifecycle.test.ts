@@ -39,7 +39,7 @@ sameAsRunc('a container that is only created is deleted without force', async (s
   await session.say(['state', session.id])
 })
 
-sameAsRunc('what is not in order is refused', async (session) => {
+sameAsRunc('operations in the wrong order are refused', async (session) => {
   const { id } = session
   session.configure(['sleep', '1000'])
   for (const verb of ['state', 'start', 'kill', 'delete']) await session.say([verb, id])
@@ -121,7 +121,7 @@ withUs('a pid file that cannot be written is an error, and nothing is left', asy
   t.is(stdout, '')
 })
 
-withUs('a state root that is not there is an error only where it was asked for', async (session, t) => {
+withUs('a missing state root is an error only where it was given', async (session, t) => {
   const { status, stderr } = await session.say(['list'])
   t.is(status, 1)
   t.true(stderr.includes(`open ${session.root}: no such file or directory`), stderr)

@@ -32,7 +32,7 @@ withUs('run --keep leaves the container stopped', async (session, t) => {
   t.is((await session.say(['list', '-q'])).stdout, '')
 })
 
-withUs('run: a directory is no program', async (session, t) => {
+withUs('run: a directory is not a program', async (session, t) => {
   session.configure(['/tmp'])
   const { status, stderr } = await session.say(['run', session.id])
   t.is(status, 1)
@@ -48,7 +48,7 @@ sameAsRunc('run --detach returns at once, and the container goes on', async (ses
 const broken: Record<string, string | undefined> = {
   'no config.json': undefined,
   'config.json that is empty': '',
-  'config.json that is no JSON': '{"ociVersion": "1.0.2",',
+  'config.json that is not JSON': '{"ociVersion": "1.0.2",',
 }
 for (const [title, config] of Object.entries(broken))
   withUs(`run: ${title}`, async (session, t) => {
@@ -59,7 +59,7 @@ for (const [title, config] of Object.entries(broken))
     t.regex(stderr, /^time="[^"]+" level=error msg="[^\n]*config\.json[^\n]*"\n$/)
   })
 
-sameAsRunc('run: a bundle that is not there', async (session) => {
+sameAsRunc('run: a missing bundle', async (session) => {
   const { status } = await session.exactly(['run', '--bundle', '/no/such/bundle', session.id])
   session.note(status)
 })
@@ -83,7 +83,7 @@ sameAsRunc('sockets of systemd are handed on', async (session) => {
   for (const descriptor of more) closeSync(descriptor)
 })
 
-withUs('more descriptors than there are', async (session, t) => {
+withUs('more preserved descriptors than are open', async (session, t) => {
   session.configure(['true'])
   const { status, stderr } = await session.say(['run', '--preserve-fds', '9', session.id])
   t.is(status, 1)

@@ -1,6 +1,6 @@
 /**
- * One talk with a command of runc's kind, written down so that two of them can be compared: what differs from run to run
- * is replaced by words.
+ * One session with a command like runc, recorded so that two of them can be compared: what differs from run to run is
+ * replaced by names.
  */
 import { spawn, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,12 +24,12 @@ export interface Said {
 
 export interface HowToSay {
   cwd?: string
-  /** Given on stdin, which is /dev/null otherwise. */
+  /** Content of stdin; default /dev/null. */
   input?: string
   env?: Record<string, string>
   /** Descriptors 3 and up. */
   more?: number[]
-  /** So many of these are sockets of systemd, sd_listen_fds(3). */
+  /** How many of these are sockets of systemd, sd_listen_fds(3). */
   listening?: number
 }
 
@@ -52,7 +52,7 @@ export class Session {
     makeRootfs(join(this.bundle, 'rootfs'))
   }
 
-  /** The words to say it from elsewhere. */
+  /** The command line, for use in another process. */
   command(args: string[]): string[] {
     return [...this.#program, ...args]
   }
@@ -65,7 +65,7 @@ export class Session {
     writeFileSync(join(this.bundle, 'config.json'), formatRuntimeSpec(spec))
   }
 
-  /** Says it without `--root` and without writing it down. */
+  /** Runs the command without `--root`, unrecorded. */
   async exactly(
     args: string[],
     { cwd = this.bundle, input, env, more = [], listening }: HowToSay = {},
@@ -86,7 +86,7 @@ export class Session {
     return { status, stdout: stdout!, stderr: stderr! }
   }
 
-  /** Says it to this session's state root and writes down the answer. */
+  /** Runs the command below this session's state root and records the answer. */
   async say(args: string[], how?: HowToSay): Promise<Said> {
     const said = await this.exactly(['--root', this.root, ...args], how)
     this.transcript.push({ say: this.plain(args.join(' ')), ...this.plainly(said) })
@@ -147,7 +147,7 @@ export class Session {
 
 export type Talk = (session: Session, t: ExecutionContext) => Promise<void>
 
-/** The same talk with runc and with us: every answer is the same. */
+/** Runs the same session with runc and with caisson: every answer is equal. */
 export function sameAsRunc(title: string, talk: Talk, ...need: Need[]): void {
   needs(
     'root',
@@ -171,7 +171,7 @@ export function sameAsRunc(title: string, talk: Talk, ...need: Need[]): void {
   })
 }
 
-/** A talk with us alone. */
+/** A session with caisson alone. */
 export function withUs(title: string, talk: Talk): void {
   needs(
     'root',

@@ -58,7 +58,7 @@ test('ls, verify, repair, rm and gc say what is in a store and what they did', a
   t.is(collected.snapshots.length, count)
 })
 
-test('wrong words are refused', (t) => {
+test('invalid arguments are refused', (t) => {
   const store = storeRoot()
   t.regex(caisson(store, 'burn').stderr, /unknown subcommand \\"burn\\"/)
   t.regex(caisson(store, 'rm').stderr, /at least one name/)

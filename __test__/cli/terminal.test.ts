@@ -34,7 +34,7 @@ withUs(
   },
 )
 
-/** Listens, takes one descriptor, and prints the name that came with it and all that the terminal says. */
+/** Listens, receives one descriptor, and prints the name sent with it and everything that the terminal outputs. */
 const RECEIVER = `
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM); s.bind(sys.argv[1]); s.listen(1); print('ready', flush=True)
@@ -47,7 +47,9 @@ while True:
     out += data
 print(len(fds), name.decode(), repr(out.decode()))`
 
-/** Runs the command on a terminal of 120 columns and 40 lines, makes it larger, presses keys; prints all that it says. */
+/**
+ * Runs the command on a terminal of 120 columns and 40 lines, resizes it, presses keys, and prints all output.
+ */
 const CALLER = `
 import fcntl, os, pty, signal, struct, sys, termios, time
 pid, master = pty.fork()

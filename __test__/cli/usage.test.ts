@@ -7,7 +7,7 @@ import { commands } from '../../ts/cli/commands.ts'
 import { scratch } from '../fixtures/rootfs.ts'
 import { COMMAND, sameAsRunc, withUs, type Said } from './session.ts'
 
-/** Usage texts are each command's own: status and the error line are compared. */
+/** Usage texts differ by command: the status and the error line are compared. */
 const lastLine = ({ status, stderr }: Said): unknown => [
   status,
   stderr
@@ -37,7 +37,7 @@ sameAsRunc('the number of arguments', async (session) => {
     session.note([args, session.plain(JSON.stringify(lastLine(await session.exactly(args))))])
 })
 
-sameAsRunc('flags that there are not, and values that are none', async (session) => {
+sameAsRunc('unknown flags and invalid values', async (session) => {
   for (const args of [
     ['create', '--nope', 'a'],
     ['create', '-x', 'a'],
@@ -51,7 +51,7 @@ sameAsRunc('flags that there are not, and values that are none', async (session)
     session.note([args, session.plain(JSON.stringify(lastLine(await session.exactly(args))))])
 })
 
-sameAsRunc('a verb that there is not', async (session) => {
+sameAsRunc('an unknown verb', async (session) => {
   const { status, stderr } = await session.exactly(['nope'])
   session.note([status, session.plain(stderr)])
 })
@@ -114,7 +114,7 @@ for (const flags of [[], ['--rootless']])
     session.note(written.endsWith('\n'))
   })
 
-withUs('errors as JSON in the log, and in words on stderr', async (session, t) => {
+withUs('errors are JSON in the log and text on stderr', async (session, t) => {
   session.configure(['true'])
   const log = join(session.directory, 'log')
   const { status, stderr } = await session.say(['--log', log, '--log-format', 'json', 'state', session.id])
@@ -126,14 +126,14 @@ withUs('errors as JSON in the log, and in words on stderr', async (session, t) =
   t.regex(time!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
 })
 
-withUs('a cgroup that cannot be is told once', async (session, t) => {
+withUs('an impossible cgroup is reported once', async (session, t) => {
   session.configure(['true'], (spec) => (spec.linux!.cgroupsPath = '/'))
   const { status, stderr } = await session.say(['run', session.id])
   t.is(status, 1)
   t.is(stderr.split('unable to apply cgroup configuration: ').length, 2, stderr)
 })
 
-sameAsRunc('the log is made in any case, and one that cannot be opened is an error', async (session) => {
+sameAsRunc('the log file is always created, and one that cannot be opened is an error', async (session) => {
   session.configure(['true'])
   const log = join(session.directory, 'log')
   await session.say(['--log', log, 'run', session.id])

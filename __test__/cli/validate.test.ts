@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withUs } from './session.ts'
 
-withUs('validate: a bundle that is right, and one that is not', async (session, t) => {
+withUs('validate: a valid bundle and an invalid one', async (session, t) => {
   session.configure(['true'])
   const right = await session.say(['validate', session.bundle])
   t.is(right.status, 0, right.stdout)
@@ -46,7 +46,7 @@ withUs('validate --kind and --lenient', async (session, t) => {
   t.regex((await session.say(['validate', '--kind', 'config', file])).stdout, /error: rootfs: is missing/)
 })
 
-withUs('validate: what cannot be looked at is told on stderr', async (session, t) => {
+withUs('validate: unreadable input is reported on stderr', async (session, t) => {
   const none = await session.say(['validate', join(session.directory, 'none')])
   t.deepEqual([none.status, none.stdout], [1, ''])
   t.regex(none.stderr, /does not exist/)

@@ -90,7 +90,8 @@ const device = (path: string, change: object = {}) => ({
 })
 const program = (...args: string[]) => ({ edit: () => {}, args })
 
-// On version 2 shares become a weight. Ours is that of runc since 1.3.2: 1024 shares, the default, are the default weight.
+// On version 2 shares become a weight. Ours is that of runc since 1.3.2: 1024 shares, the default, are the default
+// weight.
 const NEWER_WEIGHT: Record<string, string> = existsSync('/sys/fs/cgroup/cgroup.controllers')
   ? {
       'cgroup cpu.weight':

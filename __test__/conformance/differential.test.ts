@@ -1,6 +1,6 @@
 /**
  * The same configuration through runc, crun and us; what a program sees inside must be the same. Where the peers
- * disagree, ours is one of the two; where we differ from both, the table says why, and that we do differ is checked too.
+ * disagree, ours is one of the two; where we differ from both, the table says why, and the difference is checked too.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -63,7 +63,7 @@ async function resultOf(
 }
 
 const REFUSED = 'refused: '
-/** Words and codes of refusals are each runtime's own. */
+/** Messages and codes of refusals differ by runtime. */
 const sameEnd = (one: Result, other: Result): boolean =>
   one.end === other.end || (one.end.startsWith(REFUSED) && other.end.startsWith(REFUSED))
 

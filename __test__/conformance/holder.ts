@@ -1,4 +1,4 @@
-/** A process whose namespaces are there to be joined. */
+/** A process whose namespaces can be joined. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readlinkSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Makes what two runtimes show comparable: numbers that differ from run to run become words. */
+/** Makes the output of two runtimes comparable: numbers that differ from run to run become names. */
 import { readlinkSync } from 'node:fs'
 import type { Sections } from './probe.ts'
 

@@ -1,4 +1,4 @@
-/** The algorithms that are known, and those that a program adds. */
+/** Built-in algorithms, and those that a program registers. */
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import { SpecError } from '../../ts/errors.ts'
@@ -82,7 +82,7 @@ test('a program registers its own algorithm, once', (t) => {
   t.is<string, string>(digestString('data'), `sha256:${createHash('sha256').update('data').digest('hex')}`)
 })
 
-test('names and providers that are none are refused, all their problems at once', (t) => {
+test('invalid names and providers are refused, with all problems at once', (t) => {
   const create = (): ReturnType<AlgorithmProvider['create']> => createHash('sha256')
   for (const name of [
     '',
@@ -114,7 +114,7 @@ test('names and providers that are none are refused, all their problems at once'
   t.throws(() => registerAlgorithm('x', undefined as never), { instanceOf: SpecError })
 })
 
-test('a provider whose hash has another length than it said is found out', (t) => {
+test('a provider whose hash does not have the declared length is refused', (t) => {
   registerAlgorithm('liar', { size: 20, create: () => createHash('sha256') })
   t.throws(() => digestString('x', 'liar'), { code: 'ERR_INVALID_STATE', message: /32 bytes .* with 20/ })
 })

@@ -59,7 +59,7 @@ test('every form of bytes is taken, and only the part that a view shows', (t) =>
   }
 })
 
-test('a digester says the digest at any time and goes on', (t) => {
+test('a digester gives the digest at any time and goes on', (t) => {
   const digester = createDigester('sha512')
   t.is(digester.algorithm, 'sha512')
   t.is(digester.digest(), digestString('', 'sha512'))
@@ -83,7 +83,7 @@ test('a hasher without copy() gives one digest and takes nothing after it', (t) 
   t.throws(() => digester.update('b'), { code: 'ERR_INVALID_STATE' })
 })
 
-test('what is neither text nor bytes is refused', (t) => {
+test('anything but a string or bytes is refused', (t) => {
   for (const value of [undefined, null, 7, {}, [1, 2]]) {
     t.throws(() => digestBytes(value as never), { instanceOf: TypeError })
     t.throws(() => digestString(value as never), { instanceOf: TypeError })

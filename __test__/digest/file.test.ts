@@ -61,13 +61,13 @@ test('a file by path, bytes of a path, URL, link, descriptor and FileHandle', as
   await handle.close()
 })
 
-test('a name that is no UTF-8', async (t) => {
+test('a name that is not UTF-8', async (t) => {
   const path = Buffer.concat([Buffer.from(join(folder, 'raw-')), Buffer.from([0xff, 0xfe])])
   writeFileSync(path, 'raw')
   t.is(await digestFile(path), digestString('raw'))
 })
 
-test('several algorithms in one pass, in the order asked for, whoever computes them', async (t) => {
+test('several algorithms in one pass, in the order given, native or not', async (t) => {
   const content = noise(3 << 20)
   const path = made('several', content)
   const names = ['sha512', 'blake3', 'sha256', 'sha384', 'sha256'] as const
@@ -85,14 +85,14 @@ test('several algorithms in one pass, in the order asked for, whoever computes t
   }
 })
 
-test('empty files, files that say they are empty, and files without an end of their own', async (t) => {
+test('empty files, files that report size 0, and endless files', async (t) => {
   t.is(await digestFile(made('empty', '')), digestString(''))
   t.is(await digestFile('/proc/version'), digestBytes(readFileSync('/proc/version')))
   t.is(await digestFile('/proc/version', 'program'), digestBytes(readFileSync('/proc/version'), 'program'))
   t.is(await digestFile('/dev/null'), digestString(''))
 })
 
-test('a descriptor is read from where it stands, and may be closed at once', async (t) => {
+test('a descriptor is read from its current position, and may be closed at once', async (t) => {
   const descriptor = openSync(made('position', '0123456789'), 'r')
   readSync(descriptor, Buffer.alloc(4))
   const pending = digestFile(descriptor)
@@ -117,7 +117,7 @@ for (const algorithm of ['sha256', 'program']) {
   }
 }
 
-test('what is no file is refused', async (t) => {
+test('anything but a file is refused', async (t) => {
   const values = [
     '',
     'a\0b',
@@ -152,7 +152,7 @@ test('a pipe is read until its writers are gone', async (t) => {
   t.is(child.exitCode ?? (await once(child, 'exit'))[0], 0)
 })
 
-test('an abort ends the wait for a pipe and the reading of what has no end', async (t) => {
+test('an abort ends a wait for a pipe and an endless read', async (t) => {
   const reason = new Error('enough')
   for (const [file, algorithm] of [
     [pipe('waiting'), 'sha256'],
@@ -170,7 +170,7 @@ test('an abort ends the wait for a pipe and the reading of what has no end', asy
   t.is(await digestFile(made('whole', 'x'), 'sha256', { signal }), digestString('x'))
 })
 
-test('progress tells the bytes and, of a file, the whole', async (t) => {
+test('progress reports the bytes read and the size of a file', async (t) => {
   const path = made('progress', noise(2 << 20))
   for (const algorithm of ['sha256', 'program']) {
     const seen: { read: number; total?: number }[] = []
@@ -195,7 +195,7 @@ async function turnsDuring<T>(work: Promise<T>): Promise<{ turns: number; value:
 }
 
 // Alone, before the others: their own work must not keep the loop.
-test.serial('the event loop turns while a large file or buffer is hashed', async (t) => {
+test.serial('the event loop keeps running while a large file or buffer is hashed', async (t) => {
   const content = noise(32 << 20)
   const expected = digestBytes(content)
   const path = made('large', content)
@@ -206,7 +206,7 @@ test.serial('the event loop turns while a large file or buffer is hashed', async
   }
 })
 
-test('more files at once than there are threads, while others wait for pipes', async (t) => {
+test('more files at once than threads, while others wait for pipes', async (t) => {
   const controller = new AbortController()
   const waiting = Array.from({ length: 8 }, () =>
     digestFile(pipe('many'), 'sha256', { signal: controller.signal }),

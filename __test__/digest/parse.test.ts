@@ -1,4 +1,4 @@
-/** Parsing and validation: go-digest's cases, its order of checks, and what fast-check makes up. */
+/** Parsing and validation: go-digest's cases, its order of checks, and generated ones. */
 import test from 'ava'
 import { CaissonError } from '../../ts/errors.ts'
 import {
@@ -83,7 +83,7 @@ for (const [what, text, kind] of cases) {
   })
 }
 
-test('what is no text is no digest', (t) => {
+test('a value that is not a string is not a digest', (t) => {
   for (const value of [undefined, null, 7, {}, [], Symbol('x'), Object.create(null), () => 0]) {
     t.is(validateDigest(value), 'invalid-format')
     t.false(isDigest(value))
@@ -92,7 +92,7 @@ test('what is no text is no digest', (t) => {
   }
 })
 
-test('a message says what is wrong, and is short however long the text is', (t) => {
+test('a message names the problem, and is short for any input', (t) => {
   t.throws(() => parseDigest(`sha256:${hex(63)}`), {
     message: `"sha256:${hex(63)}" is not a valid digest: sha256 has 64 characters after the colon, not 63`,
   })
@@ -122,7 +122,7 @@ test('from a hash that was made elsewhere', (t) => {
   t.throws(() => digestFromEncoded('sha256:', hex(64)), { instanceOf: DigestError })
 })
 
-test('the expression finds digests inside a text, whatever their algorithm', (t) => {
+test('the expression finds digests inside a string, whatever their algorithm', (t) => {
   t.is(DIGEST_REGEXP.exec(`docker.io/library/busybox@sha256:${hex(64)} up`)?.[0], `sha256:${hex(64)}`)
   t.is(DIGEST_REGEXP.exec('(foo.b-r:A=_-)')?.[0], 'foo.b-r:A=_-')
   t.is(DIGEST_REGEXP.exec('no digest: here'), null)
@@ -160,7 +160,7 @@ test('property: one character changed to what is not allowed there is refused', 
   )
 })
 
-test('property: any text gets one answer, the same from all, and never another kind of error', (t) => {
+test('property: all functions agree on any string, and throw no other kind of error', (t) => {
   const piece = fc.constantFrom(
     'sha256',
     'sha512',
@@ -193,7 +193,7 @@ test('property: any text gets one answer, the same from all, and never another k
   )
 })
 
-test('a text of a million characters is refused in one pass', (t) => {
+test('a string of a million characters is refused in one pass', (t) => {
   // Each of these would take a quadratic expression minutes.
   for (const text of ['a'.repeat(1e6), `${'a-'.repeat(5e5)}:x`, `${'a'.repeat(1e6)}:${'b'.repeat(1e6)}!`])
     t.is(validateDigest(text), 'invalid-format')

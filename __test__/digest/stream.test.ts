@@ -50,7 +50,7 @@ test('texts are taken in UTF-8', async (t) => {
   t.is(await digestStream(Readable.from(['a', 'ß'])), digestString('aß'))
 })
 
-test('a large piece leaves the event loop room', async (t) => {
+test('a large chunk does not block the event loop', async (t) => {
   const piece = new Uint8Array(8 << 20)
   let turns = 0
   let ended = false
@@ -80,7 +80,7 @@ test('the error of a stream is the error of the digest', async (t) => {
   t.is(await t.throwsAsync(digestStream(broken)), failure)
 })
 
-test('an abort rejects with its reason and closes the stream, also while it has nothing to give', async (t) => {
+test('an abort rejects with its reason and closes the stream, even while it is idle', async (t) => {
   const reason = new Error('enough')
   const readable = new PassThrough()
   let cancelled: unknown = 'not'
@@ -104,7 +104,7 @@ test('an abort rejects with its reason and closes the stream, also while it has 
   t.false(touched, 'nothing is read')
 })
 
-test('what is refused is refused before anything is read', async (t) => {
+test('invalid arguments are refused before anything is read', async (t) => {
   let read = false
   const source = (function* () {
     read = true

@@ -1,4 +1,4 @@
-/** What the documentation says is so: its programs run and print what it says, its tables name all there is. */
+/** The documentation is true: its programs run and print what it says, and its tables are complete. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -71,7 +71,7 @@ test('every link of the documentation leads somewhere', (t) => {
         t.true(existsSync(join(checkout, dirname(name), target!)), `${name}: ${target}`)
 })
 
-test('the pages that messages cite are there, and in the package', (t) => {
+test('the pages that messages cite exist and are in the package', (t) => {
   const { files } = JSON.parse(page('package.json')) as { files: string[] }
   t.true(files.includes('docs'))
   const sources = ['ts', 'crates'].flatMap((top) =>
@@ -108,7 +108,7 @@ test('docs/cli.md has every verb and every flag', (t) => {
   for (const flag of globalFlags) if (!flag.hidden) t.true(words.includes(`--${flag.name}`), flag.name)
 })
 
-test('docs/security.md names tests that there are', (t) => {
+test('docs/security.md names existing tests', (t) => {
   const sources = ['crates', '__test__']
     .flatMap((top) =>
       readdirSync(join(checkout, top), { recursive: true, encoding: 'utf8' }).map((name) => join(top, name)),

@@ -115,7 +115,7 @@ test('an archive of docker save is read whatever the order of its entries', asyn
   }
 })
 
-test('layers as links, as skopeo has them, and packed ones', async (t) => {
+test('layers as links, as skopeo writes them, and compressed ones', async (t) => {
   const link = (name: string, target: string): TestEntry => ({ name, type: '2', link: target })
   const linked = dockerArchive(t, [
     link('one/layer.tar', '../first.tar'),
@@ -194,7 +194,7 @@ test('an archive of docker save that contradicts itself is refused', async (t) =
 test('several images in one archive are told apart by name or digest', async (t) => {
   const second = { ...image, RepoTags: null }
   const { file } = dockerArchive(t, [manifestOf([image, second]), ...files])
-  t.is((await open(t, `docker-archive:${file}`)).digest.length, 71, 'one image twice is no choice')
+  t.is((await open(t, `docker-archive:${file}`)).digest.length, 71, 'the same image twice is not ambiguous')
   const otherConfig = config.replace('kept', 'other')
   const other = { ...image, Config: 'other.json', RepoTags: ['other:latest'] }
   const both = dockerArchive(t, [
@@ -229,7 +229,7 @@ test('a root file system as an archive is an image of one layer', async (t) => {
   await t.throwsAsync(bad.unpackRootfs(join(base, 'rootfs')), { code: 'ERR_LAYER_INVALID' } as never)
 })
 
-test('what is no archive, or damaged, is refused and leaves nothing open', async (t) => {
+test('an invalid or damaged archive is refused, and nothing stays open', async (t) => {
   const base = scratch(t)
   const path = (name: string, bytes: Uint8Array): string => {
     writeFileSync(join(base, name), bytes)
@@ -253,7 +253,7 @@ test('what is no archive, or damaged, is refused and leaves nothing open', async
   t.is(unnamed(), 0)
 })
 
-test('an archive that is replaced after it was opened does not go unnoticed', async (t) => {
+test('an archive that is replaced after it was opened is detected', async (t) => {
   const { base, file } = dockerArchive(t, [manifestOf([image]), ...files])
   const opened = await open(t, `docker-archive:${file}`)
   const changed = tar([

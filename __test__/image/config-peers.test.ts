@@ -1,6 +1,6 @@
 /**
- * The same image configurations through us, umoci and podman: what a runtime is handed must be the same. Where it is not,
- * the case says why. podman's config.json is the one that it gives to its runtime, which here only keeps it.
+ * The same image configurations through us, umoci and podman: what a runtime is handed must be the same. Where it is
+ * not, the case says why. podman's config.json is the one it hands to its runtime, which here only stores it.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ interface Case {
   image?: object
   /** Other files than `system`. */
   files?: TestEntry[]
-  /** Why a peer's answer is another one. */
+  /** Why a peer's answer differs. */
   except?: Partial<Record<Peer, string>>
 }
 
@@ -73,8 +73,8 @@ const cases: Record<string, Case> = {
   'a hexadecimal number': user('0x10'),
   'a space before a number': user(' 0'),
   'a line of passwd without a number': user('broken', {
-    umoci: 'takes what is no number for 0: the user would be root',
-    podman: 'takes what is no number for 0: the user would be root',
+    umoci: 'takes an invalid number as 0: the user would be root',
+    podman: 'takes an invalid number as 0: the user would be root',
   }),
   'no passwd, a number': { config: { User: '5:6' }, files: [file('x', 'x')] },
   'no passwd, a name': { config: { User: 'web' }, files: [file('x', 'x')] },

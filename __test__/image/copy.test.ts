@@ -1,4 +1,4 @@
-/** Copies between layouts and archives: what is written, what is refused, and that nothing is left of what failed. */
+/** Copies between layouts and archives: what is written, what is refused, and that failures leave nothing. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -113,7 +113,7 @@ for (const transport of archives) {
     t.deepEqual(readdirSync(base).sort(), ['images', 'out.tar'])
     writeFileSync(path, good)
     await copyImage(from, { to, overwrite: true })
-    // Two writers of one archive: one of them wins, and knows.
+    // Two writers of one archive: one wins, the other is told.
     const both = await Promise.allSettled(
       [1, 2].map(() => copyImage(from, { to: `${transport}:${base}/race.tar` })),
     )
@@ -173,7 +173,7 @@ test('several images go into one archive, each with its name, and layers once', 
   )
 })
 
-test('a bare tag is no name for docker: such an image has none', async (t) => {
+test('a bare tag is not a name for docker: such an image is unnamed', async (t) => {
   const base = scratch(t)
   await build(join(base, 'images'), 'latest')
   const to = `docker-archive:${base}/out.tar`
@@ -215,14 +215,14 @@ test('an index stays one in a layout and in an OCI archive; for docker one of it
     'ERR_INVALID_OPTION',
   )
   await fails(t, copyImage(from, { ...options, platforms: ['linux/riscv64'] }), 'ERR_IMAGE_NOT_FOUND')
-  // One manifest is what it is, whatever it is for.
+  // A single manifest is copied for any platform.
   const other = images['s390x']!.digest
   t.is((await copyImage(`oci:${base}/images@${other}`, options)).descriptor.digest, other)
   const wrong = { ...options, platforms: ['linux/arm64'] }
   await fails(t, copyImage(`oci:${base}/images@${other}`, wrong), 'ERR_IMAGE_NOT_FOUND')
 })
 
-test('what docker cannot load is refused', async (t) => {
+test('images that docker cannot load are refused', async (t) => {
   const base = scratch(t)
   const to = `docker-archive:${base}/out.tar`
   const layer = tar([{ name: 'a', content: 'a' }])
@@ -247,7 +247,7 @@ test('what docker cannot load is refused', async (t) => {
   t.is(image.config, undefined)
 })
 
-test('targets and names that make no sense are refused before anything is made', async (t) => {
+test('invalid targets and names are refused before anything is made', async (t) => {
   const base = scratch(t)
   await build(join(base, 'images'), 'app')
   const from = `oci:${base}/images:app`

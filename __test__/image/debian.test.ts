@@ -16,7 +16,7 @@ function reachesMirror(): boolean {
   return spawnSync(process.execPath, ['-e', script]).status === 0
 }
 
-// A minute and a half, so it is for CI and for whoever asks.
+// It takes a minute and a half, so it runs in CI and on request.
 const wanted = process.env['CAISSON_TEST_DEBIAN'] === '1'
 const obstacle = wanted
   ? reachesMirror()

@@ -1,4 +1,4 @@
-/** Archives and layouts made byte by byte, so that tests can say what no honest tool would write. */
+/** Archives and layouts made byte by byte, so that tests can contain what no honest tool would write. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -42,7 +42,7 @@ const upper: TestEntry[] = [
 ]
 const top: TestEntry[] = [{ name: 'way', content: 'no link any more' }]
 
-/** What every tree must be like, with ids of the image. */
+/** The expected tree, with ids of the image. */
 const expected: Record<string, [uid: number, gid: number, mode: string]> = {
   '.': [0, 0, '755'],
   capable: [5, 6, '755'],
@@ -99,7 +99,7 @@ function version3(root: number): string {
   return capability.replace(/^01000002/, '01000003') + id.toString('hex')
 }
 
-needs('root', 'python3')('root gives files to the ids that stand for those of the image', async (t) => {
+needs('root', 'python3')("root gives files to the host ids that the image's ids map to", async (t) => {
   const base = scratch(t)
   const image = await Image.open(layout(base))
   const mappings = [

@@ -72,7 +72,7 @@ test('the link stays, the directory is as it was, and the files go where the lin
     t.true(lstatSync(at(name)).isSymbolicLink(), name)
   const { mode, mtimeMs } = statSync(at('dir'))
   t.deepEqual([mode & 0o7777, mtimeMs], [0o710, 77_000])
-  // What leads to no directory is replaced.
+  // A link that does not lead to a directory is replaced.
   for (const name of ['loop1', 'dead', 'tofile']) t.true(lstatSync(at(name)).isDirectory(), name)
   t.is(readFileSync(at('dir/a'), 'utf8'), 'dir/a')
   t.deepEqual(readdirSync(at('usr/lib')).sort(), ['hard', 'new'])
@@ -127,7 +127,7 @@ needs(
   t.deepEqual(differences, [])
 })
 
-test('what was unpacked that way and not changed makes no layer', async (t) => {
+test('an unchanged tree unpacked that way makes no layer', async (t) => {
   const base = layout(t, below, above)
   const from = `oci:${base}/images:test`
   await (await Image.open(from)).unpack(join(base, 'bundle'), { keepDirlinks: true })

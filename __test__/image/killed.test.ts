@@ -1,4 +1,4 @@
-/** kill -9 at any moment: what is written is there whole or not at all, and nothing else stays. */
+/** kill -9 at any moment: output is complete or absent, and nothing else stays. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -50,7 +50,9 @@ async function scene(): Promise<Scene> {
   return { folder, reference: `oci:${layout}:test` }
 }
 
-/** Runs `turn` again and again in a process of its own, and kills that in the middle of one. `check` looks each time. */
+/**
+ * Runs `turn` again and again in a process of its own, and kills that in the middle of one. `check` looks each time.
+ */
 async function killed(
   t: ExecutionContext,
   { folder, reference }: Scene,
@@ -87,7 +89,7 @@ async function isWhole(t: ExecutionContext, reference: string): Promise<void> {
   t.deepEqual((await image.verify()).problems, [], reference)
 }
 
-/** What is no archive of the child. */
+/** Everything but archives of the child. */
 const others = (folder: string): string[] => readdirSync(folder).filter((name) => !/^[\d-]+$/.test(name))
 
 const unnamed = hasUnnamed(scratch('killed'))
@@ -179,7 +181,7 @@ needs()(
   },
 )
 
-needs()('what is swept is ours, and nobody uses it', async (t) => {
+needs()('only unused files of ours are swept', async (t) => {
   const { folder, reference } = await scene()
   await using image = await Image.open(reference)
   mkdirSync(join(folder, '.caisson-1-2-3/closed'), { recursive: true })

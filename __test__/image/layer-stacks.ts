@@ -1,4 +1,6 @@
-/** Stacks of layers as property tests draw them: few names, so that layers meet; all that an archive may say of them. */
+/**
+ * Stacks of layers as property tests draw them: few names, so that layers meet; all that an archive may say of them.
+ */
 import type { Arbitrary } from 'fast-check'
 import fc from '../fixtures/property.ts'
 import type { TestEntry } from './fixture.ts'
@@ -90,8 +92,8 @@ const isWithin = (path: string, top: string): boolean => path.startsWith(`${top}
 const rank = (line: Line): number => (isMarker(line) ? 0 : line.kind === 'hardlink' ? 2 : 1)
 
 /**
- * As honest tools write a layer: what hides first, parents before children, hard links last; no name twice, and nothing below
- * what the same layer makes no directory.
+ * A layer as honest tools write it: removals first, parents before children, hard links last; no name twice, and
+ * nothing below a path that the same layer makes anything but a directory.
  */
 function honest(lines: Line[]): Line[] {
   const names = new Set<string>()
@@ -116,7 +118,10 @@ function honest(lines: Line[]): Line[] {
   return kept.sort((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1))
 }
 
-/** Two to four layers, bottom first. Some cannot be unpacked: hard links to nothing or to directories, links in a circle. */
+/**
+ * Two to four layers, bottom first. Some cannot be unpacked: hard links to nothing or to directories, links in a
+ * circle.
+ */
 export const stacks: Arbitrary<TestEntry[][]> = fc.array(
   fc.array(line, { minLength: 1, maxLength: 9 }).map((lines) => honest(lines).map(entry)),
   { minLength: 2, maxLength: 4 },

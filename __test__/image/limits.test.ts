@@ -1,4 +1,4 @@
-/** What an image may ask for, in everything that reads one: by default, lowered, raised. */
+/** Limits of an image in everything that reads one: by default, lowered, raised. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -55,7 +55,7 @@ for (const [name, reader] of Object.entries(readers)) {
   })
 }
 
-test('verify lists a limit as what is wrong', async (t) => {
+test('verify lists an exceeded limit as a problem', async (t) => {
   const image = await Image.open(`oci:${images}:a`, { limits: { entries: 1 } })
   t.deepEqual(
     (await image.verify()).problems.map(({ code }) => code),
@@ -73,7 +73,7 @@ test('what is made of an image has its limits, and a call may say others', async
   await made.unpackRootfs(join(base, 'made'), { limits: { bytes: 5000 } })
 })
 
-test('limits that are raised let pass what the default does not', async (t) => {
+test('raised limits accept what the defaults refuse', async (t) => {
   const path = join(base, 'deep.tar')
   writeFileSync(path, tar([{ name: 'x', pax: { path: 'd/'.repeat(600) } }]))
   const layout = join(base, 'deep')

@@ -1,6 +1,6 @@
 /**
- * From plain JavaScript anything may come as an option: whatever is wrong is refused by name, by the error of this package,
- * and nothing has been made, removed or changed on disk by then.
+ * Plain JavaScript may pass anything as an option: an invalid one is refused by name, with this package's error, before
+ * anything is made, removed or changed on disk.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ const layout = await Layout.open(images)
 const manifest = join(base, 'manifest')
 await snapshot(tree, manifest)
 
-/** What no option takes in place of another kind. */
+/** Values that no option accepts. */
 const KINDS = {
   flag: ['true', 1, 0, null, [], {}],
   text: [1, true, null, ['a'], {}],
@@ -126,7 +126,7 @@ const TREE = {
 const epoch = [...KINDS.count, 253_402_300_800]
 
 interface Call {
-  /** Takes options in the place of those that the types want. */
+  /** Bypasses the types of options. */
   call: (options: never) => unknown
   /** With which it would go on. */
   given?: object
@@ -300,7 +300,7 @@ const shown = (value: unknown): string =>
   typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value))
 
 for (const [name, { call, given = {}, options }] of Object.entries(calls)) {
-  test(`${name}: what is no value of an option is refused`, async (t) => {
+  test(`${name}: invalid values of options are refused`, async (t) => {
     for (const [option, kind] of Object.entries(options)) {
       for (const value of typeof kind === 'string' ? KINDS[kind as keyof typeof KINDS] : kind) {
         const wrong = { ...given, [option]: value }
@@ -310,7 +310,7 @@ for (const [name, { call, given = {}, options }] of Object.entries(calls)) {
     }
   })
 
-  test(`${name}: an option that there is not is refused, and what is no object`, async (t) => {
+  test(`${name}: unknown options and options that are not an object are refused`, async (t) => {
     await refused(t, 'unknown', /nonsense: unknown option \(the options are /, () =>
       call({ ...given, nonsense: 1 } as never),
     )
@@ -337,7 +337,7 @@ const wrongLayers: readonly [names: RegExp, layer: unknown][] = [
   [/entries\[0\]\.owner: unknown option/, { entries: [{ path: '/b', content: '', owner: 1 }] }],
   [/entries\[0\]\.target/, { entries: [{ path: '/b', type: 'symlink' }] }],
   [
-    /entries\[0\]\.mode: there is no such/,
+    /entries\[0\]\.mode: unknown option/,
     { entries: [{ path: '/b', type: 'hardlink', target: '/a', mode: 0 }] },
   ],
   [/entries\[0\]/, { entries: [{ path: '/b', type: 'socket' }] }],
@@ -369,7 +369,7 @@ test('parts of layers are refused before anything is made, by their paths', asyn
     )
 })
 
-test('arguments that are no options are refused as well', async (t) => {
+test('invalid arguments other than options are refused as well', async (t) => {
   const wrong = (value: unknown): never => value as never
   const texts = [undefined, null, 1, true, [], {}, ['oci:a']]
   const all: Readonly<Record<string, (value: unknown) => unknown>> = {
@@ -412,7 +412,7 @@ test('arguments that are no options are refused as well', async (t) => {
     t.throws(() => layout.blobPath(wrong(value)), { code: 'ERR_INVALID_IMAGE' } as never)
 })
 
-test('several things that are wrong are said at once', async (t) => {
+test('several problems are reported at once', async (t) => {
   const error = await t.throwsAsync(
     image.squash({ layout: fresh, keep: '1', threads: 0, nonsense: true } as never),
   )

@@ -56,12 +56,12 @@ test.serial(
   },
 )
 
-test.serial('what is no root file system directory is refused, and nothing stays open', async (t) => {
+test.serial('anything but a root file system directory is refused, and nothing stays open', async (t) => {
   const base = small(t)
   await fails(t, `dir:${base}/none`, 'ERR_IMAGE_NOT_FOUND')
   await fails(t, `dir:${base}/tree/etc/file`, 'ERR_INVALID_IMAGE', /not a directory/)
   await fails(t, 'dir:', 'ERR_INVALID_OPTION')
-  // What skopeo writes by the same word.
+  // What skopeo writes under the same name.
   mkdirSync(join(base, 'skopeo'))
   writeFileSync(join(base, 'skopeo/version'), 'Directory Transport Version: 1.1\n')
   const error = await t.throwsAsync(Image.open(`dir:${base}/skopeo`), {

@@ -16,7 +16,7 @@ import { scratch, tar, writeLayout, type TestEntry, type TestLayoutOptions } fro
 const PREFIX = 'org.opencontainers.image.'
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const root = process.geteuid?.() === 0
-const somebody = (): ResolvedUser => ({ uid: 7, gid: 8, additionalGids: [9], home: '/home/x' })
+const user = (): ResolvedUser => ({ uid: 7, gid: 8, additionalGids: [9], home: '/home/x' })
 const homeless = (): ResolvedUser => ({ uid: 7, gid: 8, additionalGids: [] })
 
 type Fields = Omit<Partial<ImageConfig>, 'config'>
@@ -25,7 +25,7 @@ type Config = NonNullable<ImageConfig['config']>
 function convert(
   image: Partial<ImageConfig>,
   options: RuntimeConfigOptions = {},
-  lookUp = somebody,
+  lookUp = user,
 ): RuntimeSpec {
   const rootfs = { type: 'layers' as const, diff_ids: [] }
   return toRuntimeConfig({ architecture: 'amd64', os: 'linux', rootfs, ...image }, options, lookUp)
@@ -38,7 +38,7 @@ const volume = (destination: string): object => ({
   options: ['rw', 'nosuid', 'nodev', 'noexec', 'relatime'],
 })
 
-/** What the defaults have before what an image adds. */
+/** The defaults, before what an image adds. */
 const added = ({ mounts }: RuntimeSpec): unknown => mounts?.slice(defaultSpec().mounts!.length)
 
 const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expected: unknown][] = [
@@ -52,7 +52,7 @@ const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expe
   ['Entrypoint and Cmd are one list', { Entrypoint: ['/e', 'a'] }, (s) => s.process?.args, ['/e', 'a', 'c']],
   ['Cmd alone is the program', { Entrypoint: null }, (s) => s.process?.args, ['c']],
   ['Entrypoint alone is the program', { Entrypoint: ['/e'], Cmd: null }, (s) => s.process?.args, ['/e']],
-  ['an empty Entrypoint is none', { Entrypoint: [] }, (s) => s.process?.args, ['c']],
+  ['an empty Entrypoint counts as missing', { Entrypoint: [] }, (s) => s.process?.args, ['c']],
   ['ArgsEscaped means nothing here', { ArgsEscaped: true }, (s) => s.process?.args, ['c']],
 
   ['Env is completed', { Env: ['A=1'] }, (s) => s.process?.env, ['A=1', PATH, 'HOME=/home/x']],
@@ -77,8 +77,8 @@ const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expe
     (s) => pickLabels(s),
     { l: 'v', 'a.b/c': '' },
   ],
-  ['a label without a name is none', { Labels: { '': 'x', l: 'v' } }, (s) => pickLabels(s), { l: 'v' }],
-  ['Labels null are none', { Labels: null }, (s) => pickLabels(s), {}],
+  ['a label without a name is dropped', { Labels: { '': 'x', l: 'v' } }, (s) => pickLabels(s), { l: 'v' }],
+  ['null Labels give no annotations', { Labels: null }, (s) => pickLabels(s), {}],
   [
     'a label may be called anything',
     { Labels: JSON.parse('{"__proto__":"x"}') as object as never },
@@ -92,7 +92,7 @@ const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expe
     'SIGRTMIN+3',
   ],
   [
-    'an empty StopSignal is none',
+    'an empty StopSignal counts as missing',
     { StopSignal: '' },
     (s) => `${PREFIX}stopSignal` in (s.annotations ?? {}),
     false,
@@ -104,13 +104,13 @@ const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expe
     '1000,53/udp,80/tcp',
   ],
   [
-    'no ExposedPorts are no annotation',
+    'empty ExposedPorts give no annotation',
     { ExposedPorts: {} },
     (s) => `${PREFIX}exposedPorts` in (s.annotations ?? {}),
     false,
   ],
   [
-    'ExposedPorts null are none',
+    'null ExposedPorts give no annotation',
     { ExposedPorts: null },
     (s) => `${PREFIX}exposedPorts` in (s.annotations ?? {}),
     false,
@@ -122,7 +122,7 @@ const fields: [title: string, Config, pick: (spec: RuntimeSpec) => unknown, expe
     added,
     [volume('/data'), volume('/v')],
   ],
-  ['Volumes null are none', { Volumes: null }, added, []],
+  ['null Volumes give no mounts', { Volumes: null }, added, []],
   ['a relative volume begins at the root', { Volumes: { data: {} } }, added, [volume('/data')]],
   ['a volume does not climb', { Volumes: { '/../../x/../y': {} } }, added, [volume('/y')]],
   ['one directory is one volume', { Volumes: { '/d': {}, '/d/': {}, '//d/.': {} } }, added, [volume('/d')]],
@@ -298,7 +298,7 @@ for (const rootless of root ? [false, true] : [true]) {
   })
 }
 
-test('the user is one of the image, whatever ids stand for it', async (t) => {
+test("the user is the image's, whatever host ids it maps to", async (t) => {
   const groups = root ? { additionalGids: [44, 9] } : {}
   t.deepEqual((await unpacked(t, { User: 'web' })).process?.user, { uid: 33, gid: 44, ...groups })
   t.deepEqual((await unpacked(t, { User: 'web' }, { rootless: true })).process?.user, { uid: 33, gid: 44 })

@@ -28,7 +28,7 @@ const code = async (promise: Promise<unknown>): Promise<string> =>
     (error: CaissonError) => error.code,
   )
 
-test('references are taken apart', (t) => {
+test('references are parsed', (t) => {
   t.deepEqual(parseReference('oci:./dir'), { transport: 'oci', path: './dir' })
   t.deepEqual(parseReference('oci:/a/b:alpine:3'.replace(':3', '-3')), {
     transport: 'oci',
@@ -81,7 +81,7 @@ test('variants are ranked: the same, then older ones, never newer', (t) => {
   t.is(platformRank({ os: 'windows', architecture: 'amd64' }, { os: 'linux', architecture: 'amd64' }), 0)
 })
 
-test('the variant of a processor is what its flags say', (t) => {
+test('the variant of a processor follows from its flags', (t) => {
   const levels = [
     'fpu sse sse2',
     'cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3',
@@ -111,7 +111,7 @@ test('an image is found by tag, by digest, and alone', async (t) => {
   t.is(await code(Image.open(`oci:${path}/nowhere`)), 'ERR_IMAGE_NOT_FOUND')
 })
 
-test('several images ask for a choice, several tags of one image do not', async (t) => {
+test('several images are ambiguous, several tags of one image are not', async (t) => {
   const path = scratch(t)
   writeLayout(path, [layer])
   const [first] = (await (await Layout.open(path)).index()).manifests
@@ -168,7 +168,7 @@ test('an image of another architecture is refused by its configuration', async (
   t.is(await code(Image.open(`oci:${path}:test`, { platform: 'linux/mips' })), 'opened')
 })
 
-test('documents that make no sense are refused with every problem', async (t) => {
+test('invalid documents are refused with every problem', async (t) => {
   const edits: [string, (index: Index) => unknown][] = [
     ['CVE-2021-41190: both manifests and layers', (index) => void (index['layers'] = [])],
     [
@@ -193,7 +193,7 @@ test('documents that make no sense are refused with every problem', async (t) =>
   t.is(await code(Image.open(`oci:${path}:test`)), 'ERR_INVALID_IMAGE')
 })
 
-test('a changed, longer or missing manifest is told apart', async (t) => {
+test('a changed, longer or missing manifest has its own code', async (t) => {
   for (const [change, expected] of [
     [(text: string) => text.replace('2', '3'), 'ERR_DIGEST_MISMATCH'],
     [(text: string) => `${text} `, 'ERR_SIZE_MISMATCH'],
@@ -209,7 +209,7 @@ test('a changed, longer or missing manifest is told apart', async (t) => {
   }
 })
 
-test('layers and diffIDs must be as many', async (t) => {
+test('the numbers of layers and diffIDs must match', async (t) => {
   const path = scratch(t)
   writeLayout(path, [layer], { config: { rootfs: { type: 'layers', diff_ids: [] } } })
   const image = await Image.open(`oci:${path}:test`)

@@ -23,7 +23,7 @@ async function bytes(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(pieces)
 }
 
-test('a layer that is missing is a state, and an error only for those who need it', async (t) => {
+test('a missing layer is reported, and an error only where it is needed', async (t) => {
   const path = layout(t)
   const image = await open(path)
   const layer = image.manifest.layers[0]!
@@ -97,7 +97,7 @@ test('content embedded in a descriptor is taken when it is what the digest says'
   await t.throwsAsync(open(changed), { code: 'ERR_DIGEST_MISMATCH' } as never)
 })
 
-test('a blob that is no regular file is refused at once', async (t) => {
+test('a blob that is not a regular file is refused at once', async (t) => {
   const path = layout(t)
   const image = await open(path)
   const layer = image.manifest.layers[0]!

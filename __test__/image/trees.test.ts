@@ -1,6 +1,6 @@
 /**
- * Trees that other tools pack: everything that can be seen of them must come out of an image as it went in, and as the tool
- * itself unpacks it. As root, since owners and devices are part of it.
+ * Trees packed by other tools: everything visible must come out of an image as it went in, and as the tool itself
+ * unpacks it. As root, because owners and devices are part of it.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

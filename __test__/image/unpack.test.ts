@@ -126,7 +126,7 @@ test('zstd of several frames, skippable ones too, decodes to its end', async (t)
   t.is(read('a') + read('b'), 'ab')
 })
 
-test('a layer whose media type is wrong is read all the same, with a warning', async (t) => {
+test('a layer with a wrong media type is read, with a warning', async (t) => {
   const archive = tar([f('a')])
   const { read, result } = await unpack(t, [{ tar: archive, blob: archive }])
   t.is(read('a'), 'a')
@@ -285,12 +285,12 @@ test('devices and FIFOs are made as root and follow the policy otherwise', async
   t.is(await refused(t, [{ tar: tar(entries) }], { rootless: true, devices: 'error' }), 'ERR_SYSCALL')
 })
 
-test('a rootless unpack says which owners it could not keep', async (t) => {
+test('a rootless unpack reports which owners it could not keep', async (t) => {
   const { result } = await unpack(t, [[{ name: 'f', content: '', uid: 5, gid: 6 }]], { rootless: true })
   t.deepEqual(result.skipped, [{ path: 'f', what: 'owner', detail: '5:6 is not kept' }])
 })
 
-test('a wrong digest, size or diffID is told apart, and nothing is left', async (t) => {
+test('a wrong digest, size or diffID has its own code, and nothing is left', async (t) => {
   const archive = tar([f('a')])
   const blob = gzipSync(archive)
   const changed = Buffer.from(blob)
@@ -327,7 +327,7 @@ test('a wrong digest, size or diffID is told apart, and nothing is left', async 
   )
 })
 
-test('bombs meet limits, and nothing is left', async (t) => {
+test('decompression bombs exceed limits, and nothing is left', async (t) => {
   const zeros = Buffer.alloc(100 << 20)
   const big = tar([{ name: 'zeros', content: zeros }])
   t.is(await refused(t, [{ tar: big }], { limits: { ratio: 100 } }), 'ERR_LIMIT_EXCEEDED')
@@ -367,7 +367,7 @@ test('an occupied target is refused and stays as it is', async (t) => {
 test('a bundle that cannot be made leaves nothing, not even the directories above it', async (t) => {
   const base = scratch(t)
   writeLayout(join(base, 'images'), [tar([f('a')])], {
-    config: { config: { Cmd: ['x'], User: 'nobody-here' } },
+    config: { config: { Cmd: ['x'], User: 'missing-user' } },
   })
   const image = await Image.open(`oci:${base}/images:test`)
   await t.throwsAsync(image.unpack(join(base, 'new/deep/bundle')), { code: 'ERR_INVALID_IMAGE' } as never)

@@ -1,4 +1,4 @@
-/** Images that we write, in every form, read and run by other tools: they must see what we see. */
+/** Images that we write, in every form, are read and run by other tools: all see the same. */
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -13,7 +13,10 @@ import { rich, sh, using } from './peers.ts'
 /** umoci keeps whole seconds, as layers of ours do, and sets no time of directories that a later layer changes. */
 const UMOCI: TreeOptions = { wholeSeconds: true, withoutDirectoryTimes: true }
 
-/** A small system and everything that is hard, in three layers: removals, opaque directories, replaced types, new attributes. */
+/**
+ * A small system and everything that is hard, in three layers: removals, opaque directories, replaced types, new
+ * attributes.
+ */
 async function writeImage(base: string): Promise<Image> {
   rich(base)
   mkdirSync(join(base, 'system/etc'), { recursive: true })

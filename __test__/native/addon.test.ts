@@ -1,4 +1,4 @@
-/** What the loader refuses, and how it says so. */
+/** What the loader refuses, and with which message. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ function copy(change: (source: string) => string): string {
   return folder
 }
 
-/** What the first native call of the copy says. */
+/** The error of the copy's first native call. */
 function failure(folder: string, env: NodeJS.ProcessEnv = {}, before = ''): unknown {
   const source = `${before}
     const { Runtime } = require('./dist/cjs/index.cjs')
@@ -61,7 +61,7 @@ test('without the platform package the error says where it was looked for', (t) 
   t.true(hint!.includes(join(folder, 'npm', platformTriple())))
 })
 
-test('a file that is no addon is refused with its path', (t) => {
+test('a file that is not an addon is refused with its path', (t) => {
   const folder = copy((source) => source)
   const path = join(folder, 'native')
   mkdirSync(path)

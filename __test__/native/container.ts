@@ -110,7 +110,7 @@ function directoriesNamed(directory: string, name: string, depth: number): strin
   try {
     entries = readdirSync(directory, { withFileTypes: true })
   } catch {
-    return [] // a cgroup that is being removed by somebody else
+    return [] // a cgroup that another process is removing
   }
   return entries
     .filter((entry) => entry.isDirectory())
@@ -121,7 +121,7 @@ function directoriesNamed(directory: string, name: string, depth: number): strin
     )
 }
 
-/** Whether a process exists and is no zombie. */
+/** Whether a process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))

@@ -1,4 +1,4 @@
-/** The hand-written face (ts/native) against the generated one (binding.d.ts) and against what the addon really has. */
+/** The hand-written face (ts/native) against the generated one (binding.d.ts) and the exports of the addon. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -10,7 +10,7 @@ import { checkout } from '../fixtures/program.ts'
 const GENERATED = join(checkout, 'ts/native/binding.d.ts')
 const FACE = join(checkout, 'ts/native/')
 
-/** What nobody calls, and why it is there all the same. */
+/** Members without a caller, and why they exist. */
 const UNCALLED: Readonly<Record<string, string>> = {
   'Engine.close': 'the environment calls it when it ends',
   // Methods of a Hasher, called through that type.
@@ -57,14 +57,14 @@ const sources = program
   .getSourceFiles()
   .filter(({ fileName }) => fileName.startsWith(join(checkout, 'ts/')) && fileName !== GENERATED)
 
-test('names of native types are unique: two structs of one name would merge into what neither is', (t) => {
+test('names of native types are unique: two structs with one name would be merged', (t) => {
   t.true(exported.length > 40)
   for (const symbol of exported) t.is(symbol.declarations?.length, 1, symbol.name)
   for (const symbol of exported)
     for (const member of symbol.members?.values() ?? []) t.is(member.declarations?.length, 1, member.name)
 })
 
-test('the addon has what is declared, and no more', (t) => {
+test('the addon exports exactly what is declared', (t) => {
   const values = exported.filter(isValue)
   const real = addon() as unknown as Record<string, unknown>
   t.deepEqual(Object.keys(real).sort(), values.map(({ name }) => name).sort())
@@ -99,7 +99,7 @@ test('everything native is used', (t) => {
   t.deepEqual(unused.sort(), Object.keys(UNCALLED).sort())
 })
 
-test('arguments and results fit', (t) => {
+test('types of arguments and results match', (t) => {
   const diagnostics = [generated, ...sources.filter(({ fileName }) => fileName.startsWith(FACE))].flatMap(
     (source) => [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)],
   )
@@ -109,7 +109,7 @@ test('arguments and results fit', (t) => {
   )
 })
 
-test('nothing in the face is of the type any, which would fit everything, unless it is said what it is', (t) => {
+test('nothing in the face has the type any, unless the test lists it', (t) => {
   const loose: string[] = []
   for (const source of sources.filter(({ fileName }) => fileName.startsWith(FACE)))
     walk(source, (node) => {

@@ -48,7 +48,7 @@ const broken: [string, ErrorCode, RegExp, (made: Bundle) => void][] = [
     },
   ],
   [
-    'text that is no JSON',
+    'text that is not JSON',
     'ERR_INVALID_SPEC',
     /config\.json/,
     (made) => writeFileSync(join(made.bundle, 'config.json'), '{"ociVersion": '),
@@ -69,7 +69,7 @@ for (const [what, code, message, spoil] of broken) {
   })
 }
 
-test('every problem of a document is told at its path', async (t) => {
+test('every problem of a document is reported at its path', async (t) => {
   const made = makeBundle(t)
   made.config.process['cwd'] = 'relative'
   made.config.process['rlimits'] = [{ type: 'RLIMIT_NONSENSE', soft: 1, hard: 1 }]
@@ -113,7 +113,7 @@ test('a taken id is refused, and the container that has it is not touched', asyn
   t.is((await readContainer(made.root, request.id)).status, 'created')
 })
 
-test('a program that does not exist is told by create or start, with its name', async (t) => {
+test('a missing program is reported by create or start, with its name', async (t) => {
   const made = makeBundle(t, ['/bin/nosuch'])
   const request = requestFor(made)
   const error = await failureOf(
@@ -147,7 +147,7 @@ test('a descriptor that is not open is refused', async (t) => {
   t.deepEqual(remains(made.root, request.id), [])
 })
 
-test('a container that is not there is told by every operation', async (t) => {
+test('a missing container is reported by every operation', async (t) => {
   const { root } = makeBundle(t)
   const id = 'nosuch'
   for (const work of [

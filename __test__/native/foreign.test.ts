@@ -50,7 +50,7 @@ test('a container of another process is started, watched and destroyed', async (
   t.is((await failureOf(t, engine.start(made.root, id))).code, 'ERR_INVALID_STATE')
   t.is(addon().signalContainer(made.root, id, 9, true), true)
   const exit = await exitOf(engine, handle)
-  // How it ended is known where the kernel tells strangers (Linux 6.15), else nobody can say.
+  // The exit status is known only where the kernel reveals it to other processes (Linux 6.15).
   t.true(exit.exitCode === null && (exit.signal === 9 || exit.signal === null), JSON.stringify(exit))
   await until(() => !isAlive(pid))
   t.is(await statusOf(made.root, id), 'stopped')

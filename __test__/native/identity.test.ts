@@ -107,7 +107,7 @@ if (!user)
   t.regex(output, new RegExp(`^0\\n\\s+0\\s+${String(uid)}\\s+1\\n\\s+1\\s+${String(first)}\\s+1000\\n$`))
 })
 
-test('an ordinary user without a user namespace is told what to do', async (t) => {
+test('an ordinary user without a user namespace gets a hint', async (t) => {
   const [uid, gid] = [12_345, 12_345]
   const made = bundleOf(t, uid, gid, ['true'])
   const request = requestFor(made)

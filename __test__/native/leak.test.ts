@@ -7,7 +7,7 @@ import { failureOf, remains, requestFor, runToEnd, until } from './container.ts'
 
 const engine = new Engine()
 
-/** What a process may collect: descriptors (by what they are), threads of ours, children, mounts. */
+/** What a process may leak: descriptors (by type), threads of ours, children, mounts. */
 function belongings(): { descriptors: string[]; children: string[]; mounts: number } {
   const children = readdirSync('/proc/self/task').flatMap((task) => {
     try {

@@ -224,7 +224,7 @@ test('a released container runs on, and is collected when it ends', async (t) =>
   t.deepEqual(remains(made.root, request.id), [])
 })
 
-test('two who destroy at once: one does it, the other is told that it is gone', async (t) => {
+test('of two concurrent destroys one does the work, the other gets ERR_NOT_FOUND', async (t) => {
   const made = makeBundle(t, ['sleep', '1000'])
   const request = requestFor(made, { stdio: [-1, -1, -1] })
   await create(t, engine, request)
@@ -275,7 +275,7 @@ needs('cgroup')('SIGKILL ends what has outlived the first process', async (t) =>
   t.like(addon().signalContainer(made.root, request.id, 9, false), { message: 'container not running' })
 })
 
-needs('cgroup')('a process that another freezer keeps is told as frozen, soon', async (t) => {
+needs('cgroup')('a process that another freezer holds is soon reported as frozen', async (t) => {
   const freezer = '/sys/fs/cgroup/freezer'
   if (!existsSync(join(freezer, 'tasks'))) {
     t.pass('cgroup v2 kills what is frozen')

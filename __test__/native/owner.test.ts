@@ -63,7 +63,7 @@ test('process.exit ends attached containers too', async (t) => {
   await until(() => remains(made.root, id).length === 0)
 })
 
-test('the end of a worker thread ends the containers of its engine only', async (t) => {
+test('a worker thread that ends ends the containers of its own engine only', async (t) => {
   const made = makeBundle(t, program)
   const ours = requestFor(made, { attached: true, stdio: [-1, -1, -1] })
   t.teardown(() => engine.destroy({ root: ours.root, id: ours.id, force: true }).catch(() => undefined))

@@ -1,4 +1,4 @@
-/** Worker threads: test runners use them, and Node watches there which descriptors are closed by whom. */
+/** Worker threads: test runners use them, and Node tracks there who closes which descriptor. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
@@ -45,7 +45,7 @@ container('an image container in a worker thread prints no warning', async (t) =
      const runtime = new Runtime({ root: folder + '/root', store: folder + '/store' })
      const ran = await runtime.run(image, ['sh', '-c', 'cat; echo all; echo well >&2'], { input: 'in ' })
      process.stdout.write(ran.stdout + ran.stderr)
-     // Pipes that nobody asks for are closed with the container, too.
+     // Unclaimed pipes are closed with the container, too.
      const unread = await runtime.create('unread', { image, args: ['echo'] })
      await unread.start()
      await unread.wait()

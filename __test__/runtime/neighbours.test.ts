@@ -1,4 +1,4 @@
-// A container that cannot go on delays itself, and no other: shown by what settles first.
+// A stuck container delays itself and no other: the order in which promises settle shows it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const privileged = needs('root')
 let serial = 0
 const freshId = (): string => `neighbours-${process.pid}-${serial++}`
 
-/** A whole life of another container. */
+/** The whole lifecycle of another container. */
 async function life(): Promise<number | null> {
   const container = await runtime.create(freshId(), { bundle: bundle({ args: ['true'] }), stdio: 'ignore' })
   await container.start()

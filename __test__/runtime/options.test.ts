@@ -1,6 +1,6 @@
 /**
- * From plain JavaScript anything may come as an option of a container: whatever is wrong is refused by name, by the error of
- * this package, before anything is made.
+ * Plain JavaScript may pass anything as an option of a container: an invalid one is refused by name, with this
+ * package's error, before anything is made.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -106,7 +106,7 @@ async function refused(t: ExecutionContext, what: string, names: RegExp, call: (
   )
 }
 
-/** Ids are there for nobody else: everything is refused before one is taken. */
+/** All calls share one id: everything is refused before it is taken. */
 const create = (options: unknown): Promise<unknown> => runtime.create('wrong', wrong(options))
 const run = async (options: unknown): Promise<void> =>
   void (await runtime.run({ rootfs: rootfs() }, ['true'], wrong(options)))
@@ -117,7 +117,7 @@ for (const [name, call, given, options] of [
   ['run', run, {}, RUN],
   ['plan', plan, {}, { ...SPEC, args: CREATE.args }],
 ] as const) {
-  test(`${name}: what is no value of an option is refused`, async (t) => {
+  test(`${name}: invalid values of options are refused`, async (t) => {
     for (const [option, values] of Object.entries(options)) {
       const about =
         option === 'image' || option === 'bundle' || option === 'rootfs' ? /./ : new RegExp(option, 'i')
@@ -128,7 +128,7 @@ for (const [name, call, given, options] of [
     }
   })
 
-  test(`${name}: an option that there is not is refused, and what is no object`, async (t) => {
+  test(`${name}: unknown options and options that are not an object are refused`, async (t) => {
     await refused(t, 'unknown', /nonsense: unknown option \(the options are /, () =>
       call({ ...given, nonsense: 1 }),
     )
@@ -156,7 +156,7 @@ test('new Runtime', async (t) => {
   t.false(existsSync(unused))
 })
 
-test('an unknown option names the one that was meant', async (t) => {
+test('an unknown option is answered with the closest known one', async (t) => {
   const meant: [string, string][] = [
     ['memroy', 'memory'],
     ['timout', 'timeout'],
@@ -171,7 +171,7 @@ test('an unknown option names the one that was meant', async (t) => {
   }
 })
 
-test('sources, programs and bundles that are none', async (t) => {
+test('invalid sources, programs and bundles', async (t) => {
   for (const source of [
     undefined,
     null,

@@ -1,4 +1,7 @@
-/** `rootless: true` means the same for root as for an ordinary user, and the state root of a user namespace is its user's. */
+/**
+ * `rootless: true` means the same for root as for an ordinary user, and the state root of a user namespace is its
+ * user's.
+ */
 import { join } from 'node:path'
 import { Runtime } from '../../ts/index.ts'
 import { needs } from '../fixtures/needs.ts'

@@ -6,9 +6,9 @@ import { missing } from '../fixtures/needs.ts'
 import { checkout, nextLine, program } from '../fixtures/program.ts'
 import { makeRootfs, scratch } from '../fixtures/rootfs.ts'
 
-const UID = 65534 // nobody: no subordinate ids, no home
+const UID = 65534 // no subordinate ids, no home
 
-/** As the ordinary user of this process, or as nobody where this process is root. */
+/** The ordinary user of this process, or uid 65534 where this process is root. */
 const ids = process.geteuid?.() === 0 ? { uid: UID, gid: UID } : {}
 
 function obstacle(): string | undefined {

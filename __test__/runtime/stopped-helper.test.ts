@@ -1,4 +1,4 @@
-/** A created container whose first process is stopped: nothing that asks for it waits. */
+/** A created container whose first process is stopped: no operation waits for it. */
 import { join } from 'node:path'
 import { Runtime } from '../../ts/index.ts'
 import { bundle } from '../fixtures/bundle.ts'

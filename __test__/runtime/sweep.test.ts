@@ -1,4 +1,4 @@
-/** What a killed process has left: swept in the background, and no start waits for it. */
+/** The leftovers of a killed process are swept in the background; no start waits for the sweep. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Runtime } from '../../ts/index.ts'

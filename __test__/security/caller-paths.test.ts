@@ -1,4 +1,6 @@
-/** Files that are written where the caller says, in a directory that others may write to: planted links are not followed. */
+/**
+ * Files at paths that the caller gives, in a directory that others may write to: planted links are not followed.
+ */
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -16,7 +18,7 @@ import { COMMAND, Session } from '../cli/session.ts'
 import { needs } from '../fixtures/needs.ts'
 import { scratch } from '../fixtures/rootfs.ts'
 
-/** A directory of everybody's, and a file of the victim's outside of it. */
+/** A world-writable directory, and a file of the victim outside it. */
 function plant(): { open: string; canary: string } {
   const top = scratch('caller-path')
   const [open, canary] = [scratch('open'), join(top, 'canary')]

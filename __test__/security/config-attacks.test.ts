@@ -1,6 +1,6 @@
 /**
- * Attacks by the configuration of an image, through `unpack` and through `run`: who the program is, where its volumes go,
- * what labels mean. A canary outside may be neither read nor changed.
+ * Attacks by the configuration of an image, through `unpack` and through `run`: who the program is, where its volumes
+ * go, what labels mean. A canary outside may be neither read nor changed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -107,7 +107,7 @@ class Attempt {
     return this.#runtime.run({ bundle }, sh(line), { ...options, reject: false })
   }
 
-  /** What both ways are refused with. Nothing is left of them. */
+  /** The error of both ways. Neither leaves anything. */
   async refused(): Promise<string[]> {
     const codes: string[] = []
     for (const way of [() => this.unpack(), () => this.run('true')]) {
@@ -305,7 +305,7 @@ privileged(
 )
 
 privileged(
-  'CVE-2022-2990: a set-group-id program is no way past what a file denies to the own group',
+  'CVE-2022-2990: a set-group-id program does not bypass what a file denies to the own group',
   async (t) => {
     // Not of busybox, which gives up what the bit brings.
     const { stdout: libraries } = spawnSync('ldd', ['/bin/cat'], { encoding: 'utf8' })
@@ -330,18 +330,15 @@ privileged(
   },
 )
 
-contained(
-  'CVE-2022-24769: a program has nothing inheritable and nothing ambient, whoever it is',
-  async (t) => {
-    for (const User of root ? ['', 'web'] : ['']) {
-      const attempt = new Attempt(t, () => ({ User }))
-      const { capabilities } = (await attempt.unpack()).process!
-      t.false('inheritable' in capabilities! || 'ambient' in capabilities!)
-      for (const way of ['run', 'runBundle'] as const) {
-        const { stdout } = await attempt[way]('grep -E "^Cap(Inh|Amb):" /proc/self/status')
-        t.regex(stdout, /^CapInh:\t0{16}\nCapAmb:\t0{16}\n$/)
-      }
-      attempt.unharmed()
+contained('CVE-2022-24769: no program has inheritable or ambient capabilities', async (t) => {
+  for (const User of root ? ['', 'web'] : ['']) {
+    const attempt = new Attempt(t, () => ({ User }))
+    const { capabilities } = (await attempt.unpack()).process!
+    t.false('inheritable' in capabilities! || 'ambient' in capabilities!)
+    for (const way of ['run', 'runBundle'] as const) {
+      const { stdout } = await attempt[way]('grep -E "^Cap(Inh|Amb):" /proc/self/status')
+      t.regex(stdout, /^CapInh:\t0{16}\nCapAmb:\t0{16}\n$/)
     }
-  },
-)
+    attempt.unharmed()
+  }
+})

@@ -1,5 +1,5 @@
 /**
- * Documents made to cost: as many problems, or as long ones, as their bytes allow. Where the cost grows faster than the
+ * Documents with as many problems, or as long ones, as their size allows. Where the cost grows faster than the
  * document, these tests do not end: the first of them took 118 s with a sixteenth of the size.
  */
 import test from 'ava'

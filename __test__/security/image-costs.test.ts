@@ -1,6 +1,6 @@
 /**
- * Images and archives that cost more than they should, text that a terminal would obey, directories that others can change.
- * Where a limit fails here, the test does not end.
+ * Images and archives that cost more than they should, text that a terminal would obey, directories that others can
+ * change. Where a limit fails here, the test does not end.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -167,7 +167,7 @@ test('a bundle that is exchanged while it is unpacked takes nothing else with it
 
 const privileged = tar([{ name: 'su', content: 'x', mode: 0o4755 }])
 
-test('set-user-id programs are kept from other users, or it is said', async (t) => {
+test('set-user-id programs are out of reach of other users, or reported', async (t) => {
   const base = scratch(t)
   writeLayout(join(base, 'images'), [privileged])
   const image = await Image.open(`oci:${base}/images:test`)
@@ -178,7 +178,7 @@ test('set-user-id programs are kept from other users, or it is said', async (t) 
   t.is(statSync(bundle).mode & 0o777, 0o700)
   t.regex(warnings.join(), /now has mode 0700/)
   t.deepEqual((await image.unpack(join(base, 'fresh'))).warnings, [])
-  // Nobody else reaches what is in a scratch directory; one that is open to all is said.
+  // Other users cannot reach a scratch directory; one that is open to all is reported.
   t.deepEqual((await image.unpackRootfs(join(base, 'closed'))).warnings, [])
   chmodSync(base, 0o755)
   t.regex((await image.unpackRootfs(join(base, 'open'))).warnings.join(), /1 set-user-id/)

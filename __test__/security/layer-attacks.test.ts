@@ -1,6 +1,6 @@
 /**
- * The attack matrix: every archive tries to reach a canary outside its root, as root and as an ordinary user. What
- * matters is what is outside: nothing there may change, whether the archive is refused or clamped.
+ * The attack matrix: every archive tries to reach a canary outside its root, as root and as an ordinary user. Nothing
+ * outside may change, whether the archive is refused or clamped.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -27,7 +27,7 @@ import { rawEntry, tar, writeLayout, type TestEntry } from '../image/fixture.ts'
 type Archive = readonly (TestEntry | Buffer)[]
 interface Attack {
   title: string
-  /** Bottom first. OUTSIDE and CANARY in links stand for absolute paths of this test. */
+  /** Bottom first. OUTSIDE and CANARY in links are replaced by absolute paths of this test. */
   layers: Archive[]
   options?: UnpackOptions
   /** Expected code; undefined where the archive is harmless once clamped. */
@@ -327,7 +327,7 @@ test.before((t) => {
   }
 })
 
-/** CVE-2026-41567: programs that a decompressor might look for. Whoever runs one leaves a mark. */
+/** CVE-2026-41567: programs that a decompressor might look for. Running one leaves a mark. */
 function traps(folder: string): string {
   const directory = join(folder, 'traps')
   mkdirSync(directory, { recursive: true })
@@ -356,7 +356,7 @@ function prepare(base: string, attack: Attack, uid: number): Case {
     tar(entries.map((entry) => (Buffer.isBuffer(entry) ? entry : rename(entry, outside)))),
   )
   writeLayout(join(base, 'images'), layers)
-  // Outside is the user's own, so that nothing but the unpacker stands in the way.
+  // The user owns the outside, so that only the unpacker prevents access.
   const owned = [outside, join(outside, 'canary'), join(outside, 'directory'), work]
   if (root) for (const path of owned) chownSync(path, uid, uid)
   symlinkSync(outside, join(work, 'outside'))

@@ -1,4 +1,4 @@
-/** Layouts that somebody else owns: what root, or their reader, does there may change nothing outside. */
+/** Layouts that another user owns: root, or a reader, changes nothing outside them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -95,7 +95,7 @@ needs('root')('what root writes into the layout of a user is the user’s, with 
     t.is(statSync(join(path, 'blobs/sha256', name)).uid, other, name)
 })
 
-/** Puts a link in the place of index.json whenever somebody writes one, and the file back a moment later. */
+/** Replaces each new index.json by a link, and puts the file back a moment later. */
 const racer = (layout: string, canary: string): string => `
   const fs = require('node:fs')
   const [index, link, saved] = ['index.json', 'link', 'saved'].map((name) => ${JSON.stringify(layout)} + '/' + name)

@@ -86,31 +86,34 @@ for (const { title, test, isMapped } of kinds) {
 }
 
 // CVE-2016-9962: root of another container owns a new user namespace as much as the host's root does.
-needs('root', 'busybox')('nobody in a pod looks into a container that joins its pid namespace', async (t) => {
-  const base = scratch('pod')
-  const canary = join(base, 'canary')
-  writeFileSync(canary, '')
-  const runtime = new Runtime({ root: join(base, 'run') })
-  const poll = `echo ready; while :; do for p in /proc/[0-9]*; do [ -e $p/root${canary} ] && echo reached; done; done`
-  const pod = runtime.run({ bundle: bundle() }, ['sh', '-c', poll], { reject: false })
-  let seen = ''
-  pod.stdout!.on('data', (chunk: Buffer) => (seen += String(chunk)))
-  await pod.started
-  try {
-    const joining = bundle({
-      edit: (spec) => {
-        mapped(spec)
-        spec.linux!.namespaces!.find(({ type }) => type === 'pid')!.path = `/proc/${pod.pid}/ns/pid`
-        spec.mounts = spec.mounts!.filter(({ type }) => type !== 'proc')
-        delete spec.linux!.maskedPaths
-        delete spec.linux!.readonlyPaths
-      },
-    })
-    for (let round = 0; round < 10; round++)
-      t.is((await runtime.run({ bundle: joining }, ['true'])).exitCode, 0)
-  } finally {
-    pod.kill('SIGKILL')
-    await pod
-  }
-  t.is(seen, 'ready\n')
-})
+needs('root', 'busybox')(
+  'no process of a pod looks into a container that joins its pid namespace',
+  async (t) => {
+    const base = scratch('pod')
+    const canary = join(base, 'canary')
+    writeFileSync(canary, '')
+    const runtime = new Runtime({ root: join(base, 'run') })
+    const poll = `echo ready; while :; do for p in /proc/[0-9]*; do [ -e $p/root${canary} ] && echo reached; done; done`
+    const pod = runtime.run({ bundle: bundle() }, ['sh', '-c', poll], { reject: false })
+    let seen = ''
+    pod.stdout!.on('data', (chunk: Buffer) => (seen += String(chunk)))
+    await pod.started
+    try {
+      const joining = bundle({
+        edit: (spec) => {
+          mapped(spec)
+          spec.linux!.namespaces!.find(({ type }) => type === 'pid')!.path = `/proc/${pod.pid}/ns/pid`
+          spec.mounts = spec.mounts!.filter(({ type }) => type !== 'proc')
+          delete spec.linux!.maskedPaths
+          delete spec.linux!.readonlyPaths
+        },
+      })
+      for (let round = 0; round < 10; round++)
+        t.is((await runtime.run({ bundle: joining }, ['true'])).exitCode, 0)
+    } finally {
+      pod.kill('SIGKILL')
+      await pod
+    }
+    t.is(seen, 'ready\n')
+  },
+)

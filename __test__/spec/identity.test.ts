@@ -18,7 +18,7 @@ import fc from '../fixtures/property.ts'
 
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
-test('ChainIDs as the identity tests of the image specification have them', (t) => {
+test('ChainIDs: the identity tests of the image specification', (t) => {
   t.is(chainId([]), undefined)
   t.deepEqual(chainIds([]), [])
   t.deepEqual(chainIds(['sha256:a']), ['sha256:a'])

@@ -273,7 +273,7 @@ test('digests of unknown algorithms pass by their grammar', (t) => {
   }
 })
 
-test('a lenient reader gets lists where there are none, and no nulls', (t) => {
+test('a lenient reader gets empty lists for missing ones, and no nulls', (t) => {
   const index = parseImageIndex('{"schemaVersion":2,"manifests":null,"annotations":null,"x":null}')
   t.deepEqual(index, { schemaVersion: 2, manifests: [], x: null } as never)
   const manifest = parseImageManifest({ ...manifestBase(), layers: null, subject: null })

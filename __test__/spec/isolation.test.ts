@@ -1,4 +1,6 @@
-/** zod is nobody's business: not loaded with the package, not in its types, and the application's own is not touched. */
+/**
+ * zod is an implementation detail: not loaded with the package, not in its types, and not shared with the application.
+ */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** JSON that loses nothing: against the engine's own parser, and where that one loses something. */
+/** Lossless JSON, compared with the engine's own parser, and where that one loses information. */
 import { isUtf8 } from 'node:buffer'
 import test from 'ava'
 import { formatJson } from '../../ts/spec/json/format.ts'
@@ -152,7 +152,7 @@ test('scanner and engine read the same from every valid text', (t) => {
   t.pass()
 })
 
-test('what is no JSON for the engine is none for the scanner, and the reverse', (t) => {
+test('the scanner refuses exactly the texts that the engine refuses', (t) => {
   const tokens = fc.constantFrom(
     ...'{}[],:"\\ \n0-1.eE+'.split(''),
     '"a"',
@@ -189,7 +189,7 @@ test('bytes never crash the reader and never pass as something else', (t) => {
   )
 })
 
-test('a duplicate is found wherever it stands', (t) => {
+test('a duplicate key is found anywhere', (t) => {
   const name = fc.string({ unit: 'grapheme', maxLength: 4 })
   fc.assert(
     fc.property(

@@ -1,4 +1,6 @@
-/** Two parsers read a config.json, here and in the native core: what one takes the other takes, and both name one place. */
+/**
+ * Two parsers read a config.json, here and in the native core: both accept the same documents and name the same paths.
+ */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -18,7 +20,7 @@ const UNREAD =
 const bundle = scratch('agreement')
 mkdirSync(join(bundle, 'rootfs'))
 
-/** The paths that are complained of; none where the document is taken. */
+/** The paths of all problems; empty where the document is accepted. */
 function native(text: string, isReduced = false): string[] {
   const plan = addon().planContainer({
     id: 'agreement',
@@ -34,7 +36,8 @@ function native(text: string, isReduced = false): string[] {
   })
   if (typeof plan === 'string') return []
   const error = errorFrom(plan)
-  // Valid as far as that was looked at, and not done yet: the rest without it. A missing root is no matter of the document.
+  // An unsupported property hides the rest: it is removed and the rest is checked. A missing root is not a fault of the
+  // document.
   if (error.code === 'ERR_UNSUPPORTED_SPEC') return isReduced ? [] : native(withoutUnread(text), true)
   if (error.code === 'ERR_INVALID_BUNDLE') return []
   if (error instanceof SpecError) return error.issues.map(({ path }) => path)

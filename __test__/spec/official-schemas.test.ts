@@ -1,4 +1,4 @@
-/** Random documents, by the official schemas and by us: the structure of the strict mode is theirs. */
+/** Random documents through the official schemas and caisson: strict mode accepts the same structure. */
 import { join } from 'node:path'
 import type { SpecIssue } from '../../ts/errors.ts'
 import {

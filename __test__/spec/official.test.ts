@@ -167,7 +167,7 @@ judged('every example of the runtime specification has the right structure', (t,
   }
 })
 
-/** Whether a fragment stands in `linux.resources` rather than in `linux`. */
+/** Whether a fragment belongs to `linux.resources` rather than to `linux`. */
 function ofResources(fragment: object): boolean {
   const names = ['memory', 'cpu', 'pids', 'blockIO', 'hugepageLimits', 'network', 'rdma', 'unified']
   const { devices } = fragment as { devices?: object[] }

@@ -1,4 +1,6 @@
-/** The specifications themselves, as Go modules: schemas, test cases, examples. Downloaded by `go`, nothing of it is kept here. */
+/**
+ * The specifications themselves, as Go modules: schemas, test cases, examples. `go` downloads them; none is kept here.
+ */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +19,7 @@ export interface Official {
   image: string
 }
 
-/** The two folders, or why there are none. */
+/** The two folders, or why they are missing. */
 function official(): Official | string {
   const { error, status, stdout, stderr } = spawnSync('go', ['mod', 'download', '-json', ...MODULES], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** Platforms: words, aliases, variants, and which runs where. */
+/** Platforms: names, aliases, variants, and which runs where. */
 import test from 'ava'
 import {
   formatPlatform,
@@ -70,7 +70,7 @@ test('of Windows the build decides, and every feature must be there', (t) => {
   t.true(matchesPlatform(drawing, { ...windows, 'os.features': ['win32k', 'more'] }))
 })
 
-test('what is no platform is none', (t) => {
+test('an invalid platform is refused', (t) => {
   for (const text of ['', 'linux', '/amd64', 'linux/', 'a/b/c/d']) t.is(parsePlatform(text), undefined, text)
 })
 

@@ -1,4 +1,4 @@
-/** Lenient reading keeps every byte, and one wrong value is told at its own place. */
+/** Lenient reading keeps every byte, and a wrong value is reported at its path. */
 import test from 'ava'
 import {
   formatJson,
@@ -44,7 +44,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value
 
-/** The text of a document as anybody may lay it out. */
+/** The text of a document in any layout. */
 const layout = fc.constantFrom<(text: string) => string>(
   (text) => text,
   (text) => `\n  ${text}\n`,
@@ -77,7 +77,7 @@ for (const [name, safeParse, base] of kinds) {
     )
   })
 
-  test(`${name}: a wrong value anywhere is told at its path`, (t) => {
+  test(`${name}: a wrong value anywhere is reported at its path`, (t) => {
     const places = [...leaves(base())]
     t.true(places.length > 3)
     for (const path of places) {
@@ -129,7 +129,7 @@ for (const [name, safeParse, base] of kinds) {
   })
 }
 
-/** Every value that is no object and no list. */
+/** Every value that is neither an object nor a list. */
 function* leaves(value: unknown, path: (string | number)[] = []): Generator<(string | number)[]> {
   if (typeof value !== 'object' || value === null) return void (yield path)
   for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {

@@ -66,7 +66,7 @@ for (const [index, [path, words, change]] of warnings.entries()) {
   })
 }
 
-test('all problems are listed, and one hides no other', (t) => {
+test('all problems are listed; none hides another', (t) => {
   const { errors } = issuesOf((c) => {
     c.mounts[0].destination = 5
     c.mounts[1].source = ''

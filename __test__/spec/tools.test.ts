@@ -1,4 +1,4 @@
-/** What others write today, made when the test runs: the strict mode takes it, or names what is known of it. */
+/** Documents written by current tools while the test runs: strict mode accepts them, or the test lists the problem. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

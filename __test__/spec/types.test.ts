@@ -50,7 +50,7 @@ test('a result is one of two', (t) => {
   t.false(result.success && result.warnings.length > 0)
 })
 
-test('64-bit numbers may be bigint, words are words', (t) => {
+test('64-bit numbers may be bigint, enumerations are unions', (t) => {
   expectTypeOf<Rlimit['hard']>().toEqualTypeOf<number | bigint>()
   expectTypeOf<SeccompArg['value']>().toEqualTypeOf<number | bigint>()
   expectTypeOf<Namespace['type']>().toEqualTypeOf<

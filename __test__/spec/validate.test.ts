@@ -85,7 +85,7 @@ function bundle(change: (spec: any) => void = () => {}): string {
   return root
 }
 
-test('a bundle that is right', async (t) => {
+test('a valid bundle', async (t) => {
   const report = await validate(bundle())
   t.deepEqual([report.kind, report.valid, told(report)], ['bundle', true, []])
 })
@@ -139,7 +139,7 @@ for (const [index, [kind, make]] of places.entries()) {
     )
   })
 
-  test(`${index} ${kind}: what is wrong is told at its file`, async (t) => {
+  test(`${index} ${kind}: problems are reported at their file`, async (t) => {
     const report = await validate(
       make(
         layoutFiles(({ config, manifest, header }) => {
@@ -251,7 +251,7 @@ const single: [kind: string, document: object][] = [
   ['docker-archive', [{ Config: 'a', RepoTags: [], Layers: [] }]],
 ]
 for (const [kind, document] of single) {
-  test(`a single ${kind} is known by what it holds`, async (t) => {
+  test(`a single ${kind} is recognised by its content`, async (t) => {
     const path = join(fresh(), 'document')
     writeFileSync(path, formatRuntimeSpec(document as never))
     for (const asked of [undefined, kind]) {
@@ -261,7 +261,7 @@ for (const [kind, document] of single) {
   })
 }
 
-test('what is nothing known says so', async (t) => {
+test('an unknown document is reported as such', async (t) => {
   const path = join(fresh(), 'x.json')
   writeFileSync(path, '{"a":1}')
   t.regex(told(await validate(path)).join(), /unknown kind of document/)
@@ -288,7 +288,7 @@ test('the lenient mode takes what is read', async (t) => {
   t.true((await validate(path, { mode: 'lenient' })).valid)
 })
 
-test('what cannot be looked at is an error', async (t) => {
+test('unreadable input is an error', async (t) => {
   const empty = fresh()
   await t.throwsAsync(validate(empty), { code: 'ERR_INVALID_BUNDLE' } as never)
   await t.throwsAsync(validate(join(empty, 'none')), {

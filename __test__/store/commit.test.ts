@@ -1,4 +1,4 @@
-/** Images of what containers have changed: unpacked again they are what the container saw. */
+/** Images of a container's changes: unpacked again, they equal what the container saw. */
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -43,7 +43,9 @@ busybox chmod 700 /usr; busybox touch -d @1000000000 /new /replaced /usr
 `
 const asRoot = 'busybox chown -h 5:6 /usr/lib /link; busybox mknod /null c 1 3; busybox chown 7:8 /original'
 
-/** A container, made by a process of its own, that has changed what `change` says and sleeps; what is read from stdin is done to it. */
+/**
+ * A sleeping container of another process, after `change` has run in it; commands on stdin act on it.
+ */
 const source = (user: User, image: string, line: string): string => `
 import { createInterface } from 'node:readline'
 import { Runtime } from 'caisson'
@@ -82,7 +84,7 @@ os.utime(root + '/', (5, 5))
 
 const options = { wholeSeconds: true, withoutTime: ['.', 'dev', 'gone'] }
 
-/** What the runtime mounts there is no part of the image. */
+/** The runtime's own mounts do not belong to the image. */
 function withoutDevices(tree: Tree): Tree {
   return new Map([...tree].filter(([name]) => !name.startsWith('dev/')))
 }
@@ -166,7 +168,7 @@ function umoci(layout: string, tag: string): Tree {
   return readTree(join(bundle, 'rootfs'), options)
 }
 
-privileged('the image of a copy, of a change that is masked, and of no change at all', async (t) => {
+privileged('the image of a copy, of a masked change, and without a change', async (t) => {
   const folder = scratch('commit')
   const warnings: string[] = []
   const runtime = new Runtime({
@@ -197,7 +199,7 @@ privileged('the image of a copy, of a change that is masked, and of no change at
   }
 })
 
-privileged('what cannot become an image says why', async (t) => {
+privileged('a container that cannot become an image is refused with the reason', async (t) => {
   const folder = scratch('commit')
   const store = new Store({ root: storeRoot(), durability: 'none' })
   const runtime = new Runtime({ root: join(folder, 'run'), store, onWarning: () => {} })

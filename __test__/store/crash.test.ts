@@ -14,7 +14,7 @@ const ROUNDS = Number(process.env.CAISSON_CRASH_ROUNDS ?? 200)
 /** Milliseconds: more than one round of the child takes. */
 const LONGEST = 40
 
-/** Takes an image in and throws it away again, as fast as it can. */
+/** Imports and removes an image, over and over. */
 const source = (store: string, reference: string): string => `
 import { Image, Store } from ${JSON.stringify(join(checkout, 'dist/index.js'))}
 const store = new Store({ root: ${JSON.stringify(store)}, durability: 'none' })

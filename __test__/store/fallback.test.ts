@@ -27,7 +27,7 @@ function overlays(depth: number): { path: string; unmount: () => void } {
   return { path, unmount }
 }
 
-privileged('on an overlay, as inside another container, memory is written to', async (t) => {
+privileged('on an overlay, as inside another container, writes go to memory', async (t) => {
   const { path, unmount } = overlays(1)
   try {
     const store = new Store({ root: join(path, 'store'), durability: 'none' })

@@ -11,7 +11,7 @@ const privileged = needs('root')
 const sh = async (line: string): Promise<string> =>
   (await runtime.run('host', ['sh', '-c', line], { reject: false })).stdout
 
-privileged("the host's programs run, and see nothing of it but them", async (t) => {
+privileged("the host's programs run, and see nothing else of the host", async (t) => {
   const top = (await sh('ls -a /')).split('\n').filter((name) => !/^\.{0,2}$/.test(name))
   const known = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'usr', 'dev', 'proc', 'sys', 'etc']
   t.deepEqual(
@@ -25,7 +25,7 @@ privileged("the host's programs run, and see nothing of it but them", async (t) 
   t.is(await sh('echo $HOME; cd; pwd; id -u'), '/root\n/root\n0\n')
 })
 
-privileged('every file of its /etc may be read by every user of the host', async (t) => {
+privileged('every file in /etc is one that every user of the host may read', async (t) => {
   const files = (await sh('find /etc -type f')).trim().split('\n')
   t.true(files.length > 4)
   for (const path of files) {
@@ -34,7 +34,7 @@ privileged('every file of its /etc may be read by every user of the host', async
   }
 })
 
-privileged('files that their owner alone may read are not shown, wherever they are', async (t) => {
+privileged('files that only their owner may read are hidden everywhere', async (t) => {
   // In a mount namespace of its own the host's settings can be anything.
   const source = `
     import { mkdirSync, writeFileSync } from 'node:fs'
@@ -81,7 +81,7 @@ privileged('nothing of the host can be written', async (t) => {
   )
 })
 
-test('a program has to be named', async (t) => {
+test('a program is required', async (t) => {
   await t.throwsAsync(async () => void (await runtime.run('host')), { code: 'ERR_INVALID_OPTION' })
 })
 

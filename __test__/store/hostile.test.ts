@@ -1,6 +1,6 @@
 /**
- * Layers that try to reach a canary beside the store, or to steer the mount: as the unpacker's attacks, for the form that
- * overlays mount. What is outside must not change, whether the image is refused or clamped.
+ * Layers that try to reach a canary beside the store, or to steer the mount: the unpacker's attacks against the form
+ * that overlays mount. Nothing outside may change, whether the image is refused or clamped.
  */
 import { spawnSync } from 'node:child_process'
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const xattr = (name: string, key: string, value: string): TestEntry => ({
   pax: { [`SCHILY.xattr.${key}`]: value },
 })
 
-/** OUTSIDE stands for the directory of the canary. */
+/** OUTSIDE is replaced by the directory of the canary. */
 const attacks: Record<string, { layers: TestEntry[][]; code?: string }> = {
   'a whiteout through a link of a lower layer': { layers: [[link('l', 'OUTSIDE')], [file('l/.wh.canary')]] },
   'a whiteout through a chain of links': {

@@ -1,4 +1,4 @@
-/** Overlays where the kernel has to be told in the classic ways. */
+/** Overlays on kernels that only have the older mount interfaces. */
 import type { ExecutionContext } from 'ava'
 import { denying, OLDER } from '../fixtures/denying.ts'
 import { needs } from '../fixtures/needs.ts'

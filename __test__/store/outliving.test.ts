@@ -1,4 +1,4 @@
-/** Files that are made for one container, without an overlay: whose are they when their maker has ended? */
+/** Files made for one container without an overlay, after the process that made them has ended. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ for (const [name, source] of [
 ] as const) {
   const options = source === 'host' ? { image: source } : { image: source, layering: 'copy' }
 
-  privileged(`${name}: a detached container keeps its files until somebody deletes it`, async (t) => {
+  privileged(`${name}: a detached container keeps its files until it is deleted`, async (t) => {
     const here = place('outliving', source)
     const { running, pid } = await maker(here, { ...options, detached: true }, false)
     t.is((await running.ended).code, 0)
@@ -66,7 +66,7 @@ for (const [name, source] of [
     t.deepEqual(here.made(), [])
   })
 
-  privileged(`${name}: what a killed process has made goes with the next container`, async (t) => {
+  privileged(`${name}: the leftovers of a killed process go with the next container`, async (t) => {
     const here = place('killed', source)
     const { running } = await maker(here, options, true)
     running.child.kill('SIGKILL')
@@ -91,7 +91,7 @@ function openBelow(folder: string): string[] {
   return opened.filter((path) => path.startsWith(`${folder}/`))
 }
 
-privileged('a disk without room for a lease, and a size that is none, leave no directory', async (t) => {
+privileged('a full disk and an invalid size leave no directory', async (t) => {
   const store = storeRoot()
   mkdirSync(store)
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', store])

@@ -54,7 +54,7 @@ for (const options of [{}, { writable: 'tmpfs' }, { layering: 'copy' }] as RunOp
   )
 }
 
-privileged('a reference means what its layout says at that moment', async (t) => {
+privileged('a reference is resolved anew each time', async (t) => {
   const store = newStore()
   const runtime = newRuntime(store)
   const reference = makeImage()
@@ -178,7 +178,7 @@ needs(
   t.deepEqual(seen, [seen[0], seen[0], seen[0]])
 })
 
-privileged('what a container writes to disk is where writableLayer says, until it is deleted', async (t) => {
+privileged('writableLayer holds what a container writes, until the container is deleted', async (t) => {
   const store = newStore()
   const runtime = newRuntime(store)
   const container = await runtime.create(`layer-${process.pid}`, {
@@ -250,7 +250,7 @@ console.log(container.pid)
   t.true((await store.gc()).snapshots.length > 0)
 })
 
-privileged('a process that ends without a word to its containers leaves nothing in the store', async (t) => {
+privileged('a process that ends without deleting its containers leaves nothing in the store', async (t) => {
   const store = newStore()
   const running = program(`
 import { Runtime } from 'caisson'
@@ -264,7 +264,7 @@ console.log(container.writableLayer)
   t.deepEqual(names(store.root, 'containers'), [])
 })
 
-privileged('what a killed process has left in the store goes with the next run', async (t) => {
+privileged('the leftovers of a killed process in the store go with the next run', async (t) => {
   const store = newStore()
   const state = join(scratch('state'), 'run')
   const running = program(`

@@ -21,7 +21,7 @@ import { readTree, treeDifferences } from '../fixtures/tree.ts'
 import type { TestEntry } from '../image/fixture.ts'
 import { layers, makeImage, makeLayout, names, storeRoot } from './images.ts'
 
-/** Most tests are not about a loss of power. */
+/** Without syncing: most tests are not about power loss. */
 const newStore = (): Store => new Store({ root: storeRoot(), durability: 'none' })
 
 const isRoot = process.geteuid?.() === 0
@@ -119,7 +119,7 @@ process.stdin.once('data', async () => {
   t.true((await new Store({ root: store }).verify()).sound)
 })
 
-test('an imported image needs its source no more', async (t) => {
+test('an imported image no longer needs its source', async (t) => {
   const layout = makeLayout()
   const store = newStore()
   await store.import(`oci:${layout}:test`)
@@ -142,7 +142,7 @@ test('an imported image needs its source no more', async (t) => {
   t.deepEqual(names(store.root, 'locks'), [])
 })
 
-test('what is in use, and what it stands on, is not collected', async (t) => {
+test('snapshots in use, and those below them, are not collected', async (t) => {
   const store = newStore()
   const snapshot = await store.prepare(await Image.open(makeImage()))
   const other = await store.prepare(await Image.open(makeImage([[{ name: 'more', content: 'more' }]])))
@@ -151,7 +151,7 @@ test('what is in use, and what it stands on, is not collected', async (t) => {
   t.is((await store.list()).snapshots.length, snapshot.chainIds.length)
   snapshot.close()
   t.deepEqual((await store.gc({ unusedFor: 60_000 })).snapshots, [])
-  // The top one first: a process that dies in between leaves no snapshot without what it stands on.
+  // The top one first: a process that dies in between leaves no snapshot without its parent.
   t.deepEqual((await store.gc()).snapshots, [...snapshot.chainIds])
 })
 
@@ -272,7 +272,7 @@ test('limits are for the whole image', async (t) => {
   t.deepEqual(names(store.root, 'snapshots/sha256'), [])
 })
 
-test('wrong options are refused', async (t) => {
+test('invalid options are refused', async (t) => {
   t.throws(() => new Store({ durability: 'maybe' as 'none' }), { code: 'ERR_INVALID_OPTION' })
   t.throws(() => new Store({ workers: 0 }), { code: 'ERR_INVALID_OPTION' })
   const store = newStore()

@@ -1,4 +1,4 @@
-/** Images from options: what goes in comes out, what makes no sense is refused before anything is written. */
+/** Images from options: what goes in comes out; invalid options are refused before anything is written. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -25,7 +25,7 @@ import { rawEntry, tar } from '../fixture.ts'
 const sourceDateEpoch = 1_700_000_000
 const hello = [{ path: '/etc/hello', content: 'hello\n' }]
 
-test('texts, bytes, streams and virtual trees', async (t) => {
+test('strings, bytes, streams and virtual trees', async (t) => {
   const layout = scratch('build')
   const image = await Image.build({
     layout,
@@ -107,7 +107,7 @@ test('a file of the host gives its content alone, through links', async (t) => {
   t.is((error as { path?: string }).path, '/nowhere')
 })
 
-test('bad options are refused before there is a layout', async (t) => {
+test('invalid options are refused before the layout is made', async (t) => {
   const base = scratch('build')
   const layout = join(base, 'layout')
   const entry = (more: object): BuildOptions => ({
@@ -308,7 +308,7 @@ test('a difference against a snapshot, and against another directory', async (t)
   t.deepEqual(await changes({ directory: other }), expected)
 })
 
-test('squash, rebase and convert keep what the root file system holds', async (t) => {
+test('squash, rebase and convert keep the content of the root file system', async (t) => {
   const layout = scratch('build')
   const base = await Image.build({
     layout,
@@ -426,7 +426,7 @@ test('copies keep digests, and platforms choose from an index', async (t) => {
   } as never)
 })
 
-test('many processes that write to one layout lose nothing, and garbage collection takes nothing of theirs', async (t) => {
+test('concurrent writers of one layout lose nothing, and garbage collection keeps their blobs', async (t) => {
   const layout = join(scratch('build'), 'layout')
   const script = (name: string): string => `import { Image } from 'caisson'
 for (let index = 0; index < 5; index++)
@@ -454,7 +454,7 @@ for (let index = 0; index < 30; index++) await layout.collectGarbage()`
   t.deepEqual(readdirSync(layout).sort(), ['blobs', 'index.json', 'oci-layout'])
 })
 
-test('names that climb out of an image do not climb', async (t) => {
+test('names with .. do not leave an image', async (t) => {
   const layout = scratch('build')
   const archive = join(layout, 'evil.tar')
   writeFileSync(

@@ -1,4 +1,6 @@
-/** Any tree survives being packed, any change of a tree survives as a layer, and layers are one tree whoever reads them. */
+/**
+ * Any tree survives being packed, any change of a tree survives as a layer, and every reader sees the same tree.
+ */
 import { spawnSync } from 'node:child_process'
 import { createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,7 +50,7 @@ let serial = 0
 const base = scratch('property')
 const fresh = (): string => join(base, String(serial++))
 const read = (path: string): ReturnType<typeof readTree> => readTree(path, { wholeSeconds: true })
-// The error belongs into the message: that is what a log shows.
+// The message includes the error, because a log shows only the message.
 const runs = {
   numRuns: Number(process.env['CAISSON_PROPERTY_RUNS'] ?? 6),
   endOnFailure: true,

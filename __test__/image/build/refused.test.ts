@@ -1,4 +1,4 @@
-/** What makes no sense is refused by name, before anything is written, removed or made. */
+/** Invalid input is refused by name, before anything is written, removed or made. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ test('an empty path is never the working directory', async (t) => {
   }
 })
 
-test('numbers that would be cut, links and attributes that cannot be are refused', async (t) => {
+test('numbers that would be truncated and impossible links and attributes are refused', async (t) => {
   const layout = join(scratch('refused'), 'layout')
   const entries = (entry: LayerEntry): LayerOptions => ({ entries: [entry] })
   const range = (part: object): LayerOptions =>
@@ -75,7 +75,7 @@ test('numbers that would be cut, links and attributes that cannot be are refused
   t.is(last.config?.created, '9999-12-31T23:59:59Z')
 })
 
-test('a level that nothing is compressed with is refused', async (t) => {
+test('a level for uncompressed layers is refused', async (t) => {
   const layout = scratch('refused')
   const image = await Image.build({ layout, layers: [{ entries: [{ path: '/a', content: 'a' }] }] })
   const none = { layout, compression: 'none', level: 3 } as const
@@ -85,7 +85,7 @@ test('a level that nothing is compressed with is refused', async (t) => {
   t.truthy(await image.convert({ layout, compression: 'gzip', level: 3 }))
 })
 
-test('history says times that there are', async (t) => {
+test('history has valid times only', async (t) => {
   const layout = join(scratch('refused'), 'layout')
   for (const history of [
     { created: '2026-02-31T00:00:00Z' },
@@ -100,7 +100,7 @@ test('history says times that there are', async (t) => {
   t.false(existsSync(layout))
 })
 
-test('an index that nobody could read again is not written', async (t) => {
+test('an invalid index is not written', async (t) => {
   const path = scratch('refused')
   const { descriptor } = await Image.build({ layout: path, tag: 'a' })
   const layout = await Layout.open(path)
@@ -129,7 +129,7 @@ test('the files of a layout are regular files', async (t) => {
   t.truthy(await Image.open(`oci:${path}:a`))
 })
 
-test('what cannot be made is said with its path, and ends', async (t) => {
+test('a file that cannot be made is named in the error', async (t) => {
   const base = scratch('refused')
   writeFileSync(join(base, 'file'), '')
   const image = await Image.build({ layout: join(base, 'layout'), tag: 'a' })

@@ -1,4 +1,4 @@
-/** What every verb refuses, before it writes anything. */
+/** Arguments that every verb refuses before it writes anything. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from './small-image.ts'
@@ -17,7 +17,7 @@ const verbs: Record<string, { rest: string[]; tag?: boolean; write?: boolean }> 
 }
 
 for (const [verb, { rest, tag, write }] of Object.entries(verbs)) {
-  asEach(`${verb} refuses what makes no sense, and changes nothing`, (t, user) => {
+  asEach(`${verb} refuses invalid arguments and changes nothing`, (t, user) => {
     start(user)
     user.sh('tar -C src -cf l.tar .')
     const state = (): unknown => [
@@ -60,7 +60,7 @@ for (const [verb, { rest, tag, write }] of Object.entries(verbs)) {
   })
 }
 
-asEach('repack, init, gc and list refuse what makes no sense, too', (t, user) => {
+asEach('repack, init, gc and list refuse invalid arguments, too', (t, user) => {
   start(user)
   user.image('unpack --image im:a b')
   const cases: string[][] = [

@@ -12,7 +12,7 @@ const asRoot = needs('root')
 const spec = (user: User, path: string): RuntimeSpec =>
   JSON.parse(readFileSync(join(user.folder, path), 'utf8')) as RuntimeSpec
 
-asEach('wrong words are refused, and nothing is made', (t, user) => {
+asEach('invalid arguments are refused, and nothing is made', (t, user) => {
   start(user)
   const before = readdirSync(user.folder)
   for (const verb of ['unpack', 'unpack --rootfs-only', 'runtime-config']) {
@@ -179,7 +179,7 @@ asRoot("what is root's alone comes back, and leaves a trace where it cannot", (t
   for (const name of ['block1', 'block2', 'char1', 'char2'])
     t.like(poor.get(name), { type: 'file', mode: '0', size: 0 }, name)
   t.is(poor.get('fifo')?.type, 'fifo')
-  // The traces are no changes.
+  // The placeholders do not count as changes.
   t.regex(user.try('repack --image im:b r').stderr, /nothing has changed/)
 })
 

@@ -1,4 +1,4 @@
-/** `image config`, and what becomes of each field in the next bundle. */
+/** `image config`, and each field in the next bundle. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RuntimeSpec } from '../../../ts/spec/index.ts'
@@ -19,7 +19,7 @@ function bundle(user: User, image = 'im:a', ...more: string[]): RuntimeSpec {
 
 const config = (user: User, ...words: string[]): string => user.image(['config', '--image', 'im:a', ...words])
 
-asEach('a change of nothing changes nothing but history', (t, user) => {
+asEach('an empty change changes only the history', (t, user) => {
   start(user)
   user.image('config --image im:a --tag b')
   t.deepEqual(bundle(user, 'im:b'), bundle(user))
@@ -29,7 +29,7 @@ asEach('a change of nothing changes nothing but history', (t, user) => {
   t.is(after.created, before.created)
 })
 
-asEach('users are looked up where the bundle is, each time', (t, user) => {
+asEach('users are looked up in the bundle, each time', (t, user) => {
   start(user)
   user.image('unpack --image im:a b')
   user.sh(`echo 'test:x:1337:8888:test user:/my home dir :/bin/sh' >>b/rootfs/etc/passwd
@@ -147,20 +147,20 @@ asEach('labels, ports, signal, author, times and platform are annotations of the
   config(user, ...platform, '--architecture', 'mips64')
   const other = inspect(user, 'im:a --platform linux/mips64').config
   t.deepEqual([other.architecture, other.variant], ['mips64', undefined])
-  // What is no image for Linux makes no bundle.
+  // An image for another system than Linux makes no bundle.
   user.image(['config', '--image', 'im:a', '--platform', 'linux/mips64', '--platform.os', 'plan9'])
   const refused = user.try('unpack --image im:a --platform plan9/mips64 no')
   t.is(refused.status, 1)
   t.regex(refused.stderr, /plan9/)
 })
 
-asEach('history says who, unless it is told otherwise or not at all', (t, user) => {
+asEach('history names the author, unless it is overridden or left out', (t, user) => {
   start(user)
   const last = (): object => inspect(user).config.history!.at(-1)!
   config(user, '--author=Some Body')
   t.like(last(), { author: 'Some Body', created_by: 'caisson image config', empty_layer: true })
   const told = [
-    'Not <somebody@else.example>',
+    'Other <other@example.test>',
     '/* no comment */',
     '-- by hand --',
     '2016-12-09T04:45:40+11:00',

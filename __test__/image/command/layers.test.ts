@@ -1,4 +1,6 @@
-/** `insert`, `add-layer`, `repack` and `inspect` in the cases of umoci's own tests; and every blob of an image damaged. */
+/**
+ * `insert`, `add-layer`, `repack` and `inspect` in the cases of umoci's own tests; and every blob of an image damaged.
+ */
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -19,7 +21,7 @@ const at = (user: User, path: string): string => join(user.folder, path)
 const layer = (user: User, image: string): string =>
   user.sh(`tar -tf im/blobs/sha256/${inspect(user, image).manifest.layers.at(-1)!.digest.slice(7)}`)
 
-asEach('insert: files, trees, what has no rights, all in their places with their modes', (t, user) => {
+asEach('insert: files, trees and files without permissions, with their paths and modes', (t, user) => {
   start(user)
   user.sh(`mkdir -p t/some/path; touch t/a t/b; chmod 750 t/b; touch t/some/path/hidden; chmod 0 t/some/path`)
   user.image('insert --image im:a t/a /tester/a')
@@ -115,7 +117,7 @@ asEach('repack: hard links to files and to links stay what they are', (t, user) 
   t.is(lstatSync(at(user, 'c/rootfs/small')).nlink, 4)
 })
 
-asEach('repack: changes below directories that nobody may enter', (t, user) => {
+asEach('repack: changes below directories without any permission', (t, user) => {
   start(user)
   user.image('unpack --image im:a b')
   const close = (bundle: string): string =>
@@ -273,17 +275,17 @@ asEach('every blob of an image that is changed or grows is found, and no bundle 
   user.image('unpack --image im:a b')
 })
 
-asEach('inspect tells what there is, as text and as JSON', (t, user) => {
+asEach('inspect describes an image as text and as JSON', (t, user) => {
   start(user)
   user.image(
-    'config --image im:a --config.user somebody --manifest.annotation org.example.test=foo --config.label l=v',
+    'config --image im:a --config.user someuser --manifest.annotation org.example.test=foo --config.label l=v',
   )
   const text = user.image('stat --image im:a')
   for (const words of [
     'application/vnd.oci.image.manifest.v1+json',
     'org.example.test',
     'foo',
-    'somebody',
+    'someuser',
     'caisson image insert',
     'caisson image config',
   ])
@@ -346,7 +348,7 @@ asEach('an artifact is inspected and tagged, and makes no bundle', (t, user) => 
   }
 })
 
-asEach('gc twice is gc once; what a killed process left goes, what is of strangers stays', (t, user) => {
+asEach('gc is idempotent; leftovers of killed processes go, unknown files stay', (t, user) => {
   start(user)
   user.image('gc --layout im')
   const state = (): string => user.sh('find im | sort')

@@ -1,10 +1,10 @@
-/** `--limit`: every verb that reads layers takes it, and refuses what is no limit before it does anything. */
+/** `--limit`: every verb that reads layers takes it, and refuses an invalid one before it does anything. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from './small-image.ts'
 import { asEach } from './user.ts'
 
-/** Words before and after the image. */
+/** Arguments before and after the image. */
 const verbs: Record<string, { before?: string[]; after?: string[]; made?: string }> = {
   unpack: { after: ['bundle'], made: 'bundle' },
   export: { after: ['--output', 'out.tar'], made: 'out.tar' },
@@ -61,7 +61,7 @@ asEach('repack, add-layer, insert and copy read within limits', (t, user) => {
     ['copy', 'tar:l.tar', 'copied'],
   ]) {
     const { status, stderr } = user.try([words[0]!, '--limit', 'entries=1', ...words.slice(1)])
-    // An archive that is copied as it is is a blob: nobody looks into it.
+    // An archive that is copied verbatim is a blob and is not read.
     t.is(status, words[0] === 'copy' ? 0 : 1, words.join(' '))
     if (words[0] !== 'copy') t.regex(stderr, /--limit entries=N/, words.join(' '))
     t.is(user.try([words[0]!, '--limit', 'entries=x', ...words.slice(1)]).status, 1)

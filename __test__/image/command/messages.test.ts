@@ -1,4 +1,4 @@
-/** What the command says when something goes wrong, and what it says to do. */
+/** Error messages of the command, and their hints. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from './small-image.ts'
@@ -10,7 +10,7 @@ function said(user: User, ...args: string[]): string {
   return JSON.parse(/ msg=(".*")\n$/.exec(stderr)![1]!) as string
 }
 
-asEach('a failure is told once, with what to do about it', (t, user) => {
+asEach('a failure is reported once, with its hint', (t, user) => {
   start(user)
   mkdirSync(join(user.folder, 'full'))
   writeFileSync(join(user.folder, 'full/file'), '')
@@ -28,7 +28,7 @@ asEach('a failure is told once, with what to do about it', (t, user) => {
   t.regex(said(user, 'copy', 'im:a', 'oci-archive:a.tar'), /a\.tar exists already \(.*--overwrite.*\)$/)
 })
 
-asEach("a place of another tool's is named, as a source and as a target", (t, user) => {
+asEach('storage of other tools is named, as a source and as a target', (t, user) => {
   start(user)
   t.is(
     said(user, 'copy', 'docker://busybox', 'back:b'),
@@ -40,7 +40,7 @@ asEach("a place of another tool's is named, as a source and as a target", (t, us
     /its transport "containers-storage" is not supported/,
   )
   t.regex(said(user, 'copy', 'im:a', 'docker-daemon:x:y'), /its transport "docker-daemon" is not supported/)
-  // A layout may be called so.
+  // A layout may have that name.
   user.image('copy im:a docker:a')
   t.is(user.image('ls docker'), 'a\n')
 })

@@ -1,9 +1,9 @@
-/** `caisson image` with arguments that make no sense: an error that says which, status 1, and nothing made. */
+/** `caisson image` with invalid arguments: an error that names them, status 1, and nothing made. */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asEach } from './user.ts'
 
-asEach('arguments that make no sense are refused by name', (t, user) => {
+asEach('invalid arguments are refused by name', (t, user) => {
   user.image('new --image images:a')
   writeFileSync(join(user.folder, 'file'), 'content\n')
   user.image('insert --image images:a file /etc/file')
@@ -42,7 +42,7 @@ asEach('a path that is not UTF-8 is refused, not changed', (t, user) => {
   t.is(status, 1)
   t.regex(stderr, /an argument is not UTF-8/)
   t.deepEqual(readdirSync(user.folder), ['images'])
-  // The character that stands for such bytes is one like any other.
+  // The replacement character itself is an ordinary one.
   user.image('unpack images:a b\uFFFD')
   t.deepEqual(readdirSync(user.folder).sort(), ['b\uFFFD', 'images'])
 })

@@ -1,4 +1,4 @@
-/** The image that tests of the command begin with, and what `inspect` says of it. */
+/** The image that tests of the command begin with, and what `inspect` reports for it. */
 import type { User } from './user.ts'
 
 export interface Inspected {

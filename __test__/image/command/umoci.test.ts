@@ -6,7 +6,7 @@ import { needs } from '../../fixtures/needs.ts'
 import { inspect, start } from './small-image.ts'
 import { asEach, User } from './user.ts'
 
-asEach('init and new make what umoci can read, and refuse what is there', (t, user) => {
+asEach('init and new make what umoci can read, and refuse existing paths', (t, user) => {
   user.image('init --layout im')
   t.is(user.try('init --layout im').status, 1)
   t.regex(user.try('init --layout im').stderr, /im exists already/)
@@ -248,9 +248,9 @@ asEach('config.user is looked up in the root file system', (t, user) => {
   t.deepEqual(process('web:log').user, { uid: 33, gid: 9, ...groups(9) })
   t.deepEqual(process('1000:1001').user, { uid: 1000, gid: 1001, ...groups(1001) })
   t.deepEqual(process('33').user, { uid: 33, gid: 44, ...groups(44, 9) })
-  user.image('config --image im:a --config.user nobody --config.env HOME=/set')
+  user.image('config --image im:a --config.user ghost --config.env HOME=/set')
   user.sh('rm -rf b')
-  t.regex(user.try('unpack --image im:a b').stderr, /nobody/)
+  t.regex(user.try('unpack --image im:a b').stderr, /ghost/)
   t.false(existsSync(join(user.folder, 'b')))
   t.true(process('web').env.includes('HOME=/set'))
 })
@@ -347,7 +347,7 @@ asRoot('id maps are applied when a tree is packed', (t) => {
   t.regex(user.try('insert --image im:a --uid-map 0:5:1 m /m').stderr, /uid 100000 is not in the id map/)
 })
 
-asRoot('what root writes into the layout of somebody belongs to that one', (t) => {
+asRoot("what root writes into another user's layout belongs to that user", (t) => {
   const user = new User('root', {})
   start(user)
   user.sh('chown -R 4242:4343 im; echo x >x')
@@ -362,7 +362,7 @@ test('owners that an ordinary user cannot give are recorded and come back', (t) 
   user.image('insert --image im:a t /t')
   const image = inspect(user)
   t.true(image.manifest.layers.length > 0)
-  // An image with an owner: written with ids, whoever writes it.
+  // An image with an owner, written with ids by any user.
   user.sh(`cat >build.mjs <<'END'
 import { Image } from '${new URL('../../../dist/index.js', import.meta.url).pathname}'
 await Image.build({ from: 'oci:im:a', layout: 'im', tag: 'o', layers: [{ entries: [{ path: '/t/owned', content: 'x', uid: 33, gid: 44 }] }] })

@@ -16,7 +16,7 @@ export interface Answer {
   stderr: string
 }
 
-/** Somebody who calls programs. */
+/** A user who runs programs. */
 export class User {
   readonly name: string
   readonly folder: string
@@ -51,14 +51,14 @@ export class User {
     return { status, stdout, stderr }
   }
 
-  /** `caisson image …`, which must succeed. What it printed. */
+  /** Output of `caisson image …`, which must succeed. */
   image(args: string | readonly string[], env: Record<string, string> = {}): string {
     const { status, stdout, stderr } = this.try(args, env)
     if (status !== 0) throw new Error(`caisson image ${String(args)}: ${stderr}`)
     return stdout
   }
 
-  /** `caisson image …`, whatever comes of it. Words are separated by spaces, or a list. */
+  /** `caisson image …`, whether it fails or not. Arguments are separated by spaces, or a list. */
   try(args: string | readonly string[], env: Record<string, string> = {}): Answer {
     const words = typeof args === 'string' ? args.split(' ') : args
     return this.run(process.execPath, [COMMAND, 'image', ...words], env)

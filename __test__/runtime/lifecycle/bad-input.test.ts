@@ -50,7 +50,7 @@ test('a bundle that is missing or has no configuration', async (t) => {
   t.regex(error.message, /JSON specification file .* not found/)
 })
 
-test('a configuration that is no JSON, of wrong types, or of another version', async (t) => {
+test('a configuration that is not JSON, has wrong types, or is of another version', async (t) => {
   t.is((await refused(raw('{'))).code, 'ERR_INVALID_SPEC')
   t.is((await refused(raw('[]'))).code, 'ERR_INVALID_SPEC')
   t.is((await refused(raw('{"ociVersion":"1.0.0","ociVersion":"1.0.0"}'))).code, 'ERR_INVALID_SPEC')

@@ -1,4 +1,6 @@
-/** The guard in bad company: a caller that dies in the middle of a word, a guard that is stopped, a worker that ends. */
+/**
+ * The guard in bad company: a caller that dies in the middle of a message, a stopped guard, a worker that ends.
+ */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'

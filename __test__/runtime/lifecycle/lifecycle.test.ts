@@ -44,7 +44,7 @@ privileged('a container goes from created to running to stopped to gone', async 
   t.deepEqual([left.processes, left.cgroups, left.directories], [[], [], []])
 })
 
-privileged('a signal is told apart from an exit code', async (t) => {
+privileged('a signal is distinguished from an exit code', async (t) => {
   await using container = await runtime.create(id(), {
     bundle: bundle({ args: ['sleep', '60'] }),
     stdio: 'ignore',
@@ -69,7 +69,7 @@ privileged('start twice, delete while running and kill after exit are refused', 
   await t.throwsAsync(container.start(), { message: /cannot start a container that has stopped/ })
 })
 
-privileged('an id that is taken is refused and its owner is left alone', async (t) => {
+privileged('an id in use is refused, and its container is not touched', async (t) => {
   const name = id()
   await using container = await runtime.create(name, { bundle: bundle(), stdio: 'ignore' })
   await t.throwsAsync(runtime.create(name, { bundle: bundle() }), {

@@ -1,4 +1,4 @@
-/** What a container keeps alive, and what it ends with. */
+/** What a container keeps alive, and what ends it. */
 import { join } from 'node:path'
 import test from 'ava'
 import { Runtime } from '../../../ts/index.ts'
@@ -71,7 +71,7 @@ able('a container ends with the parent that it names, and its worker with it', a
   await until(() => left(id).length === 0, 'nothing is left of the container')
 })
 
-test('a parent that is no process is refused, and so is one of a detached container', async (t) => {
+test('an invalid parent is refused, and so is one of a detached container', async (t) => {
   const runtime = new Runtime({ root })
   for (const options of [{ parent: 2 ** 22 + 1 }, { parent: process.ppid, detached: true }, { parent: 0 }]) {
     const run = runtime.run({ rootfs: rootfs() }, ['true'], options)

@@ -1,4 +1,6 @@
-/** A client that lacks something: descriptors, the native package, a place to write. Each run settles and leaves nothing. */
+/**
+ * A client without descriptors, the native package or a writable directory. Each run settles and leaves nothing.
+ */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -13,7 +15,7 @@ interface Outcome {
   message: string
 }
 
-/** What a program prints until its end; one that does not end is killed and fails the test. */
+/** Output of a program until its end; one that does not end is killed and fails the test. */
 async function outcomes<T = Outcome>(source: string, options: ProgramOptions, seconds = 60): Promise<T[]> {
   const { child, reader, ended } = program(source, options)
   const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000)

@@ -64,7 +64,7 @@ privileged('lines of stdout are iterated as they come', async (t) => {
   t.deepEqual(lines, ['one', 'two'])
 })
 
-// More than a pipe and the buffers of streams hold, so that a stream which nobody reads would stop the program.
+// More than a pipe and the buffers of streams hold, so that an unread stream would stop the program.
 const both = 'head -c 1000000 /dev/zero >&2; seq 1 20000'
 const streamed: Record<string, (child: ReturnType<typeof sh>) => unknown> = {
   'line by line': async (child) => {
@@ -90,7 +90,7 @@ for (const [how, read] of Object.entries(streamed)) {
   })
 }
 
-privileged('output that nobody reads is let go when the program has ended', async (t) => {
+privileged('unread output is dropped when the program has ended', async (t) => {
   t.is((await sh('echo out; echo err >&2; exit 3', { buffer: false, reject: false })).exitCode, 3)
 })
 
@@ -111,7 +111,7 @@ privileged('streams without a descriptor get the output', async (t) => {
   t.is(await collected, 'through\n')
 })
 
-privileged('a time-out ends the program and is told apart', async (t) => {
+privileged('a time-out ends the program and has its own code', async (t) => {
   const error = await t.throwsAsync(async () => void (await sh('sleep 60', { timeout: 50 })), {
     code: 'ERR_TIMEOUT',
   })
@@ -158,12 +158,15 @@ privileged('a program that writes more than maxBuffer is ended', async (t) => {
   t.is((error as ProcessError).stdout.length, 1000)
 })
 
-privileged('a program that does not exist rejects started and the result, unhandled by nobody', async (t) => {
-  const child = runtime.run({ rootfs: rootfs() }, ['no-such-program'])
-  await t.throwsAsync(child.started, { code: 'ERR_EXEC_NOT_FOUND' })
-  runtime.run({ rootfs: rootfs() }, ['no-such-program']) // nobody looks at this one
-  await t.throwsAsync(async () => void (await child), { code: 'ERR_EXEC_NOT_FOUND' })
-})
+privileged(
+  'a program that does not exist rejects started and the result, without an unhandled rejection',
+  async (t) => {
+    const child = runtime.run({ rootfs: rootfs() }, ['no-such-program'])
+    await t.throwsAsync(child.started, { code: 'ERR_EXEC_NOT_FOUND' })
+    runtime.run({ rootfs: rootfs() }, ['no-such-program']) // its promise is not awaited
+    await t.throwsAsync(async () => void (await child), { code: 'ERR_EXEC_NOT_FOUND' })
+  },
+)
 
 privileged('options reach the program', async (t) => {
   const { stdout } = await sh(
@@ -192,7 +195,7 @@ privileged('options reach the program', async (t) => {
   ])
 })
 
-needs('root', 'cgroup')('the memory limit is told apart from other deaths', async (t) => {
+needs('root', 'cgroup')('the memory limit has its own code', async (t) => {
   const grow = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
   const error = await t.throwsAsync(async () => void (await sh(grow, { memory: '16MiB' })), {
     code: 'ERR_OOM',
@@ -218,7 +221,7 @@ privileged(
   },
 )
 
-test('wrong options are refused before anything happens', async (t) => {
+test('invalid options are refused before anything happens', async (t) => {
   const wrong: RunOptions[] = [
     { memory: 'lots' },
     { cpus: 0 },

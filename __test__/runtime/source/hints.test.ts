@@ -1,4 +1,4 @@
-/** Errors that users met first: what they say to do. */
+/** Hints of the errors that new users meet first. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'

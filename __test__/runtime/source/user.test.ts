@@ -62,7 +62,7 @@ privileged('a user of a bundle, of an image and of the host', async (t) => {
   t.is(await who('host', undefined), '0 0 0 /root')
 })
 
-test('a user or group that is not there is refused', async (t) => {
+test('a missing user or group is refused', async (t) => {
   for (const user of ['nobody', 'web:nobody', '-1', '4294967295', 'web:4294967295']) {
     const error = await t.throwsAsync(async () => void (await runtime.run({ rootfs }, ['id'], { user })), {
       code: 'ERR_INVALID_OPTION',

@@ -1,4 +1,4 @@
-/** What happens to a create when something around it breaks: a clear error, and nothing is left. */
+/** A create whose environment breaks: a clear error, and nothing is left. */
 import { join } from 'node:path'
 import { CaissonError, Runtime } from '../../../ts/index.ts'
 import { bundle } from '../../fixtures/bundle.ts'
@@ -123,7 +123,7 @@ function onSmallDisk(source: (disk: string) => string): ReturnType<typeof progra
   })
 }
 
-privileged('a full disk below the state root is told, and nothing is left', async (t) => {
+privileged('a full disk below the state root is reported, and nothing is left', async (t) => {
   const id = newId()
   const running = onSmallDisk(
     (disk) => `
@@ -144,7 +144,7 @@ console.log(JSON.stringify([error.code, error.errno, readdirSync(runtime.root)])
   t.deepEqual([left.processes, left.cgroups], [[], []])
 })
 
-privileged('a full disk while an image is unpacked is told, and nothing is left', async (t) => {
+privileged('a full disk while an image is unpacked is reported, and nothing is left', async (t) => {
   const layout = join(scratch('layout'), 'images')
   const running = onSmallDisk(
     (disk) => `

@@ -78,7 +78,7 @@ void container.wait().then(async ({ signal }) => { console.log(signal); await co
   t.is((await running.ended).code, 0)
 })
 
-privileged('what a killed create has left is reaped by the next Runtime', async (t) => {
+privileged('the leftovers of a killed create are removed by the next Runtime', async (t) => {
   const id = newId()
   const running = program(starter(id, true))
   await nextLine(running)

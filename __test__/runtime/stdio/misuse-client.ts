@@ -1,4 +1,4 @@
-/** A process that runs what misuse.test.ts makes up, one scenario after another, and looks at what is left of each. */
+/** Runs the scenarios of misuse.test.ts one after another, and checks what each leaves behind. */
 import { closeSync, createReadStream, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'

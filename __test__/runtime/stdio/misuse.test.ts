@@ -1,6 +1,6 @@
 /**
- * Whatever a caller does to the streams of a run, its promise settles, nothing is left, and nothing is unhandled. The scenarios
- * are made up by fast-check and run in a process of their own.
+ * Whatever a caller does to the streams of a run, its promise settles, nothing is left, and nothing is unhandled.
+ * fast-check generates the scenarios, which run in a process of their own.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

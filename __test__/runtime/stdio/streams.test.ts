@@ -29,7 +29,7 @@ test.after.always('nothing is left, and nothing was unhandled', (t) => {
   }
 })
 
-/** What the promise gives, or a failed test where it gives nothing; then the program is killed, too. */
+/** The outcome of the promise; fails the test and kills the program if it does not settle. */
 async function result(
   t: ExecutionContext,
   child: ContainerProcess,
@@ -48,7 +48,7 @@ async function result(
   }
 }
 
-/** Writes without an end, and says how that ended. */
+/** Writes without end, and prints how that ended. */
 const endless = 'while echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; do :; done 2>/dev/null; exit 7'
 const toStderr = 'while echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy >&2; do :; done; exit 7'
 
@@ -121,7 +121,7 @@ for (const [how, end] of Object.entries(close)) {
   })
 }
 
-able('who writes to a program that reads no more hears of it', async (t) => {
+able('a writer gets an error when the program no longer reads', async (t) => {
   const child = sh('exec <&-; sleep 60')
   const endlessly = new Readable({
     read() {
@@ -143,12 +143,12 @@ able('a terminal whose reader leaves is hung up', async (t) => {
   t.is((await result(t, child)).exitCode, 7)
 })
 
-able('a terminal that nobody reads does not stop the program', async (t) => {
+able('an unread terminal does not stop the program', async (t) => {
   const child = sh('seq 1 20000', { terminal: true, stdio: 'ignore' })
   t.is((await result(t, child)).exitCode, 0)
 })
 
-able('all that a program writes to its terminal is read', async (t) => {
+able('everything that a program writes to its terminal is read', async (t) => {
   const lengths = new Set<number>()
   const one = async (): Promise<void> => {
     const { stdout } = await result(t, sh('seq 1 3000', { terminal: true }))
@@ -280,7 +280,7 @@ able('one line without an end stops neither Node nor the test', async (t) => {
   t.deepEqual([printed, code], [['ERR_LIMIT_EXCEEDED'], 0], stderr)
 })
 
-able('what a program does not read of its terminal does not stop Node', async (t) => {
+able('unread input of a terminal does not stop Node', async (t) => {
   const child = sh('sleep 60', { terminal: true, input: Buffer.alloc(200_000, 'x\n') })
   await child.started
   let turns = 0
