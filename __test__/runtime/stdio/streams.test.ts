@@ -3,6 +3,7 @@ import { createReadStream, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, pipeline, Readable, Writable } from 'node:stream'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { ProcessError, Runtime, type ContainerProcess, type RunOptions } from '../../../ts/index.ts'
 import { needs } from '../../fixtures/needs.ts'
@@ -309,4 +310,52 @@ needs('root')('a process that left the container does not keep the reader of its
     }),
   }) as ContainerProcess
   t.is((await result(t, child)).stdout, 'done\n')
+})
+
+/** Readers that take nothing and never will. */
+const stuck: Record<string, (options: RunOptions) => ContainerProcess> = {
+  'a paused stream': (options) => {
+    const child = sh(endless, { buffer: false, ...options })
+    child.stdout!.on('data', () => {}).pause()
+    return child
+  },
+  'an iteration that waits': (options) => {
+    const child = sh(endless, { buffer: false, ...options })
+    void child.stdout![Symbol.asyncIterator]().next()
+    return child
+  },
+  'a stream of the caller': (options) =>
+    sh(endless, { stdio: ['ignore', new Writable({ write: () => {} }), 'ignore'], ...options }),
+}
+
+for (const [reader, start] of Object.entries(stuck)) {
+  able(`an abort is not held up by ${reader}`, async (t) => {
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const child = start({ signal: controller.signal })
+    await child.started
+    setTimeout(() => controller.abort(reason), 200)
+    t.is((await result(t, child)) as unknown, reason)
+  })
+
+  able(`a disposal is not held up by ${reader}`, async (t) => {
+    const child = start({})
+    await child.started
+    await sleep(200)
+    await child[Symbol.asyncDispose]()
+    t.is((await result(t, child)).signal, 'SIGKILL')
+  })
+}
+
+able('an abort after the program has ended is not held up by its reader', async (t) => {
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const child = sh('head -c 200000 /dev/zero', { buffer: false, signal: controller.signal })
+  child.stdout!.on('data', () => {}).pause()
+  await child.started
+  setTimeout(() => controller.abort(reason), 1000)
+  t.is((await result(t, child)) as unknown, reason)
+  let size = 0
+  for await (const chunk of child.stdout!) size += (chunk as Buffer).length
+  t.true(size > 0 && size <= 200_000, `${size} bytes`)
 })

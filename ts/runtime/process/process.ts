@@ -6,6 +6,7 @@ import { CallSite } from '../../boundary.ts'
 import { CaissonError, SpecError } from '../../errors.ts'
 import { checkArgument, checkOptions, has, isObject } from '../../options.ts'
 import { Collector } from './collector.ts'
+import { abortable } from '../lifecycle/abort.ts'
 import type { Container } from '../lifecycle/container.ts'
 import type { LifetimeOptions } from '../lifecycle/create-options.ts'
 import { randomId } from '../state/id.ts'
@@ -96,6 +97,8 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   readonly #ending = new AbortController()
   /** Aborted by the caller's signal, or with a {@link StreamFailure}. */
   readonly #stop = new AbortController()
+  /** Aborted when the result does not wait for readers of the output: by the caller's signal, or at disposal. */
+  readonly #abandoned = new AbortController()
   readonly #warn: RuntimeSettings['warn']
   #container: Container | undefined
   #queued: Signal | undefined
@@ -221,7 +224,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   /** Ends the program and waits until everything of it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.kill('SIGKILL')
+    if (this.kill('SIGKILL')) this.#abandoned.abort() // what has ended by itself keeps its whole output
     await this.#result.catch(() => {})
   }
 
@@ -284,10 +287,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
       await deleteAtLast(container).catch((error: Error) => this.#warn(error.message, this.id))
     }
     this.stdin?.destroy()
-    const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
-    outputs.forEach(discardUnread)
-    await Promise.all(outputs.map((stream) => finished(stream).catch(() => {})))
-    await this.#given.passedOn()
+    await this.#outputRead(container)
     const reason: unknown = signal.reason
     if (signal.aborted && !(reason instanceof StreamFailure)) throw reason
     const [stdout, stderr] = collectors.map((collector) => collector?.output(encoding) ?? nothing(encoding))
@@ -306,6 +306,18 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const error = processError(result, { timeout, overflow: this.#overflow, maxBuffer })
     if (error && reject) throw error
     return result
+  }
+
+  /** Waits for the readers, who take the time they like, until the run is abandoned. */
+  async #outputRead({ stdout, stderr, console }: Container): Promise<void> {
+    const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
+    outputs.forEach(discardUnread)
+    const ends = outputs.map((stream) => finished(stream).catch(() => {}))
+    await abortable(Promise.all([...ends, this.#given.passedOn()]), this.#abandoned.signal).catch(() => {
+      // A reader that goes on has what was passed to it, and then the end.
+      for (const stream of [stdout, stderr, console]) stream?.destroy()
+      this.#given.close()
+    })
   }
 
   #end(): void {
@@ -383,7 +395,10 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   #followSignal(): () => void {
     const { signal } = this.#options
     if (!has(signal, 'addEventListener')) return () => {} // not there, or refused later
-    const follow = (): void => this.#stop.abort(signal!.reason)
+    const follow = (): void => {
+      this.#stop.abort(signal!.reason)
+      this.#abandoned.abort()
+    }
     if (signal!.aborted) follow()
     signal!.addEventListener('abort', follow, { once: true })
     return () => signal!.removeEventListener('abort', follow)
