@@ -1,7 +1,8 @@
-//! One pass over a blob: read, check size and digest, decompress, check the diffID, and hand the tar stream to a consumer.
+//! One pass over a blob: read, check size and digest, decompress, check the diffID, and hand the tar stream to a
+//! consumer.
 //!
-//! Three threads: this one consumes; one reads and decompresses; one takes all digests. Chunks are shared, not copied, and
-//! bounded channels keep memory at a few of them whatever the size of the layer.
+//! Three threads: the caller's consumes, one reads and decompresses, one computes the digests. Chunks are shared, not
+//! copied, and bounded channels limit memory to a few chunks whatever the size of the layer.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -19,29 +20,29 @@ use crate::inflate::{Compression, Inflate};
 use crate::verify::{Work, verify};
 use crate::{Error, Kind, Limits, Result, Stop};
 
-/// Chunks on their way to each consumer.
+/// Chunks in flight to each consumer.
 const CHANNEL_DEPTH: usize = 16;
 
 /// A layer as its descriptor and the image configuration describe it.
 #[derive(Debug, Clone)]
 pub struct Blob {
     pub path: PathBuf,
-    /// Where in the file it begins: an archive is read in place.
+    /// Offset of the blob in the file: archives are read in place.
     pub offset: u64,
-    /// Of the file as it is; `None` for a file that stands for itself.
+    /// Digest of the stored bytes; `None` for a file without a descriptor.
     pub digest: Option<String>,
-    /// `None`: up to the end of the file.
+    /// `None` reads to the end of the file.
     pub size: Option<u64>,
-    /// Of the decompressed stream.
+    /// Digest of the decompressed stream.
     pub diff_id: Option<String>,
-    /// What the media type says; the first bytes win, and a disagreement is reported.
+    /// The compression of the media type. The magic number takes precedence, and a mismatch is a warning.
     pub compression: Option<Compression>,
 }
 
-/// What was seen while reading.
+/// Observed while reading.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Of the blob as it is stored: the expected one, or SHA-256 where none was.
+    /// Digest of the stored bytes: the expected one, or SHA-256 where none was expected.
     pub digest: String,
     pub compression: Compression,
     pub diff_id: String,
@@ -50,8 +51,8 @@ pub struct Seen {
     pub warning: Option<String>,
 }
 
-/// Reads and verifies `blob` while `consume` works on its decompressed bytes. Whatever `consume` left is read as well:
-/// digests cover the whole stream. The result is `Ok` only when everything matched.
+/// Reads and verifies `blob` while `consume` works on its decompressed bytes. Bytes that `consume` leaves are read as
+/// well: digests cover the whole stream. Returns `Ok` only if everything matches.
 pub fn read<T>(
     blob: &Blob,
     limits: &Limits,
@@ -89,7 +90,7 @@ pub fn read<T>(
     });
     let (produced, verdict) = (produced?, verdict?);
 
-    // A damaged blob often fails first as bad gzip or bad tar: its digest is the better answer.
+    // A damaged blob often fails first as bad gzip or bad tar; the digest mismatch is the better error.
     if produced.whole {
         check_stored(blob, produced.stored, &verdict.stored)?;
     }
@@ -129,23 +130,23 @@ pub(crate) fn check_stored(blob: &Blob, size: u64, found: &str) -> Result<()> {
 }
 
 impl Blob {
-    /// A whole file that stands for itself: nothing is expected of it.
+    /// A whole file without a descriptor: nothing is expected of it.
     pub fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), offset: 0, digest: None, size: None, diff_id: None, compression: None }
     }
 }
 
-/// Reads a blob to its end and says what it is.
+/// Reads a blob to its end and returns its digests and compression.
 pub fn identify(blob: &Blob, limits: &Limits, stop: &Stop) -> Result<Seen> {
     read(blob, limits, stop, |_| Ok(())).map(|((), seen)| seen)
 }
 
-/// For messages: the digest where there is one.
+/// The digest, if known, for messages.
 fn name(blob: &Blob) -> String {
     blob.digest.clone().unwrap_or_else(|| blob.path.to_string_lossy().into_owned())
 }
 
-/// Opens a blob where it begins. A file that is too short is refused before anything is read.
+/// Opens a blob at its offset. A file that is too short is refused before anything is read.
 pub(crate) fn open(blob: &Blob) -> Result<File> {
     let mut file = open_regular(&blob.path).map_err(|error| match (error.errno, &blob.digest) {
         (Some(Errno::NOENT), Some(digest)) => {
@@ -155,7 +156,7 @@ pub(crate) fn open(blob: &Blob) -> Result<File> {
         _ => error,
     })?;
     let status = file.metadata().map_err(|error| io_error("fstat", &blob.path, &error))?;
-    // A blob that begins at 0 without being the whole file stands at the head of an archive; `size` ends it.
+    // A blob at offset 0 may be the first of several in an archive: then `size` limits it.
     let available = status.len().saturating_sub(blob.offset);
     match blob.size {
         Some(size) if size > available => Err(size_mismatch(blob, available)),
@@ -166,7 +167,7 @@ pub(crate) fn open(blob: &Blob) -> Result<File> {
     }
 }
 
-/// A FIFO or a device would block, or worse.
+/// Refuses FIFOs and devices, whose open(2) may block or have side effects.
 pub(crate) fn open_regular(path: &Path) -> Result<File> {
     let file = std::fs::OpenOptions::new()
         .read(true)
@@ -190,25 +191,25 @@ pub(crate) fn size_mismatch(blob: &Blob, found: u64) -> Error {
     .on(blob.path.to_string_lossy())
 }
 
-/// A failed call of the standard library on `path`.
+/// An error of a standard library call on `path`.
 pub(crate) fn io_error(call: &'static str, path: &Path, error: &std::io::Error) -> Error {
     let errno = rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO);
     Error::system(call, path.as_os_str().as_encoded_bytes(), errno)
 }
 
-/// Where chunks go.
+/// The channels that chunks go to.
 struct Outlets {
     verifier: SyncSender<Work>,
     consumer: SyncSender<Arc<Chunk>>,
 }
 
 impl Outlets {
-    /// `Broken` when the other end is gone: it knows why.
+    /// `Broken` when the receiver is gone: the receiver has the cause.
     fn verify(&self, work: Work) -> Result<()> {
         self.verifier.send(work).map_err(|_| Error::new(Kind::Broken, "the verifier stopped"))
     }
 
-    /// Content of gzip or zstd, to both.
+    /// Sends decompressed content to both channels.
     fn give(&self, chunk: Arc<Chunk>) -> Result<()> {
         self.verify(Work::Content(Arc::clone(&chunk)))?;
         self.consume(chunk)
@@ -223,9 +224,9 @@ struct Produced {
     stored: u64,
     decompressed: u64,
     compression: Compression,
-    /// A word about a media type that does not fit.
+    /// Set when the media type does not match the compression.
     warning: Option<String>,
-    /// Whether the blob was read to its end, whatever came of it.
+    /// Whether the blob was read to its end, with or without an error.
     whole: bool,
     trouble: Option<Error>,
 }
@@ -301,7 +302,7 @@ fn read_all(
             }
         };
         if let Err(error) = pushed {
-            // Read on only where the digest may tell more than the error at hand.
+            // Read on only where a digest mismatch may explain the error at hand.
             if blob.digest.is_none() || error.kind == Kind::Limit || abandoned.load(Ordering::Relaxed) {
                 return Err(error);
             }
@@ -316,9 +317,9 @@ fn read_all(
     Ok(())
 }
 
-/// What a blob turned out to be.
+/// The detected compression.
 enum Codec {
-    /// Its chunks go on as they are.
+    /// Chunks are passed on unchanged.
     Plain,
     Packed(Inflate),
 }
@@ -332,12 +333,12 @@ impl Codec {
     }
 }
 
-/// As much as a chunk holds, at most `left` bytes; empty at the end.
+/// Reads at most one chunk or `left` bytes; empty at the end.
 fn read_chunk(file: &File, left: u64, pool: &Arc<Pool>) -> rustix::io::Result<Arc<Chunk>> {
     let mut bytes = pool.take();
     let wanted = usize::try_from(left).unwrap_or(CHUNK_SIZE).min(CHUNK_SIZE);
     while bytes.len() < wanted {
-        // A chunk has just this capacity; a blob that ends inside a larger file is cut below.
+        // The buffer has the capacity of one chunk; a blob that ends inside a larger file is truncated below.
         match rustix::io::read(file, rustix::buffer::spare_capacity(&mut bytes)) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}

@@ -1,5 +1,5 @@
-//! Buffers that go from the decompressor to the verifier and the unpacker at once and come back for re-use:
-//! fresh ones would cost a page fault every 4 KiB.
+//! Buffers shared by the decompressor, the verifier and the unpacker, and reused: fresh ones would cost a page fault
+//! every 4 KiB.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::gzip::Member;
 use crate::{Error, Kind, Result};
 
-/// Small enough for the cache of the hash, large enough that hand-over costs nothing.
+/// Small enough for the hash to stay in cache, large enough to make hand-over cheap.
 pub const CHUNK_SIZE: usize = 256 << 10;
 
 #[derive(Default)]
@@ -23,10 +23,10 @@ impl Pool {
     }
 }
 
-/// A full buffer; the last owner gives it back.
+/// A full buffer; the last owner returns it to the pool.
 pub struct Chunk {
     bytes: Vec<u8>,
-    /// Of gzip: the members that end in it, whose checksums count.
+    /// The gzip members that end in this chunk, whose checksums are checked.
     pub members: Option<Vec<Member>>,
     pool: Arc<Pool>,
 }
@@ -54,13 +54,13 @@ impl Drop for Chunk {
     }
 }
 
-/// Where decompressed bytes come from.
+/// A source of decompressed bytes.
 pub trait Source {
-    /// The bytes at hand; empty only at the end.
+    /// The buffered bytes; empty only at the end.
     fn fill(&mut self) -> Result<&[u8]>;
-    /// Takes `count` of them.
+    /// Marks `count` of them as read.
     fn consume(&mut self, count: usize);
-    /// Passes over `count` bytes that nobody needs; fewer at the end.
+    /// Skips up to `count` bytes; returns less at the end.
     fn skip(&mut self, count: u64) -> Result<u64> {
         let mut left = count;
         while left > 0 {
@@ -90,7 +90,7 @@ pub struct ChunkSource<'f> {
     receiver: Receiver<Arc<Chunk>>,
     current: Option<Arc<Chunk>>,
     position: usize,
-    /// Set before the sender is dropped in failure: an end that is no end.
+    /// Set before the sender is dropped after a failure: then the end of the channel is not the end of the stream.
     failed: &'f AtomicBool,
 }
 
@@ -103,7 +103,7 @@ impl<'f> ChunkSource<'f> {
 impl Source for ChunkSource<'_> {
     fn fill(&mut self) -> Result<&[u8]> {
         if self.current.as_ref().is_none_or(|chunk| self.position == chunk.len()) {
-            self.current = None; // back to the pool before waiting for the next
+            self.current = None; // return it to the pool before waiting for the next
             self.position = 0;
             match self.receiver.recv() {
                 Ok(chunk) => self.current = Some(chunk),

@@ -1,4 +1,4 @@
-//! What can go wrong with a layer. The kind decides the public code; the fields say where.
+//! Errors of layers. The kind determines the public code; the fields say where it happened.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,28 +13,28 @@ pub enum Kind {
     BlobNotFound,
     SizeMismatch,
     DigestMismatch,
-    /// Not tar, not gzip, cut short: the bytes make no sense.
+    /// Malformed: not tar, not gzip, or truncated.
     Invalid,
-    /// The bytes make sense, and what they ask for is refused.
+    /// Well-formed, but what it asks for is refused.
     Unsafe,
-    /// A path of the host is a link, or was exchanged: somebody else decides where it leads.
+    /// A path of the host is a link or was replaced: another user controls where it leads.
     UnsafePath,
     Limit,
     Unsupported,
     Exists,
     NotFound,
     Option,
-    /// The image itself is at fault, as with a user that it does not have.
+    /// The image itself is at fault, for example with a user that it does not have.
     Image,
     System,
-    /// The form that overlays mount cannot be written here.
+    /// The overlay form of a layer cannot be written here.
     Overlay,
-    /// There is no user namespace to read or write files of other ids in.
+    /// No user namespace is available to read or write files of other ids.
     Namespace,
     Stopped,
     /// A tree changed while it was read.
     Changed,
-    /// The other end of the pipeline failed and knows why.
+    /// The other end of the pipeline failed and has the cause.
     Broken,
 }
 
@@ -108,7 +108,7 @@ impl Error {
         self
     }
 
-    /// `EPERM` and its like, where a system call failed.
+    /// The symbolic name, such as `EPERM`, where a system call failed.
     pub fn errno_name(&self) -> Option<String> {
         self.errno.map(|errno| caisson_sys::errno_name(errno.raw_os_error()))
     }
@@ -132,7 +132,7 @@ impl From<caisson_digest::Error> for Error {
     }
 }
 
-/// A path of the archive for people: bytes that are no UTF-8 are replaced.
+/// A path of the archive for display: invalid UTF-8 is replaced.
 pub fn display(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }

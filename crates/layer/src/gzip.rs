@@ -1,18 +1,18 @@
-//! gzip framing (RFC 1952) by pushing: any number of members, zeros after the last. The deflate streams inside are left to
-//! zlib-rs; checksums are compared by the thread that verifies (see [`Member`]), off the path that limits the speed.
+//! gzip framing (RFC 1952) as a push parser: any number of members, zeros after the last. zlib-rs decodes the deflate
+//! streams; the verifying thread compares the checksums (see [`Member`]), off the critical path.
 
 use crc32fast::Hasher as Crc;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::{Error, Result};
 
-/// Where a member ended, and what its trailer says of it.
+/// The end of a member and its trailer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// Position in the chunk that holds its last byte.
+    /// Position of its end in the chunk that holds its last byte.
     pub end: usize,
     pub crc: u32,
-    /// Bytes modulo 2^32.
+    /// Length modulo 2^32.
     pub length: u32,
 }
 
@@ -24,17 +24,17 @@ const RESERVED: u8 = 0xe0;
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// The ten fixed bytes: how many were seen.
+    /// The ten fixed bytes, with the number seen so far.
     Fixed(usize),
     ExtraLength(usize, u16),
     Extra(u16),
-    /// Both end with a zero byte.
+    /// Name and comment end with a zero byte.
     Name,
     Comment,
     HeaderCrc(usize, u16),
     Body,
     Trailer(usize, [u8; 8]),
-    /// After a member: another one, or zeros up to the end.
+    /// After a member: another member, or zeros to the end.
     Between,
     Padding,
 }
@@ -52,7 +52,7 @@ impl Gzip {
         Self { state: State::Fixed(0), flags: 0, header_crc: Crc::new(), stream }
     }
 
-    /// Takes some of `input` and appends to `out` within its capacity; a finished member is returned.
+    /// Consumes some of `input`, appends to `out` within its capacity, and returns a member that ended.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<Option<Member>> {
         if let (State::Between, Some(byte)) = (self.state, input.first()) {
             self.state = if *byte == 0 { State::Padding } else { self.next_member() };
@@ -67,7 +67,7 @@ impl Gzip {
             if status != Status::StreamEnd {
                 return Ok(None);
             }
-            self.state = State::Trailer(0, [0; 8]); // at once: the end alone may have been missing
+            self.state = State::Trailer(0, [0; 8]); // continue at once: only the trailer may be left
         }
         match self.state {
             State::Padding => {
@@ -85,7 +85,7 @@ impl Gzip {
                     self.state = State::Between;
                     let [a, b, c, d, e, f, g, h] = bytes;
                     let (crc, length) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-                    // An empty one has nothing to add up: any number of them takes no memory.
+                    // An empty member adds nothing to the checksum: any number of them takes no memory.
                     if self.stream.total_out() == 0 {
                         let empty = (crc, length) == (0, 0);
                         return if empty { Ok(None) } else { Err(wrong_checksum()) };
@@ -178,7 +178,7 @@ mod tests {
     use flate2::{Compression, GzBuilder};
     use std::io::Write;
 
-    /// Everything at once, in pieces of `size`.
+    /// Decodes everything in pieces of `size`.
     fn decoded(bytes: &[u8], size: usize) -> Result<(Vec<u8>, Vec<Member>)> {
         let (mut gzip, mut out, mut members) = (Gzip::new(), Vec::with_capacity(1 << 16), Vec::new());
         for piece in bytes.chunks(size) {

@@ -1,5 +1,5 @@
-//! Decompression by pushing: compressed bytes in, full chunks out. gzip with any number of members, zstd with any number
-//! of frames (skippable ones too, as zstd:chunked has them), or nothing.
+//! Push decompression: compressed bytes in, full chunks out. The input is gzip with any number of members, zstd with
+//! any number of frames (including the skippable ones of zstd:chunked), or uncompressed.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What the first bytes say. Anything that is neither gzip nor zstd is taken for plain tar; the tar reader judges it.
+    /// Detects the compression by its magic number. Anything else is taken for plain tar, which the tar reader checks.
     pub fn of(bytes: &[u8]) -> Self {
         match bytes {
             [0x1f, 0x8b, ..] => Compression::Gzip,
@@ -26,7 +26,7 @@ impl Compression {
         }
     }
 
-    /// The word for it in media types; `none` where they have none.
+    /// The suffix in media types; `none` for uncompressed.
     pub fn word(self) -> &'static str {
         match self {
             Compression::None => "none",
@@ -49,7 +49,7 @@ enum Codec {
     Zstd { decoder: Box<Decoder<'static>>, inside_frame: bool },
 }
 
-/// Of one chunk: small members must not add up.
+/// Limit for one chunk: small members must not accumulate.
 const MAX_MEMBERS: usize = 1024;
 
 pub struct Inflate {
@@ -74,7 +74,7 @@ impl Inflate {
         Ok(Self { codec, pool: Arc::clone(pool), out: pool.take(), members: Vec::new(), produced: 0 })
     }
 
-    /// Takes all of `input`; every full chunk goes to `emit`.
+    /// Consumes all of `input` and passes every full chunk to `emit`.
     pub fn push(&mut self, mut input: &[u8], emit: &mut dyn FnMut(Arc<Chunk>) -> Result<()>) -> Result<()> {
         loop {
             let before = self.out.len();
@@ -90,7 +90,7 @@ impl Inflate {
         }
     }
 
-    /// The last chunk. A stream that stops in its middle is an error.
+    /// Emits the last chunk. A truncated stream is an error.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Arc<Chunk>) -> Result<()>) -> Result<()> {
         match &self.codec {
             Codec::Gzip(gzip) if !gzip.is_complete() => {
@@ -112,7 +112,7 @@ impl Inflate {
         emit(Chunk::new(full, is_gzip.then_some(members), &self.pool))
     }
 
-    /// Decompresses once, into the room that is left in `out`.
+    /// Decompresses once, into the spare capacity of `out`.
     fn step(&mut self, input: &mut &[u8]) -> Result<()> {
         match &mut self.codec {
             Codec::Gzip(gzip) => self.members.extend(gzip.step(input, &mut self.out)?),

@@ -1,9 +1,9 @@
-//! A layout directory that somebody else may own and change meanwhile: opened once, and from there by descriptors that no
-//! link leads away from.
+//! An image layout that another user may own and change concurrently: opened once, then accessed through descriptors
+//! that no link can redirect.
 //!
-//! SECURITY: root edits layouts of users (`caisson image tag`). A path is looked up again by every call that takes one, and
-//! its owner can put a link there in between: chown(2) by path gave away any file, and garbage collection emptied the
-//! directory that a link named.
+//! SECURITY: root edits layouts of users (`caisson image tag`). Every call that takes a path looks it up again, and its
+//! owner can put a link there in between: chown(2) by path gave away any file, and garbage collection emptied the
+//! link's target.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -20,29 +20,29 @@ use crate::unpack::{children, of_handle, remove_tree};
 use crate::{Error, Kind, NewFile, Result, Stop};
 
 const BLOBS: &str = "blobs";
-/// What is here before it has its name, and goes when nobody writes any more.
+/// Prefix of files that do not have their final name yet; they are removed when no process writes them any more.
 const UNFINISHED: &[u8] = b".caisson-";
-/// Algorithms of blobs that are ever removed, with the hexadecimal digits of each.
+/// Algorithms of blobs that may be removed, with the number of hexadecimal digits of each.
 const ALGORITHMS: [(&str, usize); 4] = [("sha256", 64), ("sha384", 96), ("sha512", 128), ("blake3", 64)];
 
 pub struct LayoutDirectory {
     root: OwnedFd,
     path: PathBuf,
-    /// Whose files are to be what root writes here (as umoci keeps it).
+    /// Owner of the files that root writes here (as umoci keeps it).
     owner: Option<(u32, u32)>,
 }
 
-/// What garbage collection has removed.
+/// The result of garbage collection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Digests, in order; of what was never finished its name.
+    /// Digests, sorted; for an unfinished file its name.
     pub removed: Vec<String>,
     pub bytes: u64,
     pub kept: u64,
 }
 
 impl LayoutDirectory {
-    /// Links in `path` itself are the caller's, and are followed.
+    /// Links in `path` itself come from the caller and are followed.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty())
@@ -53,17 +53,18 @@ impl LayoutDirectory {
         Ok(Self { root, path: path.to_owned(), owner })
     }
 
-    /// Leads to this directory, whatever becomes of its name, while this value lives and in this process.
+    /// A path to this directory that survives renames, valid in this process as long as this value lives.
     pub fn handle(&self) -> String {
         of_handle(self.root.as_fd())
     }
 
-    /// Makes the directories of a layout that are missing.
+    /// Creates the missing directories of a layout.
     pub fn prepare(&self) -> Result<()> {
         self.algorithm("sha256").map(drop)
     }
 
-    /// A small file of the layout itself, whole or not at all. [`Kind::Exists`] for what is there and is not to be replaced.
+    /// Writes a small file of the layout atomically. Returns [`Kind::Exists`] for an existing file that is not to be
+    /// replaced.
     pub fn place(&self, name: &str, content: &[u8], replace: bool) -> Result<()> {
         let shown = self.path.join(plain(name)?);
         let file = NewFile::create_in(self.duplicate(self.root.as_fd())?, &shown, 0o644)?;
@@ -72,12 +73,12 @@ impl LayoutDirectory {
         file.publish(replace)
     }
 
-    /// A blob that is written before its digest is known; it has no name until then.
+    /// Creates a blob whose digest is not known yet; it has no name until then.
     pub fn new_blob(&self) -> Result<NewFile> {
         NewFile::create_in(self.algorithm("sha256")?, &self.path.join(BLOBS).join("new"), 0o644)
     }
 
-    /// Gives a blob its place.
+    /// Moves a blob to the path of its digest.
     pub fn place_blob(&self, blob: NewFile, digest: &str) -> Result<()> {
         let refused = || Error::new(Kind::Image, format!("{digest:?} is not a digest"));
         let (algorithm, encoded) = digest.split_once(':').ok_or_else(refused)?;
@@ -94,7 +95,7 @@ impl LayoutDirectory {
         blob.publish_in(self.algorithm(algorithm)?, &shown, true)
     }
 
-    /// A private directory below `blobs`, for what a layer is made from: its name there and itself.
+    /// A private directory below `blobs` for the sources of a layer: its name there and its descriptor.
     pub fn spool(&self) -> Result<(Vec<u8>, OwnedFd)> {
         let blobs = self.directory(self.root.as_fd(), BLOBS)?;
         with_unique_name(".caisson-", |name| {
@@ -115,7 +116,7 @@ impl LayoutDirectory {
         remove_tree(self.directory(self.root.as_fd(), BLOBS)?.as_fd(), name)
     }
 
-    /// Removes a blob. Nothing there is no error.
+    /// Removes a blob. A missing blob is not an error.
     pub fn remove_blob(&self, digest: &str) -> Result<()> {
         let Some((algorithm, encoded)) =
             digest.split_once(':').filter(|parts| is_digest(parts.0, parts.1.as_bytes()))
@@ -129,12 +130,12 @@ impl LayoutDirectory {
         }
     }
 
-    /// Removes all blobs but those to `keep`, and what was never finished; with `dry_run` it only says so. The caller keeps
-    /// writers away. Only names that are digests of an algorithm known here are ever removed, and never a directory.
+    /// Removes all blobs except those in `keep`, and unfinished files; with `dry_run` it only lists them. The caller
+    /// excludes writers. Only names that are digests of a known algorithm are ever removed, and never a directory.
     pub fn collect(&self, keep: &BTreeSet<String>, dry_run: bool, stop: &Stop) -> Result<Collected> {
         let mut collected = Collected::default();
         let Some(blobs) = self.existing_in(self.root.as_fd(), BLOBS)? else { return Ok(collected) };
-        // All of them before anything goes: one that is a link is refused.
+        // Opens all of them before anything is removed: a link is refused.
         let mut directories = Vec::new();
         for (algorithm, _) in ALGORITHMS {
             if let Some(directory) = self.existing_in(blobs.as_fd(), algorithm)? {
@@ -176,18 +177,18 @@ impl LayoutDirectory {
         Ok(collected)
     }
 
-    /// fchown(2) of a file that this process has made and nobody else has a name for, or has changed.
+    /// fchown(2) of a file that this process has created and no other process can name or has changed.
     fn give(&self, file: &File, shown: &Path) -> Result<()> {
         let Some((uid, gid)) = self.owner else { return Ok(()) };
         let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
         match rustix::fs::fchown(file, Some(uid), Some(gid)) {
-            // Root without the right, or of a user namespace that does not know the owner: readable, as it is.
+            // Root without the capability, or in a user namespace that does not map the owner: the file stays readable.
             Ok(()) | Err(Errno::PERM | Errno::INVAL) => Ok(()),
             Err(errno) => Err(Error::system("fchown", bytes(shown), errno)),
         }
     }
 
-    /// The directory of an algorithm, made where it is missing.
+    /// The directory of an algorithm, created if missing.
     fn algorithm(&self, name: &str) -> Result<OwnedFd> {
         let blobs = self.directory(self.root.as_fd(), BLOBS)?;
         self.directory(blobs.as_fd(), name)
@@ -200,7 +201,7 @@ impl LayoutDirectory {
         }
     }
 
-    /// `None` where there is nothing.
+    /// `None` if it does not exist.
     fn existing_in(&self, parent: BorrowedFd<'_>, name: &str) -> Result<Option<OwnedFd>> {
         match self.open_directory(parent, name.as_bytes()) {
             Err(error) if error.errno == Some(Errno::NOENT) => Ok(None),
@@ -215,7 +216,8 @@ impl LayoutDirectory {
         }
         let made = self.open_directory(parent, name.as_bytes())?;
         if let Some((uid, gid)) = self.owner {
-            // SECURITY: what is given away is empty and was root's: nothing that the owner of the layout has put here instead.
+            // SECURITY: the directory that is given away is empty and was root's, not one that the owner of the layout
+            // put in its place.
             let status =
                 rustix::fs::fstat(&made).map_err(|errno| Error::system("fstat", name.as_bytes(), errno))?;
             if status.st_uid == 0 && children(made.as_fd(), name.as_bytes())?.is_empty() {
@@ -359,7 +361,7 @@ mod tests {
         assert_eq!(refused.kind, Kind::UnsafePath);
         assert_eq!(layout.new_blob().err().unwrap().kind, Kind::UnsafePath);
         assert_eq!(layout.remove_blob(&digest("sha256", 'a')).unwrap_err().kind, Kind::UnsafePath);
-        // A blob that is a link goes itself.
+        // A link in the place of a blob is removed itself.
         std::fs::remove_file(blobs.join("sha256")).unwrap();
         std::fs::create_dir(blobs.join("sha256")).unwrap();
         std::os::unix::fs::symlink(&canary, blobs.join("sha256").join("b".repeat(64))).unwrap();
@@ -367,7 +369,7 @@ mod tests {
         assert_eq!(collected.removed, [digest("sha256", 'b')]);
         assert_eq!(std::fs::read(&canary).unwrap(), b"canary");
         assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
-        // A directory of the layout itself that was renamed away and a link in its place: the descriptor stays where it was.
+        // The directory of the layout is renamed and replaced by a link: the descriptor still refers to the directory.
         let layout = folder.layout();
         std::fs::rename(folder.0.join("layout"), folder.0.join("away")).unwrap();
         std::os::unix::fs::symlink(&outside, folder.0.join("layout")).unwrap();

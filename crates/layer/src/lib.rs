@@ -1,8 +1,8 @@
 //! Image layers: reading tar, decompressing, verifying and unpacking in one pass, and writing layers.
 //!
-//! Everything here reads bytes that a stranger wrote. The tree being written is hostile too: an earlier entry may have
-//! put a link anywhere. So every path goes through descriptors below the root (see [`unpack`]), nothing is trusted
-//! because its digest will be checked later, and every resource has a limit.
+//! All input is untrusted. The tree being written is hostile too: an earlier entry may have put a link anywhere. So
+//! every path goes through descriptors below the root (see [`unpack`]), nothing is trusted because its digest will be
+//! checked later, and every resource has a limit.
 #![forbid(unsafe_code)]
 
 pub mod archive;

@@ -1,4 +1,4 @@
-//! How much an image may ask for. Generous for real images, small against a bomb.
+//! Limits on what an image may consume: generous for real images, tight for a decompression bomb.
 
 use crate::{Error, Kind, Result};
 
@@ -12,11 +12,11 @@ pub struct Limits {
     pub depth: usize,
     /// Bytes of extended headers (names, PAX records, sparse maps) of one entry.
     pub header_bytes: u64,
-    /// Decompressed bytes per compressed byte of one layer; looked at after the first 64 MiB.
+    /// Decompressed bytes per compressed byte of one layer, checked after the first 64 MiB.
     pub ratio: u64,
 }
 
-/// Up to here a layer may be as compressible as it likes.
+/// The ratio is not checked below this size.
 const RATIO_FREE_BYTES: u64 = 64 << 20;
 
 impl Default for Limits {
@@ -51,7 +51,7 @@ impl Limits {
     }
 }
 
-/// What callers call a limit; what the system itself limits they cannot raise.
+/// The name of the option that raises a limit; limits of the system itself have none.
 fn option_of(what: &str) -> Option<&'static str> {
     match what {
         "bytes" => Some("bytes"),

@@ -1,4 +1,4 @@
-//! Locks of directories, for whoever shares one.
+//! Locks of directories that several processes share.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::{Error, Result, Stop};
 
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Waits for the lock of the directory at `path`; it is held until the file is closed. flock(2) itself cannot be told to
-/// stop waiting, so it is asked again and again.
+/// Waits for the lock of the directory at `path`, held until the file is closed. A blocking flock(2) cannot be
+/// cancelled, so this polls.
 pub fn directory(path: &Path, exclusive: bool, stop: &Stop) -> Result<File> {
     let file = File::open(path).map_err(|error| io_error("open", path, &error))?;
     loop {

@@ -1,7 +1,7 @@
-//! A file that gets its name when it is complete. Until then it has none (`O_TMPFILE`, open(2)), so that not even SIGKILL
-//! leaves anything. Where the file system has no such files, and for the moment in which one takes the place of another, it
-//! has a name of its own and is locked: what nobody locks was left by a process that was killed, and goes with the next file
-//! that needs such a name there.
+//! A file that gets its name when it is complete. Until then it has none (`O_TMPFILE`, open(2)), so that even SIGKILL
+//! leaves nothing behind. Where the file system has no `O_TMPFILE`, and for the moment in which one file replaces
+//! another, it has a temporary name and a lock. An unlocked temporary file was left by a killed process, and is removed
+//! when the next one is created there.
 
 use std::fs::File;
 use std::io::Write;
@@ -23,24 +23,25 @@ pub struct NewFile {
     directory: OwnedFd,
     target: PathBuf,
     name: Vec<u8>,
-    /// What it is called until it has its name; `None` while it has none.
+    /// The temporary name; `None` while it has no name.
     temporary: Option<Vec<u8>>,
 }
 
 impl NewFile {
-    /// For writing. The umask takes from `mode`.
+    /// Opens a new file for writing. The umask applies to `mode`.
     pub fn create(target: &Path, mode: u32) -> Result<Self> {
         let (directory, _) = place(target)?;
         Self::create_in(directory, target, mode)
     }
 
-    /// The same in a directory that is open already; the last name of `target` is the one it gets there.
+    /// Like `create`, in an open directory; the file gets the last component of `target` there.
     pub fn create_in(directory: OwnedFd, target: &Path, mode: u32) -> Result<Self> {
         let name = name_of(target)?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         match rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
-                // Nobody else has it: this cannot wait. Where there are no locks nothing is swept either.
+                // No other process has the file, so this cannot block. Without support for locks nothing is swept
+                // either.
                 let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
                 Ok(Self { file: file.into(), directory, target: target.to_owned(), name, temporary: None })
             }
@@ -59,7 +60,7 @@ impl NewFile {
                 other => other.map_err(system)?,
             };
             let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
-            // Swept before it was locked: under another name.
+            // Swept before it was locked: retry under another name.
             let linked = rustix::fs::fstat(&file).map_err(system)?.st_nlink > 0;
             Ok(linked.then_some(file))
         })?;
@@ -71,7 +72,7 @@ impl NewFile {
         &self.file
     }
 
-    /// Gives it its name, on the disk. What has the name already is replaced, or [`Kind::Exists`].
+    /// Names the file and syncs it. An existing file is replaced, or refused with [`Kind::Exists`].
     pub fn publish(self, replace: bool) -> Result<()> {
         let directory = rustix::io::fcntl_dupfd_cloexec(&self.directory, 0)
             .map_err(|errno| Error::system("fcntl", bytes(&self.target), errno))?;
@@ -79,7 +80,7 @@ impl NewFile {
         self.publish_in(directory, &target, replace)
     }
 
-    /// The same in another directory of its file system, with the last name of `target`.
+    /// Like `publish`, in another directory of the same file system, as the last component of `target`.
     pub fn publish_in(mut self, directory: OwnedFd, target: &Path, replace: bool) -> Result<()> {
         self.name = name_of(target)?;
         target.clone_into(&mut self.target);
@@ -93,7 +94,7 @@ impl NewFile {
                 Err(Errno::EXIST) if replace => {}
                 done => return self.named_as(done),
             }
-            // There is no call that puts a file without a name in the place of another.
+            // No system call replaces a file by one without a name.
             sweep(self.directory.as_fd());
             let linked = with_unique_name(PREFIX, |temporary| match self.link(temporary) {
                 Err(Errno::EXIST) => Ok(None),
@@ -111,7 +112,7 @@ impl NewFile {
             rustix::fs::renameat(from, temporary, to, &self.name)
         } else {
             match rustix::fs::renameat_with(from, temporary, to, &self.name, RenameFlags::NOREPLACE) {
-                // A file system that knows no such flag; the name of the moment goes with this value.
+                // The file system does not know the flag; the temporary name is removed on drop.
                 Err(Errno::INVAL | Errno::NOSYS) => {
                     let linked = rustix::fs::linkat(from, temporary, to, &self.name, AtFlags::empty());
                     return self.named_as(linked);
@@ -144,12 +145,12 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            let _ = rustix::fs::unlinkat(&self.directory, temporary, AtFlags::empty()); // the next one sweeps it
+            let _ = rustix::fs::unlinkat(&self.directory, temporary, AtFlags::empty()); // the next sweep removes it
         }
     }
 }
 
-/// A whole file at once.
+/// Writes a whole file at once.
 pub fn place_file(target: &Path, content: &[u8], mode: u32, replace: bool) -> Result<()> {
     let file = NewFile::create(target, mode)?;
     file.file().write_all(content).map_err(|error| io_error("write", target, &error))?;
@@ -176,7 +177,7 @@ fn place(target: &Path) -> Result<(OwnedFd, Vec<u8>)> {
     Ok((directory, name.as_encoded_bytes().to_vec()))
 }
 
-/// Removes what processes that are gone have left. It is no duty: what cannot be removed stays.
+/// Removes temporary files of processes that are gone. Best effort: what cannot be removed is left.
 fn sweep(directory: BorrowedFd<'_>) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(listed) = rustix::fs::openat(directory, ".", flags, Mode::empty()) else { return };
@@ -222,7 +223,7 @@ mod tests {
         }
     }
 
-    /// As where the file system has no files without a name.
+    /// As on a file system without `O_TMPFILE`.
     fn named(target: &Path) -> NewFile {
         let (directory, name) = place(target).unwrap();
         NewFile::named(target, 0o666, directory, name).unwrap()

@@ -1,11 +1,11 @@
-//! openat2(2) that cannot be held up for ever.
+//! openat2(2) with a limited number of retries.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-/// SECURITY: EAGAIN tells of a rename elsewhere, and a process that renames in a loop could keep us here.
+/// SECURITY: EAGAIN means a concurrent rename, and a process that renames in a loop could keep us here forever.
 const MAX_RETRIES: usize = 128;
 
 pub fn openat2(

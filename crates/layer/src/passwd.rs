@@ -1,4 +1,4 @@
-//! Who `User` of an image is: looked up in the passwd and group files of the root file system.
+//! Resolves `User` of an image in the passwd and group files of the root file system.
 
 use std::os::fd::AsFd;
 
@@ -10,10 +10,10 @@ use crate::{Error, Kind, Result};
 
 pub use caisson_accounts::User;
 
-/// A passwd file larger than this is an attack or a mistake.
+/// A larger passwd file is an attack or a mistake.
 const MAX_SIZE: usize = 8 << 20;
 
-/// Looks `spec` up below `root`, which may be a stack of layers: see [`caisson_accounts::look_up`].
+/// Resolves `spec` below `root`, which may be a stack of layers: see [`caisson_accounts::look_up`].
 pub fn look_up(root: &Merged<'_>, spec: &str) -> Result<User> {
     let (passwd, group) = (read(root, "etc/passwd")?, read(root, "etc/group")?);
     caisson_accounts::look_up(spec, &passwd, &group).map_err(|error| {
@@ -27,10 +27,10 @@ pub fn look_up(root: &Merged<'_>, spec: &str) -> Result<User> {
     })
 }
 
-/// The file as text, empty where it is missing.
+/// The content of the file, empty if it is missing.
 ///
-/// SECURITY: links stay inside the root, only a regular file is opened (a FIFO would block for ever, a device may act), and
-/// it is read to a limit.
+/// SECURITY: links are resolved inside the root, only a regular file is opened (a FIFO would block forever, a device
+/// may have side effects), and its size is limited.
 fn read(root: &Merged<'_>, path: &str) -> Result<String> {
     let system = |call, errno| Error::system(call, path.as_bytes(), errno);
     let names = root.resolve(&[], &names(path.as_bytes()), &|_| Ok(false))?;
@@ -41,7 +41,7 @@ fn read(root: &Merged<'_>, path: &str) -> Result<String> {
     if !is_file(status.st_mode) {
         return Ok(String::new());
     }
-    // Links have been followed, inside.
+    // Links have been resolved inside the root.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&directory, name.as_slice(), flags, Mode::empty())
         .map_err(|errno| system("openat", errno))?;
@@ -99,10 +99,10 @@ biggid:x:91:4294967296::/:/x
             ("web:log", 33, 9, vec![], Some("/srv")),
             ("web:1001", 33, 1001, vec![], Some("/srv")),
             ("33:log", 33, 9, vec![], Some("/srv")),
-            ("33:12", 33, 12, vec![], Some("/srv")), // never the group that is called 12
+            ("33:12", 33, 12, vec![], Some("/srv")), // never the group named 12
             ("1000:1001", 1000, 1001, vec![], None),
             ("1000", 1000, 0, vec![], None),
-            ("77", 77, 0, vec![], None), // never the user that is called 77
+            ("77", 77, 0, vec![], None), // never the user named 77
             ("same", 33, 46, vec![4], Some("/same")),
             ("short", 90, 91, vec![], None),
             ("2147483647:2147483647", 2_147_483_647, 2_147_483_647, vec![], None),
@@ -147,7 +147,7 @@ biggid:x:91:4294967296::/:/x
         std::fs::remove_dir_all(path).unwrap();
     }
 
-    /// Replaces passwd with what `make` puts there; who `web`, and who 7 is then.
+    /// Replaces passwd with the result of `make`, then resolves `web` and 7.
     fn instead(name: &str, make: impl Fn(&std::path::Path)) -> (Result<User>, Result<User>) {
         let (path, fd) = root(name);
         let file = path.join("etc/passwd");

@@ -1,4 +1,4 @@
-//! A request to stop, and how far the work has come: both shared with the thread that asked for it.
+//! Cancellation and progress, shared with the thread that requested the work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ struct Shared {
     entries: AtomicU64,
 }
 
-/// Cloned freely; looked at once per chunk and once per entry.
+/// Cheap to clone; checked once per chunk and once per entry.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Shared>);
 
@@ -21,7 +21,7 @@ impl Stop {
         self.0.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// `Stopped` once somebody asked for it.
+    /// `Stopped` once the work was cancelled.
     pub fn check(&self) -> Result<()> {
         if self.0.stopped.load(Ordering::Relaxed) {
             return Err(Error::new(Kind::Stopped, "the operation was aborted"));

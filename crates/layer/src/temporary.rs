@@ -1,5 +1,5 @@
-//! What something is called until it is complete. Whoever makes it keeps it locked: what nobody locks was left by a process
-//! that was killed.
+//! Temporary names. The maker of a temporary file or directory keeps it locked; an unlocked one was left by a killed
+//! process.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +10,18 @@ use crate::{Error, Kind, Result};
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// A name that nothing else has: process, number, time.
+/// A unique name from process id, counter and time.
 fn unique_name(prefix: &str) -> Vec<u8> {
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let clock = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
     format!("{prefix}{}-{number}-{clock}", std::process::id()).into_bytes()
 }
 
-/// A sweep takes one new name at most, and no name is made twice: more than a few failures in a row are another fault.
+/// A sweep removes at most one new name, and names are unique: more failures in a row have another cause.
 const ATTEMPTS: usize = 16;
 
-/// Calls `make` with new names until it made something. `None`: the name exists, or a sweep removed it before it was locked.
+/// Calls `make` with new names until it succeeds. `None` means that the name exists, or a sweep removed it before it
+/// was locked.
 pub fn with_unique_name<T>(
     prefix: &str,
     mut make: impl FnMut(&[u8]) -> Result<Option<T>>,
@@ -35,7 +36,7 @@ pub fn with_unique_name<T>(
     Err(Error::new(Kind::Changed, message))
 }
 
-/// Whether it belongs to our user and nobody makes it any more. It is locked then.
+/// Whether it belongs to the effective user and its maker is gone. If so, it is locked afterwards.
 pub fn is_abandoned(left: &OwnedFd) -> bool {
     let us = rustix::process::geteuid().as_raw();
     rustix::fs::fstat(left).is_ok_and(|status| status.st_uid == us)

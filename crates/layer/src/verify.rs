@@ -1,4 +1,4 @@
-//! The thread that takes all digests and checksums, so that the one that decompresses does nothing else.
+//! The thread that computes all digests and checksums, so that the decompressing thread does nothing else.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -10,29 +10,29 @@ use crate::Result;
 use crate::chunk::Chunk;
 use crate::gzip::{Member, wrong_checksum};
 
-/// What to take into account, in the order of the stream.
+/// Input of the thread, in stream order.
 pub enum Work {
     /// As read from the blob.
     Stored(Arc<Chunk>),
-    /// As it comes out of the decompressor.
+    /// Output of the decompressor.
     Content(Arc<Chunk>),
-    /// Not compressed: both at once.
+    /// Uncompressed: both at once.
     Plain(Arc<Chunk>),
 }
 
 pub struct Verdict {
     /// Digest of the blob.
     pub stored: String,
-    /// The diffID.
+    /// The diffID: digest of the decompressed stream.
     pub content: String,
-    /// The checksums of gzip members.
+    /// The result of the gzip members' checksums.
     pub members: Result<()>,
 }
 
-/// Takes everything from `work` until its sender is gone.
+/// Processes `work` until its sender is dropped.
 pub fn verify(work: &Receiver<Work>, mut stored: Hasher, mut content: Hasher) -> Verdict {
     let mut members = Members::default();
-    // One digest of the same bytes is enough.
+    // The same bytes need only one digest.
     let alike = stored.algorithm() == content.algorithm();
     let mut plain = false;
     while let Ok(work) = work.recv() {

@@ -1,8 +1,9 @@
-//! Mutations of a kept corpus: whatever the bytes, readers end, do not panic, agree with themselves and with others, and
-//! an unpacker stays inside. Deterministic: the same rounds everywhere. More of them: `CAISSON_FUZZ_ROUNDS=100000`.
+//! Mutations of a stored corpus: whatever the bytes, readers terminate, do not panic, agree with themselves and with
+//! peers, and an unpacker stays inside its root. Deterministic: the same rounds everywhere.
+//! `CAISSON_FUZZ_ROUNDS=100000` runs more.
 //!
-//! An input that fails is written to `target/fuzz/`; once the fault is mended it joins the corpus, where every file is
-//! also read as it is.
+//! A failing input is written to `target/fuzz/`. Once the bug is fixed it joins the corpus, every file of which is also
+//! read unchanged.
 
 use std::fs;
 use std::io::Read;
@@ -19,7 +20,7 @@ fn rounds() -> u64 {
     std::env::var("CAISSON_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1500)
 }
 
-/// splitmix64: the next one of a fixed sequence.
+/// splitmix64: a fixed pseudo-random sequence.
 struct Random(u64);
 
 impl Random {
@@ -50,7 +51,7 @@ const NUMBERS: [&[u8]; 10] = [
     b"9999999999\n\0",
 ];
 
-/// One to four changes; headers of tar get their checksum again, so that a change is seen.
+/// One to four changes; the checksums of tar headers are recomputed, so that a change gets past them.
 fn mutate(input: &[u8], others: &[Vec<u8>], random: &mut Random, is_tar: bool) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..=random.below(4) {
@@ -116,7 +117,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// Runs `check` on the corpus and on mutations of it; keeps what fails.
+/// Runs `check` on the corpus and on mutations of it, and stores failing inputs.
 fn fuzz(name: &str, share: u64, check: impl Fn(&[u8])) {
     let seeds = corpus(name);
     let mut random = Random(name.len() as u64);
@@ -137,7 +138,7 @@ fn fuzz(name: &str, share: u64, check: impl Fn(&[u8])) {
     }
 }
 
-/// Hands out a few bytes at a time.
+/// Returns a few bytes at a time.
 struct Trickle<'b> {
     bytes: &'b [u8],
     step: usize,
@@ -211,7 +212,7 @@ fn a_listing_has_the_files_that_reading_finds() {
                 _ => None,
             })
             .collect();
-        // Listing passes over the last body: that it is cut short does not matter to it.
+        // Listing skips the last body, so it does not notice when that is truncated.
         let (entries, _) = read(&mut Trickle { bytes: input, step: usize::MAX }, Limits::default());
         let found: Vec<_> = entries
             .iter()
@@ -274,7 +275,7 @@ fn any_tar_unpacks_inside_or_leaves_nothing() {
     assert_eq!(fs::read(&canary).unwrap(), b"canary");
 }
 
-/// What a blob decompresses to; `None` where it is refused.
+/// The decompressed content of a blob; `None` if it is refused.
 fn decompressed(file: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     let read = blob::read(&Blob::file(file), &Limits::default(), &Stop::default(), |source| {
@@ -301,7 +302,7 @@ fn gzip_decompresses_to_what_flate2_makes_of_it() {
         fs::write(&file, input).unwrap();
         let ours = decompressed(&file);
         let mut theirs = Vec::new();
-        // It takes zeros after the last member for a damaged one.
+        // The reference decoder takes zeros after the last member for a damaged one.
         let end = input.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
         let fits = (end..=input.len().min(end + 16)).any(|end| {
             theirs.clear();

@@ -1,4 +1,4 @@
-//! Layers unpacked one by one and merged show what layers unpacked on top of each other leave.
+//! Layers unpacked one by one and merged equal layers unpacked on top of each other.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -116,7 +116,7 @@ fn blobs(folder: &Path, layers: &[Vec<Line>]) -> Vec<Blob> {
     layers.iter().enumerate().map(blob).collect()
 }
 
-/// What a path shows, with the inode's first name as identity.
+/// What each path shows, with the inode's first name as its identity.
 fn tree(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
@@ -179,7 +179,7 @@ fn one_by_one(folder: &Path, blobs: &[Blob]) -> Result<Vec<File>> {
         let below: Vec<_> = done.iter().rev().map(AsFd::as_fd).collect();
         let settled = unpack::settle(root.as_fd(), &below, unsettled, &limits, &Stop::default())?;
         let digest = |content| tree_digest(root.as_fd(), content, &Stop::default()).unwrap();
-        // What was noted while files were written is what is read now.
+        // Checksums taken while files were written equal those of the files on disk.
         assert_eq!(digest(Content::Known(&settled.checksums)), digest(Content::Read));
         done.push(root);
     }
@@ -255,7 +255,7 @@ fn a_link_below_is_followed_where_no_entry_replaces_it() {
     same(&[&["d usr", "d usr/lib", "l lib usr/lib"], &["d lib", "f lib/x"]]);
     same(&[&["d usr", "d usr/lib", "f usr/lib/f", "l lib usr/lib"], &["w lib/f"]]);
     same(&[&["l a b", "l b c", "d c", "f c/f"], &["f a/x"], &["w a/f", "f b/y"]]);
-    same(&[&["d a", "d a/b", "l a/b/l /a/b"], &["f a/b/l/l"]]); // what goes through the link takes its place
+    same(&[&["d a", "d a/b", "l a/b/l /a/b"], &["f a/b/l/l"]]); // an entry behind the link replaces it
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_hard_link_has_its_place_in_the_archive() {
         &["h g g"],
         &["h d/f g", "h g d/f"],
         &["h a s", "h d/s s"],
-        &["h a z", "f z"], // nothing was there: what comes later is meant
+        &["h a z", "f z"], // nothing was there: the later entry is the target
         &["w d", "h d/new g"],
         &["w d", "h d/f g", "h d/sub/f g"],
     ] {
@@ -305,8 +305,8 @@ fn hard_links_that_neither_way_can_make_are_errors() {
         &["h a a"][..],
         &["h a b", "h b a"],
         &["h f/x f"],        // the target becomes the directory around the link
-        &["f f/x", "h a f"], // or is one already
-        &["f d", "h a d/x"], // nothing below is seen any more
+        &["f f/x", "h a f"], // or already is one
+        &["f d", "h a d/x"], // nothing below is visible any more
         &["h d d/x"],        // the link would replace the directory that has its target
         &["h d/x d"],
     ] {
@@ -345,7 +345,7 @@ fn path() -> impl Strategy<Value = String> {
 fn line() -> impl Strategy<Value = Line> {
     let kinds = prop::sample::select(vec!['d', 'd', 'f', 'f', 'f', 'l', 'h', 'w', 'w', 'o']);
     (kinds, path(), path()).prop_map(|(kind, path, target)| match path.as_str() {
-        "l" => ('l', path, "../x".to_owned()), // links for good
+        "l" => ('l', path, "../x".to_owned()), // always a link
         "m" => ('l', path, "/x/y".to_owned()),
         _ if kind == 'l' => ('f', path, String::new()),
         _ => (kind, path, target),
@@ -356,8 +356,8 @@ fn is_below(path: &str, top: &str) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// As honest tools write it: whiteouts first, no name twice, nothing below what is no directory in the same layer, and
-/// hard links between files of lower layers or of this one.
+/// Archives of well-behaved tools: whiteouts first, no duplicate names, entries only below directories of the same
+/// layer, and hard links between files of lower layers or of this one.
 fn layer() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(line(), 1..9).prop_map(|mut lines| {
         let mut seen = std::collections::HashSet::new();

@@ -1,5 +1,5 @@
-//! Archives that hold images: what lies where in them, so that blobs are read in place, the unpacking of a compressed one
-//! into a file, and the writing of new ones.
+//! Archives that hold images: an index of the members, so that blobs are read in place; decompression of an archive to
+//! a file; and writing new archives.
 
 mod write;
 
@@ -19,30 +19,30 @@ pub use write::{Body, Member, write};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Without `./` in front.
+    /// Without a leading `./`.
     pub path: String,
     pub kind: ItemKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemKind {
-    /// Where its bytes are in the archive.
+    /// `offset` is the position of the content in the archive.
     File { offset: u64, size: u64 },
-    /// Target, as it stands.
+    /// The target, verbatim.
     Symlink(String),
     /// Path from the root of the archive.
     HardLink(String),
 }
 
-/// What is in an archive; a compressed one must be unpacked first.
+/// The members of an archive. A compressed archive must be decompressed first.
 #[derive(Debug)]
 pub enum Listing {
     Compressed(Compression),
     Items(Vec<Item>),
 }
 
-/// Lists files and links, in the order of the archive. Bodies are passed over unread. Names that are no UTF-8, sparse
-/// files and everything else is left out: no document can refer to them.
+/// Lists files and links in archive order, without reading their content. Names that are not valid UTF-8, sparse files
+/// and other types are left out: no document can refer to them.
 pub fn list(path: &Path, limits: &Limits, stop: &Stop) -> Result<Listing> {
     let file = blob::open_regular(path)?;
     let mut source = FileSource::new(file, path)?;
@@ -77,7 +77,7 @@ pub fn list(path: &Path, limits: &Limits, stop: &Stop) -> Result<Listing> {
     Ok(Listing::Items(items))
 }
 
-/// Decompresses `from` into `to`, which exists.
+/// Decompresses `from` into the existing file `to`.
 pub fn unpack(from: &Path, to: &Path, limits: &Limits, stop: &Stop) -> Result<Seen> {
     let blob = Blob::file(from);
     let mut file = std::fs::OpenOptions::new()
@@ -101,13 +101,13 @@ pub fn unpack(from: &Path, to: &Path, limits: &Limits, stop: &Stop) -> Result<Se
     Ok(seen)
 }
 
-/// A file read in pieces, with jumps over what nobody looks at.
+/// A file read in pieces; skipped ranges are not read.
 struct FileSource<'p> {
     file: File,
     path: &'p Path,
     buffer: Vec<u8>,
     consumed: usize,
-    /// Of the end of the buffer, in the file.
+    /// File offset of the end of the buffer.
     position: u64,
     size: u64,
 }

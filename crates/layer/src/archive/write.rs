@@ -1,4 +1,4 @@
-//! Writing an archive that holds images: documents, and blobs from wherever they are, verified on the way.
+//! Writes an archive that holds an image: documents, and blobs from any source, verified on the way.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,20 +16,20 @@ use crate::{Error, NewFile, Result, Stop};
 #[derive(Debug, Clone)]
 pub enum Body {
     Bytes(Vec<u8>),
-    /// Goes in as it is stored. Its size must be known; where its digest is, that must be right.
+    /// Copied as it is stored. The size must be known; a digest that is given must match.
     Blob(Blob),
 }
 
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Without a slash at either end.
+    /// Without a leading or trailing slash.
     pub path: String,
     pub body: Body,
 }
 
-/// Writes an archive that appears at `output` when it is complete and on the disk. One that is there is replaced, or
-/// [`Kind::Exists`](crate::Kind::Exists). The same members give the same bytes: they are sorted, all is root's, and nothing has
-/// a time.
+/// Writes an archive that appears at `output` once it is complete and on disk. An existing file is replaced, or refused
+/// with [`Kind::Exists`](crate::Kind::Exists). The same members give the same bytes: they are sorted, belong to root,
+/// and have no times.
 pub fn write(mut members: Vec<Member>, output: &Path, replace: bool, stop: &Stop) -> Result<()> {
     members.sort_by(|a, b| a.path.cmp(&b.path));
     let file = NewFile::create(output, 0o666)?;
@@ -78,13 +78,13 @@ fn append_blob(
         return Err(failure);
     }
     written.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => blob::size_mismatch(blob, source.seen), // it was longer a moment ago
+        io::ErrorKind::UnexpectedEof => blob::size_mismatch(blob, source.seen), // the file has shrunk
         _ => io_error("write", output, &error),
     })?;
     blob::check_stored(blob, source.seen, &source.hasher.digest())
 }
 
-/// What is read, hashed. Its own failures are kept apart from those of the writing end.
+/// Hashes what is read. Read errors are kept apart from write errors.
 struct Checked<'s> {
     file: File,
     hasher: Hasher,
@@ -146,7 +146,7 @@ mod tests {
         Member { path: path.to_owned(), body }
     }
 
-    /// The middle of a file, as in an archive.
+    /// A range of a file, as in an archive.
     fn stored(folder: &Folder, digest: &str) -> Body {
         let path = folder.0.join("store");
         std::fs::write(&path, b"..abc..").unwrap();
@@ -163,7 +163,7 @@ mod tests {
     fn the_same_members_in_any_order_give_the_same_bytes() {
         let folder = Folder::new("order");
         let digest = sha512(b"abc");
-        // Too long for the fields of ustar.
+        // Too long for the ustar name fields.
         let name = format!("blobs/sha512/{}", &digest[7..]);
         let mut members = vec![
             member("oci-layout", Body::Bytes(b"{}".to_vec())),

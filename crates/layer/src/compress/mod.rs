@@ -1,8 +1,8 @@
-//! Writing a blob: bytes in, a compressed file out, its digest and diffID taken in the same pass.
+//! Writes a blob: bytes in, a compressed file out, with digest and diffID computed in the same pass.
 //!
-//! The caller's thread produces; one thread hashes what it produces; workers compress blocks; one thread puts the blocks
-//! in order, hashes and writes them. What comes out depends on the input and the settings alone: never on the number of
-//! threads, the machine or the clock.
+//! The caller's thread produces, one thread hashes the input, workers compress blocks, and one thread orders, hashes
+//! and writes them. The output depends on the input and the settings alone, never on the number of threads, the machine
+//! or the clock.
 
 mod gzip;
 mod pipeline;
@@ -15,13 +15,13 @@ use crate::{Error, Kind, Result};
 
 pub use pipeline::{Sealed, Writing, output_error, write};
 
-/// How to compress.
+/// Compression settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     pub compression: Compression,
-    /// gzip 1 to 9, zstd 1 to 19; `None` for the usual one (6 and 3).
+    /// 1 to 9 for gzip, 1 to 19 for zstd; `None` for the default (6 and 3).
     pub level: Option<u32>,
-    /// Threads that compress; 0 for one per core. The result is the same for any number.
+    /// Compressing threads; 0 for one per core. The output is the same for any number.
     pub threads: usize,
 }
 
@@ -30,7 +30,7 @@ impl Settings {
         Self { compression, level: None, threads: 0 }
     }
 
-    /// The level in numbers, refused where it is out of range.
+    /// The level as a number, or an error if it is out of range.
     fn level(&self) -> Result<u32> {
         let (usual, highest) = match self.compression {
             Compression::None => (0, 0),
@@ -61,8 +61,8 @@ impl Settings {
     }
 }
 
-/// Writes the file at `path`, which is emptied first, or made. It is on the disk when this returns; after a failure what it
-/// holds is of no use.
+/// Writes the file at `path`, created or truncated. It is on disk when this returns; after a failure its content is
+/// undefined.
 pub fn write_file<T>(
     path: &Path,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! The threads of a blob being written, and the channels between them.
+//! The threads that write a blob, and the channels between them.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +13,21 @@ use crate::inflate::Compression;
 use crate::{Error, Kind, Result, Stop};
 use caisson_digest::Hasher;
 
-/// What is compressed at once. A change of it changes the digest of every gzip layer.
+/// Size of a compression block. Changing it changes the digest of every gzip layer.
 pub const BLOCK_SIZE: usize = 1 << 20;
 
-/// What was written.
+/// The blob that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// Of the blob as it is, and its bytes.
+    /// Digest and size of the compressed blob.
     pub digest: String,
     pub size: u64,
-    /// Of what was put in, and its bytes.
+    /// Digest and size of the input.
     pub diff_id: String,
     pub length: u64,
 }
 
-/// A block on its way through a worker.
+/// A block for a worker.
 struct Task {
     before: Option<Arc<Chunk>>,
     block: Arc<Chunk>,
@@ -35,15 +35,15 @@ struct Task {
     reply: SyncSender<Result<Vec<u8>>>,
 }
 
-/// What the writing thread takes, in order.
+/// Input of the writing thread, in order.
 enum Piece {
     /// Compressed by a worker, now or soon.
     Compressed(Receiver<Result<Vec<u8>>>),
-    /// For the writing thread to compress, or to leave as it is.
+    /// To be compressed by the writing thread, or stored uncompressed.
     Raw(Arc<Chunk>),
 }
 
-/// Takes bytes, in pieces of any size.
+/// Accepts bytes in pieces of any size.
 pub struct Writing<'p> {
     current: Vec<u8>,
     before: Option<Arc<Chunk>>,
@@ -55,7 +55,7 @@ pub struct Writing<'p> {
 }
 
 impl Writing<'_> {
-    /// `Broken` when the writing thread is gone: it knows why.
+    /// `Broken` when the writing thread is gone: that thread has the cause.
     pub fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let count = bytes.len().min(BLOCK_SIZE - self.current.len());
@@ -88,7 +88,7 @@ impl Writing<'_> {
     }
 }
 
-/// So that a tar writer can write here. An error keeps its kind and words inside.
+/// Lets a tar writer write here. An error keeps its kind and message inside the `io::Error`.
 impl Write for Writing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.put(bytes).map_err(io::Error::other)?;
@@ -100,7 +100,7 @@ impl Write for Writing<'_> {
     }
 }
 
-/// Compresses what `produce` puts in, into `out`.
+/// Compresses the output of `produce` into `out`.
 pub fn write<T>(
     out: impl Write + Send,
     settings: &Settings,
@@ -140,7 +140,7 @@ pub fn write<T>(
             stop,
         };
         let produced = produce(&mut writing).and_then(|value| writing.block(true).map(|()| value));
-        drop(writing); // the channels end, and with them the threads
+        drop(writing); // closes the channels, which ends the threads
         let lost = |_| Error::new(Kind::System, "a thread of the layer writer ended unexpectedly");
         let hashed = hasher.join().map_err(lost);
         (produced, hashed, writer.join().map_err(lost).and_then(|result| result))
@@ -183,11 +183,11 @@ fn compress(tasks: &Mutex<Receiver<Task>>, level: u32) {
         let task = tasks.lock().map(|tasks| tasks.recv());
         let Ok(Ok(Task { before, block, last, reply })) = task else { return };
         let compressed = gzip::block(level, before.as_deref().map(|before| &**before), &block, last);
-        let _ = reply.send(compressed); // nobody waits for it where the writing thread has failed
+        let _ = reply.send(compressed); // no receiver is left if the writing thread has failed
     }
 }
 
-/// Takes the pieces in order; what the sink still lacks is the end that only the hasher knows.
+/// Takes the pieces in order. The sink still lacks the trailer, which only the hasher knows.
 fn collect<W: Write>(
     pieces: &Receiver<Piece>,
     out: W,
@@ -205,7 +205,7 @@ fn collect<W: Write>(
         }
         Compression::Zstd => {
             let mut encoder = zstd::Encoder::new(sink, level.cast_signed()).map_err(failed)?;
-            // One thread at least: jobs of a fixed size then, whose result does not depend on how many there are.
+            // At least one worker: zstd then uses jobs of a fixed size, and the output does not depend on their number.
             encoder.multithread(threads.max(1) as u32).map_err(failed)?;
             encoder.include_checksum(true).map_err(failed)?;
             pass_on(pieces, &mut encoder)?;
@@ -229,7 +229,7 @@ fn pass_on(pieces: &Receiver<Piece>, to: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// A failed call on what the blob is written to.
+/// An error of a call on the output of the blob.
 pub fn output_error(call: &'static str, error: &io::Error) -> Error {
     let errno = rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO);
     Error::system(call, b"the blob", errno)

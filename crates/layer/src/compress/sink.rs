@@ -1,4 +1,4 @@
-//! Where the compressed bytes go: counted, hashed, written.
+//! The destination of the compressed bytes: counts, hashes and writes them.
 
 use std::io::{self, Write};
 

@@ -3,7 +3,7 @@ use std::io::Read;
 use super::*;
 use crate::Stop;
 
-/// Text that compresses, and noise that does not, from a small generator.
+/// Compressible text and incompressible noise from a small generator.
 fn content(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut bytes = Vec::with_capacity(length);
@@ -34,7 +34,7 @@ fn unpack(bytes: &[u8], compression: Compression) -> Vec<u8> {
     let mut out = Vec::new();
     match compression {
         Compression::None => out.extend_from_slice(bytes),
-        // Not the multi-member reader: this is one member, and nothing may follow it.
+        // Not the multi-member reader: nothing may follow the one member.
         Compression::Gzip => drop(flate2::bufread::GzDecoder::new(bytes).read_to_end(&mut out).unwrap()),
         Compression::Zstd => out = zstd::decode_all(bytes).unwrap(),
     }

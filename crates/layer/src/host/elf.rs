@@ -1,4 +1,4 @@
-//! As much of ELF as the dynamic loader's question needs: the interpreter, DT_NEEDED, and the machine.
+//! The parts of ELF that a dynamic loader needs: the interpreter, DT_NEEDED, and the machine.
 
 use crate::{Error, Kind, Result};
 
@@ -7,9 +7,9 @@ pub struct Elf {
     /// Path of the dynamic loader; `None` for static programs and libraries.
     pub interpreter: Option<String>,
     pub needed: Vec<String>,
-    /// DT_RUNPATH, else DT_RPATH, split at the colons.
+    /// DT_RUNPATH, or else DT_RPATH, split at colons.
     pub run_path: Vec<String>,
-    /// Class, byte order and machine: a library must have the same.
+    /// Class, byte order and machine, which a library must share.
     pub abi: (u8, u8, u16),
 }
 
@@ -41,7 +41,7 @@ impl<'b> Image<'b> {
         Some(if self.big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) })
     }
 
-    /// A field whose width is that of an address.
+    /// An address-sized field.
     fn word(&self, at: u64) -> Option<u64> {
         self.number(at, if self.wide { 8 } else { 4 })
     }
@@ -53,7 +53,7 @@ impl<'b> Image<'b> {
     }
 }
 
-/// Reads the headers in `bytes`; `None` for anything that is no ELF file.
+/// Parses the headers in `bytes`; `None` if it is not an ELF file.
 pub fn parse(bytes: &[u8]) -> Result<Option<Elf>> {
     if !bytes.starts_with(b"\x7fELF") {
         return Ok(None);
@@ -102,7 +102,7 @@ fn read(bytes: &[u8]) -> Option<Elf> {
             _ => {}
         }
     }
-    // DT_STRTAB is an address: the segment that is loaded there tells the place in the file.
+    // DT_STRTAB is an address: the segment loaded there gives the file offset.
     let Some(address) = strings else { return Some(elf) };
     let inside =
         |(_, start, size): &&(u64, u64, u64)| (*start..start.saturating_add(*size)).contains(&address);

@@ -1,4 +1,5 @@
-//! Which shared libraries a program needs, and where the host has them: run path, `/etc/ld.so.conf`, default directories.
+//! The shared libraries that a program needs and their paths on the host: run path, `/etc/ld.so.conf`, default
+//! directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +19,7 @@ const DEFAULT: [&str; 4] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
 const MAX_INCLUDES: usize = 8;
 
 impl Search {
-    /// The directories of this host's dynamic loader.
+    /// The search directories of the host's dynamic loader.
     pub fn of_host() -> Self {
         let mut directories = Vec::new();
         configured(Path::new(CONFIGURATION), MAX_INCLUDES, &mut directories);
@@ -28,8 +29,8 @@ impl Search {
         Self { directories }
     }
 
-    /// The loader and every library that `program` needs, directly or not. They are placed where the C library is: the
-    /// one directory that the loader of the image surely searches, as it has no cache file.
+    /// The loader and every library that `program` needs, directly or indirectly. They are placed in the directory of
+    /// the C library: the image has no loader cache, and its loader is certain to search that directory.
     pub fn closure(&self, program: &Path) -> Result<BTreeSet<HostFile>> {
         let root = load(program)?.ok_or_else(|| {
             Error::new(Kind::Unsupported, format!("{} is not an ELF program", program.display()))
@@ -99,9 +100,9 @@ fn load(path: &Path) -> Result<Option<Elf>> {
     elf::parse(&bytes).map_err(|error| error.on(path.to_string_lossy()))
 }
 
-/// Directories named in a loader configuration, `include` lines followed.
+/// Directories of a loader configuration, with `include` lines followed.
 fn configured(file: &Path, depth: usize, directories: &mut Vec<PathBuf>) {
-    let Ok(text) = fs::read_to_string(file) else { return }; // no file: only the defaults
+    let Ok(text) = fs::read_to_string(file) else { return }; // without the file only the defaults apply
     for line in text.lines().map(|line| line.split('#').next().unwrap_or("").trim()) {
         match line.strip_prefix("include ") {
             Some(pattern) if depth > 0 => {
@@ -115,7 +116,7 @@ fn configured(file: &Path, depth: usize, directories: &mut Vec<PathBuf>) {
     }
 }
 
-/// Files for a pattern with one `*` in its last component, the only form in use.
+/// Files that match a pattern with one `*` in its last component, the only form in use.
 fn matching(pattern: &Path) -> Vec<PathBuf> {
     let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str()))
     else {

@@ -1,5 +1,5 @@
-//! Programs of this host and what they need to run elsewhere: what `Image.fromHost` packs. No external program takes part;
-//! libraries are found by reading ELF headers, as the dynamic loader would.
+//! Programs of the host with what they need to run elsewhere, as packed by `Image.fromHost`. No external program is
+//! used: libraries are found by reading ELF headers, as the dynamic loader would.
 
 mod elf;
 mod libraries;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Kind, Result};
 
-/// A file of the host and where it goes.
+/// A file of the host and its path in the image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostFile {
     /// Path in the image, without a leading slash.
@@ -17,7 +17,7 @@ pub struct HostFile {
     pub file: PathBuf,
 }
 
-/// The files of `programs` (names to look up in `search`, or absolute paths) with all libraries, sorted by place.
+/// The files of `programs` (names looked up in `search`, or absolute paths) with all libraries, sorted by `place`.
 pub fn files(programs: &[String], search: &[PathBuf]) -> Result<BTreeSet<HostFile>> {
     let loader = libraries::Search::of_host();
     let mut files = BTreeSet::new();

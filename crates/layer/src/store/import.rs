@@ -1,4 +1,4 @@
-//! Layers of an image to snapshots: those that are missing, at the same time, each by one process only.
+//! Unpacks the missing layers of an image into snapshots, in parallel, each in one process only.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,10 +15,10 @@ use crate::blob::Blob;
 use crate::unpack::{Policy, Report, Settled, Unsettled, settle, unpack_alone};
 use crate::{Error, Kind, Limits, Result, Stop};
 
-/// What is on disk before a snapshot gets its name.
+/// What is synced before a snapshot gets its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Left to the kernel: after a loss of power a snapshot may be damaged, which `verify` finds.
+    /// Nothing: after a power loss a snapshot may be damaged, which `verify` detects.
     None,
     /// One syncfs(2) for all new layers.
     Syncfs,
@@ -42,15 +42,15 @@ pub struct Request {
     pub workers: usize,
 }
 
-/// What became of one layer.
+/// The result for one layer.
 #[derive(Debug)]
 pub struct Imported {
     pub chain_id: String,
-    /// `None`: it was there already, or another process has made it.
+    /// `None` if it already existed or another process made it.
     pub report: Option<Report>,
 }
 
-/// A layer that is missing, and that no other process may unpack meanwhile.
+/// A missing layer, locked against other processes.
 struct Missing {
     index: usize,
     chain_id: ChainId,
@@ -58,7 +58,7 @@ struct Missing {
     _lock: Lock,
 }
 
-/// Makes the snapshots that are missing. All of them or none appear.
+/// Makes the missing snapshots. Either all of them appear or none.
 pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
     let store = Store::open(&request.store)?;
     let _using = store.share(stop)?;
@@ -68,7 +68,7 @@ pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
         if store.snapshot(&chain_id)?.is_some() {
             continue;
         }
-        // Bottom first in every process, so that none waits for another in a circle.
+        // Every process locks bottom first, so that none can deadlock.
         let lock = store.lock_chain(&chain_id, stop)?;
         if store.snapshot(&chain_id)?.is_some() {
             continue;
@@ -101,7 +101,7 @@ pub fn import(request: &Request, stop: &Stop) -> Result<Vec<Imported>> {
     Ok(imported)
 }
 
-/// The limits are for the image, not for each of its layers.
+/// The limits apply to the image, not to each of its layers.
 fn check_total(reports: &[Report], limits: &Limits) -> Result<()> {
     Limits::check("entries", reports.iter().map(|report| report.entries).sum(), limits.entries)?;
     Limits::check(
@@ -126,7 +126,7 @@ fn unpack_all(store: &Store, request: &Request, missing: &[Missing], stop: &Stop
         let result = settle_all(store, request, missing, &receiver, stop);
         if result.is_err() {
             failed.store(true, Ordering::Relaxed);
-            stop.stop(); // the other layers, which nobody wants any more
+            stop.stop(); // the other layers are not needed any more
         }
         result
     })
@@ -147,12 +147,12 @@ fn work(
         let blob = &request.layers[*index].blob;
         let result = unpack_alone(blob, ingest.tree(), request.limits, request.policy, stop);
         if sender.send((number, result)).is_err() {
-            return; // nobody waits for it: another layer has failed
+            return; // no receiver is left if another layer has failed
         }
     }
 }
 
-/// Completes layers from the bottom up, as they come in.
+/// Completes layers from the bottom up, as they arrive.
 fn settle_all(
     store: &Store,
     request: &Request,

@@ -1,4 +1,4 @@
-//! A snapshot in the making: a directory of a random name, locked as long as somebody works on it.
+//! A snapshot in the making: a directory with a random name, locked as long as its maker works on it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -21,7 +21,7 @@ pub struct Ingest<'o> {
 }
 
 impl<'o> Ingest<'o> {
-    /// `owners` may have to give back what is to be removed.
+    /// `owners` may have to return the tree before it can be removed.
     pub fn create(store: &Store, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let parent = open(&store.root, b"ingest")?;
         let (name, (directory, tree)) = with_unique_name("", |name| {
@@ -32,7 +32,7 @@ impl<'o> Ingest<'o> {
             }
             let made = prepare(&parent, name);
             if made.is_err() {
-                // Whatever is in it was made here a moment ago.
+                // It was created here a moment ago.
                 let _ = rustix::fs::unlinkat(
                     &parent,
                     [name, &b"/"[..], TREE.as_bytes()].concat(),
@@ -64,7 +64,7 @@ impl<'o> Ingest<'o> {
         Ok(())
     }
 
-    /// Gives it its name: from now on others use it.
+    /// Gives the snapshot its name; from then on other processes use it.
     pub fn publish(mut self, store: &Store, chain_id: &ChainId) -> Result<()> {
         let snapshots = store.snapshots_of(chain_id)?;
         rustix::fs::renameat(&self.parent, &self.name, &snapshots, chain_id.encoded.as_str())
@@ -77,13 +77,13 @@ impl<'o> Ingest<'o> {
 impl Drop for Ingest<'_> {
     fn drop(&mut self) {
         if !self.published {
-            // Nobody to tell; what stays is swept by the next import.
+            // Drop cannot report an error; the next import sweeps what is left.
             let _ = remove_tree_of(self.parent.as_fd(), &self.name, self.owners);
         }
     }
 }
 
-/// Locks a new directory and makes the one for the layer in it. `None` where a process that sweeps was faster than the lock.
+/// Locks a new directory and creates the layer directory in it. `None` if a sweep was faster than the lock.
 fn prepare(parent: &OwnedFd, name: &[u8]) -> Result<Option<(OwnedFd, OwnedFd)>> {
     let directory = match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
@@ -97,13 +97,13 @@ fn prepare(parent: &OwnedFd, name: &[u8]) -> Result<Option<(OwnedFd, OwnedFd)>> 
     Ok(Some((directory, tree)))
 }
 
-/// Removes what processes that died have left. Returns how many there were.
+/// Removes what dead processes have left and returns their number.
 pub fn sweep(store: &Store, owners: Option<&dyn Owners>) -> Result<usize> {
     let parent = open(&store.root, b"ingest")?;
     let mut swept = 0;
     for name in children(parent.as_fd(), b"ingest")? {
         let Ok(directory) = open(&parent, &name) else { continue };
-        // What cannot be locked now is left to the next sweep.
+        // A locked one is left to the next sweep.
         let Ok(Some(_lock)) = Lock::try_on(directory, LockMode::Exclusive) else { continue };
         swept += usize::from(remove_tree_of(parent.as_fd(), &name, owners).is_ok());
     }

@@ -1,4 +1,4 @@
-//! flock(2) on files and directories: shared and exclusive, given back by the kernel when the holder dies.
+//! flock(2) on files and directories: shared and exclusive, released by the kernel when the holder dies.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::{Error, Kind, Result, Stop};
 
-/// How long to sleep before looking again: the first and the longest.
+/// Shortest and longest sleep between two attempts.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(25);
 
@@ -24,8 +24,8 @@ pub enum LockMode {
 pub struct Lock(OwnedFd);
 
 impl Lock {
-    /// Waits for a lock on a file, made where it is missing. A file that was removed meanwhile is not the one that others
-    /// lock: then again.
+    /// Waits for a lock on a file, created if missing. A file that was removed while waiting is not the one that others
+    /// lock: then it tries again.
     pub fn file(path: &Path, mode: LockMode, stop: &Stop) -> Result<Self> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
@@ -38,7 +38,7 @@ impl Lock {
         }
     }
 
-    /// A lock on a directory, if nobody is in the way. `NotFound` where there is none.
+    /// Locks a directory if no other process holds a conflicting lock. Returns `NotFound` if it does not exist.
     pub fn try_directory(path: &Path, mode: LockMode) -> Result<Option<Self>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| {
@@ -51,12 +51,12 @@ impl Lock {
         Self::try_on(fd, mode)
     }
 
-    /// A lock on an open file or directory; `None` where another process holds it, or removed what it is on.
+    /// Locks an open file or directory; `None` if another process holds the lock or removed the file.
     pub fn try_on(fd: OwnedFd, mode: LockMode) -> Result<Option<Self>> {
         Ok((try_lock(&fd, mode)? && is_linked(&fd)?).then_some(Self(fd)))
     }
 
-    /// The descriptor that holds it.
+    /// The descriptor that holds the lock.
     pub fn into_fd(self) -> OwnedFd {
         self.0
     }
@@ -79,7 +79,7 @@ fn try_lock(fd: &OwnedFd, mode: LockMode) -> Result<bool> {
     }
 }
 
-/// Looks again and again: a flock(2) that waits cannot be given up.
+/// Polls: a blocking flock(2) cannot be cancelled.
 fn wait(fd: &OwnedFd, mode: LockMode, stop: &Stop) -> Result<()> {
     let mut pause = SHORTEST;
     while !try_lock(fd, mode)? {

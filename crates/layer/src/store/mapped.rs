@@ -1,5 +1,5 @@
-//! A whole image as one snapshot whose files belong to an ordinary user's subordinate ids. Such files cannot be looked into
-//! afterwards, so there is no putting one layer on top of others here: all are unpacked together, and given away at the end.
+//! A whole image as one snapshot whose files belong to a user's subordinate ids. The user cannot read such files
+//! afterwards, so layers cannot be stacked here: all are unpacked together and change owner at the end.
 
 use super::import::{Durability, Request};
 use super::ingest::Ingest;
@@ -8,16 +8,16 @@ use super::{ChainId, Record, Store};
 use crate::unpack::{Owners, Report, Settled, unpack_into};
 use crate::{Error, Result, Stop};
 
-/// Whose the files are.
+/// The owners of the files.
 pub struct Mapped<'o> {
     /// ChainID of the image, `+`, and a key of the mapping.
     pub id: String,
-    /// For the record.
+    /// Stored in the record.
     pub mapping: serde_json::Value,
     pub owners: &'o dyn Owners,
 }
 
-/// Makes the snapshot where it is missing: `None` where it is there already, or another process has made it.
+/// Makes the snapshot if it is missing; `None` if it already existed or another process made it.
 pub fn import_mapped(request: &Request, mapped: &Mapped<'_>, stop: &Stop) -> Result<Option<Report>> {
     let store = Store::open(&request.store)?;
     let _using = store.share(stop)?;

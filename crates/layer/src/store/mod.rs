@@ -1,15 +1,15 @@
-//! Snapshots: layers unpacked once, each in a directory of its own that overlayfs mounts, shared by all processes.
+//! Snapshots: layers unpacked once, each in its own directory, mounted by overlayfs and shared by all processes.
 //!
 //! ```text
-//! snapshots/ALGORITHM/ENCODED/   by chainID: fs/ is the layer, snapshot.json describes it. With `+KEY` it is a whole image with
-//!                                the owners of a mapping, which KEY is a digest of
-//! ingest/RANDOM/                 one in the making, locked by its maker; renamed when complete
-//! locks/ALGORITHM-ENCODED        whoever unpacks that chainID holds it
-//! store.lock                     shared by importers, exclusive for whoever removes
+//! snapshots/ALGORITHM/ENCODED/   one per chainID: fs/ is the layer, snapshot.json describes it. ENCODED+KEY is a
+//!                                whole image with mapped owners; KEY is a digest of the mapping
+//! ingest/RANDOM/                 a snapshot in the making, locked by its maker; renamed when complete
+//! locks/ALGORITHM-ENCODED        held by the process that unpacks that chainID
+//! store.lock                     shared by importers, exclusive for removal
 //! ```
 //!
-//! A process that dies at any moment leaves old or new, and an ingest directory whose lock is free. Locks are flock(2):
-//! the kernel gives them back. Whoever uses a snapshot holds a shared lock on its directory.
+//! A process that dies leaves complete snapshots and an ingest directory whose lock is free. Locks are flock(2), which
+//! the kernel releases. A user of a snapshot holds a shared lock on its directory.
 
 mod import;
 mod ingest;
@@ -38,7 +38,7 @@ pub use record::Record;
 pub use tree_digest::{Content, tree_digest};
 pub use verify::{Health, verify};
 
-/// The directory of the layer in a snapshot.
+/// Name of the layer directory in a snapshot.
 pub const TREE: &str = "fs";
 const RECORD: &str = "snapshot.json";
 const DIRECTORY: OFlags =
@@ -52,11 +52,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes what is missing. A store that belongs to somebody else is refused.
+    /// Opens a store and creates what is missing. A store of another user is refused.
     pub fn open(path: &Path) -> Result<Self> {
         for name in ["", "snapshots", "ingest", "locks"] {
             let directory = path.join(name);
-            // SECURITY: 0700: set-uid programs of an image must not be within reach of other users (CVE-2021-41091).
+            // SECURITY: 0700: other users must not reach the set-uid programs of an image (CVE-2021-41091).
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -74,17 +74,17 @@ impl Store {
         Ok(Self { path: path.to_owned(), root: root.into() })
     }
 
-    /// Shared: nothing is removed meanwhile.
+    /// Shared lock: nothing is removed while it is held.
     pub fn share(&self, stop: &Stop) -> Result<Lock> {
         Lock::file(&self.path.join("store.lock"), LockMode::Shared, stop)
     }
 
-    /// Exclusive: nobody imports meanwhile.
+    /// Exclusive lock: no process imports while it is held.
     pub fn exclude(&self, stop: &Stop) -> Result<Lock> {
         Lock::file(&self.path.join("store.lock"), LockMode::Exclusive, stop)
     }
 
-    /// Removes what importers that died have left. Returns how many there were. `owners` may have to give it back.
+    /// Removes what dead importers have left and returns their number. `owners` may have to return it first.
     pub fn sweep(&self, owners: Option<&dyn Owners>) -> Result<usize> {
         ingest::sweep(self, owners)
     }
@@ -94,7 +94,7 @@ impl Store {
         Lock::file(&self.path.join("locks").join(name), LockMode::Exclusive, stop)
     }
 
-    /// The directory of a snapshot; `None` where there is none.
+    /// The directory of a snapshot; `None` if it does not exist.
     fn snapshot(&self, chain_id: &ChainId) -> Result<Option<OwnedFd>> {
         match rustix::fs::openat(&self.root, chain_id.path(), DIRECTORY, Mode::empty()) {
             Ok(directory) => Ok(Some(directory)),
@@ -111,7 +111,7 @@ impl Store {
         Ok(Some(tree))
     }
 
-    /// Where snapshots of this kind of digest are; made where it is missing.
+    /// The directory of snapshots whose chainID has this algorithm, created if missing.
     fn snapshots_of(&self, chain_id: &ChainId) -> Result<OwnedFd> {
         let path = format!("snapshots/{}", chain_id.algorithm);
         match rustix::fs::mkdirat(&self.root, path.as_str(), Mode::from_raw_mode(0o700)) {
@@ -123,7 +123,7 @@ impl Store {
     }
 }
 
-/// A digest that may become a path.
+/// A digest that is safe as a path component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainId {
     algorithm: String,
@@ -131,7 +131,7 @@ pub struct ChainId {
 }
 
 impl ChainId {
-    /// SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727).
+    /// SECURITY: only characters of the digest grammar ever become a path (CVE-2024-3727).
     pub fn parse(text: &str) -> Result<Self> {
         let plain = |part: &str| {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! `snapshot.json`: what a snapshot is, and the digest by which damage shows.
+//! `snapshot.json`: the description of a snapshot, and the digests that detect damage.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,16 +14,16 @@ pub struct Record {
     pub parent: Option<String>,
     pub entries: u64,
     pub bytes: u64,
-    /// Of the tree without the content of its files.
+    /// Digest of the tree without file contents.
     pub tree: String,
-    /// Of the checksums of its files, in order.
+    /// Digest of the files' checksums, in order.
     pub contents: String,
-    /// Unpacked without the rights of root: every file belongs to the caller.
+    /// Unpacked without root privileges: every file belongs to the caller.
     pub rootless: bool,
-    /// Ids of the host that stand for those of the image, for an ordinary user; then this is the whole image in one layer.
+    /// The mapping of the image's ids to the user's subordinate ids. Then the snapshot is the whole image in one layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<serde_json::Value>,
-    /// How many things could not be done as the layer asks.
+    /// Number of things that could not be done as the layer asks.
     pub skipped: u64,
 }
 
@@ -36,7 +36,7 @@ impl Record {
             .map_err(|error| Error::new(Kind::System, format!("snapshot.json: {error}")))
     }
 
-    /// `None` for what is no record of this version.
+    /// `None` if it is not a record of this version.
     pub fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().filter(|record: &Self| record.version == Self::VERSION)
     }

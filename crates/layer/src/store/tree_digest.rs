@@ -1,5 +1,6 @@
-//! Two digests over a tree: of names, types, modes, owners, sizes, times, targets, device numbers, extended attributes, which
-//! names are one file; and of the content of files, by their CRC-32, which costs next to nothing while they are written.
+//! Two digests of a tree. One covers names, types, modes, owners, sizes, times, link targets, device numbers, extended
+//! attributes and hard links. The other covers file contents through their CRC-32, which costs almost nothing while
+//! they are written.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,20 +13,20 @@ use crate::unpack::{Checksums, children, of_handle};
 use crate::{Error, Result, Stop};
 use caisson_digest::Hasher;
 
-/// Where the second digest comes from.
+/// Source of the content checksums.
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'c> {
-    /// Nowhere: a look at everything but the bytes of files.
+    /// None: file contents are not covered.
     Ignored,
-    /// What was noted while the files were written; others are read.
+    /// Checksums taken while the files were written; other files are read.
     Known(&'c Checksums),
     Read,
 }
 
-/// In place of the checksum of a file that this process may not read.
+/// Replaces the checksum of a file that this process may not read.
 const CLOSED: u64 = u64::MAX;
 
-/// The digests of the tree below `root`, `sha256:…`: without and of the content of files.
+/// The digests of the tree below `root` as `sha256:…`: without contents, and of the contents.
 pub fn tree_digest(root: BorrowedFd<'_>, content: Content<'_>, stop: &Stop) -> Result<(String, String)> {
     let mut walk = Walk {
         hasher: Hasher::sha256(),
@@ -49,7 +50,7 @@ struct Walk<'s> {
     content: Content<'s>,
     is_root: bool,
     stop: &'s Stop,
-    /// Number of the first name of a file with several, by inode.
+    /// For a file with several names, the number of the first one, by inode.
     firsts: HashMap<u64, u64>,
     count: u64,
 }
@@ -86,7 +87,7 @@ impl Walk<'_> {
     fn directory(&mut self, directory: BorrowedFd<'_>) -> Result<()> {
         let mut names = match children(directory, b".") {
             Ok(names) => names,
-            // It can be opened, and not entered.
+            // The directory can be opened but not searched.
             Err(error) if error.errno == Some(Errno::ACCESS) => {
                 self.field(b"closed");
                 return Ok(());
@@ -98,7 +99,7 @@ impl Walk<'_> {
             self.stop.check()?;
             self.entry(directory, &name)?;
         }
-        self.number(u64::MAX); // the end of it
+        self.number(u64::MAX); // end of the directory
         Ok(())
     }
 
@@ -121,7 +122,7 @@ impl Walk<'_> {
                     self.xattrs(inner.as_fd())?;
                     self.directory(inner.as_fd())?;
                 }
-                // An image may close a directory to its owner, and only root looks in all the same.
+                // An image may close a directory to its owner, and root can still read it.
                 Err(Errno::ACCESS) => self.field(b"closed"),
                 Err(errno) => return Err(system("openat", errno)),
             },

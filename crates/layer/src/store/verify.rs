@@ -1,4 +1,4 @@
-//! Looking at what was published: whether a snapshot is still what it was.
+//! Checks whether a published snapshot is unchanged.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -9,16 +9,16 @@ use super::tree_digest::{Content, tree_digest};
 use super::{ChainId, RECORD, Record, Store};
 use crate::{Result, Stop};
 
-/// What `verify` says of one snapshot.
+/// The result of `verify` for one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     Sound(Record),
-    /// There is none of that chainID.
+    /// No snapshot of that chainID exists.
     Missing,
     Damaged(String),
 }
 
-/// Compares a snapshot with what was recorded of it; with `contents` the bytes of its files, too.
+/// Compares a snapshot with its record; with `contents` file contents are compared, too.
 pub fn verify(store: &Path, chain_id: &str, contents: bool, stop: &Stop) -> Result<Health> {
     let store = Store::open(store)?;
     let id = ChainId::parse(chain_id)?;

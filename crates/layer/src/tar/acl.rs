@@ -1,5 +1,5 @@
-//! Access control lists: from the text that tar archives hold (acl(5), "long text form") to the extended attribute that
-//! Linux keeps (`system.posix_acl_*`, linux/posix_acl_xattr.h).
+//! Access control lists: converts the text form of tar archives (acl(5), "long text form") to the extended attribute of
+//! Linux (`system.posix_acl_*`, linux/posix_acl_xattr.h).
 
 const VERSION: u32 = 2;
 const UNDEFINED: u32 = u32::MAX;
@@ -11,8 +11,8 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 
-/// The value of the attribute; `None` where the text is malformed, or names a user or group without its number: whose
-/// names they are, the archive does not say.
+/// The value of the attribute. `None` if the text is malformed, or names a user or group without an id: the archive
+/// does not say whose names they are.
 pub fn attribute(text: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
     let mut entries = Vec::new();
@@ -22,7 +22,7 @@ pub fn attribute(text: &[u8]) -> Option<Vec<u8>> {
             entries.push(entry(line)?);
         }
     }
-    entries.sort_unstable(); // as the kernel wants them: by tag
+    entries.sort_unstable(); // the kernel requires them sorted by tag
     let mut value = VERSION.to_le_bytes().to_vec();
     for (tag, id, permissions) in entries {
         value.extend_from_slice(&tag.to_le_bytes());
@@ -32,7 +32,8 @@ pub fn attribute(text: &[u8]) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// Tag, id, permissions of `tag:qualifier:permissions[:id]`; the fourth field is star's and libarchive's.
+/// Parses `tag:qualifier:permissions[:id]` to tag, id and permissions. The fourth field is an extension of star and
+/// libarchive.
 fn entry(line: &str) -> Option<(u16, u32, u16)> {
     let mut fields = line.split(':').map(str::trim);
     let (tag, qualifier, permissions) = (fields.next()?, fields.next()?, fields.next()?);
@@ -64,13 +65,13 @@ fn entry(line: &str) -> Option<(u16, u32, u16)> {
     }
 }
 
-/// Whether the value of an attribute has entries for users or groups by number.
+/// Whether the attribute's value has entries for users or groups by id.
 pub fn names_ids(value: &[u8]) -> bool {
     let entries = value.get(4..).unwrap_or_default().chunks_exact(8);
     entries.into_iter().any(|entry| matches!(u16::from_le_bytes([entry[0], entry[1]]), USER | GROUP))
 }
 
-/// The value with other numbers of users (`false`) and groups (`true`); `None` where one has no counterpart.
+/// The value with mapped ids of users (`false`) and groups (`true`); `None` if an id is not mapped.
 pub fn with_ids(value: &[u8], of: impl Fn(bool, u32) -> Option<u32>) -> Option<Vec<u8>> {
     let mut value = value.to_vec();
     for entry in value.get_mut(4..).unwrap_or_default().chunks_exact_mut(8) {

@@ -1,9 +1,9 @@
-//! What a file holds, as those see it who read it.
+//! The content of a file as its readers see it.
 
 use super::{Entry, Reader};
 use crate::Result;
 
-/// All of a file's content, holes as zeros.
+/// Writes all of a file's content, with holes as zeros.
 pub fn content(
     entry: &Entry,
     reader: &mut Reader<'_>,
@@ -14,7 +14,7 @@ pub fn content(
     reader.body(&mut |mut bytes| {
         while !bytes.is_empty() {
             if left == 0 {
-                // The map was checked: it describes exactly the stored bytes.
+                // The map was validated: it covers exactly the stored bytes.
                 let Some((offset, length)) = places.next() else { return Ok(()) };
                 zeros(offset - position, sink)?;
                 (position, left) = (*offset, *length);

@@ -17,7 +17,7 @@ impl<'b> Header<'b> {
         self.0.iter().all(|byte| *byte == 0)
     }
 
-    /// The checksum counts itself as spaces; old tars summed signed bytes.
+    /// The checksum field counts as spaces; old tars summed signed bytes.
     pub fn verify(&self) -> Result<()> {
         let expected = self.number(148, 8, "checksum")?;
         let (mut unsigned, mut signed) = (0i64, 0i64);
@@ -52,7 +52,7 @@ impl<'b> Header<'b> {
 
     pub fn path(&self) -> Vec<u8> {
         let name = self.text(0, 100);
-        // star keeps times behind a shorter prefix, and its name at the very end.
+        // star keeps times behind a shorter prefix, and its magic at the very end.
         let prefix = self.text(345, if self.0.ends_with(b"tar\0") { 131 } else { 155 });
         if self.dialect() == Dialect::Ustar && !prefix.is_empty() {
             return [prefix, b"/", name].concat();
@@ -85,7 +85,7 @@ impl<'b> Header<'b> {
         self.number(136, 12, "mtime")
     }
 
-    /// Major and minor number of a device.
+    /// Major and minor device number.
     pub fn device(&self) -> Result<(u32, u32)> {
         if self.dialect() == Dialect::V7 {
             return Ok((0, 0));
@@ -98,7 +98,7 @@ impl<'b> Header<'b> {
         Ok((part(329, "devmajor")?, part(337, "devminor")?))
     }
 
-    /// Octal with spaces or NULs around it, or big-endian two's complement when the highest bit is set.
+    /// Octal padded with spaces or NULs, or big-endian two's complement if the highest bit is set.
     pub fn number(&self, start: usize, length: usize, name: &str) -> Result<i64> {
         let field = &self.0[start..start + length];
         let bad = || Error::invalid(format!("a tar header has a malformed {name}: {}", field.escape_ascii()));
@@ -106,7 +106,7 @@ impl<'b> Header<'b> {
             let negative = field[0] & 0x40 != 0;
             let mut value = i128::from(if negative { -1 } else { 0 });
             for (index, byte) in field.iter().enumerate() {
-                // The marker bit is replaced by the sign.
+                // The sign replaces the marker bit.
                 let byte = if index == 0 && !negative { byte & 0x7f } else { *byte };
                 value = (value << 8) | i128::from(byte);
                 if i64::try_from(value).is_err() {

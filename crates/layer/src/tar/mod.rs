@@ -1,5 +1,5 @@
-//! Our own tar: V7, ustar, GNU and PAX. Names are bytes. Where the dialects contradict each other POSIX decides, as every
-//! disagreement between two readers about where an entry ends is a way to smuggle one in (CVE-2025-62518).
+//! A tar implementation for V7, ustar, GNU and PAX. Names are bytes. Where the dialects contradict each other POSIX
+//! decides: two readers that disagree on where an entry ends let an attacker smuggle one in (CVE-2025-62518).
 
 pub(crate) mod acl;
 mod content;
@@ -17,16 +17,16 @@ pub use reader::Reader;
 pub struct Entry {
     pub path: Vec<u8>,
     pub kind: EntryKind,
-    /// Permission bits with set-id and sticky.
+    /// Permission bits, set-id bits and sticky bit.
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
     pub mtime: Time,
-    /// Bytes in the archive.
+    /// Size in the archive.
     pub stored: u64,
-    /// Bytes of the file, holes included.
+    /// Size of the file, holes included.
     pub size: u64,
-    /// Where the stored bytes belong: offset and length, in order; `None` for a file without holes.
+    /// Offset and length of each stored part, in order; `None` for a file without holes.
     pub map: Option<Vec<(u64, u64)>>,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -35,18 +35,18 @@ pub struct Entry {
 pub enum EntryKind {
     File,
     Directory,
-    /// The target, as it stands.
+    /// The target, verbatim.
     Symlink(Vec<u8>),
-    /// The path of the other name.
+    /// The path of the existing name.
     HardLink(Vec<u8>),
     CharDevice(u32, u32),
     BlockDevice(u32, u32),
     Fifo,
-    /// A type flag nobody defined: its body is skipped.
+    /// An undefined type flag: its body is skipped.
     Unknown(u8),
 }
 
-/// Seconds since the epoch, which may be negative, and nanoseconds.
+/// Nanoseconds and seconds since the epoch, which may be negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Time {
     pub seconds: i64,

@@ -1,4 +1,5 @@
-//! PAX extended headers: `"%d %s=%s\n"`, length first. Malformed ones are errors, never guesses (CVE-2026-33055).
+//! PAX extended headers: `"%d %s=%s\n"`, length first. A malformed record is an error, never guessed at
+//! (CVE-2026-33055).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use super::sparse::PaxSparse;
 use super::{Time, acl};
 use crate::{Error, Result};
 
-/// What an `x` header says about the next file. `None`: nothing, the header block counts.
+/// Records of an `x` header for the next file. With `None` the header block applies.
 #[derive(Debug, Default)]
 pub struct Pax {
     pub path: Option<Vec<u8>>,
@@ -15,13 +16,13 @@ pub struct Pax {
     pub uid: Option<i64>,
     pub gid: Option<i64>,
     pub mtime: Option<Time>,
-    /// By name; `true` where the value came in the exact form.
+    /// By name; `true` if the value came in the unencoded form.
     xattrs: BTreeMap<Vec<u8>, (bool, Vec<u8>)>,
     pub sparse: PaxSparse,
 }
 
 impl Pax {
-    /// Adds the records of one header body. Later records win; an empty value takes an earlier one back.
+    /// Adds the records of one header body. Later records win; an empty value cancels an earlier one.
     pub fn parse(&mut self, mut body: &[u8]) -> Result<()> {
         while !body.is_empty() {
             let (key, value, rest) =
@@ -49,7 +50,7 @@ impl Pax {
                 } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
                     let name = url_decoded(name).ok_or_else(bad)?;
                     let value = base64(value).ok_or_else(bad)?;
-                    // The same attribute may come in both forms; the unencoded one is exact.
+                    // The same attribute may come in both forms; the unencoded one takes precedence.
                     if self.xattrs.get(&name).is_none_or(|(exact, _)| !exact) {
                         self.xattrs.insert(name, (false, value));
                     }
@@ -63,8 +64,8 @@ impl Pax {
         Ok(())
     }
 
-    /// A list that cannot be understood keeps the name of its record: no file system takes such an attribute, so that it
-    /// ends where all attributes end that cannot be set.
+    /// A list that cannot be parsed keeps the name of its record. No file system accepts such an attribute, so it is
+    /// handled like every attribute that cannot be set.
     fn set_acl(&mut self, key: &[u8], kind: &[u8], text: &[u8]) {
         let name = match kind {
             b"access" => b"system.posix_acl_access".to_vec(),
@@ -86,7 +87,7 @@ impl Pax {
     }
 }
 
-/// Key, value and what follows.
+/// Key, value and the remaining bytes.
 fn record(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = body.iter().take(20).position(|byte| *byte == b' ')?;
     let length = usize::try_from(decimal(&body[..space])?).ok()?;
@@ -114,7 +115,7 @@ fn signed(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// `-12.5` is 12.5 seconds before the epoch; digits beyond nanoseconds are cut.
+/// `-12.5` is 12.5 seconds before the epoch; digits beyond nanoseconds are truncated.
 fn time(text: &[u8]) -> Option<Time> {
     let dot = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
     let mut seconds = if &text[..dot] == b"-" { 0 } else { signed(&text[..dot])? };
@@ -150,7 +151,7 @@ fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Standard alphabet; libarchive leaves the padding out.
+/// Standard alphabet; libarchive omits the padding.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0);

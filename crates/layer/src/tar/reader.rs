@@ -1,4 +1,4 @@
-//! Walks a tar stream entry by entry. The body of an entry is read with [`Reader::body`], or skipped by the next entry.
+//! Reads a tar stream entry by entry. The body of an entry is read with [`Reader::body`] or skipped by `next_entry`.
 
 use super::header::{Dialect, Header};
 use super::pax::Pax;
@@ -9,15 +9,15 @@ use crate::{Error, Limits, Result};
 pub struct Reader<'s> {
     source: &'s mut dyn Source,
     limits: Limits,
-    /// Bytes of the current body not yet read, and the padding after it.
+    /// Unread bytes of the current body, including its padding.
     remaining: u64,
     padding: u64,
-    /// Bytes of the stream so far.
+    /// Bytes read from the stream.
     position: u64,
     done: bool,
 }
 
-/// What `L`, `K` and `x` headers said about the next file.
+/// Records of `L`, `K` and `x` headers for the next file.
 #[derive(Default)]
 struct Pending {
     long_path: Option<Vec<u8>>,
@@ -38,14 +38,14 @@ impl<'s> Reader<'s> {
         while let Some(block) = self.next_header()? {
             let header = Header(&block);
             match header.type_flag() {
-                // The size in *this* header counts, whatever an `x` before it said about the file (CVE-2025-62518).
+                // The size in *this* header applies, whatever a preceding `x` says about the file (CVE-2025-62518).
                 b'x' | b'X' => {
                     let body = self.extended(&header, &mut pending)?;
                     pending.pax.parse(&body)?;
                 }
                 b'L' => pending.long_path = Some(until_nul(self.extended(&header, &mut pending)?)),
                 b'K' => pending.long_link = Some(until_nul(self.extended(&header, &mut pending)?)),
-                // Global records would change every later entry; no layer needs them (git writes a comment).
+                // Global records would change every later entry. No layer needs them (git writes a comment).
                 b'g' => drop(self.extended(&header, &mut Pending::default())?),
                 _ => return self.entry(&block, pending).map(Some),
             }
@@ -56,7 +56,7 @@ impl<'s> Reader<'s> {
         Ok(None)
     }
 
-    /// Gives the stored bytes of the current entry to `sink`, as they come.
+    /// Passes the stored bytes of the current entry to `sink` in chunks.
     pub fn body(&mut self, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         while self.remaining > 0 {
             let bytes = self.source.fill()?;
@@ -72,8 +72,8 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// COMPAT(umoci): `insert` up to 0.4.7 wrote neither the padding of the last file nor an end marker. Go's reader, and
-    /// so every engine, takes such layers; the body must be complete.
+    /// COMPAT(umoci): `insert` up to 0.4.7 wrote neither the padding of the last file nor an end marker. Go's reader,
+    /// and so every engine, accepts such layers; the body must be complete.
     fn skip_body(&mut self) -> Result<()> {
         let count = self.remaining + self.padding;
         let skipped = self.source.skip(count)?;
@@ -86,13 +86,13 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// Where in the stream the body of the current entry begins, before any of it is read.
+    /// The position of the current body in the stream, before any of it is read.
     pub fn position(&self) -> u64 {
         self.position
     }
 
     fn set_body(&mut self, size: u64) -> Result<()> {
-        // Padding must not overflow either.
+        // The padding must not overflow either.
         if size > i64::MAX as u64 {
             return Err(Error::invalid("an entry has an impossible size"));
         }
@@ -142,7 +142,7 @@ impl<'s> Reader<'s> {
         Ok(Some(block))
     }
 
-    /// The body of an extended header, in memory and therefore limited.
+    /// The body of an extended header, which is held in memory and therefore limited.
     fn extended(&mut self, header: &Header<'_>, pending: &mut Pending) -> Result<Vec<u8>> {
         let size = header.size()?;
         pending.bytes = pending.bytes.saturating_add(size).saturating_add(BLOCK as u64);
@@ -173,7 +173,7 @@ impl<'s> Reader<'s> {
             b'6' => EntryKind::Fifo,
             other => EntryKind::Unknown(other),
         };
-        // Links, devices, directories and FIFOs have no body, whatever their size says.
+        // Links, devices, directories and FIFOs have no body, whatever their size field says.
         let mut stored = match flag {
             b'1'..=b'6' => 0,
             _ => pax.size.map_or_else(|| header.size(), Ok)?,
@@ -239,7 +239,7 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// -1 means "leave alone" to chown(2), and is no id.
+/// -1 means "unchanged" to chown(2) and is not a valid id.
 fn owner(id: i64, name: &str) -> Result<u32> {
     u32::try_from(id)
         .ok()

@@ -1,4 +1,4 @@
-//! Files with holes: GNU's old header form and the PAX forms 0.0, 0.1 and 1.0.
+//! Sparse files: GNU's old header form and the PAX forms 0.0, 0.1 and 1.0.
 
 use super::BLOCK;
 use super::header::Header;
@@ -15,7 +15,7 @@ pub struct PaxSparse {
     /// `size` of 0.x and `realsize` of 1.0.
     pub size: Option<u64>,
     major: Option<u64>,
-    /// 0.0 repeats offset and numbytes; 0.1 has one `map`.
+    /// 0.0 repeats `offset` and `numbytes`; 0.1 has one `map`.
     numbers: Vec<u64>,
     listed: bool,
 }
@@ -49,7 +49,7 @@ impl PaxSparse {
         Some(())
     }
 
-    /// Whether the map stands at the head of the body.
+    /// Whether the map is at the start of the body.
     pub fn map_in_body(&self) -> bool {
         self.major == Some(1)
     }
@@ -70,7 +70,7 @@ fn pairs(numbers: &[u64]) -> Map {
     numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// In order, without overlap, inside the file, and as long as what is stored.
+/// Checks that the parts are in order, do not overlap, are inside the file, and match the stored size.
 pub fn check(map: &Map, size: u64, stored: u64) -> Result<()> {
     let (mut end, mut total) = (0u64, 0u64);
     for (offset, length) in map {
@@ -87,7 +87,7 @@ pub fn check(map: &Map, size: u64, stored: u64) -> Result<()> {
     Err(Error::invalid(format!("a sparse map describes {total} bytes, the archive has {stored}")))
 }
 
-/// Adds `count` pairs of 12-byte fields at `start`; an empty one ends the list.
+/// Adds `count` pairs of 12-byte fields from `start`; an empty field ends the list.
 fn fields(block: &[u8; BLOCK], start: usize, count: usize, map: &mut Map) -> Result<()> {
     let header = Header(block);
     for index in 0..count {
@@ -104,7 +104,7 @@ fn fields(block: &[u8; BLOCK], start: usize, count: usize, map: &mut Map) -> Res
     Ok(())
 }
 
-/// The map in a GNU header of type `S`: the file size, the map so far, and whether more blocks follow.
+/// Parses a GNU header of type `S`: the file size, the map so far, and whether more blocks follow.
 pub fn gnu_header(block: &[u8; BLOCK]) -> Result<(u64, Map, bool)> {
     let mut map = Map::new();
     fields(block, 386, 4, &mut map)?;
@@ -119,8 +119,8 @@ pub fn gnu_extension(block: &[u8; BLOCK], map: &mut Map) -> Result<bool> {
     Ok(block[504] != 0)
 }
 
-/// The map of PAX 1.0: decimal lines at the head of the body, padded to a block. `next_block` gives the blocks.
-/// Returns the map and how many bytes of the body it took.
+/// The map of PAX 1.0: decimal lines at the start of the body, padded to a block. `next_block` reads one block. Returns
+/// the map and its size in the body.
 pub fn body_map(limits: &Limits, mut next_block: impl FnMut() -> Result<[u8; BLOCK]>) -> Result<(Map, u64)> {
     let mut taken = 0u64;
     let mut numbers: Vec<u64> = Vec::new();
@@ -136,7 +136,7 @@ pub fn body_map(limits: &Limits, mut next_block: impl FnMut() -> Result<[u8; BLO
             }
             numbers.push(decimal(&line).ok_or_else(|| Error::invalid("a sparse map is malformed"))?);
             line.clear();
-            // The first number counts the pairs that follow.
+            // The first number is the number of pairs.
             let wanted =
                 numbers.first().and_then(|count| count.checked_mul(2)).and_then(|count| count.checked_add(1));
             if wanted == Some(numbers.len() as u64) {

@@ -1,5 +1,5 @@
-//! Writes tar so that the same input gives the same bytes anywhere: ustar, with a PAX header only for what ustar cannot
-//! say, no user names, times as given.
+//! Writes reproducible tar: ustar, with a PAX header only for what ustar cannot represent, no user names, times as
+//! given.
 
 use std::io::{self, Write};
 
@@ -27,17 +27,18 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// A piece of the body of the file that was started.
+    /// A piece of the body of the current file.
     pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)
     }
 
-    /// The end of a body of `size` bytes.
+    /// Ends a body of `size` bytes.
     pub fn end(&mut self, size: u64) -> io::Result<()> {
         self.pad(size)
     }
 
-    /// Writes the header of `entry`. For a file exactly `entry.size` bytes of [`Self::data`] and [`Self::end`] follow.
+    /// Writes the header of `entry`. For a file, [`Self::data`] with exactly `entry.size` bytes and [`Self::end`] must
+    /// follow.
     pub fn start(&mut self, entry: &Entry) -> io::Result<()> {
         let mut records: Vec<u8> = Vec::new();
         let (flag, link): (u8, &[u8]) = match &entry.kind {
@@ -130,7 +131,7 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// The end marker; gives the writer below back.
+    /// Writes the end marker and returns the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.write_all(&[0; 2 * BLOCK])?;
         Ok(self.out)
@@ -151,7 +152,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Prefix and name at the slash that fits; the name alone where none is needed.
+/// Splits a path into prefix and name at a slash; the prefix is empty if the name fits.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
     if path.len() <= 100 {
         return (b"", path);
@@ -160,7 +161,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     // The trailing slash of a directory belongs to the name.
     match path[start..path.len() - 1].iter().position(|byte| *byte == b'/') {
         Some(at) if start + at > 0 => (&path[..start + at], &path[start + at + 1..]),
-        _ => (&[0; 156], path), // impossible prefix: a PAX record is needed
+        _ => (&[0; 156], path), // invalid prefix, which requires a PAX record
     }
 }
 
@@ -169,7 +170,7 @@ fn text(block: &mut [u8; BLOCK], start: usize, length: usize, value: &[u8]) {
     block[start..start + count].copy_from_slice(&value[..count]);
 }
 
-/// False where it does not fit, or is negative: the field is 0 then.
+/// False if the value does not fit or is negative: the field is 0 then.
 fn octal(block: &mut [u8; BLOCK], start: usize, length: usize, value: i128) -> bool {
     let fits = value >= 0 && value < 1 << (3 * (length - 1));
     let shown = if fits { value } else { 0 };
@@ -178,7 +179,7 @@ fn octal(block: &mut [u8; BLOCK], start: usize, length: usize, value: i128) -> b
     fits
 }
 
-/// `"%d key=value\n"`, where the number counts its own digits.
+/// `"%d key=value\n"`; the number includes its own digits.
 fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
@@ -191,7 +192,7 @@ fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     }
 }
 
-/// A key of PAX ends at the first `=`: a name that has one is written as libarchive does it.
+/// A PAX key ends at the first `=`: a name that contains one is encoded as libarchive does.
 fn url_encoded(name: &[u8]) -> String {
     let mut text = String::new();
     for byte in name {
@@ -203,7 +204,7 @@ fn url_encoded(name: &[u8]) -> String {
     text
 }
 
-/// Without padding, as libarchive has it.
+/// Without padding, as libarchive writes it.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

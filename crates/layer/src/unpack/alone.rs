@@ -1,5 +1,5 @@
-//! One layer unpacked by itself, in the form that overlayfs mounts: a directory with what the layer brings. What it says
-//! of the layers below waits here until [`super::settle`] knows them.
+//! Unpacks one layer by itself into the form that overlayfs mounts: a directory with the layer's own entries. What it
+//! says of the layers below is recorded until [`super::settle`] knows them.
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
@@ -13,37 +13,37 @@ use crate::blob::{self, Blob};
 use crate::tar::Entry;
 use crate::{Limits, Result, Stop};
 
-/// A hard link that waits for the layers below.
+/// A hard link whose target may be in a layer below.
 #[derive(Debug, Clone)]
 pub struct Awaiting {
     pub entry: Entry,
-    /// Inode of the empty file that keeps its place: what comes later in the archive replaces it, or links to it, as it
-    /// would the link. `None` where the file is gone and its number belongs to another one.
+    /// Inode of the empty placeholder file: later entries of the archive replace it or link to it as they would the
+    /// link. `None` if the file is gone and its number belongs to another file.
     pub place: Option<u64>,
-    /// Its target was a directory that came without an entry: a link below, or what took the place of anything else.
+    /// The target was a directory without an entry of its own: it may be a link below, or replace any other file.
     pub found_directory: bool,
-    /// Something else of this layer stood where its target's path goes through: nothing below was seen.
+    /// Another entry of this layer covers the target's path: nothing below was visible.
     pub is_covered: bool,
-    /// How many whiteouts came before it: others hide nothing from it.
+    /// Number of whiteouts that precede the link; later ones do not hide its target.
     pub claims: usize,
 }
 
-/// What is left to do when the layers below are known.
+/// The work that remains until the layers below are known.
 pub struct Unsettled {
     pub claims: Claims,
-    /// Directories made for entries that came without one.
+    /// Directories created for entries whose parent has no entry.
     pub implied: Vec<Vec<u8>>,
     /// Modes and times, by inode.
     pub directories: HashMap<u64, Deferred>,
-    /// Hard links whose target was not in this layer when they came.
+    /// Hard links whose target was not in this layer at that point.
     pub links: Vec<Awaiting>,
-    /// Whether the layer says what the root directory is like.
+    /// Whether the layer has an entry for the root directory.
     pub root_described: bool,
     pub report: Report,
     pub checksums: Checksums,
 }
 
-/// Verifies and unpacks one layer into the empty directory `root`; needs nothing of any other layer.
+/// Verifies and unpacks one layer into the empty directory `root`, independently of all other layers.
 pub fn unpack_alone(
     blob: &Blob,
     root: BorrowedFd<'_>,

@@ -1,4 +1,5 @@
-//! One entry after another onto the tree. A directory on a directory merges; anything else replaces what was there.
+//! Applies entries to the tree in order. A directory merges with a directory; anything else replaces the existing
+//! entry.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,25 +32,25 @@ pub struct Applier<'r> {
     pub(super) policy: Policy,
     stop: Stop,
     layers: usize,
-    /// Modes and times of directories, set at the very end: until then all must stay writable, and every new entry
-    /// would change the time. By inode, so that a directory that was replaced is not mistaken for the new one.
+    /// Modes and times of directories, set at the very end: until then all must be writable, and every new entry would
+    /// change the time. Keyed by inode, so that a directory that was replaced is not confused with the new one.
     pub(super) directories: HashMap<u64, Deferred>,
-    /// Hard links whose target has not come yet, of the layer at work.
+    /// Hard links of the current layer whose target has not come yet.
     links: Vec<Entry>,
-    /// With a layer that is unpacked by itself those instead.
+    /// In place of `links` for a layer that is unpacked by itself.
     pub(super) awaiting: Vec<Awaiting>,
-    /// Which of them an inode keeps the place of.
+    /// The index in `awaiting` of the link that an inode is the placeholder of.
     pub(super) places: HashMap<u64, usize>,
-    /// With a layer that is unpacked by itself: its whiteouts, for whoever knows the layers below.
+    /// The whiteouts of a layer that is unpacked by itself, to be applied to the layers below.
     pub(super) claims: Option<Claims>,
     root_described: bool,
-    /// With such a layer.
+    /// Only for a layer that is unpacked by itself.
     checksums: Option<Checksums>,
-    /// Effective user and group of this process.
+    /// Effective uid and gid of this process.
     ids: (u32, u32),
-    /// With somebody else who sets owners.
+    /// Set if another process sets owners.
     pub(super) owners: Option<(&'r dyn Owners, Pending)>,
-    /// Then: `security.capability` of the entry at work.
+    /// `security.capability` of the current entry, if another process sets owners.
     capability: Option<Vec<u8>>,
     pub report: Report,
 }
@@ -57,7 +58,7 @@ pub struct Applier<'r> {
 impl<'r> Applier<'r> {
     pub fn new(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
         let inode = rustix::fs::fstat(root).map_err(|errno| Error::system("fstat", b"/", errno))?.st_ino;
-        clear_acls(root)?; // what it inherited, everything in it would inherit
+        clear_acls(root)?; // new entries would inherit its default list
         let root_attributes = Deferred::new(Vec::new(), 0o755, Time::default());
         Ok(Self {
             tree: Tree::new(root, stop.clone()),
@@ -79,14 +80,14 @@ impl<'r> Applier<'r> {
         })
     }
 
-    /// Owners are set by `owners`, at the end.
+    /// `owners` sets owners, at the end.
     #[must_use]
     pub fn with_owners(mut self, owners: Option<&'r dyn Owners>) -> Self {
         self.owners = owners.map(|owners| (owners, Pending::new(owners)));
         self
     }
 
-    /// Checksums of files are taken.
+    /// Takes checksums of files.
     #[must_use]
     pub fn with_checksums(self) -> Self {
         Self { checksums: Some(Checksums::default()), ..self }
@@ -96,7 +97,7 @@ impl<'r> Applier<'r> {
         self.checksums.take().unwrap_or_default()
     }
 
-    /// For one layer by itself: what it says of layers below it is not applied but handed out by [`Self::unsettled`].
+    /// For a layer by itself: what it says of layers below is not applied, but returned by [`Self::unsettled`].
     pub fn alone(root: BorrowedFd<'r>, limits: Limits, policy: Policy, stop: Stop) -> Result<Self> {
         if policy.keep_dirlinks {
             let message =
@@ -186,7 +187,8 @@ impl<'r> Applier<'r> {
         Ok(())
     }
 
-    /// The directory for a new entry. One that is made for it is not what had its inode number before.
+    /// The parent directory of a new entry. A directory that is created does not inherit the records of its inode
+    /// number.
     pub(super) fn parent(&mut self, path: &[&[u8]]) -> Result<Rc<Directory>> {
         let known = self.tree.implied.len();
         let parent = self.tree.make(path)?;
@@ -202,7 +204,7 @@ impl<'r> Applier<'r> {
         Ok(parent)
     }
 
-    /// SECURITY: the root may only ever be a directory (CVE-2021-29136).
+    /// SECURITY: the root must be a directory (CVE-2021-29136).
     fn root(&mut self, entry: &Entry) -> Result<()> {
         if entry.kind != EntryKind::Directory {
             return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory")
@@ -213,7 +215,7 @@ impl<'r> Applier<'r> {
         self.directory_attributes(root, Vec::new(), entry, true)
     }
 
-    /// Creates with `create`; what is in the way is removed first.
+    /// Creates with `create` after removing an existing entry.
     pub(super) fn replace<T>(
         &mut self,
         parent: &Directory,
@@ -227,7 +229,7 @@ impl<'r> Applier<'r> {
             other => return other.map_err(|errno| creation_error(call, entry, errno)),
         }
         if let Some(claims) = &mut self.claims {
-            // What this layer had put there first hid what is below.
+            // The replaced entry of this layer already hid the one below.
             claims.add(Claim::of_path(&components(&entry.path, &self.limits)?));
         }
         self.tree.remove(parent.fd.as_fd(), name)?;
@@ -258,8 +260,8 @@ impl<'r> Applier<'r> {
             .map_err(|errno| Error::system("futimens", &entry.path, errno))
     }
 
-    /// Gives what was just made in `parent` to its owner, unless it was born that way: with our uid, and with our gid or
-    /// that of the directory (set-gid, mount option grpid).
+    /// Changes the owner of a new entry in `parent`, unless it already has the right one: our uid, and our gid or that
+    /// of the directory (set-gid, mount option grpid).
     pub(super) fn own(
         &mut self,
         parent: &Directory,
@@ -280,7 +282,7 @@ impl<'r> Applier<'r> {
         let Some((_, pending)) = &mut self.owners else { return Ok(()) };
         let inode = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", &entry.path, errno))?.st_ino;
         if entry.kind != EntryKind::Directory {
-            // SECURITY: a directory that had the number before is gone. Taken for one, the file would keep our owner.
+            // SECURITY: a directory that had this number is gone. Confused with it, the file would keep our owner.
             self.directories.remove(&inode);
         }
         let path = match self.tree.real_path(fd) {
@@ -308,7 +310,7 @@ impl<'r> Applier<'r> {
         checksums.note(file, Some(sum.finalize()))
     }
 
-    /// Stored bytes go to the places the map names; the rest stays a hole.
+    /// Writes stored bytes at the offsets of the map; the rest stays a hole.
     fn write_parts(
         &self,
         file: &OwnedFd,
@@ -323,7 +325,7 @@ impl<'r> Applier<'r> {
             self.stop.check()?;
             while !bytes.is_empty() {
                 if left == 0 {
-                    // The map was checked: it describes exactly the stored bytes.
+                    // The map was validated: it covers exactly the stored bytes.
                     let Some(place) = places.next() else { return Ok(()) };
                     (offset, left) = *place;
                 }
@@ -346,7 +348,7 @@ impl<'r> Applier<'r> {
         }
         let merged = match rustix::fs::statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Directory => true,
-            // SECURITY: a link is replaced, not followed to the directory it names (CVE-2026-33056).
+            // SECURITY: a link is replaced, not followed to its target (CVE-2026-33056).
             _ => {
                 self.replace(parent, name, entry, "mkdirat", || rustix::fs::mkdirat(&parent.fd, name, mode))?;
                 false
@@ -358,8 +360,8 @@ impl<'r> Applier<'r> {
         self.directory_attributes(directory.as_fd(), parts.join(&b'/'), entry, merged)
     }
 
-    /// COMPAT(umoci): with `keep_dirlinks` a link to a directory stays, and so does the directory: the entry says nothing of
-    /// it. The link is followed inside the root, as on the way to every other name.
+    /// COMPAT(umoci): with `keep_dirlinks` a link to a directory and its target stay unchanged: the entry's attributes
+    /// are ignored. The link is resolved inside the root, like any other parent.
     fn is_kept_link(&mut self, parent: &Directory, name: &[u8], parts: &[&[u8]]) -> Result<bool> {
         if !self.policy.keep_dirlinks {
             return Ok(false);
@@ -407,7 +409,7 @@ impl<'r> Applier<'r> {
             .map_err(|errno| Error::system("utimensat", &entry.path, errno))
     }
 
-    /// Owners, modes and times of directories, deepest first.
+    /// Sets owners, and modes and times of directories, deepest first.
     pub fn finish(mut self) -> Result<Report> {
         let (policy, report) = (self.policy.owners, &mut self.report);
         let Some((owners, mut pending)) = self.owners else {
@@ -427,7 +429,7 @@ impl<'r> Applier<'r> {
         Ok(self.report)
     }
 
-    /// What is left to do for a layer that was applied by itself.
+    /// The remaining work for a layer that was applied by itself.
     pub fn unsettled(self) -> Unsettled {
         let mut claims = self.claims.unwrap_or_default();
         for path in &self.tree.replaced {

@@ -1,4 +1,4 @@
-//! Owner, mode, extended attributes, times: through the descriptor just created, in the one order that works: `chown`
+//! Owner, mode, extended attributes and times, set through the new descriptor in the one order that works: `chown`
 //! clears set-id bits and `security.capability`, so it comes first; times come last.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -14,13 +14,13 @@ use crate::{Error, Result};
 
 pub const ROOTLESS_XATTR: &[u8] = b"user.rootlesscontainers";
 
-/// `/proc/self/fd/N`: the file behind a descriptor, for calls that take no O_PATH descriptor. Links are not followed
-/// further than to the file itself.
+/// `/proc/self/fd/N`: the file behind a descriptor, for calls that do not accept an O_PATH descriptor. If the file is a
+/// link, it is not followed.
 pub fn of_handle(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// chmod(2) of an O_PATH descriptor, which must not be one of a symbolic link.
+/// chmod(2) of an O_PATH descriptor, which must not refer to a symbolic link.
 pub fn change_mode_of_handle(fd: BorrowedFd<'_>, mode: u32) -> rustix::io::Result<()> {
     rustix::fs::chmod(of_handle(fd), Mode::from_raw_mode(mode))
 }
@@ -30,7 +30,7 @@ pub fn timestamps(time: Time) -> Timestamps {
     Timestamps { last_access: spec, last_modification: spec }
 }
 
-/// What may carry which attributes.
+/// The kind of descriptor, which determines the attributes that can be set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     /// Opened for reading or writing.
@@ -39,7 +39,7 @@ pub enum Carrier {
     Handle,
 }
 
-/// `fchownat(fd, "", …, AT_EMPTY_PATH)`, or the policy where that is not allowed.
+/// `fchownat(fd, "", …, AT_EMPTY_PATH)`, or the policy's fallback where it is not permitted.
 pub fn change_owner(
     fd: BorrowedFd<'_>,
     carrier: Carrier,
@@ -62,7 +62,7 @@ pub fn change_owner(
         }
     }
     if entry.uid == 0 && entry.gid == 0 {
-        return Ok(()); // the owner of a rootless tree is its root
+        return Ok(()); // root of the image is the owner of a rootless tree
     }
     let owner = format!("{}:{}", entry.uid, entry.gid);
     if policy.owners == Fallback::Placeholder && carrier == Carrier::Open {
@@ -81,7 +81,7 @@ pub fn change_owner(
 }
 
 /// The protobuf message `Resource { uint32 uid = 1; uint32 gid = 2 }` of the rootlesscontainers project.
-/// COMPAT(umoci): root is "not set" (4294967295), so that the same image leaves the same attribute.
+/// COMPAT(umoci): root is encoded as "not set" (4294967295), so that the same image gets the same attribute.
 fn rootless_owner(uid: u32, gid: u32) -> Vec<u8> {
     let mut message = Vec::new();
     for (tag, id) in [(0x08, uid), (0x10, gid)] {
@@ -96,24 +96,24 @@ fn rootless_owner(uid: u32, gid: u32) -> Vec<u8> {
     message
 }
 
-/// What would steer an overlay mount: `trusted.overlay.opaque` and its like.
+/// Attributes that would control an overlay mount, such as `trusted.overlay.opaque`.
 pub fn steers_overlays(name: &[u8]) -> bool {
     name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
 }
 
-/// Attributes that make sense only where they came from, or that would steer an overlay mount.
+/// Attributes that are only valid on their machine, or would control an overlay mount.
 fn is_foreign(name: &[u8]) -> bool {
     matches!(name, b"security.selinux" | b"system.nfs4_acl") || steers_overlays(name)
 }
 
-/// Access control lists of directories wait for the end: a default list would be inherited by everything made meanwhile,
-/// and a change of mode changes an access list.
+/// Access control lists of directories are set at the end: new entries would inherit a default list, and a change of
+/// mode changes an access list.
 pub fn is_acl(name: &[u8]) -> bool {
     name.starts_with(b"system.posix_acl_")
 }
 
-/// Access control lists that name users or groups of the image, with their ids on the host, or without the list.
-// SECURITY: on the host the same numbers are other users, who would get a right to the file.
+/// Maps the ids in access control lists to the host's, or drops a list that cannot be mapped.
+// SECURITY: unmapped, the ids are other users of the host, who would get access to the file.
 pub fn shift_acls(
     path: &[u8],
     xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>,
@@ -132,25 +132,25 @@ pub fn shift_acls(
     });
 }
 
-/// Set by whoever gives the file its owner, as that change takes it away.
+/// Set together with the owner, as chown(2) clears it.
 pub fn is_capability(name: &[u8]) -> bool {
     name == b"security.capability"
 }
 
-/// Takes the lists off a directory again that [`set_xattrs`] could set, for the end.
+/// Removes the lists that [`set_xattrs`] could set from a directory, and returns them for the end.
 pub fn take_acls(fd: BorrowedFd<'_>, entry: &Entry) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut taken = Vec::new();
     for (name, value) in entry.xattrs.iter().filter(|(name, _)| is_acl(name)) {
         match rustix::fs::fremovexattr(fd, name.as_slice()) {
             Ok(()) => taken.push((name.clone(), value.clone())),
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => {} // it was left out
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => {} // it could not be set
             Err(errno) => return Err(Error::system("fremovexattr", &entry.path, errno)),
         }
     }
     Ok(taken)
 }
 
-/// Takes from a fresh directory what it inherited.
+/// Removes inherited lists from a new directory.
 pub fn clear_acls(fd: BorrowedFd<'_>) -> Result<()> {
     for name in ["system.posix_acl_default", "system.posix_acl_access"] {
         match rustix::fs::fremovexattr(fd, name) {
@@ -187,7 +187,7 @@ pub fn set_xattrs(
         };
         match result {
             Ok(()) => {}
-            // The last ones: too much for this file system, or a value that it does not take.
+            // Too many attributes for this file system, or a value that it does not accept.
             Err(
                 Errno::PERM
                 | Errno::OPNOTSUPP
@@ -205,7 +205,7 @@ pub fn set_xattrs(
     Ok(())
 }
 
-/// A directory that another layer describes anew loses the attributes it had.
+/// A directory that another layer describes again loses its previous attributes.
 pub fn clear_xattrs(fd: BorrowedFd<'_>, path: &[u8]) -> Result<()> {
     let mut list = vec![0u8; 64 << 10]; // XATTR_LIST_MAX
     let length = match rustix::fs::flistxattr(fd, &mut list[..]) {

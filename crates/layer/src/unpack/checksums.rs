@@ -1,4 +1,4 @@
-//! CRC-32 of files as they are written, by inode: what a snapshot is compared with later costs no second look at its bytes.
+//! CRC-32 of files as they are written, by inode, so that the record of a snapshot needs no second read of its files.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub struct Checksums(HashMap<u64, u32>);
 
 impl Checksums {
-    /// `None`: nobody knows; an inode number may have belonged to another file before.
+    /// `None` means unknown: the inode number may have belonged to another file before.
     pub fn note(&mut self, file: impl AsFd, sum: Option<u32>) -> Result<()> {
         let inode = rustix::fs::fstat(file).map_err(|errno| Error::system("fstat", b"", errno))?.st_ino;
         match sum {

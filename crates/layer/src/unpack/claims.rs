@@ -1,14 +1,14 @@
-//! What a layer that is unpacked by itself says of the layers below: its whiteouts, each once, in the order of the archive.
+//! The whiteouts of a layer that is unpacked by itself, without duplicates, in archive order.
 
 use std::collections::HashMap;
 
 use super::whiteout::Marker;
 
-/// A whiteout, by the path that the archive wrote.
+/// A whiteout, by its path in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub parents: Vec<Vec<u8>>,
-    /// What is hidden there; `None`: everything.
+    /// The hidden name; `None` hides everything in the directory.
     pub name: Option<Vec<u8>>,
 }
 
@@ -22,18 +22,18 @@ impl Claim {
         Some(Self { parents: parents.iter().map(|part| part.to_vec()).collect(), name })
     }
 
-    /// Hides what a path names; `None` for the root.
+    /// Hides the entry at a path; `None` for the root.
     pub fn of_path(path: &[&[u8]]) -> Option<Self> {
         path.split_last().and_then(|(name, parents)| Self::of(parents, &Marker::Hide(name)))
     }
 }
 
-/// SECURITY: an archive may repeat a whiteout as often as it has entries, and every one is looked for with every path. So one
-/// that was said before is not kept, and a path is looked up by its parts.
+/// SECURITY: an archive may repeat a whiteout in every entry, and each is compared with every path. So duplicates are
+/// dropped, and a path is looked up by its components.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     all: Vec<Claim>,
-    /// Where in `all`, by [`key`].
+    /// Index in `all`, by [`key`].
     places: HashMap<Vec<u8>, usize>,
 }
 
@@ -55,7 +55,7 @@ impl Claims {
         self.all.iter()
     }
 
-    /// Whether one of the first `count` hides `path` or something above it.
+    /// Whether one of the first `count` whiteouts hides `path` or a parent of it.
     pub fn hides(&self, path: &[Vec<u8>], count: usize) -> bool {
         let is_early = |key: &[u8]| self.places.get(key).is_some_and(|place| *place < count);
         let mut parents = Vec::new();
@@ -70,7 +70,7 @@ impl Claims {
     }
 }
 
-/// No name has a NUL.
+/// Names do not contain NUL.
 fn key(parents: &[u8], name: Option<&[u8]>) -> Vec<u8> {
     match name {
         Some(name) => [parents, b"\0", name].concat(),

@@ -1,4 +1,4 @@
-//! One entry of one tree made again in another, with all its attributes, sharing blocks where the file system can.
+//! Copies an entry of one tree to another with all its attributes, sharing blocks where the file system can.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -13,7 +13,7 @@ use crate::{Error, Kind, Result};
 
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Makes `name` of `from`, which is not a directory and has this status, again in `to` as `new_name`, which is free.
+/// Copies `name` of `from`, a file other than a directory with this status, to the free name `new_name` of `to`.
 pub fn copy_up(
     from: BorrowedFd<'_>,
     name: &[u8],
@@ -54,7 +54,7 @@ pub fn copy_up(
         .map_err(|errno| system("utimensat", errno))
 }
 
-/// Owner and extended attributes of a directory; its mode and time come when nothing is made in it any more.
+/// Copies owner and extended attributes of a directory; its mode and time are set when it is complete.
 pub fn copy_directory_attributes(from: BorrowedFd<'_>, status: &Stat, to: BorrowedFd<'_>) -> Result<()> {
     let duplicate = |fd: BorrowedFd<'_>| {
         rustix::fs::openat(fd, ".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -81,13 +81,13 @@ fn copy_owner(made: &OwnedFd, status: &Stat, name: &[u8]) -> Result<()> {
         .map_err(|errno| system("fchownat", errno))
 }
 
-/// What cannot be set here (another file system, no right) is left out, as it is when an archive asks for it.
+/// Attributes that cannot be set here (another file system, no privilege) are left out, as for an archive.
 fn copy_xattrs(from: &OwnedFd, to: &OwnedFd, name: &[u8]) -> Result<()> {
     let mut list = vec![0u8; 64 << 10]; // XATTR_LIST_MAX
     let length = match rustix::fs::listxattr(of_handle(from.as_fd()), &mut list[..]) {
         Ok(length) => length,
         Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => return Ok(()),
-        // A link cannot be reached through its descriptor; it has no attributes that anybody set.
+        // A link cannot be reached through its descriptor; users cannot set attributes on it.
         Err(Errno::LOOP | Errno::NOENT) => return Ok(()),
         Err(errno) => return Err(Error::system("listxattr", name, errno)),
     };
@@ -129,14 +129,14 @@ fn copy_content(
     copy_data(&source, &made, opened.st_size.unsigned_abs()).map_err(|errno| system("copy_file_range", errno))
 }
 
-/// Extent by extent, so that holes stay holes.
+/// Copies extent by extent, so that holes are kept.
 fn copy_data(source: &OwnedFd, made: &OwnedFd, size: u64) -> rustix::io::Result<()> {
     let mut position = 0;
     while position < size {
         let start = match rustix::fs::seek(source, SeekFrom::Data(position)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,     // nothing but a hole is left
-            Err(Errno::INVAL) => position, // a file system that does not tell
+            Err(Errno::INVAL) => position, // the file system does not report extents
             Err(errno) => return Err(errno),
         };
         let end = rustix::fs::seek(source, SeekFrom::Hole(start)).unwrap_or(size);
@@ -151,7 +151,7 @@ fn copy_range(source: &OwnedFd, made: &OwnedFd, start: u64, end: u64) -> rustix:
     while from < end {
         let count = usize::try_from(end - from).unwrap_or(usize::MAX).min(1 << 30);
         match rustix::fs::copy_file_range(source, Some(&mut from), made, Some(&mut to), count) {
-            Ok(0) => return Ok(()), // it became shorter
+            Ok(0) => return Ok(()), // the file has shrunk
             Ok(_) => {}
             Err(Errno::INTR) => {}
             Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
@@ -163,7 +163,7 @@ fn copy_range(source: &OwnedFd, made: &OwnedFd, start: u64, end: u64) -> rustix:
     Ok(())
 }
 
-/// Through memory, where the kernel does not copy between these two file systems.
+/// Through a buffer, where the kernel cannot copy between the two file systems.
 fn copy_bytes(source: &OwnedFd, made: &OwnedFd, mut from: u64, end: u64) -> rustix::io::Result<()> {
     let mut buffer = vec![0u8; 256 << 10];
     while from < end {

@@ -1,4 +1,4 @@
-//! Directories at the very end: until then all must stay writable, and every new entry would change the time.
+//! Completes directories at the very end: until then all must be writable, and every new entry would change the time.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,12 +11,12 @@ use super::tree::Tree;
 use crate::tar::Time;
 use crate::{Error, Result};
 
-/// Mode and time of a directory, for the end.
+/// Mode and time of a directory, to be set at the end.
 pub struct Deferred {
     pub path: Vec<u8>,
     pub mode: u32,
     pub mtime: Time,
-    /// Access control lists, by the names of their attributes.
+    /// Access control lists, by attribute name.
     pub acls: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -26,8 +26,8 @@ impl Deferred {
     }
 }
 
-/// Gives directories their modes and times, deepest first; those that came without an entry what is usual.
-/// Then each goes to `last`, with its inode.
+/// Sets modes and times of directories, deepest first; those without an entry get the defaults. Then each is passed to
+/// `last` with its inode.
 pub fn finish_directories(
     tree: &mut Tree<'_>,
     mut directories: HashMap<u64, Deferred>,

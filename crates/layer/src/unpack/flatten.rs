@@ -1,5 +1,5 @@
-//! A stack of layers as one plain tree, for where no overlay can be mounted: blocks are shared where the file system can
-//! (FICLONE), copied otherwise. Names of one file stay names of one file.
+//! Copies a stack of layers to one plain tree, for hosts that cannot mount an overlay. Blocks are shared (FICLONE) if
+//! the file system can, and hard links are kept.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,8 +21,7 @@ const DIRECTORY: OFlags =
 
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Copies what `layers` show to `target`, which appears complete or not at all. `owners` gives each file to whoever stands for
-/// its owner.
+/// Copies the merged `layers` to `target`, which appears complete or not at all. `owners` maps the owner of each file.
 pub fn flatten(layers: &Merged<'_>, target: &Path, owners: Option<&dyn Owners>, stop: &Stop) -> Result<()> {
     let staging = Staging::create(target, owners)?;
     let mut copier = Copier { root: staging.root().as_fd(), firsts: HashMap::new(), owners, stop };
@@ -32,7 +31,7 @@ pub fn flatten(layers: &Merged<'_>, target: &Path, owners: Option<&dyn Owners>, 
 
 struct Copier<'r> {
     root: BorrowedFd<'r>,
-    /// Where the first name of a file with several is, by device and inode.
+    /// The first name of a file with several, by device and inode.
     firsts: HashMap<(u64, u64), Names>,
     owners: Option<&'r dyn Owners>,
     stop: &'r Stop,
@@ -94,7 +93,7 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// A change of owner takes set-id bits and capabilities away: both are set once more.
+    /// chown(2) clears set-id bits and capabilities, so both are set again.
     fn give(&self, made: BorrowedFd<'_>, status: &Stat, path: &[Vec<u8>]) -> Result<()> {
         let Some(owners) = self.owners else { return Ok(()) };
         let mut capability = [0u8; 64];
@@ -123,7 +122,7 @@ impl Copier<'_> {
     }
 }
 
-/// The lists that a file was copied with, with the ids of the host.
+/// Maps the ids of the copied access control lists to the host's.
 // SECURITY: see `attributes::shift_acls`.
 fn shift_acls_of(made: BorrowedFd<'_>, ids: &Shift, path: &[Vec<u8>]) -> Result<()> {
     let file = of_handle(made);

@@ -1,4 +1,4 @@
-//! Hard links: to what the same layer or one below it brought, wherever in the archive it comes.
+//! Hard links to a file of the same layer or one below, wherever the target is in the archive.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::tar::{Entry, EntryKind};
 use crate::{Error, Kind, Result};
 
 impl Applier<'_> {
-    /// False where the target is not there (yet).
+    /// False if the target does not exist (yet).
     pub(super) fn hard_link(&mut self, entry: &Entry) -> Result<bool> {
         let EntryKind::HardLink(target) = &entry.kind else { return Ok(true) };
         let limits = self.limits;
@@ -31,7 +31,7 @@ impl Applier<'_> {
             return Ok(false);
         }
         let parent = self.parent(to_parents)?;
-        // Making the parent may have replaced the target, or what its path went through.
+        // Creating the parent may have replaced the target or a part of its path.
         let Some((source, status)) = self.link_target(entry, from_parents, from_name)? else {
             return Ok(false);
         };
@@ -58,7 +58,7 @@ impl Applier<'_> {
         Ok(true)
     }
 
-    /// For a layer by itself: an empty file in the place of a link, until the layers below are known.
+    /// For a layer by itself: creates an empty placeholder for a link until the layers below are known.
     pub(super) fn keep_place(&mut self, entry: Entry) -> Result<()> {
         let limits = self.limits;
         let to = components(&entry.path, &limits)?;
@@ -77,7 +77,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Whether the target is a directory, and whether something else stands where its path goes through.
+    /// Whether the target is a directory, and whether another entry covers its path.
     fn way_to_target(&mut self, entry: &Entry) -> Result<(bool, bool)> {
         let EntryKind::HardLink(target) = &entry.kind else { return Ok((false, false)) };
         let limits = self.limits;
@@ -91,7 +91,7 @@ impl Applier<'_> {
         Ok((self.tree.find(&target)?.is_some(), is_covered))
     }
 
-    /// A file is new: none that kept a place has its inode number any more.
+    /// A file is new: its inode number does not belong to a placeholder any more.
     pub(super) fn take_place(&mut self, file: &OwnedFd, path: &[u8]) -> Result<()> {
         if !self.places.is_empty()
             && let Some(index) = self.places.remove(&inode(file, path)?)
@@ -101,8 +101,8 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// The directory that has the target, and what it is. A path from the root of the layer; a link in its last component is
-    /// linked, not followed.
+    /// The parent directory of the target, and its status. The path starts at the root of the layer; a link in its last
+    /// component is linked, not followed.
     fn link_target(
         &mut self,
         entry: &Entry,
@@ -119,7 +119,7 @@ impl Applier<'_> {
             return Ok(Some((source, status)));
         }
         if self.claims.is_some() && !self.directories.contains_key(&status.st_ino) {
-            return Ok(None); // with the layers below it may be a link that was taken for a directory
+            return Ok(None); // in a lower layer it may be a link where this one implied a directory
         }
         let shown = display(&entry.path);
         Err(Error::new(Kind::Unsafe, format!("{shown}: a hard link to a directory")).on(shown))

@@ -1,7 +1,7 @@
-//! Layers as overlayfs shows them, by descriptors, without mounting anything.
+//! Layers merged as overlayfs does, by descriptors, without a mount.
 //!
-//! Directories of one name merge; anything else hides what is below it; a character device 0:0 hides it and is not seen.
-//! No link is followed but by [`Merged::resolve`], which stays inside.
+//! Directories of the same name merge; anything else hides what is below it; a character device 0:0 hides it and is not
+//! visible. Only [`Merged::resolve`] follows links, inside the root.
 
 use std::collections::{BTreeSet, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,13 +20,13 @@ const DIRECTORY: OFlags =
 /// A path as plain components.
 pub type Names = Vec<Vec<u8>>;
 
-/// A stack of layers, the top one first.
+/// A stack of layers, top first.
 #[derive(Clone)]
 pub struct Merged<'r> {
     roots: Vec<BorrowedFd<'r>>,
 }
 
-/// The same directory in every layer that has a part in it, the top one first; never empty.
+/// The same directory in every layer that has it, top first; never empty.
 pub struct MergedDirectory {
     parts: Vec<OwnedFd>,
 }
@@ -34,7 +34,7 @@ pub struct MergedDirectory {
 pub enum Found {
     Nothing,
     Directory(MergedDirectory),
-    /// The directory that has it, and what it is.
+    /// Any other file: its parent directory and its status.
     Other(OwnedFd, Box<Stat>),
 }
 
@@ -61,7 +61,7 @@ impl<'r> Merged<'r> {
         Ok(MergedDirectory { parts })
     }
 
-    /// What `path` is. A link on the way is no directory, so nothing is behind it.
+    /// Looks `path` up. A link in the middle is not a directory, so nothing is behind it.
     pub fn look(&self, path: &[Vec<u8>]) -> Result<Found> {
         if self.is_empty() {
             return Ok(Found::Nothing);
@@ -77,8 +77,8 @@ impl<'r> Merged<'r> {
         here.look(last)
     }
 
-    /// Where `path` leads when links are followed as if the top of the stack were `/`, starting at `base`. What is missing
-    /// on the way counts as a directory that could be made, and so does a link that `is_gone`.
+    /// Resolves `path` from `base` with links followed as if the top of the stack were `/`. A missing component counts
+    /// as a directory that could be created, and so does a link that `is_gone`.
     pub fn resolve(
         &self,
         base: &[Vec<u8>],
@@ -116,13 +116,13 @@ impl<'r> Merged<'r> {
     }
 }
 
-/// The components of a link's target, `..` included.
+/// The components of a link's target, including `..`.
 pub fn names(path: &[u8]) -> Names {
     path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).map(<[u8]>::to_vec).collect()
 }
 
 impl MergedDirectory {
-    /// The part whose attributes are seen.
+    /// The top directory, whose attributes are visible.
     pub fn top(&self) -> BorrowedFd<'_> {
         self.parts[0].as_fd()
     }
@@ -147,7 +147,7 @@ impl MergedDirectory {
         Ok(if parts.is_empty() { Found::Nothing } else { Found::Directory(MergedDirectory { parts }) })
     }
 
-    /// The names in it, sorted.
+    /// The merged names, sorted.
     pub fn names(&self) -> Result<BTreeSet<Vec<u8>>> {
         let (mut seen, mut hidden) = (BTreeSet::new(), HashSet::new());
         for part in &self.parts {

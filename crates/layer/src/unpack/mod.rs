@@ -1,9 +1,9 @@
-//! Layers onto a file system, in order, into a fresh directory that appears under its name only when all is verified.
+//! Unpacks layers in order into a new directory, which gets its name only when everything is verified.
 //!
 //! SECURITY: extraction itself must be safe on hostile input, since a digest is known only at the end. The target is
-//! reached by descriptors alone: parents through `openat2(RESOLVE_IN_ROOT)`, last components with `*at` calls that do not
-//! follow links, attributes through the descriptor just created (CVE-2019-18466, CVE-2021-32760, CVE-2025-47290 and their
-//! like). See docs/images.md.
+//! accessed by descriptors alone: parents through `openat2(RESOLVE_IN_ROOT)`, last components with `*at` calls that do
+//! not follow links, attributes through the new descriptor (CVE-2019-18466, CVE-2021-32760, CVE-2025-47290). See
+//! docs/images.md.
 
 mod alone;
 mod apply;
@@ -67,7 +67,7 @@ pub fn unpack(request: &Request, stop: &Stop) -> Result<Report> {
     unpack_for(request, None, stop)
 }
 
-/// The same, with somebody who gives files to owners that this process cannot set; the policy must be rootless then.
+/// Like [`unpack`], with `owners` setting owners that this process cannot set; the policy must be rootless then.
 pub fn unpack_for(request: &Request, owners: Option<&dyn Owners>, stop: &Stop) -> Result<Report> {
     let staging = Staging::create(&request.target, owners)?;
     let applier = Applier::new(staging.root().as_fd(), request.limits, request.policy, stop.clone())?
@@ -77,7 +77,7 @@ pub fn unpack_for(request: &Request, owners: Option<&dyn Owners>, stop: &Stop) -
     Ok(report)
 }
 
-/// All layers into the empty directory `root`, as [`unpack_for`] does it, with the checksums of the files.
+/// Unpacks all layers into the empty directory `root` like [`unpack_for`], and returns the checksums of the files.
 pub fn unpack_into(
     root: BorrowedFd<'_>,
     layers: &[&Blob],

@@ -1,5 +1,5 @@
-//! Owners that this process cannot set itself: of an ordinary user's subordinate ids, through a process that is root in a
-//! user namespace. Files are given away at the very end: until then they are ours to change, link and replace.
+//! Owners that this process cannot set: subordinate ids of a user, set through a process that is root in a user
+//! namespace. Files change owner at the very end: until then this process can change, link and replace them.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,10 +13,10 @@ use super::tree::Tree;
 use crate::tar::{Entry, EntryKind};
 use crate::{Error, Result};
 
-/// Gives files away. Ids are those of the image.
+/// Sets owners. Ids are those of the image.
 pub trait Owners: Send + Sync {
-    /// The file behind an O_PATH descriptor. `mode` is to be set again, as set-id bits are lost; `capability` is the value
-    /// of `security.capability`. `EINVAL`: an id that has no counterpart.
+    /// Sets the owner of the file behind an O_PATH descriptor. `mode` must be set again, as chown(2) clears set-id
+    /// bits; `capability` is the value of `security.capability`. Returns `EINVAL` for an id that is not mapped.
     fn give(
         &self,
         file: BorrowedFd<'_>,
@@ -25,21 +25,21 @@ pub trait Owners: Send + Sync {
         capability: Option<&[u8]>,
     ) -> rustix::io::Result<()>;
 
-    /// Whether the image's root is this process: what it makes belongs to it already.
+    /// Whether the image's root maps to this process's user, who owns new files already.
     fn root_is_us(&self) -> bool;
 
-    /// Where the ids are on the host, for access control lists: whoever owns the file may set those.
+    /// The mapping to the host's ids, for access control lists, which the owner of a file may set.
     fn ids(&self) -> &Shift;
 }
 
-/// What is to be given away, by inode.
+/// Pending changes of owner, by inode.
 pub struct Pending {
     gifts: HashMap<u64, Gift>,
     root_is_us: bool,
 }
 
 struct Gift {
-    /// Every name of the file; a later layer may remove some.
+    /// Every name of the file; a later layer may remove some of them.
     paths: Vec<Vec<u8>>,
     owner: (u32, u32),
     mode: Option<u32>,
@@ -47,7 +47,7 @@ struct Gift {
 }
 
 impl Gift {
-    /// Of a directory that came without an entry.
+    /// For a directory without an entry.
     fn of_root() -> Self {
         Self { paths: Vec::new(), owner: (0, 0), mode: None, capability: None }
     }
@@ -60,7 +60,7 @@ impl Pending {
         Self { gifts: HashMap::new(), root_is_us: owners.root_is_us() }
     }
 
-    /// Notes an entry that was just made at `path`, with its `security.capability`.
+    /// Records a new entry at `path` with its `security.capability`.
     pub fn note(&mut self, inode: u64, path: Vec<u8>, entry: &Entry, capability: Option<Vec<u8>>) {
         let has_mode = !matches!(entry.kind, EntryKind::Symlink(_));
         self.forget(inode);
@@ -76,19 +76,19 @@ impl Pending {
         self.gifts.insert(inode, gift);
     }
 
-    /// The number belongs to something else now.
+    /// The inode number now belongs to another file.
     pub fn forget(&mut self, inode: u64) {
         self.gifts.remove(&inode);
     }
 
-    /// One more name of a file.
+    /// Another name of the same file.
     pub fn link(&mut self, inode: u64, path: Vec<u8>) {
         if let Some(gift) = self.gifts.get_mut(&inode) {
             gift.paths.push(path);
         }
     }
 
-    /// Gives a directory away, which must have all else by then.
+    /// Sets the owner of a directory, which must be complete by then.
     pub fn give_directory(
         &mut self,
         owners: &dyn Owners,
@@ -104,7 +104,7 @@ impl Pending {
         }
     }
 
-    /// Gives away all but the directories, which must still be open to us.
+    /// Sets the owners of everything but directories, which must still be accessible.
     pub fn give_files(
         &mut self,
         owners: &dyn Owners,

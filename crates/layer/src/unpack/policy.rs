@@ -1,13 +1,13 @@
-//! What to do where the process lacks the right to do what an image asks, and the list of what was done instead.
+//! What to do without the privilege that an image requires, and the list of what was done instead.
 
 use crate::error::display;
 
-/// How to go on without a right.
+/// The fallback without a privilege.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
     Error,
     Skip,
-    /// Devices: an empty file of mode 0, as umoci leaves it. Owners: recorded in `user.rootlesscontainers`.
+    /// Devices: an empty file of mode 0, as umoci creates. Owners: recorded in `user.rootlesscontainers`.
     Placeholder,
 }
 
@@ -16,22 +16,23 @@ pub struct Policy {
     pub devices: Fallback,
     pub owners: Fallback,
     pub xattrs: Fallback,
-    /// Do not even try: an ordinary user's files belong to that user.
+    /// Do not even try: files of an unprivileged user belong to that user.
     pub rootless: bool,
-    /// A directory of a layer does not replace a link to a directory: what is in it goes there. Of a tree of all layers only.
+    /// A directory of a layer does not replace a link to a directory; its entries go to the link's target. Only for a
+    /// tree of all layers.
     pub keep_dirlinks: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     pub path: String,
-    /// `device`, `owner`, `xattr`, `type`.
+    /// One of `device`, `owner`, `xattr`, `type`.
     pub what: &'static str,
-    /// What exactly, and what was done instead.
+    /// The details, and what was done instead.
     pub detail: String,
 }
 
-/// Enough to see what is going on; the counts are exact.
+/// Limits the list only; the counts are exact.
 const MAX_LISTED: usize = 1000;
 
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ pub struct Report {
     pub diff_ids: Vec<String>,
     pub skipped: Vec<Skipped>,
     pub skipped_count: u64,
-    /// Files with a set-user-id or set-group-id bit, as often as the archives bring one.
+    /// Number of archive entries with a set-user-id or set-group-id bit.
     pub set_ids: u64,
     pub warnings: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Removing a tree by descriptors: no link is followed, and a tree deeper than we have descriptors is cut to pieces.
+//! Removes a tree by descriptors: links are not followed, and a tree deeper than the limit of descriptors is split.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -17,7 +17,7 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     remove_tree_of(parent, name, None)
 }
 
-/// The same, with somebody who gives directories back that are not ours.
+/// Like [`remove_tree`], with `owners` returning directories of other ids.
 pub fn remove_tree_of(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Owners>) -> Result<()> {
     let mut moved = 0;
     let mut pending = vec![name.to_vec()];
@@ -45,7 +45,7 @@ fn remove_level(
 ) -> Result<()> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {} // EPERM is what POSIX says of a directory
+        Err(Errno::ISDIR | Errno::PERM) => {} // POSIX returns EPERM for a directory
         Err(errno) => return Err(Error::system("unlinkat", name, errno)),
     }
     if depth == MAX_OPEN {
@@ -59,7 +59,7 @@ fn remove_level(
         .map_err(|errno| Error::system("rmdir", name, errno))
 }
 
-/// Opens a directory of ours for reading and writing names, whatever mode an image gave it.
+/// Opens a directory of the effective user for reading and removing, whatever its mode.
 fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Owners>) -> Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let system = |call, errno| Error::system(call, name, errno);
@@ -77,12 +77,12 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8], owners: Option<&dyn Own
         .map_err(|errno| system("openat", errno))
 }
 
-/// The names in a directory, without `.` and `..`. EACCES where it cannot be entered.
+/// The names in a directory without `.` and `..`. EACCES if it cannot be searched.
 pub fn children(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
     names(Dir::read_from(directory), name)
 }
 
-/// The same where it cannot be entered either, once: it may have been opened for us by somebody who could.
+/// Like [`children`] for a directory opened by a privileged process, once: reopening it may not be permitted.
 pub fn children_of_opened(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<Vec<u8>>> {
     let listing = match Dir::read_from(directory) {
         Err(Errno::ACCESS) => rustix::io::fcntl_dupfd_cloexec(directory, 0).and_then(Dir::new),

@@ -1,11 +1,11 @@
-//! The second half of unpacking a layer by itself, when the layers below it are known: what it says of them becomes what
-//! overlayfs understands.
+//! The second half of unpacking a layer by itself, once the layers below are known: translates what it says of them to
+//! what overlayfs understands.
 //!
-//! - Whiteouts become character devices 0:0. An opaque directory is written as one whiteout for every name that it hides:
-//!   so no extended attribute ever steers the mount, a mount with and without `userxattr` sees the same, and nothing of
-//!   the bookkeeping shows in the container. What hides nothing is not written.
-//! - A directory that came without an entry looks like the one below it. Where that one is a link, unpacking layer on
-//!   layer would have gone through the link, so what is in the directory moves to where the link leads.
+//! - Whiteouts become character devices 0:0. An opaque directory becomes one whiteout for each name that it hides: so
+//!   no extended attribute controls the mount, mounts with and without `userxattr` are the same, and the container does
+//!   not see the bookkeeping. A whiteout that hides nothing is not written.
+//! - A directory without an entry gets the attributes of the one below it. Where that one is a link, unpacking layer on
+//!   layer would have followed the link, so the directory's entries move to the link's target.
 //! - A hard link to a file of a lower layer: the file is copied up first ([`super::settle_links`]).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,7 +29,7 @@ use crate::{Error, Kind, Limits, Result, Stop};
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// A name that nothing in an archive can get.
+/// A name that no entry of an archive can have.
 const MOVED: &[u8] = b".wh..wh.moved";
 
 /// A complete layer.
@@ -38,7 +38,7 @@ pub struct Settled {
     pub checksums: Checksums,
 }
 
-/// Completes the layer in `root`, with `below` (the top one first) as the complete layers it stands on.
+/// Completes the layer in `root` on top of the complete layers `below` (top first).
 pub fn settle(
     root: BorrowedFd<'_>,
     below: &[BorrowedFd<'_>],
@@ -61,7 +61,7 @@ pub fn settle(
 
 pub(super) struct Settler<'r, 'l> {
     pub(super) root: BorrowedFd<'r>,
-    /// This layer by itself, those below it, and all together.
+    /// This layer by itself, the layers below, and all of them.
     pub(super) own: Merged<'r>,
     pub(super) below: Merged<'r>,
     all: Merged<'r>,
@@ -92,7 +92,7 @@ impl Settler<'_, '_> {
         self.inherit(lower.top(), self.root, Vec::new())
     }
 
-    /// The directory looks like the one below it.
+    /// Copies the attributes of the directory below.
     fn inherit(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, path: Vec<u8>) -> Result<()> {
         let lower = status(from, &path)?;
         copy_directory_attributes(from, &lower, to)?;
@@ -102,13 +102,13 @@ impl Settler<'_, '_> {
         Ok(())
     }
 
-    /// Whether a whiteout of this layer hides `path` in those below. By the names in the archive, which are the real ones
-    /// wherever an honest tool wrote it.
+    /// Whether a whiteout of this layer hides `path` in the layers below. Compares names of the archive, which are the
+    /// real ones for any sane archive.
     pub(super) fn is_hidden(&self, path: &[Vec<u8>]) -> bool {
         self.left.claims.hides(path, usize::MAX)
     }
 
-    /// Where a path leads. A link below that this layer hides leads nowhere, as whiteouts come first.
+    /// Resolves a path. A lower link that this layer hides does not count, as whiteouts come first.
     fn resolve(&self, base: &[Vec<u8>], path: &[Vec<u8>]) -> Result<Names> {
         let is_gone =
             |path: &[Vec<u8>]| Ok(self.is_hidden(path) && matches!(self.own.look(path)?, Found::Nothing));
@@ -118,7 +118,7 @@ impl Settler<'_, '_> {
     fn inherit_implied(&mut self) -> Result<()> {
         let mut pending: Vec<Names> = self.left.implied.iter().map(|path| names(path)).collect();
         pending.sort();
-        pending.reverse(); // parents come off the end first
+        pending.reverse(); // taken from the end, parents first
         while let Some(path) = pending.pop() {
             self.stop.check()?;
             let Found::Directory(own) = self.own.look(&path)? else { continue };
@@ -144,7 +144,7 @@ impl Settler<'_, '_> {
         Ok(())
     }
 
-    /// `path` is a link below and an implied directory here: what is in it moves to where the link leads. Returns that.
+    /// `path` is a link below and an implied directory here: moves its entries to the link's target, and returns that.
     fn follow(&mut self, path: &[Vec<u8>], lower: &OwnedFd) -> Result<Names> {
         let (Some(name), parents) = (path.last(), &path[..path.len() - 1]) else {
             return Ok(path.to_vec());
@@ -160,7 +160,7 @@ impl Settler<'_, '_> {
         }
         let into = self.ensure(&real)?;
         let parent = self.open(parents)?;
-        // Out of the way first: what is in it may come to its own place.
+        // Moved away first: the target may be inside the directory.
         rustix::fs::renameat(&parent, name.as_slice(), self.root, MOVED)
             .map_err(|errno| Error::system("renameat", name, errno))?;
         let from = open_in(self.root, MOVED)?;
@@ -184,7 +184,7 @@ impl Settler<'_, '_> {
         Ok(real)
     }
 
-    /// A directory of this layer, by its real path.
+    /// Opens a directory of this layer by its resolved path.
     pub(super) fn open(&self, path: &[Vec<u8>]) -> Result<OwnedFd> {
         let mut here = open_in(self.root, b".")?;
         for name in path {
@@ -193,7 +193,7 @@ impl Settler<'_, '_> {
         Ok(here)
     }
 
-    /// The same, made where it is missing, looking like those below.
+    /// Like [`Self::open`], but creates missing directories with the attributes of those below.
     pub(super) fn ensure(&mut self, path: &[Vec<u8>]) -> Result<OwnedFd> {
         let mut here = open_in(self.root, b".")?;
         for (index, name) in path.iter().enumerate() {
@@ -204,7 +204,7 @@ impl Settler<'_, '_> {
                 continue;
             }
             if kind.is_ok() {
-                remove_tree(here.as_fd(), name)?; // in the way, as unpacking layer on layer has it
+                remove_tree(here.as_fd(), name)?; // replaced, as in unpacking layer on layer
             }
             rustix::fs::mkdirat(&here, name.as_slice(), Mode::from_raw_mode(0o700))
                 .map_err(|errno| Error::system("mkdirat", name, errno))?;
@@ -218,7 +218,7 @@ impl Settler<'_, '_> {
         Ok(here)
     }
 
-    /// Where a path leads that nothing is made for: around in a circle is nowhere.
+    /// Resolves a path without creating anything; a loop of links resolves to nothing.
     pub(super) fn find(&self, path: &[Vec<u8>]) -> Result<Option<Names>> {
         match self.resolve(&[], path) {
             Err(error) if error.kind == Kind::Unsafe => Ok(None),
@@ -242,7 +242,7 @@ impl Settler<'_, '_> {
         Ok(())
     }
 
-    /// Hides `name` of the directory `path`; what this layer has there stays.
+    /// Hides `name` of the directory `path`; this layer's own entry stays.
     fn hide(&mut self, path: &[Vec<u8>], lower: &MergedDirectory, name: &[u8]) -> Result<()> {
         self.stop.check()?;
         let found = lower.look(name)?;
@@ -265,8 +265,9 @@ impl Settler<'_, '_> {
                 let made =
                     rustix::fs::mknodat(&directory, name, FileType::CharacterDevice, Mode::empty(), whiteout);
                 match made {
-                    Ok(()) | Err(Errno::EXIST) => Ok(()), // said twice
-                    // COMPAT(kernel): an overlay takes none, and before Linux 5.8 an ordinary user makes none.
+                    Ok(()) | Err(Errno::EXIST) => Ok(()), // a duplicate whiteout
+                    // COMPAT(kernel): an overlay does not accept them, and before Linux 5.8 an unprivileged user cannot
+                    // create them.
                     Err(Errno::PERM) => {
                         let mut error = Error::system("mknodat", name, Errno::PERM);
                         error.kind = Kind::Overlay;
@@ -278,12 +279,12 @@ impl Settler<'_, '_> {
                 }
             }
             (Found::Directory(_), Found::Directory(lower)) => self.hide_children(&inner, &lower),
-            // A directory on a file does not merge, and anything else covers what is below by itself.
+            // Anything else covers what is below by itself: a directory does not merge with a file.
             _ => Ok(()),
         }
     }
 
-    /// Whether something of this layer that is no directory stands where `path` goes through: nothing below is seen then.
+    /// Whether an entry of this layer other than a directory covers `path`, so that nothing below is visible.
     pub(super) fn covers(&self, path: &[Vec<u8>]) -> Result<bool> {
         for end in 1..=path.len() {
             match self.own.look(&path[..end])? {
@@ -308,7 +309,7 @@ pub(super) fn open_in(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
         .map_err(|errno| Error::system("openat", name, errno))
 }
 
-/// Everything in `from` to `into`; directories on directories merge, anything else replaces.
+/// Moves all entries of `from` to `into`; directories merge, anything else replaces.
 fn move_children(from: &OwnedFd, into: &OwnedFd) -> Result<()> {
     for name in children(from.as_fd(), b".")? {
         let is_directory = |directory: &OwnedFd| {

@@ -1,5 +1,5 @@
-//! Hard links whose target was not there when they came, once the layers below are known: what is below was there, and counts
-//! before what the same layer brought later. Their places are kept by empty files, which find themselves replaced here.
+//! Hard links whose target was missing when they came, once the layers below are known: a file below takes precedence
+//! over a later one of the same layer. The links' placeholders are replaced here.
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,14 +16,14 @@ use crate::error::display;
 use crate::tar::EntryKind;
 use crate::{Error, Kind, Result};
 
-/// Where the names of each empty file are in this layer, by its inode.
+/// Names of each placeholder in this layer, by inode.
 type Places = HashMap<u64, Vec<Names>>;
 
-/// A file that a link leads to.
+/// The file that a link refers to.
 enum Target {
-    /// Of this layer.
+    /// In this layer.
     Own(Names),
-    /// Of one below, with the directory that has it, and where this layer can have a copy under the same name.
+    /// In a layer below: its parent directory, its status, and the path for a copy in this layer.
     Below(OwnedFd, Box<Stat>, Option<Names>),
 }
 
@@ -35,7 +35,7 @@ impl Settler<'_, '_> {
         if !left.is_empty() {
             self.find_places(&open_in(self.root, b".")?, &mut Vec::new(), &unsettled, &mut places)?;
         }
-        // What was copied from below, by device and inode there.
+        // Files copied up, by device and inode below.
         let mut copies: HashMap<(u64, u64), Names> = HashMap::new();
         while !left.is_empty() {
             let (count, mut waiting) = (left.len(), Vec::new());
@@ -51,7 +51,7 @@ impl Settler<'_, '_> {
                 }
             }
             if waiting.len() == count {
-                return Err(missing(&waiting[0])); // they lead to each other
+                return Err(missing(&waiting[0])); // the rest is a cycle
             }
             left = waiting;
         }
@@ -82,7 +82,7 @@ impl Settler<'_, '_> {
         Ok(())
     }
 
-    /// `None` while it leads to another link that is not settled.
+    /// `None` while it refers to another unresolved link.
     fn target(&self, link: &Awaiting, unsettled: &HashSet<u64>) -> Result<Option<Target>> {
         let EntryKind::HardLink(target) = &link.entry.kind else { return Err(missing(link)) };
         let parts: Names = components(target, self.limits)?.into_iter().map(<[u8]>::to_vec).collect();
@@ -96,7 +96,7 @@ impl Settler<'_, '_> {
                 Found::Nothing if !link.found_directory => {}
                 Found::Nothing | Found::Directory(_) => return Err(to_directory(link)),
                 Found::Other(directory, found) => {
-                    // A path that goes through a file makes a directory of it: that of another entry, or of the link itself.
+                    // A path through a file replaces it by a directory, be it of another entry or of the link itself.
                     let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
                     let to = components(&link.entry.path, self.limits)?;
                     let is_within =
@@ -123,7 +123,7 @@ impl Settler<'_, '_> {
         }
     }
 
-    /// The link takes all the places that were kept for it.
+    /// Replaces all placeholders of the link.
     fn replace_places(
         &mut self,
         link: &Awaiting,
@@ -137,7 +137,7 @@ impl Settler<'_, '_> {
                 let key = (found.st_dev, found.st_ino);
                 match (copies.get(&key), place.or_else(|| names.first().cloned())) {
                     (Some(copy), _) => copy.clone(),
-                    (None, None) => return Ok(()), // nothing in this layer is this file
+                    (None, None) => return Ok(()), // no name in this layer is this file
                     (None, Some(place)) => {
                         self.copy(link, &directory, &found, &place)?;
                         copies.insert(key, place.clone());
@@ -162,7 +162,7 @@ impl Settler<'_, '_> {
         Ok(())
     }
 
-    /// A file of a layer below as `place` in this one, where nothing is but what keeps it.
+    /// Copies a file of a layer below to `place` in this one, where only a placeholder may be.
     fn copy(&mut self, link: &Awaiting, from: &OwnedFd, found: &Stat, place: &[Vec<u8>]) -> Result<()> {
         let EntryKind::HardLink(target) = &link.entry.kind else { return Ok(()) };
         let parts = components(target, self.limits)?;

@@ -1,4 +1,4 @@
-//! Owners as root sets them for a container with a user namespace: every id of the image is shifted to one of the host.
+//! Owners set by root for a container with a user namespace: maps every id of the image to the host.
 
 use std::os::fd::BorrowedFd;
 
@@ -9,7 +9,7 @@ use super::attributes::{change_mode_of_handle, of_handle};
 use super::owners::Owners;
 use crate::tar::acl;
 
-/// A range of ids: in the image, on the host, how many.
+/// A range of ids: first id in the image, first id on the host, size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdRange {
     pub image: u32,
@@ -30,7 +30,7 @@ fn shifted(ranges: &[IdRange], id: u32) -> rustix::io::Result<u32> {
 }
 
 impl Shift {
-    /// An access control list with the host's ids; `None` where one has no counterpart.
+    /// An access control list with the host's ids; `None` if an id is not mapped.
     pub fn list(&self, value: &[u8]) -> Option<Vec<u8>> {
         acl::with_ids(value, |is_group, id| shifted(if is_group { &self.gids } else { &self.uids }, id).ok())
     }
@@ -63,7 +63,8 @@ impl Owners for Shift {
     }
 }
 
-/// Version 2 of a file capability as version 3, which counts in the namespace whose root is `root` (capabilities(7)).
+/// Converts a version 2 file capability to version 3, which applies in the namespace whose root is `root`
+/// (capabilities(7)).
 fn of_namespace(value: &[u8], root: u32) -> Vec<u8> {
     let mut value = value.to_vec();
     if value.len() == 20 && value[3] == 2 {

@@ -1,4 +1,4 @@
-//! Devices and FIFOs, and what stands for a device that cannot be made.
+//! Devices and FIFOs, and placeholders for devices that cannot be created.
 
 use std::os::fd::AsFd;
 
@@ -23,14 +23,14 @@ impl Applier<'_> {
             EntryKind::BlockDevice(major, minor) => (FileType::BlockDevice, "block device", (major, minor)),
             _ => (FileType::Fifo, "FIFO", (0, 0)),
         };
-        // The kernel has 12 bits for the major and 20 for the minor number; more would be cut.
+        // The kernel has 12 bits for the major and 20 for the minor number; more would be truncated.
         if major >= 1 << 12 || minor >= 1 << 20 {
             return Err(Error::invalid(format!(
                 "{}: device {major}:{minor} is out of range",
                 display(&entry.path)
             )));
         }
-        // SECURITY: to overlayfs this is a whiteout, and an image says that with a name.
+        // SECURITY: overlayfs takes this for a whiteout, which in an image is a name.
         if self.claims.is_some() && kind == FileType::CharacterDevice && (major, minor) == (0, 0) {
             self.tree.remove(parent.fd.as_fd(), name)?;
             self.report.skip(
@@ -93,7 +93,7 @@ impl Applier<'_> {
             Fallback::Error => Err(Error::system("mknodat", &entry.path, Errno::PERM)
                 .hint("an ordinary user cannot make devices; use devices: 'skip' or 'placeholder'")),
             Fallback::Skip => {
-                // What a lower layer had under this name is gone all the same.
+                // An entry of a lower layer under this name is replaced all the same.
                 self.tree.remove(parent.fd.as_fd(), name)?;
                 self.report.skip(&entry.path, "device", format!("{shown} is left out"));
                 Ok(())

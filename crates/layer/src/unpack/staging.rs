@@ -1,6 +1,6 @@
-//! The private directory in which a root file system grows: beside its target, closed to everybody else, renamed when
-//! complete, removed when not. It is locked for as long as it grows: one that nobody locks was left by a process that was
-//! killed, and goes with the next one beside it.
+//! The private directory in which a root file system is built: beside its target, inaccessible to other users, renamed
+//! when complete, removed otherwise. It is locked while it is built: an unlocked one was left by a killed process, and
+//! is removed by the next one beside it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn bytes(path: &Path) -> &[u8] {
 }
 
 impl<'o> Staging<'o> {
-    /// `owners` may have to give back what is to be removed.
+    /// `owners` may have to return the tree before it can be removed.
     pub fn create(target: &Path, owners: Option<&'o dyn Owners>) -> Result<Self> {
         let (Some(parent_path), Some(target_name)) = (target.parent(), target.file_name()) else {
             return Err(Error::new(Kind::Option, format!("{} cannot be unpacked to", target.display())));
@@ -61,7 +61,7 @@ impl<'o> Staging<'o> {
         &self.root
     }
 
-    /// Gives the directory its name; an empty directory of that name makes room.
+    /// Gives the directory its name; an empty directory of that name is replaced.
     pub fn publish(mut self) -> Result<()> {
         match rustix::fs::renameat(&self.parent, &self.name, &self.parent, &self.target_name) {
             Ok(()) => {
@@ -77,7 +77,7 @@ impl<'o> Staging<'o> {
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         if !self.published {
-            // A destructor has nobody to tell; what stays is named so that people see what it is.
+            // Drop cannot report an error; the name of the remains tells users what they are.
             let _ = remove_tree_of(self.parent.as_fd(), &self.name, self.owners);
         }
     }
@@ -91,13 +91,13 @@ fn open_locked(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Option<OwnedFd>> {
         Err(Errno::NOENT) => return Ok(None),
         other => other.map_err(|errno| Error::system("openat", name, errno))?,
     };
-    // Where the file system has no locks nothing is swept either.
+    // Without support for locks nothing is swept either.
     let _ = rustix::fs::flock(&root, FlockOperation::LockExclusive);
     let status = rustix::fs::fstat(&root).map_err(|errno| Error::system("fstat", name, errno))?;
     Ok((status.st_nlink > 0).then_some(root))
 }
 
-/// It is no duty: what cannot be removed stays, as what was given to ids that only other `owners` know.
+/// Best effort: what cannot be removed stays, such as files of ids that only other `owners` can return.
 fn sweep(parent: BorrowedFd<'_>, owners: Option<&dyn Owners>) {
     for name in children(parent, b".").unwrap_or_default().iter().filter(|name| is_staging(name)) {
         let Ok(left) = rustix::fs::openat(parent, name, OPEN, Mode::empty()) else { continue };
@@ -107,7 +107,7 @@ fn sweep(parent: BorrowedFd<'_>, owners: Option<&dyn Owners>) {
     }
 }
 
-/// As [`with_unique_name`] calls it, and nobody else.
+/// Whether [`with_unique_name`] made the name.
 fn is_staging(name: &[u8]) -> bool {
     name.strip_prefix(PREFIX.as_bytes()).is_some_and(|rest| {
         let mut parts = rest.split(|byte| *byte == b'-');
@@ -124,7 +124,7 @@ fn exists(target: &Path) -> Error {
         .hint("remove it first, or unpack to another place")
 }
 
-/// The last word has the rename; this spares the work.
+/// Only saves work: the rename is what decides.
 fn refuse_content(parent: &OwnedFd, name: &[u8], target: &Path) -> Result<()> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
@@ -144,13 +144,13 @@ fn refuse_content(parent: &OwnedFd, name: &[u8], target: &Path) -> Result<()> {
     if listing == 0 { Ok(()) } else { Err(exists(target)) }
 }
 
-/// Removes a directory with all it holds, without following a link and without running out of descriptors on deep
-/// trees. Nothing there is no error.
+/// Removes a directory with its content, without following links and without running out of descriptors on deep trees.
+/// A missing directory is not an error.
 pub fn remove_directory(path: &Path) -> Result<()> {
     remove_directory_of(path, None)
 }
 
-/// The same for a tree with owners that this process cannot set.
+/// Like [`remove_directory`], for a tree with owners that this process cannot set.
 pub fn remove_directory_of(path: &Path, owners: Option<&dyn Owners>) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::new(Kind::Option, format!("{} cannot be removed", path.display())));

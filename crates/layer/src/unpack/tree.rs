@@ -1,4 +1,4 @@
-//! Directories below the root, by descriptor. One `openat2` per directory change; the last few stay open.
+//! Directories below the root, by descriptor. Each change of directory costs one `openat2`; the last few stay open.
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,7 +13,7 @@ use crate::error::display;
 use crate::openat2::openat2;
 use crate::{Error, Kind, Limits, Result, Stop};
 
-/// Open directories kept; archives go depth first, so few are enough.
+/// Number of open directories. Archives are depth first, so few are enough.
 const MAX_CACHED: usize = 64;
 const MAX_LINKS: usize = 40;
 const PATH_MAX: usize = 4096;
@@ -22,26 +22,27 @@ const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 pub struct Directory {
     pub fd: OwnedFd,
     pub inode: u64,
-    /// What new files may inherit.
+    /// Group that new files may inherit.
     pub gid: u32,
 }
 
 pub struct Tree<'r> {
     root: BorrowedFd<'r>,
     cache: HashMap<Vec<u8>, Rc<Directory>>,
-    /// Names that the layer at work has put in place: inode of the directory, name. Not kept for the first layer, where
-    /// there is nothing below that a whiteout could remove.
+    /// Names that the current layer has placed: inode of the directory, name. Not recorded for the first layer, which
+    /// has no lower layers to hide.
     placed: Option<HashMap<u64, HashSet<Vec<u8>>>>,
-    /// Whiteouts that this layer said before: inode of the directory, and the name, or nothing for all.
+    /// Whiteouts already applied for this layer: inode of the directory, and the name, or empty for all.
     hidden: HashSet<(u64, Vec<u8>)>,
     stop: Stop,
-    /// Directories made for entries that came without one.
+    /// Directories created for entries whose parent has no entry.
     pub implied: Vec<Vec<u8>>,
-    /// Those of them that took the place of something else.
+    /// Those of `implied` that replaced another file.
     pub replaced: Vec<Vec<u8>>,
 }
 
-/// `path` as plain components: `.` and empty ones dropped, `..` taken lexically and clamped at the root.
+/// `path` as plain components: `.` and empty components are dropped, `..` is resolved lexically and clamped at the
+/// root.
 pub fn components<'p>(path: &'p [u8], limits: &Limits) -> Result<Vec<&'p [u8]>> {
     if path.contains(&0) {
         return Err(Error::invalid("a path in the archive contains a NUL byte"));
@@ -72,7 +73,7 @@ impl<'r> Tree<'r> {
         }
     }
 
-    /// Where a file below the root really is, whatever links led to it: they may be replaced before the end. `None` where the
+    /// The real path of a file below the root: the links that led to it may be replaced before the end. `None` if the
     /// kernel cannot tell (no procfs, a path that is too long).
     pub fn real_path(&self, file: BorrowedFd<'_>) -> Option<Vec<u8>> {
         let path =
@@ -86,18 +87,18 @@ impl<'r> Tree<'r> {
         self.root
     }
 
-    /// From now on names are remembered, for the whiteouts of this layer.
+    /// From now on names are recorded, for the whiteouts of this layer.
     pub fn begin_layer(&mut self, first: bool) {
         self.placed = (!first).then(HashMap::new);
         self.hidden.clear();
     }
 
-    /// Whether there is a lower layer that a whiteout could hide.
+    /// Whether a lower layer exists that a whiteout could hide.
     pub fn has_lower(&self) -> bool {
         self.placed.is_some()
     }
 
-    /// The owner of a directory has changed.
+    /// The owner of a directory has changed: drops the cached descriptor.
     pub fn look_again(&mut self, path: &[u8]) {
         self.cache.remove(path);
     }
@@ -112,7 +113,7 @@ impl<'r> Tree<'r> {
         self.placed.as_ref().and_then(|placed| placed.get(&inode)).is_some_and(|names| names.contains(name))
     }
 
-    /// The directory `path`, as it is: links in it are followed, but as if the root were `/`. `None` where it is missing.
+    /// The directory `path`, with links followed as if the root were `/`. `None` if it is missing.
     pub fn find(&mut self, path: &[&[u8]]) -> Result<Option<Rc<Directory>>> {
         let key = path.join(&b'/');
         if let Some(found) = self.cache.get(&key) {
@@ -125,7 +126,7 @@ impl<'r> Tree<'r> {
         }
     }
 
-    /// The directory `path`, made where it is missing. What stands in the way and is no directory is replaced.
+    /// The directory `path`, created if missing. Anything other than a directory on the way is replaced.
     pub fn make(&mut self, path: &[&[u8]]) -> Result<Rc<Directory>> {
         if let Some(found) = self.find(path)? {
             return Ok(found);
@@ -150,7 +151,7 @@ impl<'r> Tree<'r> {
         Ok(directory)
     }
 
-    /// Component by component; links are resolved here, as their targets may have to be made too.
+    /// Component by component; links are resolved here, as their targets may have to be created too.
     fn walk(&mut self, path: &[&[u8]]) -> Result<OwnedFd> {
         let shown = path.join(&b'/');
         let system = |call, errno| Error::system(call, &shown, errno);
@@ -160,7 +161,7 @@ impl<'r> Tree<'r> {
         let mut links = 0;
         while let Some(name) = rest.pop() {
             if name == b".." {
-                // By the names we came, not by the directory: it may have been moved out of the root.
+                // Goes back by name, not by directory: it may have been moved out of the root.
                 names.pop();
                 here = self.open(&names.join(&b'/')).map_err(|errno| system("openat2", errno))?;
                 continue;
@@ -216,7 +217,7 @@ impl<'r> Tree<'r> {
         Ok(())
     }
 
-    /// Removes whatever `name` is. Descriptors that may now lead to what is gone are forgotten.
+    /// Removes `name`, whatever it is, and the cached descriptors that may refer to it.
     pub fn remove(&mut self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
         let status = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) => status,
@@ -239,7 +240,7 @@ impl<'r> Tree<'r> {
         }
     }
 
-    /// Inode numbers are used again: what was placed in a directory must not outlive it.
+    /// Inode numbers are reused: records of a directory must not outlive it.
     fn forget(&mut self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
         let Some(placed) = &mut self.placed else { return Ok(()) };
         let mut pending = vec![open_directory(parent, name)?];
@@ -254,13 +255,13 @@ impl<'r> Tree<'r> {
         Ok(())
     }
 
-    /// Whether this layer has not said this whiteout before: `name` of a directory, or nothing for all that is in it. What
-    /// it brings itself stays, so a second one has nothing left to hide.
+    /// Whether this layer has not applied this whiteout before: `name` of a directory, or empty for all of it. Its own
+    /// entries stay, so a duplicate would hide nothing.
     pub fn is_first(&mut self, directory: &Directory, name: &[u8]) -> bool {
         self.hidden.insert((directory.inode, name.to_vec()))
     }
 
-    /// Removes what lower layers left in `name` and below, keeping what this layer placed. True where anything stays.
+    /// Removes what lower layers left in `name` and below, but keeps entries of this layer. True if anything stays.
     pub fn hide(&mut self, parent: &Directory, name: &[u8]) -> Result<bool> {
         self.stop.check()?;
         let placed = self.is_placed(parent.inode, name);
@@ -284,7 +285,7 @@ impl<'r> Tree<'r> {
         Ok(false)
     }
 
-    /// The same for everything inside a directory. True where anything stays.
+    /// Like [`Self::hide`], for everything in a directory. True if anything stays.
     pub fn hide_children(&mut self, directory: &Directory, name: &[u8]) -> Result<bool> {
         let readable = open_directory(directory.fd.as_fd(), b".")?;
         let mut stays = false;
@@ -294,7 +295,8 @@ impl<'r> Tree<'r> {
         Ok(stays)
     }
 
-    /// A file or directory by descriptor, its parents followed inside the root and itself not.
+    /// Opens a file or directory; its parents are resolved inside the root, a link in the last component is not
+    /// followed.
     pub fn open_entry(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let path = if path.is_empty() { b"." } else { path };

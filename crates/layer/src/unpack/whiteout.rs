@@ -1,5 +1,5 @@
-//! Whiteouts: `.wh.NAME` hides NAME of lower layers, `.wh..wh..opq` hides everything lower layers left in its directory.
-//! Neither touches what the same layer brings, wherever in the archive it stands.
+//! Whiteouts: `.wh.NAME` hides NAME of lower layers, `.wh..wh..opq` hides everything of lower layers in its directory.
+//! Neither affects entries of the same layer, whatever their order in the archive.
 
 use super::tree::Tree;
 use crate::error::display;
@@ -12,7 +12,7 @@ pub enum Marker<'n> {
     None,
     Opaque,
     Hide(&'n [u8]),
-    /// Left over from AUFS: means nothing to anybody else.
+    /// Bookkeeping of AUFS, meaningless to other readers.
     Ignore,
 }
 
@@ -30,7 +30,7 @@ pub fn marker<'n>(path: &[&'n [u8]], shown: &[u8]) -> Result<Marker<'n>> {
         None => Ok(Marker::None),
         Some(b".wh..opq") => Ok(Marker::Opaque),
         Some(hidden) if hidden.starts_with(PREFIX) => Ok(Marker::Ignore),
-        // SECURITY: `.wh..` and `.wh...` would hide the directory itself and the one above it.
+        // SECURITY: `.wh..` and `.wh...` would hide the directory itself and its parent.
         Some(b"" | b"." | b"..") => refused("a whiteout must name an entry"),
         Some(hidden) => Ok(Marker::Hide(hidden)),
     }

@@ -1,11 +1,11 @@
-//! What of a file's attributes belongs into an image, and whose the file is there.
+//! Which of a file's attributes go into an image, and which owner it has there.
 
 use crate::error::display;
 use crate::tar::acl;
 use crate::unpack::{ROOTLESS_XATTR, is_acl, steers_overlays};
 use crate::{Error, Kind, Result};
 
-/// `size` ids from `host` on are those from `container` on inside.
+/// Maps `size` ids starting at `host` to those starting at `container`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdMap {
     pub container: u32,
@@ -13,21 +13,21 @@ pub struct IdMap {
     pub size: u32,
 }
 
-/// Whose the files are in the image.
+/// Owners of the files in the image.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
-    /// These, whatever the tree says.
+    /// Overrides the owner in the tree.
     pub uid: Option<u32>,
     pub gid: Option<u32>,
-    /// From ids on the host to ids inside; empty for the same.
+    /// Maps host ids to ids in the container; empty for the identity.
     pub uid_map: Vec<IdMap>,
     pub gid_map: Vec<IdMap>,
-    /// The tree of an ordinary user: what `user.rootlesscontainers` records, else root.
+    /// A tree of an unprivileged user: owners come from `user.rootlesscontainers`, or else are root.
     pub rootless: bool,
 }
 
 impl Owners {
-    /// Uid and gid inside. `xattrs` loses what only recorded the owner.
+    /// The uid and gid in the container. Removes attributes from `xattrs` that only record the owner.
     pub fn of(
         &self,
         path: &[u8],
@@ -56,7 +56,8 @@ impl Owners {
         Ok((self.uid.unwrap_or(uid), self.gid.unwrap_or(gid)))
     }
 
-    /// A file capability that counts in the namespace of the map (version 3, capabilities(7)) is one of the image (version 2).
+    /// A file capability for the namespace of the map (version 3, capabilities(7)) becomes one of the image (version
+    /// 2).
     fn unmap_capability(&self, xattrs: &mut [(Vec<u8>, Vec<u8>)]) {
         let is_root = |id| map(&self.uid_map, id, "uid", b"").is_ok_and(|id| id == 0);
         for (name, value) in xattrs {
@@ -70,7 +71,7 @@ impl Owners {
         }
     }
 
-    /// Who is named in access control lists, inside.
+    /// Maps the ids in access control lists to the container.
     fn unmap_acls(&self, path: &[u8], xattrs: &mut [(Vec<u8>, Vec<u8>)]) -> Result<()> {
         for (name, value) in xattrs.iter_mut().filter(|(name, _)| is_acl(name)) {
             let inside = |is_group, id| {
@@ -131,8 +132,8 @@ fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
     None
 }
 
-/// Attributes that make sense only on the machine they are on: labels of a security module, signatures of its keys, NFS,
-/// and what steers an overlay mount.
+/// Attributes that are only valid on their machine: labels of security modules, signatures with its keys, NFS, and
+/// control of overlay mounts.
 pub fn stays_behind(name: &[u8]) -> bool {
     matches!(name, b"security.selinux" | b"security.ima" | b"security.evm" | b"system.nfs4_acl")
         || steers_overlays(name)
@@ -163,7 +164,7 @@ mod tests {
             xattrs.remove(0).1
         };
         assert_eq!(of(5), [&[1, 0, 0, 2][..], &[7; 16]].concat());
-        assert_eq!(of(6).len(), 24); // of another namespace, inside this one
+        assert_eq!(of(6).len(), 24); // of another namespace inside this one
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From one view to another: which paths a layer has to bring, and which it has to hide.
+//! Compares two views: the paths that a layer must add, and those that it must hide.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,23 @@ use crate::tar::{Entry, EntryKind};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Not there before, or something else now; the words say what: `type`, `mode`, `owner`, `time`, `size`, `content`,
-    /// `link`, `device`, `xattrs`, `names` (of a file with several).
+    /// New, or changed; the strings say what changed: `type`, `mode`, `owner`, `time`, `size`, `content`, `link`,
+    /// `device`, `xattrs`, `names` (hard links).
     Added,
     Changed(Vec<&'static str>),
     Removed,
 }
 
-/// What counts.
+/// What is compared.
 #[derive(Debug, Clone, Default)]
 pub struct Comparison {
-    /// Paths at and below which nothing counts, as where a volume was mounted.
+    /// Paths that are ignored with everything below, such as the mount point of a volume.
     pub mask: Vec<Vec<u8>>,
-    /// The second view is the tree of an ordinary user, unpacked without rights: owners, devices and attributes that he
-    /// cannot set say nothing.
+    /// The second view is a tree that an unprivileged user unpacked: owners, devices and attributes that the user
+    /// cannot set are ignored.
     pub rootless: bool,
-    /// The second view is a directory: a directory that no layer mentions has whatever time it was made at there. Otherwise
-    /// both views are images, and such a directory has the time zero.
+    /// The second view is a directory, where the time of directories that no layer mentions is arbitrary. Otherwise
+    /// both views are images, in which such directories have the time zero.
     pub on_disk: bool,
 }
 
@@ -47,7 +47,7 @@ impl Comparison {
     }
 }
 
-/// Changes by path, in order. `content` gives the digest of a file of `now` whose attributes are those of `before`.
+/// Changes by path, sorted. `content` computes the digest of a file of `now` whose attributes are unchanged.
 pub fn difference(
     before: &View,
     now: &View,
@@ -65,10 +65,10 @@ pub fn difference(
         };
         let mut what = attributes(&old.entry, &item.entry, comparison);
         if comparison.on_disk && old.is_implied() {
-            what.retain(|what| *what != "time"); // nobody said one
+            what.retain(|what| *what != "time"); // implied by a path
         }
         if what.is_empty() && old.entry.kind == EntryKind::File && item.entry.kind == EntryKind::File {
-            // An unreadable digest counts as equal: there is nothing else to tell them apart by.
+            // An unreadable file counts as unchanged: nothing else tells them apart.
             let found = match &item.digest {
                 Some(digest) => Some(digest.clone()),
                 None if old.digest.is_some() => content(path)?,
@@ -100,7 +100,7 @@ fn attributes(old: &Entry, new: &Entry, comparison: &Comparison) -> Vec<&'static
         | (EntryKind::BlockDevice(..), EntryKind::BlockDevice(..)) => what.push("device"),
         _ => return vec!["type"],
     }
-    // The mode of a link is the same everywhere, whatever an archive says.
+    // The mode of a link is always the same, whatever an archive says.
     if old.mode != new.mode && !matches!(new.kind, EntryKind::Symlink(_)) {
         what.push("mode");
     }
@@ -126,26 +126,26 @@ fn is_device(entry: &Entry) -> bool {
     matches!(entry.kind, EntryKind::CharDevice(..) | EntryKind::BlockDevice(..))
 }
 
-/// What is left of a device where it could not be made: an empty file without any right.
+/// The placeholder of a device that could not be created: an empty file of mode 0.
 fn stands_for_device(entry: &Entry) -> bool {
     entry.kind == EntryKind::File && entry.size == 0 && entry.mode == 0
 }
 
-/// The topmost of what is gone, as a whiteout takes everything below with it.
+/// The topmost removed paths only, as a whiteout includes everything below.
 fn removed(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec<(Vec<u8>, Change)>) {
     let mut gone: BTreeSet<&[u8]> = BTreeSet::new();
     for (path, item) in &before.items {
         if now.items.contains_key(path) || comparison.masks(path) {
             continue;
         }
-        // A name such as `a-b` may stand between a directory `a` and what is in it.
+        // A name such as `a-b` may sort between a directory `a` and its entries.
         if parents(path).any(|parent| gone.contains(parent)) {
             continue;
         }
         if comparison.rootless && is_device(&item.entry) {
             continue;
         }
-        // What stands below a path that is no directory any more went with it.
+        // Entries of a replaced directory were removed with it.
         if replaced(path, now) {
             continue;
         }
@@ -159,13 +159,13 @@ fn replaced(path: &[u8], now: &View) -> bool {
     above.is_some_and(|item| item.entry.kind != EntryKind::Directory)
 }
 
-/// The directories above a path, the nearest first.
+/// The parents of a path, nearest first.
 fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(slash, _)| &path[..slash])
 }
 
-/// A file that got another name, or lost one to another file, comes with all its names: a link in an archive can only
-/// lead to what the same archive holds.
+/// A file that gained or lost a name is added with all its names: a hard link in an archive can only refer to a file of
+/// the same archive.
 fn names(before: &View, now: &View, comparison: &Comparison, changes: &mut Vec<(Vec<u8>, Change)>) {
     let changed: BTreeSet<Vec<u8>> = changes
         .iter()

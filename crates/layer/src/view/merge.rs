@@ -1,5 +1,5 @@
-//! The root file system of an image as its layers make it, from their archives alone: the same rules as when they are
-//! unpacked ([`crate::unpack`]), on names in memory.
+//! The root file system of an image, computed in memory from the archives of its layers by the rules of
+//! [`crate::unpack`].
 
 mod tree;
 
@@ -14,18 +14,18 @@ use caisson_digest::Hasher;
 
 use tree::Tree;
 
-/// Where the content of a file stands: number of the layer, and of the entry in it.
+/// Location of a file's content: index of the layer, and of the entry in it.
 pub type Place = (u64, u64);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Merging {
-    /// Every file is hashed.
+    /// Hash every file.
     pub contents: bool,
-    /// As [`crate::unpack::Policy::keep_dirlinks`].
+    /// See [`crate::unpack::Policy::keep_dirlinks`].
     pub keep_dirlinks: bool,
 }
 
-/// Reads and verifies all layers, bottom first. `Item::file` is the [`Place`] of each file.
+/// Reads and verifies all layers, bottom first. `Item::file` is the [`Place`] of a file.
 pub fn merge(layers: &[Blob], merging: Merging, limits: &Limits, stop: &Stop) -> Result<View> {
     let Merging { contents, keep_dirlinks } = merging;
     let tree = Tree::new(keep_dirlinks);
@@ -98,7 +98,7 @@ impl Merger<'_> {
         match marker(&parts, &path)? {
             Marker::None => {}
             found => {
-                // The first layer has nothing below it that could be hidden.
+                // The first layer has nothing to hide.
                 if self.layer > 0 {
                     self.tree.hide(&parts[..parts.len() - 1], &found, self.layer);
                 }
@@ -118,7 +118,7 @@ impl Merger<'_> {
             return Err(Error::new(Kind::Unsafe, "the archive would replace the root directory"));
         }
         entry.mtime = Time { nanoseconds: 0, ..entry.mtime };
-        // SECURITY: whoever unpacks what is written from here would set them, and an overlay over that would obey.
+        // SECURITY: unpacking the written archive would set them, and an overlay mount on top would obey them.
         entry.xattrs.retain(|(name, _)| !steers_overlays(name));
         self.tree.put(&parts, Item { entry, file: place, digest }, self.layer)
     }

@@ -1,5 +1,5 @@
-//! A root file system as a list of what is in it: read from a directory, from a manifest file, or from the layers of an
-//! image without unpacking them. Two of them can be compared.
+//! A root file system as a list of its entries, read from a directory, a manifest file, or the layers of an image
+//! without unpacking them. Two views can be compared.
 
 mod attributes;
 mod difference;
@@ -21,28 +21,29 @@ pub use mtree::{parse as parse_manifest, write as write_manifest};
 pub use rights::{Opening, Rights};
 pub use scan::{OVERLAY_OPAQUE, Scan, Scanned, scan, scan_one};
 
-/// The kernel's own limit of links in one path.
+/// The kernel's limit of links in one path.
 const MAX_LINKS: usize = 40;
 
 /// One name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Its path is from the root, without a slash at either end; `mtime` has whole seconds. Never a hard link.
+    /// The path is relative to the root, without a leading or trailing slash; `mtime` has whole seconds. Never a hard
+    /// link.
     pub entry: Entry,
-    /// Names with the same number are one file.
+    /// Names with the same value are hard links to one file.
     pub file: (u64, u64),
-    /// `sha256:…` of the content of a file, where it is known.
+    /// `sha256:…` of a file's content, if known.
     pub digest: Option<String>,
 }
 
 impl Item {
-    /// A directory that no archive mentions, made because something is in it.
+    /// A directory without an entry in any archive, created for its entries.
     pub fn is_implied(&self) -> bool {
         self.file.1 == u64::MAX && self.entry.kind == EntryKind::Directory
     }
 }
 
-/// Everything, by path; the root itself is the empty path.
+/// All entries by path; the root itself is the empty path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
     pub items: BTreeMap<Vec<u8>, Item>,
@@ -58,7 +59,7 @@ impl View {
         names
     }
 
-    /// The path of what `path` leads to: links are followed, the last too, as if the root were `/`.
+    /// Resolves `path`: links are followed, including the last component, as if the root were `/`.
     pub fn resolve(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut rest: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec).collect();
         let (mut here, mut links) = (Vec::new(), 0);
@@ -92,7 +93,7 @@ impl View {
         Some(here)
     }
 
-    /// What is below a directory, itself not.
+    /// The entries below a directory, without the directory itself.
     pub fn below<'v>(&'v self, path: &[u8]) -> impl Iterator<Item = (&'v Vec<u8>, &'v Item)> {
         let mut prefix = path.to_vec();
         if !prefix.is_empty() {

@@ -1,4 +1,4 @@
-//! A view as a text file: mtree(5), one line for each path, as bsdtar and go-mtree read it too.
+//! A view as a text file: mtree(5), one line per path, readable by bsdtar and go-mtree.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use crate::{Error, Kind, Result};
 
 const HEAD: &[u8] = b"#mtree v2.0\n";
 
-/// Writes `view`, sorted. Attributes are in base64, as their values are bytes; names of one file share `inode`.
+/// Writes `view`, sorted. Extended attributes are in base64, as their values are bytes; hard links share `inode`.
 pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(HEAD)?;
     let shared: HashMap<(u64, u64), usize> = {
@@ -31,7 +31,7 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
             EntryKind::CharDevice(..) => "char",
             EntryKind::BlockDevice(..) => "block",
             EntryKind::Fifo => "fifo",
-            EntryKind::HardLink(_) | EntryKind::Unknown(_) => continue, // no view has them
+            EntryKind::HardLink(_) | EntryKind::Unknown(_) => continue, // views do not contain hard links
         };
         write!(out, " type={name} mode=0{mode:03o} uid={uid} gid={gid} time={}.000000000", mtime.seconds)?;
         match kind {
@@ -61,7 +61,7 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what [`write`] wrote. Throws away nothing silently: a keyword that is not known is an error.
+/// Parses the output of [`write`]. Nothing is silently ignored: an unknown keyword is an error.
 pub fn parse(bytes: &[u8]) -> Result<View> {
     let mut view = View::default();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -157,7 +157,7 @@ fn item<'w>(
     Ok(Item { entry, file, digest })
 }
 
-/// `\ooo` for what is not a visible ASCII character, and for what has a meaning in the file.
+/// Escapes bytes other than visible ASCII, and those with a meaning in the file, as `\ooo`.
 fn escape(bytes: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(bytes.len());
     for byte in bytes {

@@ -1,5 +1,5 @@
-//! Opening what an image made unreadable: root may read everything, an ordinary user has to give himself the right for
-//! the moment, as modes like 0000 are common in images. What belongs to another id is opened by whoever has its rights.
+//! Opens files that the image's mode makes unreadable. Root can read everything; an unprivileged user must change the
+//! mode temporarily, as modes like 0000 are common in images. Files of other ids are opened by a process with `Rights`.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 const RESOLVE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// A directory whose mode was changed, until it is dropped.
+/// A file whose mode is changed until this is dropped.
 pub struct Unlocked {
     handle: OwnedFd,
     mode: Mode,
@@ -22,7 +22,7 @@ pub struct Unlocked {
 
 impl Drop for Unlocked {
     fn drop(&mut self) {
-        let _ = rustix::fs::chmod(of_handle(self.handle.as_fd()), self.mode); // removed meanwhile: nothing to restore
+        let _ = rustix::fs::chmod(of_handle(self.handle.as_fd()), self.mode); // the file is gone: nothing to restore
     }
 }
 
@@ -30,7 +30,7 @@ fn ordinary_user() -> bool {
     !rustix::process::geteuid().is_root()
 }
 
-/// A refusal that other ids are the reason of, with what to do.
+/// A permission error caused by files of other ids, with a hint.
 pub fn refused(call: &'static str, shown: &[u8], errno: Errno) -> Error {
     let error = Error::system(call, shown, errno);
     if !ordinary_user() || !matches!(errno, Errno::ACCESS | Errno::PERM) {
@@ -39,7 +39,7 @@ pub fn refused(call: &'static str, shown: &[u8], errno: Errno) -> Error {
     error.hint("it belongs to another id: with uidMap and gidMap (--uid-map, --gid-map) it is read as root of a user namespace")
 }
 
-/// Opens the directory `name` in `parent` for reading, where needed unlocked or with `rights`. No link is followed.
+/// Opens the directory `name` in `parent` for reading, unlocked or with `rights` if needed. Links are not followed.
 pub fn open_directory(
     parent: BorrowedFd<'_>,
     name: &[u8],
@@ -49,7 +49,7 @@ pub fn open_directory(
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty());
     let closed = match open() {
-        // It can be listed; whether its entries can be looked at is another right.
+        // It can be listed; looking up its entries needs another permission.
         Ok(directory) if !ordinary_user() || searchable(directory.as_fd()) => return Ok((directory, None)),
         Ok(_) => Errno::ACCESS,
         Err(errno) => errno,
@@ -82,8 +82,7 @@ fn unlock(handle: OwnedFd, more: u32) -> rustix::io::Result<Unlocked> {
     Ok(Unlocked { handle, mode })
 }
 
-/// Makes the file or directory behind an O_PATH descriptor readable for the moment. Links and devices have no mode that
-/// could be in the way.
+/// Makes the file or directory behind an O_PATH descriptor readable temporarily. Links and devices need no change.
 pub fn unlock_file(handle: &OwnedFd, shown: &[u8]) -> Result<Unlocked> {
     let system = |call, errno| refused(call, shown, errno);
     let status = rustix::fs::fstat(handle).map_err(|errno| system("fstat", errno))?;
@@ -94,8 +93,8 @@ pub fn unlock_file(handle: &OwnedFd, shown: &[u8]) -> Result<Unlocked> {
     unlock(handle, 0o400).map_err(|errno| system("chmod", errno))
 }
 
-/// Opens the file `path` below `root` for reading, where needed unlocked or with `rights`. No link is followed, a FIFO does
-/// not block.
+/// Opens the file `path` below `root` for reading, unlocked or with `rights` if needed. Links are not followed, and a
+/// FIFO does not block.
 pub fn open_file(root: BorrowedFd<'_>, path: &[u8], rights: Option<&dyn Rights>) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open_beneath(root, path, flags) {
@@ -113,7 +112,7 @@ fn open_unlocked(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<Own
         .map_err(|errno| ("openat2", errno))?;
     let status = rustix::fs::fstat(&handle).map_err(|errno| ("fstat", errno))?;
     if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
-        return Err(("openat2", Errno::ACCESS)); // a link here would be followed by chmod
+        return Err(("openat2", Errno::ACCESS)); // chmod would follow a link
     }
     let unlocked = unlock(handle, 0o400).map_err(|errno| ("chmod", errno))?;
     let path = of_handle(unlocked.handle.as_fd());

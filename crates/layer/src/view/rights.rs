@@ -1,4 +1,4 @@
-//! Reading what is closed to this process: files of an ordinary user's subordinate ids, through a process that is root in a
+//! Reads files that this process may not open: those of a user's subordinate ids, through a process that is root in a
 //! user namespace.
 
 use std::fmt::Debug;
@@ -6,23 +6,23 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::Result;
 
-/// What is opened, and for what.
+/// The purpose of opening a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    /// Anything, a link too, to look at it (O_PATH).
+    /// Any file, including a link, for its status (O_PATH).
     Handle,
-    /// A directory, to list it.
+    /// A directory, for listing.
     Directory,
-    /// A file, to read it. A FIFO does not block.
+    /// A file, for reading. A FIFO does not block.
     File,
 }
 
-/// Opens what we may not.
+/// Opens files that this process may not.
 pub trait Rights: Debug + Send + Sync {
-    /// What is at `path` below `directory`, over no link. `shown` is its path for errors.
+    /// Opens `path` below `directory` without following links. `shown` is its path in errors.
     fn open(&self, directory: BorrowedFd<'_>, path: &[u8], opening: Opening, shown: &[u8])
     -> Result<OwnedFd>;
 
-    /// Value of an extended attribute of the file behind an O_PATH descriptor.
+    /// The value of an extended attribute of the file behind an O_PATH descriptor.
     fn attribute(&self, file: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> Result<Vec<u8>>;
 }

@@ -1,5 +1,5 @@
-//! Reading a tree by descriptors. It is hostile: links in it may point anywhere and are never followed, and what is found
-//! is looked at again when its content is read.
+//! Reads a tree by descriptors. The tree is hostile: links in it may point anywhere and are never followed, and each
+//! file is checked again when its content is read.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use crate::tar::{Entry, EntryKind, Time};
 use crate::unpack::{children_of_opened, steers_overlays};
 use crate::{Limits, Result, Stop};
 
-/// Attributes by which an overlay marks a directory that hides what is below it.
+/// Attributes that mark an opaque directory of an overlay.
 pub const OVERLAY_OPAQUE: [&[u8]; 2] = [b"trusted.overlay.opaque", b"user.overlay.opaque"];
 
 /// How to read a tree.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
     pub owners: Owners,
-    /// Paths from the root of the tree that are left out with all below them.
+    /// Paths, relative to the root of the tree, that are left out with everything below.
     pub exclude: Vec<Vec<u8>>,
-    /// The upper directory of an overlay: its marks are kept for the caller instead of dropped.
+    /// The tree is the upper directory of an overlay: its marks are kept for the caller instead of dropped.
     pub overlay: bool,
     pub limits: Limits,
-    /// Of the ids that the tree's files belong to, where this process has none.
+    /// The rights of the ids that own the tree's files, if this process lacks them.
     pub rights: Option<Arc<dyn Rights>>,
 }
 
 impl Scan {
-    /// Whether a path is left out.
+    /// Whether a path is excluded.
     pub fn excludes(&self, path: &[u8]) -> bool {
         self.exclude.iter().any(|exclude| {
             path.strip_prefix(exclude.as_slice())
@@ -47,10 +47,10 @@ impl Scan {
     }
 }
 
-/// A tree that was read, with what keeps it readable as long as this lives.
+/// The result of a scan; keeps the tree readable until dropped.
 pub struct Scanned {
     pub view: View,
-    /// Things that no layer can hold, such as sockets.
+    /// Files that a layer cannot contain, such as sockets.
     pub warnings: Vec<String>,
     root: OwnedFd,
     rights: Option<Arc<dyn Rights>>,
@@ -58,13 +58,13 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    /// Opens the file `path` for reading. No link is followed, a FIFO does not block.
+    /// Opens the file `path` for reading. Links are not followed, and a FIFO does not block.
     pub fn open(&self, path: &[u8]) -> Result<OwnedFd> {
         readable::open_file(self.root.as_fd(), path, self.rights.as_deref())
     }
 }
 
-/// Reads everything below `root`, itself included (as the empty path).
+/// Reads everything below `root`, including the root itself (as the empty path).
 pub fn scan(root: OwnedFd, options: &Scan, stop: &Stop) -> Result<Scanned> {
     let mut scanner = Scanner::new(options, stop);
     let (directory, unlocked) = readable::open_directory(root.as_fd(), b".", b"/", scanner.rights())?;
@@ -76,7 +76,7 @@ pub fn scan(root: OwnedFd, options: &Scan, stop: &Stop) -> Result<Scanned> {
     Ok(Scanned { view, warnings, root, rights: options.rights.clone(), _unlocked: unlocked })
 }
 
-/// Reads one thing that is no directory, `name` in `parent`. It gets the path `name`.
+/// Reads `name` in `parent`, which is not a directory. Its path is `name`.
 pub fn scan_one(parent: OwnedFd, name: &[u8], options: &Scan, stop: &Stop) -> Result<Scanned> {
     let mut scanner = Scanner::new(options, stop);
     let item = scanner.item(parent.as_fd(), name, name.to_vec())?;
@@ -127,7 +127,7 @@ impl<'s> Scanner<'s> {
         Ok(())
     }
 
-    /// `None` for what no archive can hold, and for what went away meanwhile.
+    /// `None` for a file that an archive cannot contain, or that was removed meanwhile.
     fn item(&mut self, parent: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Option<Item>> {
         let Some(subject) = Subject::find(parent, name, &path, self.rights())? else {
             return Ok(None);
@@ -160,8 +160,8 @@ impl<'s> Scanner<'s> {
             mode: status.st_mode & 0o7777,
             uid,
             gid,
-            // Whole seconds, rounded down: archives without extended headers say no more, and what changes within a
-            // second shows in the content.
+            // Whole seconds, rounded down: archives without extended headers have no more, and a change within a second
+            // shows in the content.
             mtime: Time { seconds: status.st_mtime, nanoseconds: 0 },
             stored: size,
             size,

@@ -1,5 +1,5 @@
-//! One thing in a tree: looked at by its name in its directory, or by a descriptor of its own where the directory is closed
-//! to us.
+//! One file in a tree, accessed by its name in its directory, or by its own descriptor if this process cannot search
+//! the directory.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -11,22 +11,22 @@ use super::rights::{Opening, Rights};
 use crate::unpack::of_handle;
 use crate::{Error, Result};
 
-/// XATTR_LIST_MAX and XATTR_SIZE_MAX are both this.
+/// Both XATTR_LIST_MAX and XATTR_SIZE_MAX.
 const XATTR_MAX: usize = 64 << 10;
 
 pub struct Subject<'s> {
     parent: BorrowedFd<'s>,
     name: &'s [u8],
-    /// For errors.
+    /// Shown in errors.
     path: &'s [u8],
     rights: Option<&'s dyn Rights>,
-    /// O_PATH, where the name leads nowhere for us.
+    /// An O_PATH descriptor, if this process cannot look the name up.
     handle: Option<OwnedFd>,
     pub status: Stat,
 }
 
 impl<'s> Subject<'s> {
-    /// `None` for what went away meanwhile.
+    /// `None` if it was removed meanwhile.
     pub fn find(
         parent: BorrowedFd<'s>,
         name: &'s [u8],
@@ -51,7 +51,7 @@ impl<'s> Subject<'s> {
         Ok(Some(Self { parent, name, path, rights, handle, status }))
     }
 
-    /// What a link leads to.
+    /// The target of a link.
     pub fn link(&self) -> Result<Vec<u8>> {
         let target = match &self.handle {
             Some(handle) => rustix::fs::readlinkat(handle, "", Vec::new()),
@@ -73,7 +73,7 @@ impl<'s> Subject<'s> {
                 list.truncate(length);
                 list
             }
-            // A file of mode 0, to an ordinary user: only root may have given it any.
+            // A file of mode 0, read by an unprivileged user: only root may have set attributes on it.
             Err(Errno::ACCESS | Errno::PERM) => return Ok(Vec::new()),
             Err(errno) => return Err(Error::system("llistxattr", self.path, errno)),
         };
@@ -88,7 +88,7 @@ impl<'s> Subject<'s> {
         Ok(xattrs)
     }
 
-    /// `None` where there is no such attribute any more.
+    /// `None` if the attribute was removed meanwhile.
     fn value(&self, name: &[u8], buffer: &mut [u8]) -> Result<Option<Vec<u8>>> {
         let errno = match self.get(name, buffer) {
             Ok(length) => return Ok(Some(buffer[..length].to_vec())),
@@ -107,7 +107,7 @@ impl<'s> Subject<'s> {
         }
     }
 
-    /// Of a file that its owner may not read, or that is another's.
+    /// For a file that its owner may not read, or that belongs to another user.
     fn value_with_rights(&self, name: &[u8], buffer: &mut [u8]) -> Result<Vec<u8>> {
         let (path, rights) = (self.path, self.rights);
         if let (Some(handle), Some(rights)) = (&self.handle, rights) {
@@ -138,7 +138,7 @@ impl<'s> Subject<'s> {
         }
     }
 
-    /// A path through the descriptor of the directory whose last component is not followed.
+    /// A path through the directory's descriptor; its last component is not followed.
     fn place(&self) -> Vec<u8> {
         [format!("/proc/self/fd/{}/", self.parent.as_raw_fd()).as_bytes(), self.name].concat()
     }

@@ -69,7 +69,7 @@ fn a_new_name_brings_all_names() {
     let now = view([file("a", 1), file("b", 1)]);
     let expected = [("a".to_owned(), names.clone()), ("b".to_owned(), Change::Added)];
     assert_eq!(changes(&before, &now, &Comparison::default()), expected);
-    // One name less is only a removal; names that parted are two files now.
+    // A lost name is only a removal; names that were separated are two files now.
     assert_eq!(changes(&now, &before, &Comparison::default()), [("b".to_owned(), Change::Removed)]);
     let mut parted = view([file("a", 1), file("b", 2)]);
     parted.items.get_mut(&b"b"[..]).unwrap().digest = now.items[&b"b"[..]].digest.clone();

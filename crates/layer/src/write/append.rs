@@ -1,4 +1,4 @@
-//! A plan as an archive.
+//! Writes a plan as an archive.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -45,14 +45,14 @@ pub fn append(plan: &Plan, epoch: Option<i64>, writing: &mut Writing<'_>, stop: 
     Ok(())
 }
 
-/// What makes several names one file. The first of them in the archive has the content, as readers make links at once.
+/// Identifies hard links. The first one in the archive has the content, as readers create links immediately.
 #[derive(PartialEq, Eq, Hash)]
 enum Same<'p> {
     File((usize, u64, u64)),
     Path(&'p [u8]),
 }
 
-/// As it stands in an archive: a directory with a slash, times not later than `epoch`.
+/// The archive form of an entry: a directory has a trailing slash, and times are clamped to `epoch`.
 pub fn archived(entry: &Entry, epoch: Option<i64>) -> Entry {
     let mut entry = entry.clone();
     entry.mtime.nanoseconds = 0;
@@ -62,7 +62,7 @@ pub fn archived(entry: &Entry, epoch: Option<i64>) -> Entry {
     match (&entry.kind, entry.path.is_empty()) {
         (EntryKind::Directory, true) => entry.path = b"./".to_vec(),
         (EntryKind::Directory, false) => entry.path.push(b'/'),
-        (EntryKind::Symlink(_), _) => entry.mode = 0o777, // whatever a file system says of it
+        (EntryKind::Symlink(_), _) => entry.mode = 0o777, // whatever the file system reports
         _ => {}
     }
     entry
@@ -75,7 +75,7 @@ fn body(plan: &Plan, planned: &Planned, entry: &Entry, writer: &mut Writer<&mut 
         Body::File(path) => Box::new(File::open(path).map_err(|error| io_error("open", path, &error))?),
         Body::Tree(tree, path) => Box::new(open_again(plan, *tree, path, planned)?),
     };
-    // Errors of the two ends look alike: those of the reading end are kept apart.
+    // Read and write errors look alike: the reading end keeps its own.
     let mut reading = Reading { source: &mut source, failure: None };
     let written = writer.append(entry, &mut reading);
     if let Some(error) = reading.failure {
@@ -104,7 +104,7 @@ impl Read for Reading<'_> {
     }
 }
 
-/// SECURITY: the tree may change while it is packed. Only the very file that was seen is read.
+/// SECURITY: the tree may change while it is packed. Only the file that was scanned is read.
 fn open_again(plan: &Plan, tree: usize, path: &[u8], planned: &Planned) -> Result<File> {
     let fd = plan.trees[tree].open(path).map_err(|error| match error.errno {
         Some(Errno::NOENT | Errno::NOTDIR) => changed(path),
@@ -126,7 +126,7 @@ fn changed(path: &[u8]) -> Error {
         .hint("pack a tree that nobody writes to")
 }
 
-/// What went wrong below the tar writer.
+/// The error that occurred below the tar writer.
 pub fn tar_error(error: io::Error, path: &[u8]) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,

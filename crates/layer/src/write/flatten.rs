@@ -1,5 +1,5 @@
-//! The root file system that layers make, as one archive, without unpacking: first the names of all layers, then the
-//! content of what is left, layer by layer.
+//! Writes the merged root file system of layers as one archive without unpacking them: first merges the names, then
+//! reads the remaining contents layer by layer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -13,25 +13,25 @@ use crate::tar::{Entry, EntryKind, Reader, content};
 use crate::view::{Change, Comparison, Item, Merging, Place, View, difference, merge};
 use crate::{Error, Kind, Limits, Result, Stop};
 
-/// What of the layers to write.
+/// The layers and the part of them to write.
 #[derive(Debug, Clone, Default)]
 pub struct Flatten {
     /// Bottom first.
     pub layers: Vec<Blob>,
-    /// This many of them stay below: what is written is the difference to them, with whiteouts.
+    /// This many of them are the base: the output is the difference to them, with whiteouts.
     pub keep: usize,
-    /// Only what is below this directory, named from there.
+    /// Only the entries below this directory, relative to it.
     pub path: Vec<u8>,
     pub epoch: Option<i64>,
     pub limits: Limits,
 }
 
-/// Names of one file, in order, and the entry that they share.
+/// Names of one file, sorted, and their shared entry.
 type Files<'v> = BTreeMap<Place, (Vec<Vec<u8>>, &'v Item)>;
-/// Those of them that have a body.
+/// The files that have a body.
 type Bodies<'f, 'v> = HashMap<Place, &'f (Vec<Vec<u8>>, &'v Item)>;
 
-/// Writes the archive; the number of entries.
+/// Writes the archive and returns the number of entries.
 pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u64> {
     let Flatten { layers, limits, epoch, .. } = request;
     let mut view = merge(layers, Merging { contents: request.keep > 0, ..Merging::default() }, limits, stop)?;
@@ -46,8 +46,8 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
     for path in hidden {
         put(&mut writer, &plain(path, EntryKind::File, 0o644))?;
     }
-    // Above kept layers a directory comes before what is in it, as in any layer: the file or link that it replaces there
-    // is in the way until then, and a link would lead what follows to another place.
+    // On top of kept layers a directory comes before its entries, as in any layer: a file or link that it replaces is
+    // in the way until then, and a link would redirect the entries that follow.
     let as_layer = request.keep > 0;
     let (mut files, mut directories): (Files<'_>, _) = (BTreeMap::new(), Vec::new());
     for (path, item) in &view.items {
@@ -99,8 +99,8 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
             Ok(())
         })?;
     }
-    // A whole tree may be read by tar, which gives a directory its time with the first entry outside of it: after what is
-    // in them, as that comes in the order of the layers, and the deeper first.
+    // tar sets the time of a directory at the first entry outside of it. So directories of a whole tree come after
+    // their entries, which are in layer order, and deeper directories come first.
     if !as_layer {
         for directory in directories.iter().rev() {
             put(&mut writer, directory)?;
@@ -110,7 +110,7 @@ pub fn flatten(request: &Flatten, out: &mut dyn Write, stop: &Stop) -> Result<u6
     Ok(count)
 }
 
-/// Leaves in `view` what the layers above the kept ones changed; the markers that hide the rest.
+/// Reduces `view` to what the layers above the kept ones changed, and returns the whiteouts for the rest.
 fn reduce(view: &mut View, request: &Flatten, stop: &Stop) -> Result<Vec<Vec<u8>>> {
     let kept = request.layers.get(..request.keep).ok_or_else(|| {
         let (keep, all) = (request.keep, request.layers.len());
@@ -133,7 +133,7 @@ fn reduce(view: &mut View, request: &Flatten, stop: &Stop) -> Result<Vec<Vec<u8>
     Ok(hidden)
 }
 
-/// The directory that is asked for, links followed.
+/// The requested directory, with links followed.
 fn top(view: &View, path: &[u8]) -> Result<Vec<u8>> {
     if path.is_empty() {
         return Ok(Vec::new());

@@ -1,7 +1,7 @@
-//! Layers from directories, from what a program says, and from the difference between two states of a tree.
+//! Writes layers from directories, from content of the caller, and from the difference between two states of a tree.
 //!
-//! The same input gives the same bytes: entries are sorted, with whiteouts before what is beside them; times have whole
-//! seconds and are clamped; no names of users; PAX headers only for what ustar cannot say.
+//! The same input gives the same bytes: entries are sorted, whiteouts first within a directory; times have whole
+//! seconds and are clamped; user names are left out; PAX headers are used only for what ustar cannot represent.
 
 mod append;
 mod flatten;
@@ -27,36 +27,36 @@ pub(crate) use plan::plain;
 pub use steps::{compare, snapshot};
 pub use transcode::transcode;
 
-/// What a file made by a [`Step`] holds.
+/// The content of a file made by a [`Step`].
 #[derive(Debug, Clone)]
 pub enum Content {
     None,
     Bytes(Vec<u8>),
-    /// A file of the host that nobody else changes.
+    /// A file of the host that no other process changes.
     File(PathBuf),
 }
 
-/// Where a difference begins.
+/// The base of a difference.
 #[derive(Debug, Clone)]
 pub enum Base {
-    /// An image, bottom first.
+    /// The layers of an image, bottom first.
     Layers {
         layers: Vec<Blob>,
         keep_dirlinks: bool,
     },
-    /// A file that [`snapshot`] wrote.
+    /// A file written by [`snapshot`].
     Manifest(PathBuf),
     Directory(PathBuf),
 }
 
-/// A part of a layer. Later ones win.
+/// A part of a layer. Later steps take precedence.
 #[derive(Debug, Clone)]
 pub enum Step {
     Entry {
         entry: Entry,
         content: Content,
     },
-    /// What is at `source` on the host, a directory with all below it or anything else, as `at` in the image.
+    /// Adds `source` of the host, a directory with its content or any other file, as `at` in the image.
     Tree {
         source: PathBuf,
         at: Vec<u8>,
@@ -65,7 +65,7 @@ pub enum Step {
     /// The upper directory of an overlay: its whiteouts and opaque marks become those of a layer.
     Upper {
         source: PathBuf,
-        /// The layers it was mounted on, bottom first; empty where nobody knows them: opaque marks stay what they are then.
+        /// The layers below it, bottom first. If empty, they are not known, and opaque marks are kept.
         below: Vec<Blob>,
         scan: Scan,
     },
@@ -73,11 +73,11 @@ pub enum Step {
     Remove {
         path: Vec<u8>,
     },
-    /// Hides everything that the layers below have in a directory.
+    /// Hides everything of the layers below in a directory.
     Opaque {
         path: Vec<u8>,
     },
-    /// What makes the base to the directory.
+    /// The changes from the base to the directory.
     Difference {
         source: PathBuf,
         base: Base,
@@ -92,21 +92,21 @@ pub struct Request {
     /// A new file.
     pub output: PathBuf,
     pub settings: Settings,
-    /// No time is later than this (SOURCE_DATE_EPOCH).
+    /// Times are clamped to this value (SOURCE_DATE_EPOCH).
     pub epoch: Option<i64>,
     pub limits: Limits,
-    /// Directories above entries are written too where no step says them, as from scratch nobody else does.
+    /// Also writes parent directories that no step adds, as no base has them.
     pub parents: bool,
 }
 
 /// What was written.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// `None` where there was nothing to write; there is no file then.
+    /// `None` if there was nothing to write; then the file does not exist.
     pub sealed: Option<Sealed>,
     pub entries: u64,
     pub warnings: Vec<String>,
-    /// Of [`Step::Difference`], by path.
+    /// The changes of [`Step::Difference`], by path.
     pub changes: Vec<(Vec<u8>, Change)>,
 }
 

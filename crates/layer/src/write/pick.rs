@@ -1,4 +1,4 @@
-//! One file out of an image, without unpacking the rest.
+//! Reads one file of an image without unpacking the rest.
 
 use std::io::Write;
 
@@ -9,7 +9,8 @@ use crate::tar::{Entry, EntryKind, Reader, content};
 use crate::view::{Merging, merge};
 use crate::{Error, Kind, Limits, Result, Stop};
 
-/// Writes the content of the file at `path`, links followed, to `out`. Everything is verified before the first byte.
+/// Writes the content of the file at `path`, with links followed, to `out`. Everything is verified before the first
+/// byte.
 pub fn pick(
     layers: &[Blob],
     path: &[u8],

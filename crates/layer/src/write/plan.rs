@@ -1,4 +1,4 @@
-//! The entries of a layer in the order in which they are written.
+//! The entries of a layer in the order of writing.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,20 +12,20 @@ use crate::{Error, Kind, Result};
 pub const WHITEOUT: &[u8] = b".wh.";
 pub const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// Where the content of a file comes from.
+/// The source of a file's content.
 pub enum Body {
     None,
     Bytes(Vec<u8>),
     File(PathBuf),
-    /// A path below the root of a tree (by its number in [`Plan::trees`]).
+    /// A path below the root of a tree, with its index in [`Plan::trees`].
     Tree(usize, Vec<u8>),
 }
 
 pub struct Planned {
-    /// Its path has no slash at either end.
+    /// The path has no leading or trailing slash.
     pub entry: Entry,
     pub body: Body,
-    /// Tree, device and inode: the second of them becomes a hard link.
+    /// Tree, device and inode: later entries with the same value become hard links.
     pub file: Option<(usize, u64, u64)>,
 }
 
@@ -37,7 +37,7 @@ pub struct Plan {
     pub changes: Vec<(Vec<u8>, Change)>,
 }
 
-/// Sorts parents before children, and in a directory what hides before what is.
+/// Sorts parents before children, and whiteouts before other entries of a directory.
 fn key(path: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(path.len() + 8);
     for (index, part) in path.split(|byte| *byte == b'/').enumerate() {
@@ -73,12 +73,12 @@ pub fn plain(path: Vec<u8>, kind: EntryKind, mode: u32) -> Entry {
     Entry { path, kind, mode, uid: 0, gid: 0, mtime, stored: 0, size: 0, map: None, xattrs: Vec::new() }
 }
 
-/// Links to links are followed that far.
+/// Limit of chained links.
 const MAX_LINKS: usize = 40;
 
 impl Plan {
-    /// What a hard link leads to, or what is planned itself where it is none or leads out of the plan. One that leads to a
-    /// directory, or to itself, could not be unpacked.
+    /// The target of a hard link, or `planned` itself if it is not a hard link or its target is not in the plan. A link
+    /// to a directory or to itself could not be unpacked.
     pub fn origin<'p>(&'p self, planned: &'p Planned) -> Result<&'p Planned> {
         let path = display(&planned.entry.path);
         let refused =
@@ -105,7 +105,7 @@ impl Plan {
         self.entries.values()
     }
 
-    /// Puts an entry in its place. A directory keeps what is planned below it, anything else takes its place.
+    /// Places an entry. A directory keeps what is planned below it; anything else replaces it.
     pub fn put(&mut self, planned: Planned) -> Result<()> {
         let path = &planned.entry.path;
         if path.is_empty() && planned.entry.kind != EntryKind::Directory {
@@ -120,7 +120,7 @@ impl Plan {
         Ok(())
     }
 
-    /// SECURITY: a file of that name would hide another one when the layer is applied.
+    /// SECURITY: applied, a file of that name would hide another one.
     fn refuse_name(&self, path: &[u8]) -> Result<()> {
         if path.split(|byte| *byte == b'/').any(|part| part.starts_with(WHITEOUT)) {
             let shown = display(path);
@@ -159,7 +159,7 @@ impl Plan {
         }
     }
 
-    /// Takes a path out of this layer and hides it in those below.
+    /// Removes a path from this layer and hides it in those below.
     pub fn remove(&mut self, path: &[u8]) -> Result<()> {
         if path.is_empty() {
             return Err(Error::new(Kind::Option, "the root directory cannot be removed"));
@@ -173,7 +173,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Hides what the layers below have in a directory. What is planned in it stays.
+    /// Hides a directory's content in the layers below. Entries planned in it stay.
     pub fn opaque(&mut self, path: &[u8]) -> Result<()> {
         self.refuse_name(path)?;
         let marker = join(path, OPAQUE);
@@ -188,7 +188,7 @@ impl Plan {
         self.entries.insert(key(&entry.path), Planned { entry, body: Body::None, file: None });
     }
 
-    /// Adds the directories above every entry where none is planned.
+    /// Adds the missing parent directories of every entry.
     pub fn complete(&mut self) {
         let mut missing = BTreeMap::new();
         for planned in self.entries.values() {

@@ -1,4 +1,4 @@
-//! Steps into a plan.
+//! Turns steps into a plan.
 
 use std::io::BufWriter;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use crate::unpack::components;
 use crate::view::{self, Change, Comparison, Item, Merging, Scan, Scanned, View, difference, scan, scan_one};
 use crate::{Error, Kind, Limits, NewFile, Result, Stop};
 
-/// A path as it was given, in the form of a [`View`]: no slash at either end, `.` and `..` resolved by name.
+/// A path in the form of a [`View`]: no leading or trailing slash, `.` and `..` resolved lexically.
 fn normal(path: &[u8], limits: &Limits) -> Result<Vec<u8>> {
     Ok(components(path, limits)?.join(&b'/'))
 }
@@ -63,7 +63,7 @@ fn open(path: &Path, flags: OFlags) -> Result<OwnedFd> {
 
 pub fn open_root(path: &Path) -> Result<OwnedFd> {
     open(path, OFlags::RDONLY | OFlags::DIRECTORY).or_else(|error| {
-        // Root of a tree that its owner may not list; the scan gives him the right.
+        // The root of a tree that its owner may not list; the scan makes it readable.
         if error.errno == Some(rustix::io::Errno::ACCESS) {
             open(path, OFlags::PATH | OFlags::DIRECTORY)
         } else {
@@ -72,7 +72,7 @@ pub fn open_root(path: &Path) -> Result<OwnedFd> {
     })
 }
 
-/// A directory by descriptor, or whatever else is there by its name in the directory above.
+/// Opens a directory, or any other file by its name in its parent directory.
 fn tree(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
     if std::fs::symlink_metadata(source).map_err(|error| io_error("lstat", source, &error))?.is_dir() {
         return directory(source, at, options, plan, stop);
@@ -85,13 +85,13 @@ fn tree(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) 
     put_all(plan, scanned, |_| at.to_vec())
 }
 
-/// A directory with all below it.
+/// Adds a directory with its content.
 pub fn directory(source: &Path, at: &[u8], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
     let scanned = scan(open_root(source)?, options, stop)?;
     put_all(plan, scanned, |path| if path.is_empty() { at.to_vec() } else { join(at, path) })
 }
 
-/// Everything that was seen, under the path that `place` gives it.
+/// Adds all scanned entries under the paths that `place` returns.
 fn put_all(plan: &mut Plan, scanned: Scanned, place: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let number = plan.trees.len();
     let items: Vec<(Vec<u8>, Item)> = scanned.view.items.clone().into_iter().collect();
@@ -113,7 +113,7 @@ pub fn adopt(plan: &mut Plan, mut scanned: Scanned) {
     plan.trees.push(scanned);
 }
 
-/// What a root file system holds, with the digests of its files.
+/// The entries of a root file system, with the digests of its files.
 fn state(base: &Base, options: &Scan, stop: &Stop) -> Result<View> {
     match base {
         Base::Layers { layers, keep_dirlinks } => {
@@ -132,7 +132,7 @@ fn state(base: &Base, options: &Scan, stop: &Stop) -> Result<View> {
     }
 }
 
-/// What leads from one state to another, by path.
+/// The changes from one state to another, by path.
 pub fn compare(
     before: &Base,
     after: &Base,
@@ -184,7 +184,7 @@ fn changes(
     Ok(())
 }
 
-/// An ordinary user's tree does not say whose a file is: it stays whose it was.
+/// The tree of an unprivileged user has no owners: files keep their previous ones.
 pub fn keep_owner(item: &mut Item, before: Option<&Item>) {
     let same_kind =
         |old: &&Item| std::mem::discriminant(&old.entry.kind) == std::mem::discriminant(&item.entry.kind);
@@ -222,11 +222,11 @@ fn hash(scanned: &mut Scanned, stop: &Stop) -> Result<()> {
     Ok(())
 }
 
-/// Writes down what a directory holds, for a later [`Base::Manifest`]. The number of entries.
+/// Writes a manifest of a directory for a later [`Base::Manifest`], and returns the number of entries.
 pub fn snapshot(source: &Path, output: &Path, options: &Scan, stop: &Stop) -> Result<u64> {
     let mut scanned = scan(open_root(source)?, options, stop)?;
     hash(&mut scanned, stop)?;
-    let file = NewFile::create(output, 0o666)?; // half a manifest would be taken for a whole one
+    let file = NewFile::create(output, 0o666)?; // a truncated manifest would be taken for a whole one
     let mut out = BufWriter::new(file.file());
     view::write_manifest(&scanned.view, &mut out)
         .and_then(|()| out.into_inner().map_err(std::io::IntoInnerError::into_error))

@@ -1,4 +1,4 @@
-//! The same archive in another compression, checked to be an archive on the way.
+//! Writes the same archive in another compression, and validates it on the way.
 
 use std::path::Path;
 
@@ -8,7 +8,8 @@ use crate::compress::{self, Sealed, Settings, Writing};
 use crate::tar::Reader;
 use crate::{Error, Limits, Result, Stop};
 
-/// Writes what `blob` holds to a new file. Whatever stands after the end of the archive is kept: the diffID stays.
+/// Writes the content of `blob` to a new file. Bytes after the end of the archive are kept, so that the diffID does not
+/// change.
 pub fn transcode(
     blob: &Blob,
     output: &Path,
@@ -38,7 +39,7 @@ pub fn transcode(
     Ok(written?.1)
 }
 
-/// What is taken from `source` goes to `writing` too.
+/// Copies what is read from `source` to `writing`.
 struct Tee<'t, 'w> {
     source: &'t mut dyn Source,
     writing: &'t mut Writing<'w>,

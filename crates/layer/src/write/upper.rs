@@ -1,4 +1,4 @@
-//! The upper directory of an overlay as a layer: what a container has changed. Marks are those of
+//! The upper directory of an overlay as a layer: the changes of a container. Its marks are described in
 //! Documentation/filesystems/overlayfs.rst.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::tar::{Entry, EntryKind};
 use crate::view::{self, Item, Merging, OVERLAY_OPAQUE, Scan, View, scan};
 use crate::{Error, Kind, Result, Stop};
 
-/// `below`: the layers that the overlay was mounted on, bottom first; none where they are not known.
+/// `below` are the layers under the overlay, bottom first; empty if they are not known.
 pub fn upper(source: &Path, below: &[Blob], options: &Scan, plan: &mut Plan, stop: &Stop) -> Result<()> {
     let options = Scan { overlay: true, ..options.clone() };
     let below = match below {
@@ -50,7 +50,7 @@ pub fn upper(source: &Path, below: &[Blob], options: &Scan, plan: &mut Plan, sto
     Ok(())
 }
 
-/// Takes from an entry what only the overlay understands. True for a directory that hides those below it.
+/// Removes an overlay's marks from an entry. True for an opaque directory.
 fn take_marks(entry: &mut Entry) -> Result<bool> {
     let mut opaque = false;
     let mut kept = Vec::new();
@@ -71,8 +71,8 @@ fn take_marks(entry: &mut Entry) -> Result<bool> {
     Ok(opaque)
 }
 
-/// Hides by name what an opaque directory hides, as not every tool knows opaque marks. Directories in it do not merge with
-/// those below either, though they have no mark of their own.
+/// Writes whiteouts for the names that an opaque directory hides, as not every tool knows opaque marks. Its
+/// subdirectories do not merge with those below either, though they have no mark of their own.
 fn hide_below(path: &[u8], below: &View, upper: &View, options: &Scan, plan: &mut Plan) -> Result<()> {
     for (hidden, _) in below.below(path) {
         let parent = split(hidden).0;
@@ -86,7 +86,7 @@ fn hide_below(path: &[u8], below: &View, upper: &View, options: &Scan, plan: &mu
     Ok(())
 }
 
-/// The upper directory itself is made by whoever mounts the overlay, not by the container: its time says nothing.
+/// The upper directory is created for the mount, not by the container: its time is meaningless.
 fn is_untouched_root(root: &Entry, before: Option<&Item>) -> bool {
     let same = |mode, owner, xattrs: &[_]| {
         (root.mode, (root.uid, root.gid)) == (mode, owner) && root.xattrs.as_slice() == xattrs
@@ -97,7 +97,7 @@ fn is_untouched_root(root: &Entry, before: Option<&Item>) -> bool {
     }
 }
 
-/// A character device 0:0, or since Linux 6.7 an empty file with a mark, inside another overlay.
+/// A character device 0:0, or since Linux 6.7 an empty file with a mark, in a nested overlay.
 fn is_whiteout(item: &Item) -> bool {
     match item.entry.kind {
         EntryKind::CharDevice(0, 0) => true,

@@ -1,4 +1,4 @@
-//! Names and files in memory. Links in the middle of a path are followed, as if the root were `/`.
+//! Names and files in memory. Links in the middle of a path are followed as if the root were `/`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,11 +12,11 @@ const MAX_LINKS: usize = 40;
 
 struct Node {
     parent: usize,
-    /// Number in `items`.
+    /// Index in `items`.
     item: usize,
-    /// The layer that put this name here last.
+    /// The layer that last placed this name.
     layer: u64,
-    /// Of a directory.
+    /// `Some` for a directory.
     children: Option<BTreeMap<Vec<u8>, usize>>,
 }
 
@@ -24,13 +24,13 @@ pub struct Tree {
     nodes: Vec<Node>,
     items: Vec<Item>,
     keep_dirlinks: bool,
-    /// Whiteouts that a layer said before: directory, name (or nothing for all), layer.
+    /// Whiteouts already applied: directory, name (or empty for all), layer.
     hidden: HashSet<(usize, Vec<u8>, u64)>,
 }
 
 const ROOT: usize = 0;
 
-/// What is made where an archive does not say it; no [`super::Place`] has this number.
+/// A directory without an entry; no [`super::Place`] has this number.
 fn implied(layer: u64) -> Item {
     let entry = Entry {
         path: Vec::new(),
@@ -57,7 +57,7 @@ impl Tree {
         self.nodes[node].children.as_ref()?.get(name).copied()
     }
 
-    /// The directory at `path`; with `make` what is missing or in the way is replaced by a directory.
+    /// The directory at `path`; with `make` missing directories are created and other files replaced.
     fn directory(&mut self, path: &[&[u8]], make: Option<u64>) -> Result<Option<usize>> {
         let mut rest: Vec<Vec<u8>> = path.iter().rev().map(|part| part.to_vec()).collect();
         let (mut here, mut links) = (ROOT, 0);
@@ -110,7 +110,7 @@ impl Tree {
         index
     }
 
-    /// A directory onto a directory keeps what is in it; everything else replaces.
+    /// A directory on a directory keeps its entries; anything else replaces.
     pub fn put(&mut self, path: &[&[u8]], item: Item, layer: u64) -> Result<()> {
         let Some((name, parents)) = path.split_last() else {
             self.items[ROOT] = item;
@@ -137,7 +137,7 @@ impl Tree {
         Ok(())
     }
 
-    /// False where the target is not there.
+    /// False if the target does not exist.
     pub fn link(&mut self, from: &[&[u8]], to: &[&[u8]], layer: u64) -> Result<bool> {
         let find = |tree: &mut Self| -> Result<Option<usize>> {
             let Some((name, parents)) = from.split_last() else { return Ok(None) };
@@ -146,7 +146,7 @@ impl Tree {
         };
         let (Some((name, parents)), Some(_)) = (to.split_last(), find(self)?) else { return Ok(false) };
         let Some(parent) = self.directory(parents, Some(layer))? else { return Ok(false) };
-        // Making the parent may have replaced what the target's path went through.
+        // Creating the parent may have replaced a part of the target's path.
         let Some(source) = find(self)? else { return Ok(false) };
         if self.nodes[source].children.is_some() {
             let shown = display(&to.join(&b'/'));
@@ -168,19 +168,19 @@ impl Tree {
         Ok(true)
     }
 
-    /// Whether `node` is somewhere below `directory`.
+    /// Whether `node` is inside `directory`.
     fn is_within(&self, node: usize, directory: usize) -> bool {
         let above =
             std::iter::successors(Some(node), |node| (*node != ROOT).then(|| self.nodes[*node].parent));
         above.skip(1).any(|above| above == directory)
     }
 
-    /// Applies a whiteout found in `parents`; what `layer` itself brought stays.
+    /// Applies a whiteout in `parents`; entries of `layer` itself stay.
     pub fn hide(&mut self, parents: &[&[u8]], marker: &Marker<'_>, layer: u64) {
         let Ok(Some(parent)) = self.directory(parents, None) else { return };
         let name: &[u8] = if let Marker::Hide(name) = marker { name } else { b"" };
         if !self.hidden.insert((parent, name.to_vec(), layer)) {
-            return; // said before
+            return; // a duplicate
         }
         match marker {
             Marker::Hide(name) => self.hide_name(parent, name, layer),
