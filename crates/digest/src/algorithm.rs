@@ -1,4 +1,4 @@
-//! The algorithms that the image specification registers, by their names in digests.
+//! The algorithms registered by the image specification, by their names in digests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ pub enum Algorithm {
 impl Algorithm {
     pub const ALL: [Algorithm; 4] = [Self::Sha256, Self::Sha384, Self::Sha512, Self::Blake3];
 
-    /// What stands before the colon.
+    /// The part before the colon.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -26,7 +26,7 @@ impl Algorithm {
         }
     }
 
-    /// Bytes of a hash.
+    /// Size of a hash in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::Sha256 | Self::Blake3 => 32,
@@ -35,8 +35,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a digest that has been checked in full: nothing unchecked ever becomes part of a path or of a
-    /// comparison.
+    /// The algorithm of a fully validated digest: nothing unvalidated ever becomes part of a path or a comparison.
     pub fn of_digest(digest: &str) -> Result<Self, Error> {
         let (name, encoded) = digest.split_once(':').unwrap_or((digest, ""));
         let algorithm: Self = name.parse()?;
@@ -47,7 +46,7 @@ impl Algorithm {
         Err(Error::Invalid { digest: digest.to_owned(), algorithm })
     }
 
-    /// `sha256:…` of a finished hash.
+    /// A finished hash as `sha256:…`.
     pub(crate) fn write(self, hash: &[u8]) -> String {
         let mut text = String::with_capacity(self.name().len() + 1 + hash.len() * 2);
         text.push_str(self.name());

@@ -1,16 +1,16 @@
-//! A request to stop, and how far the work has come: both shared with whoever asked for it.
+//! Cancellation and progress, shared with the caller.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caisson_sys::poll::Waker;
 
-/// How far a file has been read.
+/// Progress of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes.
+    /// Bytes read.
     pub read: u64,
-    /// Bytes that the file had when it was opened; `None` where it has no size or its size says nothing.
+    /// Size of the file when it was opened; `None` if it has no size or a meaningless one.
     pub total: Option<u64>,
 }
 
@@ -18,11 +18,11 @@ pub struct Progress {
 struct Shared {
     stopped: AtomicBool,
     read: AtomicU64,
-    total: AtomicU64, // 0: not known
+    total: AtomicU64, // 0: unknown
     waker: Mutex<Option<Arc<Waker>>>,
 }
 
-/// Cloned freely; looked at once per buffer.
+/// Cheap to clone; checked once per buffer.
 #[derive(Debug, Clone, Default)]
 pub struct Control(Arc<Shared>);
 
@@ -51,7 +51,7 @@ impl Control {
         self.0.read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// A descriptor that becomes readable when `stop` is called, now or before: for whoever waits in poll(2).
+    /// A descriptor for poll(2) that becomes readable when `stop` is or was called.
     pub(crate) fn waker(&self) -> caisson_sys::Result<Arc<Waker>> {
         let mut slot = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waker) = &*slot {

@@ -1,6 +1,6 @@
-//! The hashing of whole files, wherever their bytes come from.
+//! Hashes whole files from any source.
 //!
-//! Files are read, never mapped: a mapped file that another process cuts short would end this process with SIGBUS.
+//! Files are read, never mapped: truncation of a mapped file by another process would end this one with SIGBUS.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -17,12 +17,13 @@ use crate::control::Control;
 use crate::lane::BUFFER;
 use crate::{Algorithm, Hasher};
 
-/// Where the bytes come from.
+/// The source of the bytes.
 #[derive(Debug)]
 pub enum Source {
-    /// The bytes of a path; links are followed.
+    /// A path, as bytes; links are followed.
     Path(Vec<u8>),
-    /// From where the descriptor stands to its end; the position is shared with its other copies, and moves.
+    /// From the current position of the descriptor to the end; the position is shared with its duplicates, and
+    /// advances.
     Descriptor(OwnedFd),
 }
 
@@ -35,7 +36,7 @@ pub enum Failure {
     Stopped,
 }
 
-/// A digest for each algorithm, and the number of bytes they stand for.
+/// A digest per algorithm, and the number of bytes hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digests {
     pub digests: Vec<String>,
@@ -46,14 +47,14 @@ pub struct Digests {
 #[derive(Debug)]
 pub struct Input {
     file: File,
-    /// For messages.
+    /// Shown in messages.
     name: String,
     regular: bool,
     size: u64,
 }
 
 impl Input {
-    /// Never waits: a pipe with nobody at its other end is opened at once.
+    /// Never blocks: a pipe without a peer is opened at once.
     pub fn open(source: Source) -> Result<Self, Failure> {
         let (file, name) = match source {
             Source::Path(path) => {
@@ -80,24 +81,24 @@ impl Input {
         Ok(Self { file, name, regular: status.is_file(), size: status.len() })
     }
 
-    /// Whether reading it may take for ever: pipes, sockets, terminals, and files of procfs with nothing to say yet.
+    /// Whether reading may block forever: pipes, sockets, terminals, and files of procfs without data.
     pub fn may_wait(&self) -> bool {
         !self.regular || !readable_now(&self.file).unwrap_or(true)
     }
 
-    /// Tells the size, where it says something.
+    /// Reports the size, if it is meaningful.
     pub(crate) fn announce(&self, control: &Control) {
         if self.regular {
             control.expect(self.size);
         }
     }
 
-    /// Bytes that should be left after so many.
+    /// Expected number of bytes left after `read`.
     pub(crate) fn remaining(&self, read: u64) -> u64 {
         self.size.saturating_sub(read)
     }
 
-    /// As many bytes as there are, up to the buffer; 0 at the end.
+    /// Reads available bytes up to the size of the buffer; 0 at the end.
     pub(crate) fn fill(&mut self, buffer: &mut [u8], control: &Control) -> Result<usize, Failure> {
         loop {
             if control.is_stopped() {
@@ -111,8 +112,8 @@ impl Input {
         }
     }
 
-    /// Waits for bytes or for a stop, whichever comes first; 0 at the end. A named pipe that nobody has opened for writing
-    /// yet is waited for, as with a blocking open.
+    /// Waits for bytes or for cancellation; 0 at the end. A named pipe without a writer is waited for, as a blocking
+    /// open(2) would.
     pub(crate) fn wait_and_fill(&mut self, buffer: &mut [u8], control: &Control) -> Result<usize, Failure> {
         let waker = control.waker()?;
         let read = Interest { read: true, write: false };
@@ -134,7 +135,7 @@ impl Input {
     }
 }
 
-/// The same for bytes at hand.
+/// Like a file, for bytes in memory.
 pub fn hash_bytes(bytes: &[u8], algorithms: &[Algorithm], control: &Control) -> Result<Digests, Failure> {
     control.expect(bytes.len() as u64);
     let mut hashers: Vec<_> = algorithms.iter().map(|algorithm| Hasher::new(*algorithm)).collect();

@@ -1,11 +1,11 @@
-//! A hash at work.
+//! A hash in progress.
 
 use sha2::{Digest, Sha384, Sha512};
 
 use crate::sha256::Sha256;
 use crate::{Algorithm, Result};
 
-/// The state of one hash; a clone goes on from where it is.
+/// The state of one hash; a clone continues independently.
 #[derive(Clone)]
 pub struct Hasher(State);
 
@@ -14,7 +14,7 @@ enum State {
     Sha256(Sha256),
     Sha384(Sha384),
     Sha512(Sha512),
-    Blake3(Box<blake3::Hasher>), // 1.9 kB; the others are about 0.2
+    Blake3(Box<blake3::Hasher>), // 1.9 kB; the others have about 0.2 kB
 }
 
 impl Hasher {
@@ -27,7 +27,7 @@ impl Hasher {
         })
     }
 
-    /// The hasher for the algorithm of `digest` (`sha256:…`), which is checked in full.
+    /// The hasher for the algorithm of `digest` (`sha256:…`), which is fully validated.
     pub fn for_digest(digest: &str) -> Result<Self> {
         Algorithm::of_digest(digest).map(Self::new)
     }
@@ -54,7 +54,7 @@ impl Hasher {
         }
     }
 
-    /// `update` of both; of two SHA-256 in less time than one after the other.
+    /// Updates both hashers. Two SHA-256 take less time than one after the other.
     pub fn update_two(one: &mut Self, two: &mut Self, first: &[u8], second: &[u8]) {
         if let (State::Sha256(one), State::Sha256(two)) = (&mut one.0, &mut two.0) {
             return Sha256::update_two(one, two, first, second);
@@ -63,7 +63,7 @@ impl Hasher {
         two.update(second);
     }
 
-    /// The hash of everything so far.
+    /// The hash of all input so far.
     pub fn finish(self) -> Vec<u8> {
         match self.0 {
             State::Sha256(hash) => hash.finish().to_vec(),
@@ -73,7 +73,7 @@ impl Hasher {
         }
     }
 
-    /// `sha256:…` of everything so far.
+    /// The hash of all input so far, as `sha256:…`.
     pub fn digest(self) -> String {
         let algorithm = self.algorithm();
         algorithm.write(&self.finish())
@@ -92,7 +92,7 @@ mod tests {
         hasher.digest()
     }
 
-    /// FIPS 180-4 example messages; BLAKE3's published test vectors for its input of 0 and of 5 bytes.
+    /// FIPS 180-4 example messages; BLAKE3's published test vectors for inputs of 0 and 5 bytes.
     #[test]
     fn known_messages_have_their_known_digests() {
         let two_blocks = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Without them a gigabyte takes four times as long, and nothing else would tell.
+    /// Without these instructions hashing takes four times as long, and no other test would notice.
     #[cfg(target_arch = "x86_64")]
     #[test]
     #[allow(clippy::print_stdout)] // a skipped test says why
@@ -168,7 +168,7 @@ mod tests {
                 for chunk in &chunks {
                     let before = hasher.clone();
                     hasher.update(chunk);
-                    drop(before.finish()); // a clone takes nothing away
+                    drop(before.finish()); // a clone does not change the original
                 }
                 prop_assert_eq!(hasher.digest(), digest(algorithm, &whole));
             }

@@ -1,4 +1,4 @@
-//! From a source to its digests on a thread that is not the caller's.
+//! Hashes a source on a thread other than the caller's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::file::{Digests, Failure, Input, Source};
 use crate::lane::{self, Done, Lane};
 use crate::pool::{self, Work};
 
-/// A file that waits for a thread.
+/// A file waiting for a thread.
 pub struct FileJob {
     source: Source,
     algorithms: Vec<Algorithm>,
@@ -16,8 +16,8 @@ pub struct FileJob {
     done: Done,
 }
 
-/// Hashes `source` and hands the result to `done`, both on a native thread. Files wait for a free one of the pool; what
-/// may wait for ever (pipes, sockets, terminals) gets a thread of its own, so that nothing waits for it.
+/// Hashes `source` and passes the result to `done`, both on a native thread. Files wait for a free thread of the pool;
+/// sources that may block forever (pipes, sockets, terminals) get their own thread, so that they hold up nothing else.
 pub fn hash(
     source: Source,
     algorithms: Vec<Algorithm>,
@@ -28,19 +28,19 @@ pub fn hash(
 }
 
 impl FileJob {
-    /// Whether it may run beside another on one thread.
+    /// Whether it may share a thread with another job.
     pub(crate) fn pairs(&self) -> bool {
         Lane::pairs(self.algorithms.iter().copied())
     }
 
-    /// To its end, on this thread, with others of the queue beside it when all threads are busy.
+    /// Runs to the end on this thread, sharing it with other jobs of the queue when all threads are busy.
     pub(crate) fn run(self) {
         if let Some(lane) = self.open() {
             lane::run(lane, &|| pool::adopt().and_then(FileJob::open));
         }
     }
 
-    /// `None` where there is nothing left to do here.
+    /// `None` if nothing is left to do here.
     fn open(self) -> Option<Lane> {
         let Self { source, algorithms, control, done } = self;
         match Input::open(source) {
@@ -53,7 +53,7 @@ impl FileJob {
     }
 }
 
-/// On a thread of its own; where there is none left, on this one: `done` is called in any case.
+/// Runs on a new thread, or on this one if none can be started: `done` is called in any case.
 fn wait_elsewhere(lane: Lane) {
     let shared = Arc::new(Mutex::new(Some(lane)));
     let theirs = Arc::clone(&shared);

@@ -1,17 +1,17 @@
-//! How a thread of the pool works through files: alone with the kernel copying ahead on a processor that is free, or, when
-//! all are busy, two files side by side, because two SHA-256 computations at once take little longer than one.
+//! How a pool thread processes files: one file, with the kernel copying ahead on a free processor, or two files side by
+//! side when all are busy, because two interleaved SHA-256 computations take little longer than one.
 
 use crate::control::Control;
 use crate::file::{Digests, Failure, Input};
 use crate::{Algorithm, Hasher, overlap, pool};
 
-/// Two of them fit the second-level cache with room for the rest.
+/// Two buffers fit the second-level cache with room to spare.
 pub(crate) const BUFFER: usize = 128 << 10;
 
-/// What is told the result, on this thread.
+/// Receives the result, on this thread.
 pub(crate) type Done = Box<dyn FnOnce(Result<Digests, Failure>) + Send>;
 
-/// A file on its way.
+/// A file in progress.
 pub(crate) struct Lane {
     input: Input,
     hashers: Vec<Hasher>,
@@ -45,13 +45,13 @@ impl Lane {
         self.control.count(count);
     }
 
-    /// Reads what fits; 0 at the end.
+    /// Fills the buffer; 0 at the end.
     fn fill(&mut self) -> Result<usize, Failure> {
         self.buffer.resize(BUFFER, 0);
         self.input.fill(&mut self.buffer, &self.control)
     }
 
-    /// With a second thread that reads, until the end (`true`) or until the processors are needed elsewhere.
+    /// Reads on a second thread until the end (`true`) or until the processors are needed elsewhere (`false`).
     fn read_ahead(&mut self) -> Result<bool, Failure> {
         let Self { input, hashers, size, control, .. } = self;
         let mut fill = |buffer: &mut [u8]| input.fill(buffer, control);
@@ -65,7 +65,7 @@ impl Lane {
         overlap::read(&mut fill, &mut take, &|| !pool::is_crowded())
     }
 
-    /// For what may wait for ever: everything on this thread.
+    /// For a source that may block forever: does everything on this thread.
     pub(crate) fn wait(mut self) {
         let read = loop {
             self.buffer.resize(BUFFER, 0);
@@ -84,7 +84,7 @@ impl Lane {
     }
 }
 
-/// Works until `first`, and all that `adopt` gave on the way, have ended.
+/// Runs until `first` and all lanes from `adopt` have ended.
 pub(crate) fn run(first: Lane, adopt: &dyn Fn() -> Option<Lane>) {
     let mut next = Some(first);
     while let Some(lane) = next {
@@ -92,7 +92,7 @@ pub(crate) fn run(first: Lane, adopt: &dyn Fn() -> Option<Lane>) {
     }
 }
 
-/// One file, to its end (`None`) or until there is a second to take along.
+/// Processes one file to its end (`None`) or until a second one can join it.
 fn alone(mut lane: Lane, adopt: &dyn Fn() -> Option<Lane>) -> Option<(Lane, Lane)> {
     let pairs = Lane::pairs(lane.hashers.iter().map(Hasher::algorithm));
     loop {
@@ -124,7 +124,7 @@ fn alone(mut lane: Lane, adopt: &dyn Fn() -> Option<Lane>) -> Option<(Lane, Lane
     }
 }
 
-/// Two files, until one of them has ended; the other is handed back.
+/// Processes two files until one of them has ended; returns the other.
 fn beside(mut one: Lane, mut two: Lane) -> Option<Lane> {
     loop {
         let first = match one.fill() {
@@ -193,7 +193,7 @@ mod tests {
         Ok(Digests { digests: vec![hasher.digest()], size: content.len() as u64 })
     }
 
-    /// Files of all lengths, each taken up as soon as there is room, on one thread: every one ends with its own digest.
+    /// Files of all lengths, each started as soon as there is room, on one thread: each gets its own digest.
     #[test]
     fn files_side_by_side_do_not_mix() {
         let lengths =

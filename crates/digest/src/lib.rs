@@ -1,5 +1,5 @@
-//! Digests: streaming hashes in the text form of the image specification (`sha256:…`), and the hashing of whole files
-//! on native threads, several algorithms in one pass, with progress and a way to stop.
+//! Digests: streaming hashes in the string form of the image specification (`sha256:…`), and hashing of whole files on
+//! native threads, several algorithms in one pass, with progress and cancellation.
 #![forbid(unsafe_code)]
 
 pub mod algorithm;

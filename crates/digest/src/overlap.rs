@@ -1,33 +1,34 @@
-//! Reading ahead on a second thread: while one buffer is hashed the kernel copies the next. Copying costs about a third of
-//! what SHA-256 with the processor's instructions costs. The hashing thread never waits for the other: where nothing is
-//! ready it reads itself, so that a second thread which does not get its processor takes nothing away.
+//! Read-ahead on a second thread: while one buffer is hashed the kernel copies the next. Copying costs about a third of
+//! what SHA-256 with the processor's instructions costs. The hashing thread never waits for the other: if no buffer is
+//! ready it reads itself, so that a second thread without a processor does no harm.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::file::Failure;
 
-/// Below this a file is read before the thread is there.
+/// Smaller files are read before the second thread would start.
 pub(crate) const WORTHWHILE: u64 = 4 << 20;
 
-// Measured: smaller buffers cost more wake-ups, and more or larger ones fall out of the cache between the two processors.
+// Measured: smaller buffers cost more wake-ups; more or larger ones do not stay in the cache between the two
+// processors.
 const BUFFER: usize = 256 << 10;
 const DEPTH: usize = 3;
 
-/// Reads into a buffer; 0 at the end.
+/// Fills a buffer; 0 at the end.
 pub(crate) type Fill<'f> = dyn FnMut(&mut [u8]) -> Result<usize, Failure> + Send + 'f;
 
 struct Shared<'s, 'f> {
     fill: &'s mut Fill<'f>,
-    /// In the order of the file.
+    /// Buffers in file order.
     full: VecDeque<(Vec<u8>, usize)>,
     free: Vec<Vec<u8>>,
-    /// Whether all was read, once nobody reads on.
+    /// The result, set when reading has ended; `true` means that everything was read.
     end: Option<Result<bool, Failure>>,
 }
 
 impl Shared<'_, '_> {
-    /// `None` where there is nothing to hash in the buffer: `end` says why.
+    /// `None` if the buffer has nothing to hash: `end` has the reason.
     fn fill(&mut self, buffer: &mut [u8]) -> Option<usize> {
         match (self.fill)(buffer) {
             Ok(0) => self.end = Some(Ok(true)),
@@ -42,7 +43,8 @@ fn lock<'m, 's, 'f>(shared: &'m Mutex<Shared<'s, 'f>>) -> MutexGuard<'m, Shared<
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads with `fill` until it says 0 (then `true`) or `go_on` says no (`false`), and hands the bytes to `take` in order.
+/// Reads with `fill` until it returns 0 (returns `true`) or `go_on` returns false (returns `false`), and passes the
+/// bytes to `take` in order.
 pub(crate) fn read(
     fill: &mut Fill<'_>,
     take: &mut dyn FnMut(&[u8]),
@@ -55,7 +57,7 @@ pub(crate) fn read(
         let reader = || read_ahead(&shared, &room, go_on);
         let thread = std::thread::Builder::new().name("caisson-read".to_owned());
         if thread.spawn_scoped(scope, reader).is_err() {
-            return Ok(false); // it goes without
+            return Ok(false); // the caller continues without it
         }
         let mut own = vec![0; BUFFER];
         let mut state = lock(&shared);
@@ -91,7 +93,7 @@ fn read_ahead(shared: &Mutex<Shared<'_, '_>>, room: &Condvar, go_on: &(dyn Fn() 
             state.end = Some(Ok(false));
         } else if let Some(count) = state.fill(&mut buffer) {
             state.full.push_back((buffer, count));
-            drop(state); // a chance for the other
+            drop(state); // lets the other thread run
             state = lock(shared);
         }
     }
@@ -103,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives `count` pieces of growing length whose bytes are their number, then the end or a failure.
+    /// Yields `count` pieces of growing length whose bytes are their index, then the end or a failure.
     fn pieces(
         count: usize,
         failure: Option<Failure>,

@@ -1,4 +1,4 @@
-//! The threads that hash: as many as the process may use processors, started when there is work, gone when there is none.
+//! The hashing threads: at most one per processor available to the process, started for work and ended without it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,13 +21,13 @@ impl Work {
     }
 }
 
-/// How long a thread waits for more.
+/// How long an idle thread waits for more work.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 struct State {
     work: VecDeque<Work>,
     threads: usize,
-    /// Threads that wait for work, or are about to look for it.
+    /// Threads that are idle, or about to look for work.
     idle: usize,
     /// Threads that read ahead for others.
     helping: usize,
@@ -44,7 +44,7 @@ fn limit() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Has `work` done as soon as a thread is free. Fails only where not a single thread can be started.
+/// Runs `work` as soon as a thread is free. Fails only if no thread can be started.
 pub fn submit(work: Work) -> std::io::Result<()> {
     let mut state = state();
     state.work.push_back(work);
@@ -61,7 +61,7 @@ pub fn submit(work: Work) -> std::io::Result<()> {
                 state.work.pop_back();
                 return Err(error);
             }
-            Err(_) => {} // the others take it
+            Err(_) => {} // the other threads take it
         }
     }
     Ok(())
@@ -73,7 +73,7 @@ fn serve() {
         if let Some(work) = state.work.pop_front() {
             state.idle -= 1;
             drop(state);
-            // Work that panics has lost its own result; the thread goes on with the next.
+            // A panic loses the result of its own work only; the thread continues with the next.
             let _ = catch_unwind(AssertUnwindSafe(|| work.run()));
             state = self::state();
             state.idle += 1;
@@ -89,7 +89,7 @@ fn serve() {
     }
 }
 
-/// The next file of the queue, if it can run beside another and no thread is free to take it alone.
+/// The next queued file that may share a thread, if no thread is free to take it alone.
 pub fn adopt() -> Option<FileJob> {
     let mut state = state();
     match state.work.front() {
@@ -102,16 +102,16 @@ pub fn adopt() -> Option<FileJob> {
     }
 }
 
-/// Whether more is to be done than there are processors for.
+/// Whether there is more work than processors.
 pub fn is_crowded() -> bool {
     let state = state();
     !state.work.is_empty() || state.threads - state.idle + state.helping > limit()
 }
 
-/// The right to one more thread while it lives: there is a processor that nothing here uses.
+/// A permit for one more thread while it lives: a processor is free.
 pub struct Spare(());
 
-/// One, if there is one.
+/// A permit, if a processor is free.
 pub fn spare() -> Option<Spare> {
     let mut state = state();
     let busy = state.threads - state.idle + state.helping;

@@ -1,5 +1,5 @@
-//! SHA-256 with its state in the open, so that two computations can go on at once. The compression of one is that of the
-//! package `sha2`, the compression of two is [`caisson_sys::sha256`].
+//! SHA-256 with an accessible state, so that two computations can be interleaved. The compression function for one is
+//! from the package `sha2`, the one for two is [`caisson_sys::sha256`].
 
 use caisson_sys::sha256::{available, compress_two};
 use sha2::block_api::compress256;
@@ -13,7 +13,7 @@ const START: [u32; 8] =
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
-    /// Bytes taken; what is beyond the last whole block is `pending`.
+    /// Bytes hashed, including `pending`, the part after the last whole block.
     length: u64,
     pending: [u8; BLOCK],
 }
@@ -44,7 +44,7 @@ impl Sha256 {
         self.pending[..rest.len()].copy_from_slice(rest);
     }
 
-    /// `update` of both, in less time than one after the other where the processor allows.
+    /// Updates both, in less time than one after the other if the processor supports it.
     pub fn update_two(one: &mut Self, two: &mut Self, first: &[u8], second: &[u8]) {
         let both = if one.held() + two.held() == 0 && available() {
             first.len().min(second.len()) / BLOCK * BLOCK
@@ -61,7 +61,7 @@ impl Sha256 {
         two.update(second_rest);
     }
 
-    /// The hash of everything so far: padding as in FIPS 180-4, section 5.1.1.
+    /// The hash of all input so far: padding as in FIPS 180-4, section 5.1.1.
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length.wrapping_mul(8).to_be_bytes();
         let mut padding = [0; BLOCK + 8];
@@ -109,7 +109,7 @@ mod tests {
             let (mut one, mut two) = (Sha256::new(), Sha256::new());
             let (mut first, mut second) = (Vec::new(), Vec::new());
             for (mut left, mut right) in pieces {
-                if aligned { // or the second piece would hardly ever begin at a block
+                if aligned { // or the second piece would hardly ever start at a block boundary
                     left.truncate(left.len() / BLOCK * BLOCK);
                     right.truncate(right.len() / BLOCK * BLOCK);
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use caisson_digest::{Algorithm, Control, Digests, Failure, Hasher, Source, file, job};
 
-/// A directory of the test's own, removed at its end.
+/// A directory of the test, removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -86,7 +86,7 @@ fn noise(length: usize) -> Vec<u8> {
 #[test]
 fn files_of_every_size_with_all_algorithms_in_one_pass() {
     let folder = Folder::new();
-    // Around the buffer, and around the size from which a second thread reads ahead.
+    // Around the buffer size, and around the size from which a second thread reads ahead.
     for length in [0, 1, 63, 64, 65, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 4 << 20, (9 << 20) + 5] {
         let content = noise(length);
         let path = folder.file("file", &content);
