@@ -1,5 +1,5 @@
-//! passwd(5) and group(5) as text: who a user is, its groups and its home. Reading the files is left to the caller, who
-//! knows which of them can be trusted.
+//! passwd(5) and group(5) as strings: the ids, groups and home directory of a user. Reading the files is up to the
+//! caller, who knows which of them can be trusted.
 #![forbid(unsafe_code)]
 
 mod lines;
@@ -7,13 +7,13 @@ mod look_up;
 
 pub use look_up::{LookupError, User, look_up};
 
-/// Home directory of `uid`: of the first line of that user. `None`: no line, or an empty field.
+/// Home directory of `uid`, from the first line of that user. `None` if there is no line, or its field is empty.
 pub fn home(passwd: &str, uid: u32) -> Option<&str> {
     let account = lines::accounts(passwd).find(|account| account.uid.parse() == Ok(uid))?;
     (!account.home.is_empty()).then_some(account.home)
 }
 
-/// Name of `uid`: of the first line of that user.
+/// Name of `uid`, from the first line of that user.
 pub fn name(passwd: &str, uid: u32) -> Option<&str> {
     lines::accounts(passwd).find(|account| account.uid.parse() == Ok(uid)).map(|account| account.name)
 }

@@ -1,5 +1,5 @@
-//! Lines of both files. Comments do not count, nor do lines without numeric ids, as in glibc: Go's reader takes what is
-//! not a number for 0, and with it a broken line for root.
+//! Lines of both files. Comments and lines without numeric ids are skipped, as in glibc: Go's reader takes an invalid
+//! number for 0, and with it a broken line for root.
 
 /// passwd(5): `name:password:uid:gid:comment:home:shell`.
 pub struct Account<'t> {

@@ -1,4 +1,4 @@
-//! Who `User` of an image is, as moby/sys/user looks it up.
+//! Resolves the `User` of an image as moby/sys/user does.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ pub struct User {
     pub uid: u32,
     pub gid: u32,
     pub additional_gids: Vec<u32>,
-    /// Home directory, where the passwd file names one.
+    /// Home directory, if the passwd file has one.
     pub home: Option<String>,
 }
 
@@ -23,11 +23,11 @@ pub enum LookupError {
     OutOfRange(String),
 }
 
-/// Looks `spec` up: `user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0.
+/// Resolves `spec`: `user`, `uid`, `user:group`, `uid:gid`, `uid:group`, `user:gid`, or empty for 0:0.
 ///
-/// A number is always an id and never a name, and must fit 0..=2147483647 (CVE-2024-40635, CVE-2026-46680); it gets the
-/// group and the groups of its line where it has one. A name without a line is an error. The first line that fits
-/// counts.
+/// A number is always an id and never a name, and must be in 0..=2147483647 (CVE-2024-40635, CVE-2026-46680). It gets
+/// the group and supplementary groups of its line, if it has one. A name without a line is an error. The first matching
+/// line is used.
 pub fn look_up(spec: &str, passwd: &str, group: &str) -> Result<User, LookupError> {
     let (user, wanted) = spec.split_once(':').unwrap_or((spec, ""));
     let user = if user.is_empty() { "0" } else { user };
@@ -43,7 +43,7 @@ pub fn look_up(spec: &str, passwd: &str, group: &str) -> Result<User, LookupErro
     };
     let home = line.as_ref().map(|line| line.home).filter(|home| !home.is_empty()).map(ToOwned::to_owned);
     if !wanted.is_empty() {
-        // A group that was asked for takes the supplementary ones away.
+        // An explicit group replaces the supplementary ones.
         let gid = match group_id {
             Some(gid) => gid,
             None => {
@@ -63,7 +63,7 @@ pub fn look_up(spec: &str, passwd: &str, group: &str) -> Result<User, LookupErro
     Ok(User { uid, gid: own_gid, additional_gids: additional.into_iter().collect(), home })
 }
 
-/// `None` for a name. A number out of range is an error and never looked up as a name.
+/// `None` for a name. A number out of range is an error and is never looked up as a name.
 fn number(text: &str) -> Result<Option<u32>, LookupError> {
     if is_number(text.strip_prefix(['-', '+']).unwrap_or(text)) { id(text).map(Some) } else { Ok(None) }
 }

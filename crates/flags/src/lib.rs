@@ -1,5 +1,5 @@
-//! Flags of the kernel as types, in one table each: what a plan says and what a system call gets are the same values.
-//! In JSON a set of flags is the list of its names, in the protocol of the helper its number.
+//! Kernel flags as types, one table each, so that a plan and a system call use the same values. In JSON a set of flags
+//! is a list of names, in the helper's protocol a number.
 #![forbid(unsafe_code)]
 
 mod mount;

@@ -1,4 +1,4 @@
-//! Flags of mounts: `MS_*` of mount(2), and the `MOUNT_ATTR_*` of mount_setattr(2) that some of them have become.
+//! Mount flags: `MS_*` of mount(2), and their equivalents `MOUNT_ATTR_*` of mount_setattr(2).
 
 use crate::set::flag_set;
 
@@ -38,7 +38,7 @@ flag_set! {
         NOSUID = 0x2, "nosuid";
         NODEV = 0x4, "nodev";
         NOEXEC = 0x8, "noexec";
-        /// One choice in these three bits, cleared as a whole before any of them is set.
+        /// An enumeration in these three bits, all cleared before one value is set.
         ATIME = 0x70, "atime";
         NOATIME = 0x10, "noatime";
         STRICTATIME = 0x20, "strictatime";
@@ -50,7 +50,7 @@ flag_set! {
     }
 }
 
-/// Flags that are an attribute of their own.
+/// Flags with an attribute of their own.
 const ATTRIBUTES: [(MountFlags, MountAttributes); 6] = [
     (MountFlags::RDONLY, MountAttributes::RDONLY),
     (MountFlags::NOSUID, MountAttributes::NOSUID),
@@ -60,13 +60,13 @@ const ATTRIBUTES: [(MountFlags, MountAttributes); 6] = [
     (MountFlags::NOSYMFOLLOW, MountAttributes::NOSYMFOLLOW),
 ];
 
-/// The choice of how access times are kept: the attribute, then the flag. What neither says is relatime.
+/// The access time settings: attribute, then flag. The default is relatime.
 const TIMES: [(MountFlags, MountAttributes); 2] = [
-    (MountFlags::STRICTATIME, MountAttributes::STRICTATIME), // wins, as with mount(2)
+    (MountFlags::STRICTATIME, MountAttributes::STRICTATIME), // takes precedence, as in mount(2)
     (MountFlags::NOATIME, MountAttributes::NOATIME),
 ];
 
-/// Flags by which `fstatvfs(3)` tells what a mount has: `ST_*`, of which two have values of their own.
+/// Flags that `fstatvfs(3)` reports for a mount: `ST_*`, two of which have different values.
 const STATUS: [(u64, MountFlags); 9] = [
     (0x1, MountFlags::RDONLY),
     (0x2, MountFlags::NOSUID),
@@ -80,10 +80,10 @@ const STATUS: [(u64, MountFlags); 9] = [
 ];
 
 impl MountFlags {
-    /// Flags that choose how access times are kept; NODIRATIME is apart.
+    /// Flags that select the access time setting; NODIRATIME is separate.
     pub const ACCESS_TIME: Self = Self::NOATIME.union(Self::RELATIME).union(Self::STRICTATIME);
 
-    /// Flags of one mount, not of its file system.
+    /// Flags of a mount, not of its file system.
     pub const PER_MOUNT: Self = Self::RDONLY
         .union(Self::NOSUID)
         .union(Self::NODEV)
@@ -92,14 +92,14 @@ impl MountFlags {
         .union(Self::NODIRATIME)
         .union(Self::ACCESS_TIME);
 
-    /// The attributes that these flags are.
+    /// The equivalent attributes.
     pub fn attributes(self) -> MountAttributes {
         let single = ATTRIBUTES.iter().filter(|(flag, _)| self.contains(*flag));
         let times = TIMES.iter().filter(|(flag, _)| self.contains(*flag)).take(1);
         single.chain(times).fold(MountAttributes::empty(), |all, (_, attribute)| all | *attribute)
     }
 
-    /// Flags of one mount, of `f_flag` of fstatvfs(3).
+    /// Flags of a mount, from `f_flag` of fstatvfs(3).
     pub fn from_status(status: u64) -> Self {
         let known = STATUS.iter().filter(|(bit, _)| status & bit != 0);
         let flags = known.fold(Self::empty(), |all, (_, flag)| all | *flag) & Self::PER_MOUNT;
@@ -108,7 +108,7 @@ impl MountFlags {
 }
 
 impl MountAttributes {
-    /// The flags that these attributes are, with RELATIME spelt out.
+    /// The equivalent flags, with RELATIME explicit.
     pub fn flags(self) -> MountFlags {
         let times = TIMES.iter().find(|(_, attribute)| self & Self::ATIME == *attribute);
         let times = times.map_or(MountFlags::RELATIME, |(flag, _)| *flag);

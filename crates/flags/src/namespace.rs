@@ -3,7 +3,7 @@
 use crate::set::flag_set;
 
 flag_set! {
-    /// Kinds of namespaces: `CLONE_NEW*`, named as in config.json.
+    /// Types of namespaces: `CLONE_NEW*`, named as in config.json.
     Namespaces {
         TIME = 0x80, "time";
         MOUNT = 0x2_0000, "mount";

@@ -1,6 +1,6 @@
-//! A set of flags as a type of its own, with the name of each flag.
+//! Declares a set of flags as a type, with a name for each flag.
 
-/// Declares a type for a set of flags: constants, the operators of sets, and names for JSON.
+/// Declares a type for a set of flags: constants, set operators, and names for JSON.
 macro_rules! flag_set {
     ($(#[$outer:meta])* $type:ident { $($(#[$inner:meta])* $name:ident = $value:expr, $text:literal;)* }) => {
         $(#[$outer])*
@@ -29,22 +29,22 @@ macro_rules! flag_set {
                 self.0 == 0
             }
 
-            /// In constants, where operators cannot be used.
+            /// For constants, which cannot use operators.
             pub const fn union(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// All of `other`.
+            /// Whether all of `other` are set.
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            /// Any of `other`.
+            /// Whether any of `other` is set.
             pub const fn intersects(self, other: Self) -> bool {
                 self.0 & other.0 != 0
             }
 
-            /// Names of the flags, those without a name as one number.
+            /// Names of the flags; flags without a name become one number.
             pub fn names(self) -> Vec<String> {
                 let mut rest = self;
                 let mut names = Vec::new();
@@ -111,7 +111,7 @@ macro_rules! flag_set {
             }
         }
 
-        /// Of the protocol: numbers. The names in JSON are for people.
+        /// The protocol uses numbers; the names in JSON are for readers.
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 serde::Deserialize::deserialize(deserializer).map(Self)

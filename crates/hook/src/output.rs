@@ -1,11 +1,11 @@
-//! What a hook prints: the end of each stream is kept for the error message.
+//! Output of a hook: the end of each stream is kept for the error message.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use caisson_sys::{Result, file, poll};
 
-/// Bytes kept of each stream.
+/// Bytes kept per stream.
 const KEPT: usize = 4096;
 
 pub struct Output {
@@ -19,7 +19,7 @@ impl Output {
         Self { pipe: Some(pipe), kept: vec![] }
     }
 
-    /// Reads once; the caller knows that the pipe is readable.
+    /// Reads once; the pipe must be readable.
     pub fn read(&mut self) -> Result<()> {
         let Some(pipe) = &self.pipe else { return Ok(()) };
         let chunk = file::read_some(pipe.as_fd())?;
@@ -32,7 +32,7 @@ impl Output {
         Ok(())
     }
 
-    /// Reads what is buffered. A background process of the hook may keep the pipe open for ever.
+    /// Reads what is buffered. A background process of the hook may keep the pipe open forever.
     pub fn drain(&mut self) -> Result<()> {
         while let Some(pipe) = &self.pipe {
             if !poll::readable([pipe], Some(Duration::ZERO))?[0] {

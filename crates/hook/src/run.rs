@@ -1,4 +1,4 @@
-//! One hook: spawned with its state, watched until it ends, its time is up, or its caller gives up.
+//! Runs one hook: spawns it with the state, and waits until it ends, times out, or is cancelled.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,19 +13,19 @@ use caisson_sys::{Error, descriptor, errno_name, memfd, pidfd, process};
 
 use crate::output::Output;
 
-/// What all hooks of one list run with.
+/// Shared by all hooks of a list.
 pub struct Context<'a> {
-    /// The OCI state, JSON.
+    /// The OCI state as JSON.
     pub state: &'a str,
-    /// Used by hooks without `env`.
+    /// For hooks without `env`.
     pub environment: Environment<'a>,
-    /// Working directory; `None`: the caller's.
+    /// Working directory; `None` for the caller's.
     pub directory: Option<&'a Path>,
-    /// Readable once the caller gives up: the running hook is killed.
+    /// Readable on cancellation: the running hook is killed.
     pub cancelled: Option<BorrowedFd<'a>>,
 }
 
-/// The environment of a hook whose `env` is absent.
+/// The environment of a hook without `env`.
 ///
 /// SECURITY: CVE-2025-23266 — a hook with host privileges never gets the container's environment.
 pub enum Environment<'a> {
@@ -42,7 +42,7 @@ pub struct HookError {
     pub message: String,
     /// Path of the hook.
     pub path: String,
-    /// The failed system call, where one failed.
+    /// The failed system call, if any.
     pub call: Option<Error>,
 }
 
@@ -58,7 +58,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Runs the hooks in order; the first that fails ends the list.
+/// Runs the hooks in order, up to the first failure.
 pub fn run_all(hooks: &[Hook], context: &Context<'_>) -> Result<(), HookError> {
     hooks.iter().try_for_each(|hook| {
         run(hook, context).map_err(|problem| {
@@ -66,7 +66,7 @@ pub fn run_all(hooks: &[Hook], context: &Context<'_>) -> Result<(), HookError> {
                 Problem::Ended(reason) => (reason, None),
                 Problem::Call(reason, error) => (reason, Some(error)),
             };
-            // COMPAT(runc): the beginning that engines look for.
+            // COMPAT(runc): the prefix that engines look for.
             let message = format!("error running {} hook #{}: {reason}", hook.list, hook.index);
             HookError { message, path: hook.path.clone(), call }
         })
@@ -88,7 +88,7 @@ fn run(hook: &Hook, context: &Context<'_>) -> Result<(), Problem> {
     let reason = match ended? {
         End::Status(status) if status.success() => return Ok(()),
         End::Status(status) => describe(status),
-        // COMPAT(runc): its words.
+        // COMPAT(runc): the same wording.
         End::TimedOut => format!("hook ran past specified timeout of {} s", hook.timeout.unwrap_or_default()),
         End::Cancelled => "cancelled".to_owned(),
     };
@@ -112,7 +112,7 @@ fn command(hook: &Hook, context: &Context<'_>, state: OwnedFd, stdout: OwnedFd, 
     if let Some(directory) = context.directory {
         command.current_dir(directory);
     }
-    // A process group of its own, so that a time-out ends the hook's children too.
+    // The hook gets a process group, so that a time-out ends its children too.
     command.stdin(File::from(state)).stdout(File::from(stdout)).stderr(File::from(stderr)).process_group(0);
     command
 }
@@ -123,7 +123,7 @@ enum End {
     Cancelled,
 }
 
-/// A hook that is killed here goes with its process group.
+/// A hook that is killed here is killed with its process group.
 fn wait(
     child: &mut Child,
     hook: &Hook,
@@ -137,7 +137,7 @@ fn wait(
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let [stdout, stderr] = outputs.each_ref().map(|output| output.pipe.as_ref().map(AsFd::as_fd));
         let watched = [Some(handle.as_fd()), stdout, stderr, context.cancelled].map(|fd| {
-            // What is absent is not polled; any descriptor may take its place.
+            // A missing descriptor is replaced by another one and not polled.
             (fd.unwrap_or(handle.as_fd()), Interest { read: fd.is_some(), write: false })
         });
         let [ended, printed, complained, cancelled] = ready(watched, left)?;
@@ -159,7 +159,7 @@ fn wait(
     }
 }
 
-/// COMPAT(runc): as Go prints it.
+/// COMPAT(runc): the format of Go.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),

@@ -56,7 +56,7 @@ fn a_time_out_ends_the_children_too_and_names_the_limit() {
 #[test]
 fn a_caller_that_gives_up_ends_the_hook() {
     let (read, write) = descriptor::pipe().unwrap();
-    drop(write); // readable: at its end
+    drop(write); // readable: at end of file
     assert!(poll::readable_now(&read).unwrap());
     let cancelled = Some(read.as_fd());
     let failed = run_all(&[shell("sleep 60")], &Context { cancelled, ..context("{}") }).unwrap_err();

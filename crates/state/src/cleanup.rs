@@ -1,5 +1,5 @@
-//! `cleanup.json`: what has to be ended and removed with a container. Small, written before the state, and read where
-//! the state is damaged.
+//! `cleanup.json`: the processes, cgroups and directories to remove with a container. It is small, written before the
+//! state, and used when the state is damaged.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl From<&StateFile> for CleanupRecord {
 }
 
 impl StateDirectory {
-    /// `None`: an older version wrote none, or it was removed.
+    /// `None` if an older version did not write it, or it was removed.
     pub fn read_cleanup(&self) -> Result<Option<CleanupRecord>> {
         let Some(bytes) = self.read_file(CLEANUP)? else { return Ok(None) };
         parse(&bytes, &self.path.join(CLEANUP)).map(Some)

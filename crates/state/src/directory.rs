@@ -1,4 +1,4 @@
-//! The state directory `<root>/<id>` of one container, shared by all processes that use the root.
+//! The state directory `<root>/<id>` of a container, shared by all processes that use the root.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::owned;
 use crate::root::{StateRoot, directory_mode};
 
 pub const START_SOCKET: &str = "start.sock";
-/// The mount point of an overlay: empty outside of the container.
+/// The mount point of an overlay: empty outside the container.
 pub const ROOTFS: &str = "rootfs";
 pub(crate) const STATE: &str = "state.json";
 pub(crate) const CLEANUP: &str = "cleanup.json";
 pub(crate) const CONFIG: &str = "config.json";
 
-/// What we make in it, in the order of its removal: a directory without a cleanup record and a state is nobody's.
+/// Our files in it, in order of removal: without a cleanup record and a state, a directory belongs to no container.
 const FILES: [&str; 6] = [START_SOCKET, ".cleanup.json.new", CLEANUP, ".state.json.new", STATE, CONFIG];
 
 /// An existing state directory.
@@ -30,7 +30,7 @@ pub struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// Makes it, and the root where that is missing. The caller removes it again when the create fails.
+    /// Creates it, and the root if missing. The caller removes it again if the create fails.
     pub fn create(root: &Path, id: &str) -> Result<Self> {
         check_id(id)?;
         let root = StateRoot::create(root)?;
@@ -39,7 +39,7 @@ impl StateDirectory {
             Ok(()) => Self::open_in(&root, id).inspect_err(|_| {
                 let _ = rustix::fs::unlinkat(&root, id, AtFlags::REMOVEDIR);
             }),
-            // COMPAT(runc): the wording that engines look for.
+            // COMPAT(runc): wording that engines look for.
             Err(Errno::EXIST) => {
                 Err(Error::new(Kind::Exists, format!("container with given ID already exists: {id}"))
                     .on(&path))
@@ -69,31 +69,32 @@ impl StateDirectory {
         }
     }
 
-    /// COMPAT(runc): the wording that engines look for.
+    /// COMPAT(runc): wording that engines look for.
     pub fn not_found(id: &str) -> Error {
         Error::new(Kind::NotFound, format!("container does not exist: {id}"))
     }
 
-    /// Last component of the path.
+    /// The last component of the path.
     pub fn id(&self) -> &str {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
-    /// Waits for the lock, which is held until the result is dropped. `NotFound`: the directory was removed meanwhile.
+    /// Waits for the lock, which is held until the result is dropped. `NotFound` if the directory was removed
+    /// meanwhile.
     pub fn lock(&self, id: &str) -> Result<OwnedFd> {
         let again = self.reopen()?;
         let taken = lock::exclusive(again).map_err(|error| self.lock_failed(&error))?;
         if self.is_removed(&taken) { Err(Self::not_found(id)) } else { Ok(taken) }
     }
 
-    /// The same without waiting. `None`: another process has the lock, or has removed the directory.
+    /// Like `lock`, without waiting. `None` if another process has the lock, or has removed the directory.
     pub fn try_lock(&self) -> Result<Option<OwnedFd>> {
         let again = self.reopen()?;
         let taken = lock::try_exclusive(&again).map_err(|error| self.lock_failed(&error))?;
         Ok((taken && !self.is_removed(&again)).then_some(again))
     }
 
-    /// A duplicate would share its lock with the descriptor that stays open.
+    /// A duplicate would share its lock with the original descriptor.
     fn reopen(&self) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::openat(&self.fd, ".", flags, Mode::empty())
@@ -108,13 +109,13 @@ impl StateDirectory {
         rustix::fs::fstat(fd).map_or(true, |status| status.st_nlink == 0)
     }
 
-    /// The directory that an overlay is mounted on, in the container's mount namespace.
+    /// The directory for the overlay mount in the container's mount namespace.
     pub fn make_rootfs(&self) -> Result<()> {
         rustix::fs::mkdirat(&self.fd, ROOTFS, Mode::from_raw_mode(0o700))
             .map_err(|errno| Error::system("make", &self.path.join(ROOTFS), errno))
     }
 
-    /// Removes the files we make and the directory. Anything else in it is an error that leaves it there.
+    /// Removes our files and the directory. Any other file in it is an error that leaves it in place.
     pub fn remove(&self) -> Result<()> {
         for name in FILES {
             match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
@@ -123,7 +124,7 @@ impl StateDirectory {
             }
         }
         let _ = rustix::fs::unlinkat(&self.fd, ROOTFS, AtFlags::REMOVEDIR);
-        // SECURITY: in the directory that ours is in, whatever the path means by now.
+        // SECURITY: removed relative to the open directory, whatever the path refers to by now.
         match rustix::fs::unlinkat(&self.fd, format!("../{}", self.id()), AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(Error::system("remove", &self.path, errno)),
@@ -137,11 +138,11 @@ mod files {
         AsFd, AtFlags, CONFIG, Errno, Error, Kind, Mode, OFlags, OwnedFd, Result, StateDirectory, owned,
     };
 
-    /// Far above every document that makes sense.
+    /// Far larger than any sane document.
     const LIMIT: usize = 16 << 20;
 
     impl StateDirectory {
-        /// The private copy of the configuration.
+        /// Writes the private copy of the configuration.
         pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
             let written = self.create_file(CONFIG).and_then(|fd| write_all(&fd, bytes));
             written.map_err(|errno| Error::system("write", &self.path.join(CONFIG), errno))
@@ -152,7 +153,7 @@ mod files {
             self.read_file(CONFIG)?.ok_or_else(missing)
         }
 
-        /// By rename: a reader sees all of the file or none of it.
+        /// Replaces the file by rename(2): a reader sees all of it or none of it.
         pub(crate) fn replace_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
             let fresh = format!(".{name}.new");
             let written = self.create_file(&fresh).and_then(|fd| write_all(&fd, bytes));
@@ -168,7 +169,7 @@ mod files {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let create = || rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o600));
             match create() {
-                // Left by a process that was killed while it wrote.
+                // Left by a process that was killed while writing.
                 Err(Errno::EXIST) => {
                     rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?;
                     create()
@@ -177,7 +178,7 @@ mod files {
             }
         }
 
-        /// `None`: the file is missing.
+        /// `None` if the file is missing.
         pub(crate) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
             let path = self.path.join(name);
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! `state.json`: what a container is. What can be derived (running, stopped, …) is not in it.
+//! `state.json`: the description of a container, without anything that can be derived (running, stopped, …).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::cleanup::CleanupRecord;
 use crate::directory::{CLEANUP, STATE, StateDirectory};
 use crate::error::{Error, Kind, Result};
 
-/// Of the documents that are written. 2: with a cleanup record beside the state.
+/// Version of written documents. 2: has a cleanup record beside the state.
 pub const VERSION: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,14 +23,14 @@ pub struct StateFile {
     pub bundle: String,
     pub rootfs: String,
     pub annotations: BTreeMap<String, String>,
-    /// RFC 3339 with nanoseconds, UTC.
+    /// RFC 3339 with nanoseconds, in UTC.
     pub created: String,
-    /// Name of the user who created it, or the uid where there is no name.
+    /// Name of the creating user, or the uid if it has no name.
     pub owner: String,
     pub status: Phase,
     pub attached: bool,
     pub owner_pid: i32,
-    /// Decimal, because it may pass what a JavaScript number holds.
+    /// Decimal, because it may exceed JavaScript's safe integers.
     pub owner_start_time: String,
     pub boot_id: String,
     pub pid: Option<i32>,
@@ -43,13 +43,13 @@ pub struct StateFile {
     pub overlay: Option<OverlayState>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageOrigin>,
-    /// A directory outside of this one that was made for this container only, and is removed with it.
+    /// A directory elsewhere that was created for this container only and is removed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
 }
 
 impl StateFile {
-    /// State of the runtime specification (runtime.md, "State") with runc's additions, JSON.
+    /// State of the runtime specification (runtime.md, "State") with runc's additions, as JSON.
     pub fn oci_state(&self, status: &str, pid: i32) -> String {
         serde_json::json!({
             "ociVersion": self.oci_version,
@@ -66,17 +66,17 @@ impl StateFile {
     }
 }
 
-/// What a container uses of a store.
+/// The part of a store that a container uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverlayState {
     pub store: String,
-    /// Directory below it that goes with the container.
+    /// Directory below it that is removed with the container.
     pub container: String,
-    /// What the container writes is in memory, not in that directory.
+    /// The container writes to memory, not to that directory.
     pub tmpfs: bool,
 }
 
-/// The manifest that a container was made from, and where it was read.
+/// The manifest that a container was created from, and its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageOrigin {
@@ -90,7 +90,7 @@ pub struct ImageOrigin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Written before anything else exists: a create that was killed can be cleaned up.
+    /// Written before anything else exists, so that a killed create can be cleaned up.
     Creating,
     /// The helper has reported `Created`.
     Ready,
@@ -103,13 +103,13 @@ pub struct CgroupState {
 }
 
 impl StateDirectory {
-    /// The cleanup record first: whatever happens to the state, what it names can be found.
+    /// Writes the cleanup record first: it lists what to remove even if the state is lost.
     pub fn write_state(&self, state: &StateFile) -> Result<()> {
         self.replace_file(CLEANUP, &encode(&CleanupRecord::from(state))?)?;
         self.replace_file(STATE, &encode(state)?)
     }
 
-    /// `None`: nothing was written yet (a create that was killed at once, or is just starting).
+    /// `None` if nothing was written yet (a create that was just started, or killed at once).
     pub fn read_state(&self) -> Result<Option<StateFile>> {
         let path = self.path.join(STATE);
         if let Some(bytes) = self.read_file(STATE)? {
@@ -127,7 +127,7 @@ fn encode(document: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| Error::new(Kind::System, format!("encode state: {error}")))
 }
 
-/// Reads a document of this version or an older one.
+/// Parses a document of this version or an older one.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
     let mut value: Value =
         serde_json::from_slice(bytes).map_err(|error| damaged(path, &error.to_string()))?;
@@ -145,9 +145,9 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T>
     serde_json::from_value(value).map_err(|error| damaged(path, &error.to_string()))
 }
 
-/// One step for each version, from the oldest on.
+/// One step per version, from the oldest on.
 fn migrate(value: &mut Value, found: u64) {
-    // 1 → 2: the state itself is the same; what its cleanup record would say is in it.
+    // 1 → 2: the state is unchanged, and contains the content of its cleanup record.
     if found == 1 {
         value["version"] = Value::from(VERSION);
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a state directory.
+//! Errors of a state directory.
 
 use std::fmt;
 use std::path::Path;
@@ -12,9 +12,9 @@ pub enum Kind {
     InvalidId,
     NotFound,
     Exists,
-    /// Another user owns it or may write to it.
+    /// Another user owns it or can write to it.
     Unsafe,
-    /// It does not parse, or a part of it is missing.
+    /// It does not parse, or is incomplete.
     Damaged,
     /// Written by a later version of this package.
     Version,
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// Stage of a container's life in which it is noticed.
+    /// The phase of a container's life in which the error occurs.
     pub fn phase(self) -> Phase {
         match self {
             Self::InvalidId => Phase::Validate,
@@ -50,7 +50,7 @@ pub struct Error {
     /// `operation: cause`.
     pub message: String,
     pub path: Option<String>,
-    /// Symbolic, `ENOENT`.
+    /// Symbolic, such as `ENOENT`.
     pub errno: Option<String>,
     pub hint: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Error {
         self
     }
 
-    /// A failing system call while doing `operation` on `path`.
+    /// A failed system call of `operation` on `path`.
     pub(crate) fn system(operation: &str, path: &Path, errno: rustix::io::Errno) -> Self {
         let name = caisson_sys::errno_name(errno.raw_os_error());
         Self {

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Kind, Result};
 
-/// Below a state root: bundles made for one container each. Reserved, so never an id.
+/// Bundles below a state root, each created for one container. Reserved, so never an id.
 pub const BUNDLES: &str = ".bundles";
 
-/// SECURITY: the id becomes a file name. COMPAT(runc): its alphabet and its sentence.
+/// SECURITY: the id becomes a file name. COMPAT(runc): the same alphabet and wording.
 pub fn check_id(id: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '.');
     let reserved = matches!(id, "." | ".." | BUNDLES);

@@ -1,5 +1,5 @@
-//! The state of containers on disk: its place, the names and contents of its files, and who may have written them.
-//! Engine and guard read and remove it through this crate; TypeScript asks the engine. docs/internal/state.md.
+//! The state of containers on disk: its location, the names and contents of its files, and who may have written them.
+//! Engine and guard read and remove it through this crate; TypeScript asks the engine. See docs/internal/state.md.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "document")]

@@ -1,4 +1,4 @@
-//! Whether a process that a document names is still that process: a pid alone does not tell, pids are used again.
+//! Whether a recorded process still exists: a pid alone is not enough, as pids are reused.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -10,31 +10,31 @@ use crate::cleanup::CleanupRecord;
 use crate::document::StateFile;
 use crate::error::{Error, Result};
 
-/// Changes with every boot of the machine; empty where there is no procfs.
+/// Changes with every boot; empty without procfs.
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// Whether the process lives. A zombie does not.
+/// Whether the process is alive. A zombie is not.
 pub fn is_alive(pid: i32, start_time: &str) -> bool {
     pidfd::state_and_start_time(pid)
         .is_ok_and(|(letter, time)| !matches!(letter, 'Z' | 'X') && time.to_string() == start_time)
 }
 
 impl StateFile {
-    /// Whether the process that created it lives.
+    /// Whether the creating process is alive.
     pub fn owner_is_alive(&self) -> bool {
         self.boot_id == boot_id() && is_alive(self.owner_pid, &self.owner_start_time)
     }
 
-    /// Half-made or attached, and its owner is gone.
+    /// Incomplete or attached, with a dead owner.
     pub fn is_orphan(&self) -> bool {
         (self.status == crate::Phase::Creating || self.attached) && !self.owner_is_alive()
     }
 }
 
-/// The container's first process, if it is still that process and alive. A recycled pid has another start time, and a
-/// pid from before a reboot another boot.
+/// Opens the container's first process if it is still the same and alive. A reused pid has another start time, and a
+/// pid from before a reboot another boot id.
 pub fn open_process(record: &CleanupRecord) -> Result<Option<OwnedFd>> {
     let (Some(pid), Some(start_time)) = (record.pid, &record.start_time) else { return Ok(None) };
     if boot_id() != record.boot_id {
@@ -52,6 +52,6 @@ pub fn open_process(record: &CleanupRecord) -> Result<Option<OwnedFd>> {
             ));
         }
     };
-    // Read after the descriptor was opened: what is read now is what the descriptor holds.
+    // Read after opening the descriptor, so that it describes the process of the descriptor.
     Ok(is_alive(pid, start_time).then_some(process))
 }

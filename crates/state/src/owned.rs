@@ -1,4 +1,4 @@
-//! Whether what was opened is ours alone to write.
+//! Checks that only the effective user and root can write to an open file.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -8,11 +8,11 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 
-/// Write permission for the group and for others. An access control list shows here too: its mask is the group's bits.
+/// Write permission for group and others. An access control list shows here too: its mask replaces the group's bits.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// SECURITY: state names programs to run (hooks), processes to kill and directories to remove. It is believed only if
-/// no user but this one and root can have written it. The open descriptor is asked, not the path.
+/// SECURITY: state names programs to run (hooks), processes to kill and directories to remove. It is trusted only if no
+/// user but this one and root can have written it. The check uses the open descriptor, not the path.
 pub(crate) fn check(fd: BorrowedFd<'_>, what: &str, path: &Path) -> Result<Stat> {
     let status = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", path, errno))?;
     let us = rustix::process::geteuid().as_raw();
@@ -38,7 +38,7 @@ pub(crate) fn check(fd: BorrowedFd<'_>, what: &str, path: &Path) -> Result<Stat>
     Ok(status)
 }
 
-/// A directory that is ours, without following a link in the last component. `None`: it does not exist.
+/// Opens a directory of ours without following a link in the last component. `None` if it does not exist.
 pub(crate) fn open_directory(
     parent: BorrowedFd<'_>,
     name: &Path,

@@ -1,4 +1,4 @@
-//! The directory of all state directories.
+//! The parent directory of all state directories.
 
 use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::check_id;
 use crate::owned;
 
-/// A state root that was opened and found to be ours.
+/// An open state root that belongs to us.
 #[derive(Debug)]
 pub struct StateRoot {
     fd: OwnedFd,
@@ -19,13 +19,13 @@ pub struct StateRoot {
 }
 
 impl StateRoot {
-    /// `None`: it does not exist, so it has no containers.
+    /// `None` if it does not exist, and so has no containers.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let fd = owned::open_directory(CWD, path, OFlags::PATH, "state root", path)?;
         Ok(fd.map(|fd| Self { fd, path: path.to_path_buf() }))
     }
 
-    /// Makes it where it is missing.
+    /// Opens it, creating it if missing.
     pub fn create(path: &Path) -> Result<Self> {
         if let Some(root) = Self::open(path)? {
             return Ok(root);
@@ -43,7 +43,7 @@ impl StateRoot {
         &self.path
     }
 
-    /// Names that may be containers, sorted.
+    /// Names of possible containers, sorted.
     pub fn ids(&self) -> Result<Vec<String>> {
         let failed = |errno| Error::system("read state root", &self.path, errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -67,7 +67,7 @@ impl AsFd for StateRoot {
     }
 }
 
-/// Root's containers may have mapped ids, whose programs cross these directories to their root file system.
+/// Root's containers may have mapped ids, whose programs must be able to search these directories to reach their root.
 pub(crate) fn directory_mode() -> u32 {
     if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 }
 }

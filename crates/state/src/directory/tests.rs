@@ -113,7 +113,7 @@ fn no_link_is_followed() {
     assert_eq!(kind(StateDirectory::open(&top.0.join("linked"), "one")), Kind::Unsafe);
     symlink(&directory.path, root.join("two")).unwrap();
     assert_eq!(kind(StateDirectory::open(&root, "two")), Kind::Unsafe);
-    // Planted where the next state is written first.
+    // A link in the place of the next temporary file.
     let canary = top.0.join("canary");
     fs::write(&canary, "alive").unwrap();
     for name in [".state.json.new", ".cleanup.json.new", CONFIG] {
