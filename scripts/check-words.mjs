@@ -30,9 +30,6 @@ const sources = [
   'CONTRIBUTING.md',
 ]
 const notSwept = [
-  'CONTRIBUTING.md',
-  'README.md',
-  'docs/',
   'crates/binding/src/layer.rs',
   'crates/cgroup/',
   'crates/digest/tests/files.rs',
@@ -67,13 +64,16 @@ const files = sources.flatMap((source) =>
 for (const file of files) {
   if (!readable.test(file) || generated.test(file) || notSwept.some((path) => file.startsWith(path))) continue
   const lines = readFileSync(join(root, file), 'utf8').split('\n')
+  const isPage = file.endsWith('.md')
+  let inCode = false
   for (const [index, line] of lines.entries()) {
     const at = `${file}:${index + 1}`
+    if (isPage && /^\s*```/.test(line)) inCode = !inCode
     for (const [phrase, advice] of phrases) {
       const found = phrase.exec(line)
       if (found) problems.push(`${at}: "${found[0].trim()}": ${advice}`)
     }
-    const prose = file.endsWith('.md') ? !/^\s*\||https?:/.test(line) : /^\s*(?:\/\/|\*|\/\*)/.test(line)
+    const prose = isPage ? !inCode && !/^\s*\|/.test(line) : /^\s*(?:\/\/|\*|\/\*)/.test(line)
     if (prose && line.length > LONGEST && !/https?:/.test(line))
       problems.push(`${at}: ${line.length} columns`)
   }
