@@ -57,7 +57,7 @@ export class Session {
     return [...this.#program, ...args]
   }
 
-  /** Writes config.json: the default, without a terminal, and what `edit` makes of it. */
+  /** Writes config.json: the default without a terminal, changed by `edit`. */
   configure(args: string[], edit: (spec: RuntimeSpec) => void = () => {}): void {
     const spec = { ...defaultSpec(), ociVersion: '1.0.2' }
     spec.process = { ...spec.process!, terminal: false, args }
@@ -97,7 +97,7 @@ export class Session {
     this.transcript.push(what)
   }
 
-  /** Waits until `state` says so. */
+  /** Waits until `state` reports this status. */
   async until(status: string): Promise<void> {
     for (let attempt = 0; attempt < 300; attempt++) {
       const { stdout } = await this.exactly(['--root', this.root, 'state', this.id])

@@ -6,14 +6,14 @@ import type { Holder } from './holder.ts'
 
 export interface Context {
   bundle: string
-  /** Whose namespaces are joined. */
+  /** The process whose namespaces are joined. */
   holder: Holder
 }
 
 export interface Configuration {
   name: string
   edit: (spec: RuntimeSpec, context: Context) => void
-  /** Paths whose kind, rights and content the probe reports. */
+  /** Paths whose type, mode and content the probe reports. */
   places?: string[]
   /** Instead of the probe. */
   args?: string[]
@@ -316,7 +316,7 @@ const table: Record<string, Omit<Configuration, 'name'>> = {
   },
   'hooks before the start': hooks('createRuntime', 'createContainer'),
   'hooks after': hooks('poststart', 'poststop'),
-  // how it ends
+  // exit status
   'exit code 0': program('true'),
   'exit code 1': program('false'),
   'exit code 42': program('sh', '-c', 'exit 42'),
@@ -325,7 +325,7 @@ const table: Record<string, Omit<Configuration, 'name'>> = {
   'a program that is missing': program('no-such-program'),
   'a program that is a directory': program('/tmp'),
   'a program that may not be executed': program('/etc/passwd'),
-  // what is refused
+  // refusals
   'no program at all': { edit: (spec) => void (spec.process!.args = []) },
   'a mount of unknown type': mounts({ destination: '/tmp', type: 'nosuchfs', source: 'none' }),
   'a missing source of a bind': mounts({ destination: '/tmp', source: '/no/such/source', options: ['bind'] }),

@@ -83,7 +83,7 @@ const EVERYWHERE: Record<string, string> = {
 }
 
 interface Problem {
-  /** The section, and what its line is about. */
+  /** The section, and the subject of its line. */
   what: string
   [runtime: string]: string | undefined
 }
@@ -128,7 +128,7 @@ for (const configuration of configurations) {
       [],
     )
     const unfounded = reasons.filter((reason) => !problems.some(({ what }) => what === reason))
-    t.deepEqual(unfounded, [], 'what has a reason is a difference')
+    t.deepEqual(unfounded, [], 'every reason belongs to a difference')
     if (configuration.args === undefined && !ours.end.startsWith(REFUSED))
       t.true('end' in ours.seen, 'the probe ran to its end')
   })

@@ -27,7 +27,7 @@ export class Holder {
     return `/proc/${this.#pid}/ns/${TYPES[type]}`
   }
 
-  /** What its namespaces are called in the links below /proc/PID/ns. */
+  /** Names of its namespaces in the links below /proc/PID/ns. */
   links(): string[] {
     return Object.keys(TYPES).map((type) => readlinkSync(this.path(type as keyof typeof TYPES)))
   }

@@ -34,7 +34,7 @@ export function normalForm(found: Sections, { id, joined }: Known): Sections {
     found[name] = (found[name] ?? []).flatMap(change)
   }
   each('mounts', (line) => mount(line, id))
-  // crun asks for a hugetlb hierarchy on hybrid hosts and gets one of its own for the test.
+  // crun needs a hugetlb hierarchy on hybrid hosts; the test mounts a separate one for it.
   each('mounts', (line) => (line.includes('/sys/fs/cgroup/hugetlb') ? [] : [line]))
   each('pid', (line) => [line === '1' ? '1' : 'another'])
   each('namespaces', (line) => {

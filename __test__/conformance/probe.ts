@@ -1,6 +1,6 @@
 /** What a program sees of its container, printed by a shell script and read back into sections. */
 
-/** Lines `@section`, then what belongs to it. Works with the shell and tools of the test root file system alone. */
+/** Lines `@section`, each followed by its content. Needs only the shell and tools of the test root file system. */
 export const PROBE = `
 begin() { echo "@$1"; }
 begin ids; id -u; id -g; id -G

@@ -1,4 +1,4 @@
-/** One configuration through one runtime: what came out and how it ended. */
+/** Runs one configuration through one runtime: its output and exit status. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ export interface Outcome {
   stdout: string
   /** As `run` reports it: 128 and the signal's number for a program killed by one. */
   status: number
-  /** What a refusal says; undefined where the program ran. */
+  /** The message of a refusal; undefined if the program ran. */
   refused?: string
 }
 
@@ -56,7 +56,7 @@ export function peer(name: 'runc' | 'crun'): Contender {
       child.on('close', async (code, signal) => {
         const [stdout, stderr] = await outputs
         const status = code ?? 128 + (SIGNALS[signal ?? ''] ?? NaN)
-        // The probe prints something in any case: silence with words on stderr is the runtime's refusal.
+        // The probe always prints something: empty stdout with text on stderr is the runtime's refusal.
         const refused = stdout === '' && stderr !== '' && status > 0 ? { refused: stderr.trim() } : {}
         resolve({ stdout, status, ...refused })
       })

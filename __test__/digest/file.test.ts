@@ -194,7 +194,7 @@ async function turnsDuring<T>(work: Promise<T>): Promise<{ turns: number; value:
   return { turns, value }
 }
 
-// Alone, before the others: their own work must not keep the loop.
+// Serial, before the others: their work must not block the loop.
 test.serial('the event loop keeps running while a large file or buffer is hashed', async (t) => {
   const content = noise(32 << 20)
   const expected = digestBytes(content)

@@ -1,4 +1,4 @@
-/** What importing the package loads: nothing of Node's that it does not have loaded already, and no addon. */
+/** Importing the package loads no further modules of Node and no addon. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

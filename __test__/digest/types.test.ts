@@ -1,4 +1,4 @@
-/** The types say what the values are; `npm run check` and the compiler hold them. */
+/** The types match the values; `npm run check` and the compiler verify it. */
 import test from 'ava'
 import { expectTypeOf } from 'expect-type'
 import {

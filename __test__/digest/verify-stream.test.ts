@@ -1,4 +1,4 @@
-/** Streams that verify what passes. */
+/** Streams that verify passing content. */
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import test from 'ava'
@@ -13,7 +13,7 @@ import {
 } from '../../ts/digest/index.ts'
 import fc from '../fixtures/property.ts'
 
-/** What came through, and the error, if any. */
+/** The output, and the error, if any. */
 interface Passed {
   bytes: Buffer
   error: unknown

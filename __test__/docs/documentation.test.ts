@@ -19,7 +19,7 @@ const pages = ['README.md', 'CONTRIBUTING.md']
   .filter((name) => name.endsWith('.md'))
 const page = (name: string): string => readFileSync(join(checkout, name), 'utf8')
 
-/** A folder with what docs/README.md promises to the programs. */
+/** A folder with the files that docs/README.md promises to the programs. */
 async function folder(): Promise<string> {
   const directory = scratch('docs')
   mkdirSync(join(directory, 'node_modules'))
@@ -39,7 +39,7 @@ for (const name of pages) {
     const limits = /memory:|cpus:|pids:/.test(source!)
     const example =
       process.geteuid?.() === 0 ? needs(...(limits ? (['cgroup'] as const) : [])) : needs('userns')
-    // An ordinary user has no cgroup of its own here, and one id.
+    // An ordinary user has no delegated cgroup here, and a single id.
     if ((limits || /user: \d/.test(source!)) && missing('root')) continue
     example(`example ${index + 1} of ${name}`, async (t) => {
       const directory = await (made ??= folder())

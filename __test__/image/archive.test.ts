@@ -1,4 +1,4 @@
-/** Images in archives: OCI layouts, what docker save writes, plain root file systems; compressed or not. */
+/** Images in archives: OCI layouts, docker save, plain root file systems; compressed or not. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ const architecture = { x64: 'amd64' }[process.arch as string] ?? process.arch
 const layers = [tar([{ name: 'a', content: 'lower' }]), tar([{ name: 'a', content: 'upper' }, { name: 'b' }])]
 const has = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
 
-// One after another, as some count the open files of this process.
+// Serial, because some count the open files of this process.
 const test = anyTest.serial
 
 async function open(t: ExecutionContext, reference: string): Promise<Image> {

@@ -119,7 +119,7 @@ const cases: Record<string, Case> = {
   },
 }
 
-/** What engines add of their own. */
+/** Additions of the engines themselves. */
 const OWN_ENV = ['PATH', 'TERM', 'HOSTNAME', 'container']
 const OWN_MOUNTS = /^\/(proc|dev|sys|run\/\.containerenv|etc\/(hosts|hostname|resolv\.conf))(\/|$)/
 
@@ -143,14 +143,14 @@ function normal({ process, mounts, annotations }: RuntimeSpec, peer?: Peer): Nor
     args: process!.args,
     cwd: process!.cwd,
     env: given.sort(),
-    // Whether the own group is named among the others, too, is told by the security tests.
+    // The security tests check whether the primary group is also a supplementary one.
     user: { uid, gid, groups: [...new Set([gid, ...(additionalGids ?? [])])].sort((a, b) => a - b) },
-    // umoci and podman go through a map: their order is another each time.
+    // umoci and podman iterate over a map: their order varies.
     volumes: (mounts ?? [])
       .map(({ destination }) => destination)
       .filter((path) => !OWN_MOUNTS.test(path))
       .sort(),
-    // podman keeps labels for itself. Old versions of umoci write what is empty, too.
+    // podman does not pass labels on. Old versions of umoci also write empty values.
     ...(peer === 'podman'
       ? {}
       : {

@@ -40,7 +40,7 @@ debian('a whole Debian, both ways', async (t) => {
   }
   t.true(expected({ wholeSeconds: true }).size > 3000)
 
-  // Packed by us, as a difference, which says nothing of the root itself.
+  // Packed by us, as a difference, which does not include the root itself.
   const layout = join(base, 'images')
   const image = await Image.build({ layout, tag: 'ours', layers: [{ directory: join(base, 'tree') }] })
   const below: TreeOptions = { wholeSeconds: true, without: ['.'] }

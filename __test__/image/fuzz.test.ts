@@ -1,6 +1,6 @@
 /**
- * Changed documents: whatever an index, a manifest or a configuration says, an image opens or is refused by name, and
- * never by accident. Documents of real tools are kept in corpus/ as seeds.
+ * Mutated documents: with any index, manifest or configuration an image opens or is refused with a code, never by
+ * accident. Documents of real tools are kept in corpus/ as seeds.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -253,7 +253,7 @@ subordinate('an ordinary user gives files to subordinate ids, runs the image, an
       await image.unpackRootfs('${home}/other', options).catch((error) => codes.push(error.code))
     say(codes)`)
   t.deepEqual(errors, ['ERR_SYSCALL', 'ERR_LIMIT_EXCEEDED'])
-  t.deepEqual(readdirSync(home), ['bundle'], 'nothing is left of what failed')
+  t.deepEqual(readdirSync(home), ['bundle'], 'a failure leaves nothing')
 
   const removed = await as(`
     const denied = await removeUnpacked('${home}/bundle').then(() => 'removed', (error) => error.errno)

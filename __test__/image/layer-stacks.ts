@@ -1,5 +1,5 @@
 /**
- * Stacks of layers as property tests draw them: few names, so that layers meet; all that an archive may say of them.
+ * Generated stacks of layers: few names, so that layers collide, and every kind of entry.
  */
 import type { Arbitrary } from 'fast-check'
 import fc from '../fixtures/property.ts'

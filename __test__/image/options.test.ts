@@ -128,7 +128,7 @@ const epoch = [...KINDS.count, 253_402_300_800]
 interface Call {
   /** Bypasses the types of options. */
   call: (options: never) => unknown
-  /** With which it would go on. */
+  /** Valid options of the call. */
   given?: object
   options: Readonly<Record<string, Kind>>
 }
@@ -266,7 +266,7 @@ const calls: Readonly<Record<string, Call>> = {
   },
 }
 
-/** Every path below the scratch directory, with what it is and what it holds. */
+/** Every path below the scratch directory, with its type and content. */
 function contents(directory = base): string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .map((name) => {
@@ -277,7 +277,7 @@ function contents(directory = base): string[] {
     .sort()
 }
 
-/** What became of a call; streams fail when they are made, or not at all. */
+/** The outcome of a call; streams fail when they are made, or not at all. */
 async function outcomeOf(call: () => unknown): Promise<unknown> {
   try {
     await call()
@@ -304,7 +304,7 @@ for (const [name, { call, given = {}, options }] of Object.entries(calls)) {
     for (const [option, kind] of Object.entries(options)) {
       for (const value of typeof kind === 'string' ? KINDS[kind as keyof typeof KINDS] : kind) {
         const wrong = { ...given, [option]: value }
-        // The option is named, or what it is about in its own words.
+        // The error names the option or its subject.
         await refused(t, `${option} ${shown(value)}`, new RegExp(option, 'i'), () => call(wrong as never))
       }
     }

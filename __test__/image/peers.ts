@@ -1,4 +1,4 @@
-/** Comparing trees with what other tools make of them. */
+/** Compares trees with the results of other tools. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -6,7 +6,7 @@ import { Image, type UnpackResult } from '../../ts/image/index.ts'
 import { missing } from '../fixtures/needs.ts'
 import { readTree, treeDifferences, type TreeOptions } from '../fixtures/tree.ts'
 
-/** Runs a script of bash; what it printed. Throws where it fails. */
+/** Runs a bash script and returns its output. Throws if it fails. */
 export function sh(command: string, cwd: string): string {
   const env = { ...process.env, LC_ALL: 'C.UTF-8' }
   const { status, stdout, stderr } = spawnSync('bash', ['-ec', command], { cwd, env, encoding: 'utf8' })

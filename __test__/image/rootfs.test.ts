@@ -45,7 +45,7 @@ test.serial(
     await image.unpackRootfs(join(base, 'out'))
     t.is(readFileSync(join(base, 'out/hard'), 'utf8'), 'content')
     t.is(readlinkSync(join(base, 'out/soft')), '../outside')
-    // What it was packed from may change: the image does not.
+    // The source may change; the image does not.
     writeFileSync(join(base, 'tree/etc/new'), 'new')
     t.deepEqual((await image.verify()).problems, [])
     await image.close()

@@ -1,4 +1,4 @@
-/** What an image is read from: missing blobs, embedded content, blobs as streams, artifacts. */
+/** Sources of an image: missing blobs, embedded content, blobs as streams, artifacts. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

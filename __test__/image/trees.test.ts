@@ -34,7 +34,7 @@ for (const [format, options] of [
   using('tar', 'gzip')(`a tree of tar, ${format} ${options}`, async (t) => {
     const base = scratch(t)
     rich(base)
-    // What these formats cannot say is what tar itself loses.
+    // tar itself loses what these formats cannot express.
     sh(`tar --format=${format} ${options} --numeric-owner -C tree -czf tree.tgz .`, base)
     sh('mkdir theirs && tar --numeric-owner -C theirs -xpf tree.tgz', base)
     await compare(t, `tar:${base}/tree.tgz`, base, join(base, 'theirs'), { wholeSeconds: true })

@@ -10,12 +10,11 @@ import { readTree, treeDifferences, type Tree, type TreeOptions } from '../fixtu
 import { scratch } from './fixture.ts'
 import { rich, sh, using } from './peers.ts'
 
-/** umoci keeps whole seconds, as layers of ours do, and sets no time of directories that a later layer changes. */
+/** umoci keeps whole seconds, like our layers, and sets no time on directories that a later layer changes. */
 const UMOCI: TreeOptions = { wholeSeconds: true, withoutDirectoryTimes: true }
 
 /**
- * A small system and everything that is hard, in three layers: removals, opaque directories, replaced types, new
- * attributes.
+ * A small system in three layers with all the hard cases: removals, opaque directories, replaced types, new attributes.
  */
 async function writeImage(base: string): Promise<Image> {
   rich(base)
@@ -59,7 +58,7 @@ async function writeImage(base: string): Promise<Image> {
   })
 }
 
-/** What a container sees. Of directories no size and no time: those are of the storage. */
+/** The container's view, without sizes and times of directories, which depend on the storage. */
 const LOOK = `
   id; pwd; echo "$A $HOME"
   for path in /set-id /rich /rich/* /rich/*/*; do
@@ -149,7 +148,7 @@ using('buildah', 'skopeo')(
   },
 )
 
-/** Layer after layer that adds, changes, hides and replaces what those below have. */
+/** Layers that add, change, hide and replace files of the layers below. */
 function manyLayers(count: number): { entries: LayerEntry[] }[] {
   return Array.from({ length: count }, (_, layer) => {
     const [own, before] = [`/d${layer % 5}`, `/d${(layer + 4) % 5}`]
@@ -213,7 +212,7 @@ using('skopeo')(
         mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
       })),
     })
-    // What skopeo makes of the same image.
+    // skopeo's copy of the same image.
     sh('skopeo --insecure-policy copy -q --format v2s2 oci:images:oci dir:v2s2', base)
     const theirs = JSON.parse(sh('cat v2s2/manifest.json', base)) as object
     t.deepEqual(theirs, JSON.parse(JSON.stringify(docker.manifest)))
@@ -249,9 +248,9 @@ for (const [program, command, options] of EXTRACT) {
   })
 }
 
-/** podman with everything of its own below `base`; what it leaves there goes with it. */
+/** podman with its storage below `base`, which is removed with it. */
 function podman(base: string): (args: string) => string {
-  // Limits as they are here: its own defaults need more rights than root has in a container of its own.
+  // The current limits: podman's defaults need more privileges than root has inside a container.
   writeFileSync(
     join(base, 'containers.conf'),
     `[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\nlog_driver = "none"\n` +

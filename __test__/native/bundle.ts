@@ -6,7 +6,7 @@ import type { ExecutionContext } from 'ava'
 
 export type Json = Record<string, unknown>
 
-/** A directory of its own for one test, gone with it. */
+/** A directory for one test, removed with it. */
 export interface Bundle {
   /** State root. */
   root: string

@@ -92,7 +92,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   while (!(await condition())) await pause(10)
 }
 
-/** What is left of a container anywhere: cgroup directories, its state directory. */
+/** Leftovers of a container: cgroup directories, its state directory. */
 export function remains(root: string, id: string): string[] {
   const found: string[] = []
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {

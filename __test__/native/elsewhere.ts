@@ -38,6 +38,6 @@ export function elsewhere(body: string, ids?: { uid: number; gid: number }): Els
     }
     return output.slice(0, output.indexOf('\n'))
   })()
-  line.catch(() => undefined) // looked at only by those who need it
+  line.catch(() => undefined) // only some callers await it
   return { child, line, end }
 }

@@ -278,7 +278,7 @@ needs('cgroup')('SIGKILL ends what has outlived the first process', async (t) =>
 needs('cgroup')('a process that another freezer holds is soon reported as frozen', async (t) => {
   const freezer = '/sys/fs/cgroup/freezer'
   if (!existsSync(join(freezer, 'tasks'))) {
-    t.pass('cgroup v2 kills what is frozen')
+    t.pass('cgroup v2 kills frozen processes')
     return
   }
   const made = makeBundle(t, ['sleep', '1000'])

@@ -16,7 +16,7 @@ interface Said {
   stderr: string
 }
 
-/** A program in a thread of a process of its own (the tests' own print no warnings); `folder` is its argument. */
+/** Runs a program in a thread of a new process (the tests' own threads print no warnings); `folder` is its argument. */
 async function inWorker(source: string, folder: string): Promise<Said> {
   const thread = `
     const library = (path) => import(${JSON.stringify(`file://${checkout}/ts/`)} + path)

@@ -1,4 +1,4 @@
-/** State files that are cut, emptied, removed, or of another version: named by `list`, ended and removed by force. */
+/** Truncated, empty, missing state files and other versions: `list` names them, a forced delete ends and removes. */
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Runtime, type Container } from '../../ts/index.ts'
@@ -59,7 +59,7 @@ for (const [how, damage] of Object.entries(damages)) {
       const file = join(root, id, 'state.json')
       damage(join(root, id))
       const listed = (await runtime.list()).find((state) => state.id === id)
-      // Without anything written it looks like a container that another process is about to make.
+      // An empty directory looks like a container that another process is about to make.
       t.is(
         listed?.status,
         existsSync(file) || existsSync(join(root, id, 'cleanup.json')) ? 'damaged' : 'creating',

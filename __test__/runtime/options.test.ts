@@ -60,7 +60,7 @@ const SHARED = {
   pivot: FLAG,
   newKeyring: FLAG,
   stdio: ['everything', ['all'], [{}], {}, true, ['pipe', 'pipe', 'pipe', 'pipe']],
-  // For images only; what comes after the first ones is a value of theirs.
+  // For images only; the last values are valid for them.
   layering: ['both', null, true, 'copy'],
   writable: ['memory', null, true, 'tmpfs'],
   writableSize: [...SIZE, '1MiB'],

@@ -48,7 +48,7 @@ function entries(): TestEntry[] {
   ]
 }
 
-/** A layout with a canary beside it, and what the two ways make of it. */
+/** A layout with a canary beside it, and the results of both ways. */
 class Attempt {
   readonly base: string
   readonly outside: string
@@ -234,7 +234,7 @@ contained('CVE-2019-16884: a volume of an image does not cover /proc', async (t)
   }
 })
 
-/** Of Docker, podman, crun, runc, CRI and others: keys by which a runtime or an engine can be told to do something. */
+/** Keys of Docker, podman, crun, runc, CRI and others that make a runtime or an engine act. */
 const meaningful = (outside: string): Record<string, string> => ({
   'run.oci.hooks.stdout': join(outside, 'evil'),
   'run.oci.hooks.stderr': join(outside, 'evil'),
@@ -307,7 +307,7 @@ privileged(
 privileged(
   'CVE-2022-2990: a set-group-id program does not bypass what a file denies to the own group',
   async (t) => {
-    // Not of busybox, which gives up what the bit brings.
+    // Not busybox, which drops the privileges of the bit.
     const { stdout: libraries } = spawnSync('ldd', ['/bin/cat'], { encoding: 'utf8' })
     const cat = (): TestEntry[] => [
       ...[...libraries.matchAll(/\/\S+/g)].map(([path]) => ({

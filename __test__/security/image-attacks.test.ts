@@ -1,4 +1,4 @@
-/** Attacks by the documents of an image, its archives and its target. Nothing outside may be read, written or asked. */
+/** Attacks by an image's documents, archives and target. Nothing outside may be read, written or contacted. */
 import { createServer } from 'node:http'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
@@ -140,7 +140,7 @@ test('CVE-2025-47290: directories that are swapped for links meanwhile lead nowh
   for (const path of [work, outside]) mkdirSync(path)
   writeFileSync(join(outside, 'canary'), 'canary')
   const before = statSync(join(outside, 'canary'))
-  // The same user, with every right to the private directory: the worst case.
+  // The same user, with full access to the private directory: the worst case.
   const script = `
     const fs = require('fs'), path = require('path')
     const [work, outside] = process.argv.slice(1)

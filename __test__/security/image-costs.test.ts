@@ -28,7 +28,7 @@ import { needs } from '../fixtures/needs.ts'
 import { COMMAND } from '../cli/session.ts'
 import { rawEntry, scratch, tar, writeLayout, type TestEntry } from '../image/fixture.ts'
 
-/** What a terminal obeys. */
+/** Control sequences that a terminal obeys. */
 const obeyed = /(?![\n\t])[\p{Cc}\u202e]/u
 const limit = { code: 'ERR_LIMIT_EXCEEDED' } as never
 const archive = tar([{ name: 'f', content: 'x' }])
@@ -71,7 +71,7 @@ for (const [title, markers] of [
 ] as const) {
   test(`20,000 ${title} whiteouts over 10,000 files are applied once each`, async (t) => {
     const base = scratch(t)
-    // What the layer brings itself is looked at by every whiteout as well.
+    // Every whiteout also checks the layer's own entries.
     const own = many(10_000, (index) => ({ name: `d/own-${index}` }))
     writeLayout(join(base, 'images'), [files, tar([...own, ...markers])])
     const image = await Image.open(`oci:${base}/images:test`)
@@ -88,7 +88,7 @@ for (const [title, markers] of [
 
 test('an abort is heard while whiteouts are applied', async (t) => {
   const base = scratch(t)
-  // Hard work that no limit forbids: each hides another directory of the layer below.
+  // Expensive work within all limits: each hides another directory of the layer below.
   const below = tar(many(3000, (index) => ({ name: `d${index}/a/b/c/d/e/f` })))
   writeLayout(join(base, 'images'), [below, tar(many(3000, (index) => ({ name: `.wh.d${index}` })))])
   const image = await Image.open(`oci:${base}/images:test`)

@@ -88,7 +88,7 @@ const attacks: Attack[] = [
       ['a link below a link', [{ name: 'd/' }, link('d/l', 'OUTSIDE'), link('m', 'd')], 'm/l'],
     ] as [title: string, links: TestEntry[], name: string][]
   ).flatMap(([title, links, name]): Attack[] => {
-    // As one layer and as two: what is below may be known or not.
+    // As one layer and as two: the layer below may be known or not.
     const onto = [
       { name: `${name}/`, mode: 0o777, uid: 7, gid: 7 },
       file(`${name}/canary`),

@@ -59,7 +59,7 @@ test('nothing is written through a link in place of a directory of the layout', 
   const code = { code: 'ERR_UNSAFE_PATH' }
   await t.throwsAsync(layout.writeBlob('canary', 'text/plain'), code as never)
   await t.throwsAsync(layout.collectGarbage(), code as never)
-  const image = await Image.open(`oci:${path}:test`) // reading may follow it: what is read is verified
+  const image = await Image.open(`oci:${path}:test`) // reading may follow it, because content is verified
   await t.throwsAsync(image.squash({ layout: path, tag: 'squashed' }), code as never)
   await t.throwsAsync(
     Image.build({ layout: path, tag: 'new', layers: [{ entries: [{ path: '/a', content: 'a' }] }] }),
@@ -132,7 +132,7 @@ needs('root')('no file is given away to a user who exchanges index.json while ro
   await once(child.stdout!, 'data')
   const layout = await Layout.open(path)
   for (let round = 0; round < 60; round++) {
-    // It fails where the link is read in place of the index.
+    // It fails if the link is read instead of the index.
     await layout.tag(image.descriptor, `round-${round}`).catch(() => undefined)
     await new Promise((resolve) => setTimeout(resolve, 5))
     if (statSync(canary).uid !== 0) break

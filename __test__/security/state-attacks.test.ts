@@ -1,4 +1,4 @@
-/** A state root that another user could have filled: nothing in it is believed, run or removed. Each has a canary. */
+/** A state root that another user could have filled: nothing in it is trusted, run or removed. Each has a canary. */
 import {
   chmodSync,
   chownSync,
@@ -118,7 +118,7 @@ test('a state file names no tree outside of what is made for containers', async 
   await (await runtime.get('job')).delete({ force: true })
   t.is(readFileSync(join(planted.precious, 'canary'), 'utf8'), 'alive')
   t.false(existsSync(join(planted.root, 'job')))
-  // Where such directories are, and named like one of them, but made for another container.
+  // In the right place and with a valid name, but made for another container.
   const other = plant('named-other')
   const tree = join(other.root, '.bundles', '0123456789abcdef')
   mkdirSync(tree, { recursive: true, mode: 0o700 })

@@ -1,4 +1,4 @@
-/** Every rule for image documents, OCI's and Docker's: where it complains, what it says, and in which mode. */
+/** Every rule for image documents, OCI's and Docker's: its path, message and mode. */
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import {
@@ -234,7 +234,7 @@ for (const [index, [kind, path, words, change]] of errors.entries()) {
   test(`${index} ${kind} ${path}: ${words}: is an error in both modes`, (t) => {
     for (const mode of ['lenient', 'strict'] as const) {
       const { errors } = issuesOf(kind, change, { mode })
-      // The strict mode has sharper words for media types.
+      // Strict mode has a more specific message for media types.
       const expected = mode === 'strict' && path === 'mediaType' && words.startsWith('Docker') ? '' : words
       t.true(has(errors, path, expected), errors.join('\n') || 'accepted')
     }

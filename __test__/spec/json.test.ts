@@ -7,7 +7,7 @@ import { MAX_DEPTH, readJson } from '../../ts/spec/json/read.ts'
 import { scan } from '../../ts/spec/json/scan.ts'
 import fc from '../fixtures/property.ts'
 
-/** What is read, or the one message with its place. */
+/** The value, or the one message with its position. */
 function read(input: string | Uint8Array, limits = {}): unknown {
   const { value, issues } = readJson(input, limits)
   return issues.length === 0

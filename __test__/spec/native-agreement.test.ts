@@ -13,7 +13,7 @@ import { scratch } from '../fixtures/rootfs.ts'
 import { runtimeBase, type Change } from './base.ts'
 import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
 
-/** What the native core keeps as it is, refusing it by name or leaving it to others: only looked at here. */
+/** Properties that the native core does not interpret: only TypeScript checks them. */
 const UNREAD =
   /^(?:linux\.(?:seccomp|intelRdt|memoryPolicy|netDevices|personality\.flags)|process\.(?:scheduler|ioPriority|execCPUAffinity|commandLine|user\.username)|mounts\[\d+\](?:\.[ug]idMappings.*)?$)/
 

@@ -19,7 +19,7 @@ import fc from '../fixtures/property.ts'
 
 type SafeParse = (input: DocumentInput, options?: ParseOptions) => ParseResult<object>
 
-/** Where our rules say what the schemas say by structure. */
+/** Constraints that are rules here and structure in the schemas. */
 const RULES_OF_SCHEMAS = /^(?:linux\.resources\.pids\.limit|layers|status)$/
 
 /** Where we are stricter than the schemas: docs/spec.md has the reasons. */
@@ -74,7 +74,7 @@ function mutate(document: unknown, steps: number, value: unknown, remove: boolea
   return copy
 }
 
-/** A config.json with every property there is. */
+/** A config.json with every property. */
 function everything(): object {
   const { linux, process, ...rest } = JSON.parse(
     JSON.stringify(runtimeBase(), (_, value: unknown) => (typeof value === 'bigint' ? 7 : value)),

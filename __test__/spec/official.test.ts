@@ -150,7 +150,7 @@ judged('every example of the runtime specification has the right structure', (t,
       const isTop = Object.keys(fragment).some((name) => top.has(name))
       if (page === 'config.md' && !isTop) continue
       const document: any = isTop ? fragment : wrap(fragment)
-      // Examples of single properties leave out what is required beside them.
+      // Examples of single properties omit other required ones.
       if (document.windows) document.windows.layerFolders ??= ['x']
       const result = safeParseRuntimeSpec(
         { ociVersion: '1.3.0', root: { path: 'r' }, ...document },

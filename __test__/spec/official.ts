@@ -82,7 +82,7 @@ export function runtimeExamples({ runtime }: Official, page: string): Record<str
       try {
         return [readObject(attempt, page)]
       } catch {
-        // A fragment, or with dots for what is left out.
+        // A fragment, or with dots for omitted parts.
       }
     }
     return []

@@ -83,7 +83,7 @@ for (const [name, safeParse, base] of kinds) {
     for (const path of places) {
       const document = base()
       const parent = path.slice(0, -1).reduce<any>((value, key) => value[key], document)
-      // Nothing takes a list of lists of this.
+      // No property accepts a list of lists of this.
       parent[path.at(-1)!] = [[{ wrong: true }]]
       const result = safeParse(document)
       const wanted = formatPath(path)

@@ -1,4 +1,4 @@
-/** One change of a valid config.json for every rule: where it complains, and words of what it says. */
+/** One change of a valid config.json for every rule, with the path and words of the message. */
 import type { Change } from './base.ts'
 
 export type Case = [path: string, words: string, change: Change]

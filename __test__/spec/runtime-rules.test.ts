@@ -1,4 +1,4 @@
-/** Every rule for config.json: where it complains, what it says, and in which mode. */
+/** Every rule for config.json: its path, message and mode. */
 import test from 'ava'
 import { safeParseRuntimeSpec, type ParseOptions } from '../../ts/spec/index.ts'
 import { runtimeBase, type Change } from './base.ts'
@@ -18,7 +18,7 @@ function issuesOf(change: Change, options: ParseOptions): { errors: string[]; wa
 const has = (lines: string[], path: string, words: string): boolean =>
   lines.some((line) => line.startsWith(`${path}: `) && line.includes(words))
 
-test('the base is valid in every mode and says nothing', (t) => {
+test('the base is valid in every mode, without warnings', (t) => {
   for (const options of [
     {},
     { mode: 'strict' },

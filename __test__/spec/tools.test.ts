@@ -64,7 +64,7 @@ needs('umoci')('umoci: a new image, what it inserts, and the bundle it unpacks',
   const place = fresh()
   run(place, 'umoci', 'init', '--layout', 'images')
   run(place, 'umoci', 'new', '--image', 'images:v1')
-  // An image without layers is what the schema refuses, and the text only advises against.
+  // The schema refuses an image without layers; the text only advises against it.
   t.deepEqual(errorsOf(await validate(join(place, 'images'))), [])
   mkdirSync(join(place, 'files'))
   run(place, 'umoci', 'insert', '--rootless', '--image', 'images:v1', 'files', '/etc')

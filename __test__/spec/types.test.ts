@@ -1,4 +1,4 @@
-/** The types: what the compiler promises, checked when the tests are compiled (`npm run check`). */
+/** The types, checked when the tests are compiled (`npm run check`). */
 import test from 'ava'
 import { expectTypeOf } from 'expect-type'
 import {

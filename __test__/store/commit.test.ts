@@ -137,7 +137,7 @@ asEach(
     user.image('unpack --image out:library bundle')
     const unpacked = readTree(join(user.folder, 'bundle/rootfs'), options)
     for (const { xattrs } of unpacked.values()) delete xattrs['user.rootlesscontainers']
-    // What an overlay says about inodes that it has copied up differs with its options.
+    // Hard links of copied-up files depend on the options of the overlay.
     for (const tree of [unpacked, seen]) delete tree.get('usr/lib/c-too')!.same
     t.deepEqual(treeDifferences(unpacked, seen), [])
     // Two unpackers, as root in any case: the owners that an ordinary user cannot see are compared too.

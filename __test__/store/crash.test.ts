@@ -52,7 +52,7 @@ test(`${ROUNDS} kills at random moments damage nothing`, async (t) => {
   for (let number = 0; number < ROUNDS; number++) {
     await round(number)
     if (number % 20 > 0) continue
-    // The next user is not disturbed, and sees what the image says.
+    // The next user is not affected, and sees the image's content.
     const target = join(scratch('crash'), 'tree')
     const snapshot = await store.prepare(image)
     await flattenLayers(snapshot.layers, target)

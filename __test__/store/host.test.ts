@@ -35,7 +35,7 @@ privileged('every file in /etc is one that every user of the host may read', asy
 })
 
 privileged('files that only their owner may read are hidden everywhere', async (t) => {
-  // In a mount namespace of its own the host's settings can be anything.
+  // In a separate mount namespace the host's files can be changed.
   const source = `
     import { mkdirSync, writeFileSync } from 'node:fs'
     import { Runtime } from ${JSON.stringify(import.meta.resolve('../../ts/index.ts'))}

@@ -42,7 +42,7 @@ export const layers: TestEntry[][] = [
   [file('etc/hosts', '127.0.0.1 localhost\n'), { name: 'fifo', type: '6' }],
 ]
 
-/** Programs, where there is a busybox that needs no library. */
+/** Programs, if a static busybox is installed. */
 function programs(): TestEntry[] {
   const shell = busybox()
   if (!shell) return []
@@ -61,7 +61,7 @@ export function plainImage(): string {
   return `oci:${path}:test`
 }
 
-/** A layout with that image, tagged `test`; with a shell where there is a busybox that needs no library. */
+/** A layout with that image, tagged `test`; with a shell if a static busybox is installed. */
 export function makeLayout(extra: TestEntry[][] = []): string {
   const path = join(scratch('layout'), 'images')
   writeLayout(

@@ -49,7 +49,7 @@ function check(t: ExecutionContext, { stdout, warnings }: Answer, owner = '3:4')
   t.is(stdout.slice(0, expected.length), expected)
   t.deepEqual(warnings, [])
   const overlay = /^.* \/ \/ .* - overlay .*$/m.exec(stdout)?.[0] ?? stdout
-  // How the kernel was told shows in the options.
+  // The mount options show which interface was used.
   t.regex(overlay, /,lowerdir=self\/fd\/\d+:self/)
 }
 

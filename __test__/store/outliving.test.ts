@@ -27,7 +27,7 @@ function place(id: string, source: string): Place {
   return { root, store, id: `${id}-${process.pid}-${serial++}`, made }
 }
 
-/** A process that makes a container which sleeps, says its pid, and ends or waits. */
+/** A process that makes a sleeping container, prints its pid, and ends or waits. */
 async function maker({ root, store, id }: Place, options: object, wait: boolean) {
   const running = program(`
 import { Runtime } from 'caisson'
@@ -79,7 +79,7 @@ for (const [name, source] of [
   })
 }
 
-/** What this process has open there: other tests run meanwhile. */
+/** Files that this process has open there: other tests run meanwhile. */
 function openBelow(folder: string): string[] {
   const opened = readdirSync('/proc/self/fd').flatMap((fd) => {
     try {

@@ -3,7 +3,7 @@ import type { TestEntry } from '../image/fixture.ts'
 import { makeImage } from './images.ts'
 import { answer, ranges, rootless } from './user.ts'
 
-/** What only root reads whatever the mode. */
+/** Files that only root can read, whatever their mode. */
 const closed: TestEntry[] = [
   { name: 'closed', content: 'closed', mode: 0 },
   { name: 'locked/', mode: 0 },

@@ -175,7 +175,7 @@ console.log(JSON.stringify([[status, stderr, warnings, digests], home]))
   }
 })
 
-/** The directory in place of the one of the image hides by name what is in that. */
+/** The new directory hides the content of the image's directory by name. */
 const written = [
   'drwx------ 5/6 ./',
   'drwx------ 7/8 made/',

@@ -155,7 +155,7 @@ tar('GNU tar reads what is packed, and the exported root file system, as the sam
   t.pass()
 })
 
-/** Shows layers in the form of overlayfs as a copy of what the kernel makes of them; what it said, where it refuses. */
+/** Copies the kernel's overlay of layers in overlayfs's form; returns the kernel's error if it refuses them. */
 function overlaid(layers: string[], out: string): string {
   const empty = fresh()
   const mounted = fresh()
@@ -237,7 +237,7 @@ overlays()(
           return
         }
         complete++
-        // A copied up file is a new one: other names of the old one are not its names any more.
+        // A copied-up file is a new inode, without the other names of the old one.
         const links = stack.flat().some(({ type }) => type === '1')
         const apart = (tree: Tree): Tree => {
           if (links) for (const entry of tree.values()) delete entry.same

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { start } from './small-image.ts'
 import { asEach } from './user.ts'
 
-/** Words after `--image`, what else a verb needs, and whether it names a new image. */
+/** Arguments after `--image`, other requirements of a verb, and whether it names a new image. */
 const verbs: Record<string, { rest: string[]; tag?: boolean; write?: boolean }> = {
   unpack: { rest: ['target'] },
   'runtime-config': { rest: ['target'] },

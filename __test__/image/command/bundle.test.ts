@@ -1,4 +1,4 @@
-/** `image unpack`, `--rootfs-only` and `runtime-config`: what umoci's tests of unpack, raw and id maps ask for. */
+/** `image unpack`, `--rootfs-only` and `runtime-config`: the cases of umoci's tests of unpack, raw and id maps. */
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RuntimeSpec } from '../../../ts/spec/index.ts'
@@ -147,7 +147,7 @@ asEach('set-id bits come back', (t, user) => {
   t.deepEqual(['u', 'g', 'ug'].map(bits), [0o4000, 0o2000, 0o6000])
 })
 
-asRoot("what is root's alone comes back, and leaves a trace where it cannot", (t) => {
+asRoot('what only root can create comes back, or leaves a placeholder', (t) => {
   const user = new User('root', {})
   start(user)
   user.image('unpack --image im:a b')
@@ -202,7 +202,7 @@ asRoot('--uid-map and --gid-map: owners in the tree, the namespace in config.jso
   }
   t.deepEqual(owner('c'), [2000 - 1337 + 4000, 8000 - 7331 + 4000])
   t.deepEqual(owner('d'), [2000 - 1337, 8000 - 7331])
-  // Several ranges; what is in none of them is an error, and nothing is left.
+  // Several ranges; an id outside all of them is an error, and nothing is left.
   user.image('unpack --image im:b --uid-map 0:1000 --uid-map 663:5000 --gid-map 0:1000:700 e')
   t.deepEqual(owner('e'), [5000, 1669])
   t.is(user.try('unpack --image im:b --uid-map 0:1000 --gid-map 0:1000:700 f').status, 1)
@@ -250,7 +250,7 @@ asRoot('user.rootlesscontainers: written as umoci writes it, and read', (t) => {
 import os
 os.setxattr('r/rootfs/d', 'user.rootlesscontainers', bytes.fromhex('08fb18108e12'))
 os.removexattr('r/rootfs/e', 'user.rootlesscontainers')"`)
-  // umoci gives e to root then; here a tree without records says nothing of owners.
+  // umoci gives e to root; here a tree without records says nothing about owners.
   user.image('repack --image im:c r')
   user.image('unpack --image im:c c')
   const found = readTree(join(user.folder, 'c/rootfs'))

@@ -1,11 +1,11 @@
-/** Bundles of an ordinary user with ranges of ids, packed again: what belongs to those ids is closed to the user. */
+/** Repacked bundles of an ordinary user with ranges of ids: files of those ids are closed to the user. */
 import { chmodSync, chownSync, existsSync, lstatSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ids, ranges, rootless } from '../../store/user.ts'
 import { start } from './small-image.ts'
 import { User } from './user.ts'
 
-/** Of the files in a container, for one of the id 0 of the caller and the others from the range. */
+/** Maps of a container in which the caller is id 0 and the others come from the range. */
 function maps(): string {
   const [first, size] = [ranges![1], ranges![2]]
   return ['uid', 'gid']

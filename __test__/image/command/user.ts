@@ -1,4 +1,4 @@
-/** The command, as root and as an ordinary user, each in a folder of its own. */
+/** The command as root and as an ordinary user, each in a separate folder. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -15,7 +15,7 @@ const runtime = new Runtime({ root, onWarning: (message) => warnings.push(messag
 const privileged = needs('root')
 let serial = 0
 
-/** Creates from a bundle that is wrong; nothing may be left. */
+/** Creates from an invalid bundle; nothing may be left. */
 async function refused(path: string): Promise<CaissonError> {
   const id = `bad-${process.pid}-${serial++}`
   try {

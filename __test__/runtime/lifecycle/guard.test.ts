@@ -44,7 +44,7 @@ console.log('asked')`
     process.kill(guard!, 'SIGSTOP')
     running.child.stdin!.write('go\n')
     await nextLine(running)
-    // Its control groups are made while the guard clones: then the guard has been told.
+    // Its cgroups are made while the guard clones, so the guard has the request by then.
     await until(() => remains(root, another).cgroups.length > 0, 'the clone is asked for')
     running.child.kill('SIGKILL')
     await running.ended

@@ -13,7 +13,7 @@ const runtime = new Runtime({ root, onWarning: (message) => warnings.push(messag
 const privileged = needs('root')
 let serial = 0
 
-// Writes the state it reads, its name and its environment; ends as told.
+// Writes the state it reads, its name and its environment; exits with the given status.
 writeFileSync(
   join(folder, 'hook'),
   '#!/bin/sh\n{ echo "$NAME $0 $1"; cat; echo; } >> "$1"; echo said so >&2; exit ${STATUS:-0}\n',
@@ -29,7 +29,7 @@ type Hooks = NonNullable<RuntimeSpec['hooks']>
 const withHooks = (hooks: Hooks, args = ['true']): string =>
   bundle({ args, edit: (spec) => void (spec.hooks = hooks) })
 
-privileged('hooks run in their order, with the state of their moment on stdin', async (t) => {
+privileged('hooks run in their order, with the current state on stdin', async (t) => {
   const file = record()
   const names = ['prestart', 'createRuntime', 'poststart', 'poststop'] as const
   const hooks = Object.fromEntries(names.map((name) => [name, [hook(file, name), hook(file, `${name}2`)]]))

@@ -65,7 +65,7 @@ for (const [what, file] of [
 const sources: Record<string, (folder: string) => [source: string, more: string]> = {
   'the host': () => ["'host'", ''],
   'a root file system': () => [JSON.stringify({ rootfs: rootfs() }), ''],
-  // With a store of its own for each fresh client, so that layers are unpacked.
+  // With a new store for each fresh client, so that layers are unpacked.
   'an image': (folder) => [
     JSON.stringify(plainImage()),
     `, store: ${JSON.stringify(folder)} + '/store-' + serial++`,

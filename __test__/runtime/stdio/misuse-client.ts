@@ -222,7 +222,7 @@ async function run(scenario: Scenario, serial: number): Promise<Outcome> {
   clearTimeout(killer)
   clearTimeout(limit)
   for (const descriptor of taken) closeSync(descriptor)
-  // Sockets are closed a turn later, and what was aborted may still be undone.
+  // Sockets close a turn later, and an abort may still be undoing its work.
   let left = leftOf(id, before)
   for (let attempt = 0; left.length > 0 && attempt < 200; attempt++) {
     await sleep(25)
@@ -246,7 +246,7 @@ function leftOf(id: string, before: number): string[] {
 
 const descriptors = (): number => list('/proc/self/fd').length
 
-// Everything is loaded, and the engine has what it keeps.
+// Everything is loaded, and the engine holds its permanent resources.
 for (const source of ['host', { rootfs }] as const) await runtime.run(source, ['true'], { input: 'x' })
 let serial = 0
 for await (const line of createInterface({ input: process.stdin })) {

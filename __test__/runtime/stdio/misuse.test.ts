@@ -83,7 +83,7 @@ needs(process.geteuid?.() === 0 ? 'root' : 'userns')(
         const { killed, ...outcome } = JSON.parse(await nextLine(running)) as Outcome
         const fine = outcome.settled && outcome.left.length === 0 && outcome.unhandled.length === 0
         if (fine && /^(ok|ERR_\w+)$/.test(outcome.code)) return
-        // What is left would be found with the next scenario, too.
+        // The next scenario would find the same leftovers.
         running.child.kill('SIGKILL')
         running = undefined
         throw new Error(JSON.stringify({ killed, ...outcome }))

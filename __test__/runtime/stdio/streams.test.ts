@@ -72,7 +72,7 @@ const leave: Record<string, (child: ContainerProcess, stream: 'stdout' | 'stderr
 }
 for (const buffer of [true, false]) {
   for (const [how, gone] of Object.entries(leave)) {
-    // With a buffer the output is read in any case; a pipe() beside it takes nothing away.
+    // With a buffer the output is always read; an additional pipe() takes nothing from it.
     if (buffer && how.startsWith('a pipe()')) continue
     able(
       `a reader that leaves is EPIPE to the program: ${how}, ${buffer ? '' : 'not '}buffered`,
@@ -312,7 +312,7 @@ needs('root')('a process that left the container does not keep the reader of its
   t.is((await result(t, child)).stdout, 'done\n')
 })
 
-/** Readers that take nothing and never will. */
+/** Readers that never read. */
 const stuck: Record<string, (options: RunOptions) => ContainerProcess> = {
   'a paused stream': (options) => {
     const child = sh(endless, { buffer: false, ...options })
