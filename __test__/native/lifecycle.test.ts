@@ -311,3 +311,25 @@ test('a plan is a dry run', (t) => {
   t.true(plan.setup.length > 10)
   t.deepEqual(remains(made.root, request.id), [])
 })
+
+test('a plan shows the limits, and refuses those that this host does not have', (t) => {
+  const plan = (resources: object): string => {
+    const made = makeBundle(t)
+    made.config.linux.resources = resources
+    made.save()
+    const request = requestFor(made)
+    const answer = addon().planContainer(request)
+    t.deepEqual(remains(made.root, request.id), [])
+    return JSON.stringify(
+      typeof answer === 'string' ? (JSON.parse(answer) as { cgroup: unknown }).cgroup : answer,
+    )
+  }
+  t.regex(
+    plan({ memory: { limit: 67_108_864 } }),
+    /"file":"memory\.(?:max|limit_in_bytes)","value":"67108864"/,
+  )
+  t.regex(plan({ pids: { limit: 17 } }), /"file":"pids\.max","value":"17"/)
+  t.regex(plan({ cpu: { shares: 512 } }), /"file":"cpu\.(?:weight","value":"59"|shares","value":"512")/)
+  t.regex(plan({}), /"RestrictDevices":\{[^}]*"rules":\["deny a",/)
+  t.regex(plan({ rdma: { mlx5_1: { hcaHandles: 3 } } }), /"rdma\.max"|"ERR_CGROUP_UNAVAILABLE"/)
+})

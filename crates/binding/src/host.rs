@@ -32,9 +32,7 @@ pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> Eit
 pub fn plan_container(request: CreateRequest) -> Either<String, NativeError> {
     let decide = || {
         let facts = Facts::gather()?;
-        let decided = engine::decide(&request.into(), &facts)?;
-        serde_json::to_string(&decided.plan)
-            .map_err(|e| Failure::new("ERR_INVALID_SPEC", "validate", e.to_string()))
+        engine::decide(&request.into(), &facts)?.to_json()
     };
     answer(decide())
 }

@@ -1,5 +1,6 @@
 //! Making a container's cgroup: directories, controllers, limits. All or nothing.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::LinuxResources;
 
 use crate::placement::Place;
-use crate::{Cgroup, Error, Placement, Result, files, resources};
+use crate::{Cgroup, Error, Operation, Placement, Result, devices, files, operation, resources};
 
 impl Placement {
     /// Makes the directories and applies the limits and device rules (default deny, with or without `wanted`).
@@ -17,21 +18,55 @@ impl Placement {
     /// An existing cgroup with processes, or a frozen one, is refused; so is a limit whose controller is missing. On any
     /// error everything made is removed again.
     pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
-        self.begin()?.finish(wanted)
+        self.begin(self.operations(wanted)?)?.finish()
     }
 
-    /// The first half of [`create`](Self::create): the version 2 directory, in which a process can be born, while
-    /// the rest is made. What was made goes with the value unless it is finished.
-    pub fn begin(&self) -> Result<Making> {
-        let mut making = Making { placement: self.clone(), made: Made::default() };
+    /// All that [`create`](Self::create) does, as data. No side effect.
+    ///
+    /// # Errors
+    /// A limit whose controller is missing, or that this version of cgroups does not have.
+    pub fn operations(&self, wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
+        let make = |directory: &Path| Operation::MakeDirectory { directory: directory.to_path_buf() };
+        let mut list = Vec::new();
         for place in self.places.iter().filter(|place| place.unified) {
-            self.make(place, &mut making.made)?;
-            make_leaf(place, &mut making.made)?;
+            list.push(make(&place.directory));
+            list.extend(place.leaf.as_deref().map(make));
         }
+        list.extend(self.places.iter().filter(|place| !place.unified).map(|place| make(&place.directory)));
+        list.extend(resources::operations(&self.places, wanted)?);
+        list.extend(devices::operation(&self.places, wanted, self.rootless)?);
+        for place in &self.places {
+            list.extend(place.leaf.as_deref().map(|leaf| match place.unified {
+                true => Operation::EnableControllers { directory: place.directory.clone() },
+                false => make(leaf),
+            }));
+        }
+        list.extend(resources::operations_of_leaves(&self.places, wanted)?);
+        Ok(list)
+    }
+
+    /// The first half of [`create`](Self::create): the version 2 directories, in which a process can be born, while
+    /// the rest is made. What was made goes with the value unless it is finished. The list is [`operations`](Self::operations).
+    pub fn begin(&self, operations: Vec<Operation>) -> Result<Making> {
+        let is_first = |operation: &Operation| match operation {
+            Operation::MakeDirectory { directory } => self.of(directory).is_some_and(|place| place.unified),
+            _ => false,
+        };
+        let count = operations.iter().take_while(|operation| is_first(operation)).count();
+        let mut making =
+            Making { placement: self.clone(), made: Made::default(), pending: operations.into() };
+        making.advance(count)?;
         Ok(making)
     }
 
-    fn make(&self, place: &Place, made: &mut Made) -> Result<()> {
+    /// The place that a directory of the list belongs to.
+    fn of(&self, directory: &Path) -> Option<&Place> {
+        self.places
+            .iter()
+            .find(|place| place.directory == directory || place.leaf.as_deref() == Some(directory))
+    }
+
+    fn make(place: &Place, made: &mut Made) -> Result<()> {
         let directory = &place.directory;
         // A hybrid host has those there that no version 1 hierarchy has.
         if place.unified && !place.controllers.is_empty() {
@@ -82,6 +117,7 @@ fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
 pub struct Making {
     placement: Placement,
     made: Made,
+    pending: VecDeque<Operation>,
 }
 
 impl Making {
@@ -97,23 +133,42 @@ impl Making {
 
     /// The other directories, the limits, the device rules. After an error, what was made goes with the value,
     /// which must outlive the process that was born in it.
-    pub fn finish(&mut self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
-        let placement = self.placement.clone();
-        for place in placement.places.iter().filter(|place| !place.unified) {
-            placement.make(place, &mut self.made)?;
-        }
-        resources::apply(&placement.places, wanted, placement.rootless)?;
-        for place in placement.places.iter().filter(|place| place.leaf.is_some()) {
-            if place.unified {
-                hand_down(&place.directory)?;
-            } else {
-                make_leaf(place, &mut self.made)?;
-            }
-        }
-        resources::apply_to_leaves(&placement.places, wanted)?;
+    pub fn finish(&mut self) -> Result<Cgroup> {
+        self.advance(self.pending.len())?;
         let unified = self.unified();
         let parents = std::mem::take(&mut self.made).parents;
-        Ok(Cgroup::new(placement.directories(), parents, unified))
+        Ok(Cgroup::new(self.placement.directories(), parents, unified))
+    }
+
+    fn advance(&mut self, count: usize) -> Result<()> {
+        for operation in self.pending.drain(..count) {
+            perform(&operation, &self.placement, &mut self.made)?;
+        }
+        Ok(())
+    }
+}
+
+fn perform(operation: &Operation, placement: &Placement, made: &mut Made) -> Result<()> {
+    match operation {
+        Operation::MakeDirectory { directory } => match placement.of(directory) {
+            Some(place) if place.directory == *directory => Placement::make(place, made),
+            Some(place) => make_leaf(place, made),
+            None => Ok(()),
+        },
+        Operation::EnableControllers { directory } => hand_down(directory),
+        Operation::CheckUsage { directory, file, limit } => operation::check_usage(directory, file, *limit),
+        Operation::Write(write) => write.apply(),
+        Operation::WriteInEitherOrder(first, second) => match first.apply() {
+            Ok(()) => second.apply(),
+            Err(_) => second.apply().and_then(|()| first.apply()),
+        },
+        Operation::RestrictDevices { directory, rules, if_permitted } => {
+            let unified = placement.of(directory).is_some_and(|place| place.unified);
+            match devices::restrict(directory, rules, unified) {
+                Err(error) if *if_permitted && error.is_denied() => Ok(()),
+                other => other,
+            }
+        }
     }
 }
 

@@ -4,14 +4,16 @@
 use std::path::Path;
 
 use caisson_sys::{bpf, errno};
-use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType, LinuxResources};
+use serde::Serialize;
 
 use crate::placement::Place;
-use crate::{Error, Result, files};
+use crate::{Error, Operation, Result, files};
 
-/// One rule of the list, wildcards as `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rule {
+/// One rule of the list, wildcards as `None`; serialised as `allow c 1:3 rwm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub struct Rule {
     allow: bool,
     /// `b`, `c`, or `a` for both.
     kind: char,
@@ -38,16 +40,31 @@ const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
     ('c', Some(10), Some(200), "rwm"),
 ];
 
-pub(crate) fn apply(places: &[Place], wanted: &[LinuxDeviceCgroup], version_2: bool) -> Result<()> {
-    let rules = complete(wanted)?;
-    if version_2 {
-        return places.first().map_or(Ok(()), |place| attach(&place.directory, &rules));
-    }
-    let place = places.iter().find(|place| place.controllers.iter().any(|c| c == "devices"));
-    match place {
-        Some(place) => write_v1(&place.directory, &rules),
-        None => Ok(()),
-    }
+/// `None` where there is no hierarchy to restrict devices in.
+pub(crate) fn operation(
+    places: &[Place],
+    wanted: Option<&LinuxResources>,
+    rootless: bool,
+) -> Result<Option<Operation>> {
+    let rules = complete(wanted.and_then(|limits| limits.devices().as_deref()).unwrap_or_default())?;
+    let version_2 = places.iter().all(|place| place.unified);
+    let (place, rules) = if version_2 {
+        (places.first(), rules)
+    } else {
+        let place = places.iter().find(|place| place.controllers.iter().any(|c| c == "devices"));
+        let exceptions = if place.is_some() { exceptions(&rules)? } else { Vec::new() };
+        (place, rules.into_iter().take(1).chain(exceptions).collect())
+    };
+    Ok(place.map(|place| Operation::RestrictDevices {
+        directory: place.directory.clone(),
+        rules,
+        if_permitted: rootless,
+    }))
+}
+
+/// With the rules of [`operation`].
+pub(crate) fn restrict(directory: &Path, rules: &[Rule], version_2: bool) -> Result<()> {
+    if version_2 { attach(directory, rules) } else { write_v1(directory, rules) }
 }
 
 /// Deny all, the configuration's rules, the devices every container has; nothing before the last rule about everything
@@ -171,6 +188,12 @@ impl Rule {
     }
 }
 
+impl From<Rule> for String {
+    fn from(rule: Rule) -> Self {
+        format!("{} {}", if rule.allow { "allow" } else { "deny" }, rule.text())
+    }
+}
+
 /// Version 1 has a verdict for everything and a set of exceptions, not a list. The kernel takes an exception back only
 /// where the numbers are the same, and is silent otherwise, so what the list comes to is worked out here.
 fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
@@ -209,9 +232,9 @@ fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
     Ok(set)
 }
 
+/// The verdict for everything, and its exceptions.
 fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
-    let Some(first) = rules.first() else { return Ok(()) };
-    let exceptions = exceptions(rules)?;
+    let Some((first, exceptions)) = rules.split_first() else { return Ok(()) };
     let (verdict, other) =
         if first.allow { ("devices.allow", "devices.deny") } else { ("devices.deny", "devices.allow") };
     files::write(directory, verdict, &first.text())?;

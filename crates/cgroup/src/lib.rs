@@ -11,6 +11,8 @@ mod error;
 mod files;
 mod freeze;
 mod host;
+#[cfg(feature = "resources")]
+mod operation;
 mod placement;
 #[cfg(feature = "resources")]
 mod resources;
@@ -19,9 +21,13 @@ mod tree;
 pub use cgroup::Cgroup;
 #[cfg(feature = "resources")]
 pub use create::Making;
+#[cfg(feature = "resources")]
+pub use devices::Rule as DeviceRule;
 pub use error::{Error, Result};
 pub use freeze::frozen_by;
 pub use host::{Hierarchy, Host, Mode};
+#[cfg(feature = "resources")]
+pub use operation::{Operation, Write};
 pub use placement::{Place, Placement, Request};
 #[cfg(feature = "resources")]
 pub use resources::wants_limits;

@@ -1,4 +1,4 @@
-//! `linux.resources` → files. Version 2 values are converted as the peers do (runc ≥ 1.3.2, crun ≥ 1.23).
+//! `linux.resources` → the values of files. Pure: nothing is written here. Version 2 values are converted as the peers do (runc ≥ 1.3.2, crun ≥ 1.23).
 
 mod block_io;
 mod cpu;
@@ -10,32 +10,27 @@ use std::collections::HashMap;
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
 use crate::placement::Place;
-use crate::{Error, Result, devices, files};
+use crate::{Error, Operation, Result, Write};
 
-/// Applies every limit in `wanted` (what is absent is left alone), and the device rules.
-pub(crate) fn apply(places: &[Place], wanted: Option<&LinuxResources>, rootless: bool) -> Result<()> {
-    let version_2 = places.iter().all(|place| place.unified) && !places.is_empty();
+/// Every limit in `wanted` (what is absent is left alone), but not the device rules.
+pub(crate) fn operations(places: &[Place], wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
+    let mut list = Vec::new();
     if let Some(limits) = wanted {
-        apply_limits(places, limits, version_2)?;
+        add_limits(&mut list, places, limits)?;
     }
-    let rules = wanted.and_then(|limits| limits.devices().as_deref()).unwrap_or_default();
-    match devices::apply(places, rules, version_2) {
-        // Only the host's root may restrict devices; an ordinary user cannot make any either.
-        Err(error) if rootless && error.is_denied() => Ok(()),
-        other => other,
-    }
+    Ok(list)
 }
 
 /// The same limits once more where the program reads them (the JVM, Go, Node size themselves by the cgroup that they see),
 /// and where a limit that is not hierarchical has to be.
-pub(crate) fn apply_to_leaves(places: &[Place], wanted: Option<&LinuxResources>) -> Result<()> {
-    let version_2 = places.iter().all(|place| place.unified) && !places.is_empty();
-    let Some(limits) = wanted.filter(|_| places.iter().any(|place| place.leaf.is_some())) else {
-        return Ok(());
-    };
+pub(crate) fn operations_of_leaves(
+    places: &[Place],
+    wanted: Option<&LinuxResources>,
+) -> Result<Vec<Operation>> {
     let leaf =
         |place: &Place| Place { directory: place.processes().to_path_buf(), leaf: None, ..place.clone() };
-    apply_limits(&places.iter().map(leaf).collect::<Vec<_>>(), limits, version_2)
+    let wanted = wanted.filter(|_| places.iter().any(|place| place.leaf.is_some()));
+    operations(&places.iter().map(leaf).collect::<Vec<_>>(), wanted)
 }
 
 /// Whether something is asked of a controller (by its name in version 1).
@@ -52,42 +47,43 @@ pub(crate) fn limits(wanted: &LinuxResources, controller: &str) -> bool {
     }
 }
 
-fn apply_limits(places: &[Place], limits: &LinuxResources, version_2: bool) -> Result<()> {
+fn add_limits(list: &mut Vec<Operation>, places: &[Place], limits: &LinuxResources) -> Result<()> {
+    let version_2 = places.iter().all(|place| place.unified) && !places.is_empty();
     if let Some(memory) = limits.memory().as_ref().filter(|memory| memory::is_set(memory)) {
         let place = controller(places, "memory", "linux.resources.memory")?;
         if place.unified {
-            memory::version_2(&place.directory, memory)?;
+            memory::version_2(list, &place.directory, memory)?;
         } else {
-            memory::version_1(&place.directory, memory)?;
+            memory::version_1(list, &place.directory, memory);
         }
     }
     if let Some(cpu) = limits.cpu() {
-        apply_cpu(places, cpu)?;
+        add_cpu(list, places, cpu)?;
     }
     if let Some(pids) = limits.pids() {
         let place = controller(places, "pids", "linux.resources.pids")?;
         let value = if pids.limit() < 0 { "max".to_owned() } else { pids.limit().to_string() };
-        files::write(&place.directory, "pids.max", &value)?;
+        list.push(Operation::Write(Write::new(&place.directory, "pids.max", value)));
     }
     if let Some(io) = limits.block_io().as_ref().filter(|io| block_io::is_set(io)) {
         if version_2 {
-            block_io::version_2(&controller(places, "io", "linux.resources.blockIO")?.directory, io)?;
+            block_io::version_2(list, &controller(places, "io", "linux.resources.blockIO")?.directory, io)?;
         } else {
-            block_io::version_1(&controller(places, "blkio", "linux.resources.blockIO")?.directory, io)?;
+            block_io::version_1(list, &controller(places, "blkio", "linux.resources.blockIO")?.directory, io);
         }
     }
     for limit in limits.hugepage_limits().iter().flatten() {
         let place = controller(places, "hugetlb", "linux.resources.hugepageLimits")?;
-        other::huge_pages(&place.directory, limit, place.unified)?;
+        other::huge_pages(list, &place.directory, limit, place.unified)?;
     }
     if let Some(network) = limits.network().as_ref().filter(|network| other::network_is_set(network)) {
-        other::network(places, network, version_2)?;
+        other::network(list, places, network, version_2)?;
     }
     for (device, limit) in sorted(limits.rdma().as_ref()) {
         let place = controller(places, "rdma", "linux.resources.rdma")?;
-        other::rdma(&place.directory, device, limit)?;
+        other::rdma(list, &place.directory, device, limit)?;
     }
-    other::unified(places, &sorted(limits.unified().as_ref()), version_2)
+    other::unified(list, places, &sorted(limits.unified().as_ref()), version_2)
 }
 
 /// In an order that does not change from run to run.
@@ -97,19 +93,19 @@ fn sorted<T>(map: Option<&HashMap<String, T>>) -> Vec<(&String, &T)> {
     entries
 }
 
-fn apply_cpu(places: &[Place], cpu: &LinuxCpu) -> Result<()> {
+fn add_cpu(list: &mut Vec<Operation>, places: &[Place], cpu: &LinuxCpu) -> Result<()> {
     if cpu::is_set(cpu) {
         let place = controller(places, "cpu", "linux.resources.cpu")?;
         if place.unified {
-            cpu::version_2(&place.directory, cpu)?;
+            cpu::version_2(list, &place.directory, cpu)?;
         } else {
-            cpu::version_1(&place.directory, cpu)?;
+            cpu::version_1(list, &place.directory, cpu);
         }
     }
     for (file, value) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
         if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
             let place = controller(places, "cpuset", "linux.resources.cpu.cpus and mems")?;
-            files::write(&place.directory, file, value)?;
+            list.push(Operation::Write(Write::new(&place.directory, file, value)));
         }
     }
     Ok(())

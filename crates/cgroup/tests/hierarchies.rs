@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use caisson_cgroup::{Cgroup, Host, Mode, Placement, Request};
+use caisson_cgroup::{Cgroup, Host, Mode, Operation, Placement, Request};
 use oci_spec::runtime::LinuxResources;
 
 /// A subtree of its own per test, removed when it goes out of scope; `None` where cgroups cannot be made.
@@ -136,6 +136,39 @@ fn limits_are_what_the_kernel_says() {
     for (file, value) in expected {
         assert_eq!(subtree.file("c", file).as_deref(), Some(*value), "{file}");
     }
+}
+
+#[test]
+fn the_list_is_what_is_done() {
+    let Some(subtree) = Subtree::new("list") else { return };
+    let resources: LinuxResources = serde_json::from_str(
+        r#"{"memory": {"limit": 67108864, "swap": 100663296}, "cpu": {"quota": 20000, "cpus": "0"}, "pids": {"limit": 17}}"#,
+    )
+    .unwrap();
+    let mut placement = subtree.place("c");
+    placement.protect(&resources);
+    let operations = placement.operations(Some(&resources)).unwrap();
+    assert!(subtree.nothing_is_left());
+    placement.create(Some(&resources)).unwrap();
+    let mut written = 0;
+    for operation in &operations {
+        let writes = match operation {
+            Operation::MakeDirectory { directory } | Operation::EnableControllers { directory } => {
+                assert!(directory.is_dir());
+                continue;
+            }
+            Operation::Write(write) => vec![write],
+            Operation::WriteInEitherOrder(first, second) => vec![first, second],
+            _ => continue,
+        };
+        for write in writes {
+            let text = fs::read_to_string(write.directory.join(&write.file)).unwrap();
+            assert_eq!(text.trim(), write.value, "{}", write.file);
+            written += 1;
+        }
+    }
+    // On the container's directory and its child.
+    assert_eq!(written, 10);
 }
 
 #[test]

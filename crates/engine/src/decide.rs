@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use caisson_plan::{Config, Plan};
+use serde::Serialize;
 
 use crate::cgroups;
 use crate::facts::Facts;
@@ -18,6 +19,22 @@ pub struct Decided {
     pub plan: Plan,
     pub rootfs: PathBuf,
     pub placement: Option<caisson_cgroup::Placement>,
+    /// What this process does about the cgroups, which is not sent to the helper.
+    pub cgroup: Vec<caisson_cgroup::Operation>,
+}
+
+impl Decided {
+    /// The whole plan as JSON: the helper's part, and ours.
+    pub fn to_json(&self) -> Result<String> {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            plan: &'a Plan,
+            cgroup: &'a [caisson_cgroup::Operation],
+        }
+        serde_json::to_string(&Whole { plan: &self.plan, cgroup: &self.cgroup })
+            .map_err(|e| Failure::new("ERR_INVALID_SPEC", "validate", e.to_string()))
+    }
 }
 
 /// Reads, validates and plans.
@@ -60,7 +77,9 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         rootfs
     };
     check_terminal(&config, request)?;
-    Ok(Decided { config, bytes, plan, rootfs, placement })
+    let cgroup = placement.as_ref().map(|placement| placement.operations(config.resources())).transpose();
+    let cgroup = cgroup.map_err(cgroups::failure)?.unwrap_or_default();
+    Ok(Decided { config, bytes, plan, rootfs, placement, cgroup })
 }
 
 /// Where the overlay is mounted, in the container's mount namespace: a directory that is empty for everybody else.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxThrottleDevice};
 
-use crate::{Error, Result, files};
+use crate::{Error, Operation, Result, Write};
 
 pub(super) fn is_set(io: &LinuxBlockIo) -> bool {
     *io != LinuxBlockIo::default()
@@ -23,51 +23,47 @@ fn ceilings(io: &LinuxBlockIo) -> [Ceiling<'_>; 4] {
 }
 
 /// Weights belong to the CFQ scheduler (before Linux 5.0) or to BFQ, which has files of its own.
-pub(super) fn version_1(directory: &Path, io: &LinuxBlockIo) -> Result<()> {
-    let bfq = directory.join("blkio.bfq.weight").exists();
-    let prefix = if bfq { "blkio.bfq" } else { "blkio" };
+pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, io: &LinuxBlockIo) {
+    let mut add = |write: Write| list.push(Operation::Write(write));
     if let Some(weight) = io.weight().filter(|weight| *weight != 0) {
-        files::write(directory, &format!("{prefix}.weight"), &weight.to_string())?;
+        add(Write::new(directory, "blkio.bfq.weight", weight).or_else("blkio.weight", weight));
     }
     if let Some(weight) = io.leaf_weight().filter(|weight| *weight != 0) {
-        files::write(directory, "blkio.leaf_weight", &weight.to_string())?;
+        add(Write::new(directory, "blkio.leaf_weight", weight));
     }
     for device in io.weight_device().iter().flatten() {
         let numbers = format!("{}:{}", device.major(), device.minor());
         if let Some(weight) = device.weight().filter(|weight| *weight != 0) {
-            files::write(directory, &format!("{prefix}.weight_device"), &format!("{numbers} {weight}"))?;
+            let value = format!("{numbers} {weight}");
+            add(Write::new(directory, "blkio.bfq.weight_device", &value)
+                .or_else("blkio.weight_device", &value));
         }
         if let Some(weight) = device.leaf_weight().filter(|weight| *weight != 0) {
-            files::write(directory, "blkio.leaf_weight_device", &format!("{numbers} {weight}"))?;
+            add(Write::new(directory, "blkio.leaf_weight_device", format!("{numbers} {weight}")));
         }
     }
     for (devices, file, _) in ceilings(io) {
         for device in devices.iter().flatten() {
             let value = format!("{}:{} {}", device.major(), device.minor(), device.rate());
-            files::write(directory, file, &value)?;
+            add(Write::new(directory, file, value));
         }
     }
-    Ok(())
 }
 
-pub(super) fn version_2(directory: &Path, io: &LinuxBlockIo) -> Result<()> {
+pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, io: &LinuxBlockIo) -> Result<()> {
     let leaf = io.weight_device().iter().flatten().any(|device| device.leaf_weight().is_some());
     if leaf || io.leaf_weight().is_some() {
         return Err(Error::new("linux.resources.blockIO.leafWeight does not exist in cgroup version 2")
             .hint("remove it, also from weightDevice"));
     }
-    let bfq = directory.join("io.bfq.weight").exists();
+    let mut add = |write: Write| list.push(Operation::Write(write));
     if let Some(weight) = io.weight().filter(|weight| *weight != 0) {
-        if bfq {
-            files::write(directory, "io.bfq.weight", &weight.to_string())?;
-        } else {
-            files::write(directory, "io.weight", &io_weight(weight).to_string())?;
-        }
+        add(Write::new(directory, "io.bfq.weight", weight).or_else("io.weight", io_weight(weight)));
     }
     for device in io.weight_device().iter().flatten() {
         if let Some(weight) = device.weight().filter(|weight| *weight != 0) {
             let value = format!("{}:{} {weight}", device.major(), device.minor());
-            files::write(directory, "io.bfq.weight", &value)?;
+            add(Write::new(directory, "io.bfq.weight", value));
         }
     }
     for (devices, _, key) in ceilings(io) {
@@ -75,7 +71,7 @@ pub(super) fn version_2(directory: &Path, io: &LinuxBlockIo) -> Result<()> {
             // No ceiling is 0 in version 1 and "max" here.
             let rate = if device.rate() == 0 { "max".to_owned() } else { device.rate().to_string() };
             let value = format!("{}:{} {key}={rate}", device.major(), device.minor());
-            files::write(directory, "io.max", &value)?;
+            add(Write::new(directory, "io.max", value));
         }
     }
     Ok(())

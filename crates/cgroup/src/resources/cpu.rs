@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::LinuxCpu;
 
-use crate::{Error, Result, files};
+use crate::{Error, Operation, Result, Write};
 
 /// Zero is "not set" for all but burst and idle.
 pub(super) fn is_set(cpu: &LinuxCpu) -> bool {
@@ -16,40 +16,47 @@ pub(super) fn is_set(cpu: &LinuxCpu) -> bool {
         || cpu.idle().is_some()
 }
 
-pub(super) fn version_1(directory: &Path, cpu: &LinuxCpu) -> Result<()> {
-    let write = |file: &str, value: Option<String>| {
-        value.map_or(Ok(()), |value| files::write(directory, file, &value))
-    };
-    write("cpu.shares", cpu.shares().filter(|v| *v != 0).map(|v| v.to_string()))?;
-    // Real-time runtime must fit its period at all times; a fresh cgroup has runtime 0.
-    write("cpu.rt_period_us", cpu.realtime_period().filter(|v| *v != 0).map(|v| v.to_string()))?;
-    write("cpu.rt_runtime_us", cpu.realtime_runtime().filter(|v| *v != 0).map(|v| v.to_string()))?;
-    write("cpu.cfs_period_us", cpu.period().filter(|v| *v != 0).map(|v| v.to_string()))?;
-    write("cpu.cfs_quota_us", cpu.quota().filter(|v| *v != 0).map(|v| v.to_string()))?;
-    write("cpu.cfs_burst_us", cpu.burst().map(|v| v.to_string()))?;
-    write("cpu.idle", cpu.idle().map(|v| v.to_string()))
+pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, cpu: &LinuxCpu) {
+    let values = [
+        ("cpu.shares", cpu.shares().filter(|v| *v != 0).map(|v| v.to_string())),
+        // Real-time runtime must fit its period at all times; a fresh cgroup has runtime 0.
+        ("cpu.rt_period_us", cpu.realtime_period().filter(|v| *v != 0).map(|v| v.to_string())),
+        ("cpu.rt_runtime_us", cpu.realtime_runtime().filter(|v| *v != 0).map(|v| v.to_string())),
+        ("cpu.cfs_period_us", cpu.period().filter(|v| *v != 0).map(|v| v.to_string())),
+        ("cpu.cfs_quota_us", cpu.quota().filter(|v| *v != 0).map(|v| v.to_string())),
+        ("cpu.cfs_burst_us", cpu.burst().map(|v| v.to_string())),
+        ("cpu.idle", cpu.idle().map(|v| v.to_string())),
+    ];
+    for (file, value) in values {
+        list.extend(value.map(|value| Operation::Write(Write::new(directory, file, value))));
+    }
 }
 
-pub(super) fn version_2(directory: &Path, cpu: &LinuxCpu) -> Result<()> {
+pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, cpu: &LinuxCpu) -> Result<()> {
     if cpu.realtime_runtime().unwrap_or(0) != 0 || cpu.realtime_period().unwrap_or(0) != 0 {
         return Err(Error::new(
             "linux.resources.cpu.realtimeRuntime and realtimePeriod do not exist in cgroup version 2",
         ));
     }
+    let mut write =
+        |file: &str, value: String| list.push(Operation::Write(Write::new(directory, file, value)));
     if let Some(idle) = cpu.idle() {
-        files::write(directory, "cpu.idle", &idle.to_string())?;
+        write("cpu.idle", idle.to_string());
     }
     if let Some(shares) = cpu.shares().filter(|shares| *shares != 0 && cpu.idle() != Some(1)) {
-        files::write(directory, "cpu.weight", &weight(shares).to_string())?;
+        write("cpu.weight", weight(shares).to_string());
     }
     if cpu.quota().unwrap_or(0) != 0 || cpu.period().unwrap_or(0) != 0 {
         let quota =
             cpu.quota().filter(|quota| *quota > 0).map_or("max".to_owned(), |quota| quota.to_string());
         let period = cpu.period().filter(|period| *period != 0).unwrap_or(100_000);
-        files::write(directory, "cpu.max", &format!("{quota} {period}"))?;
+        write("cpu.max", format!("{quota} {period}"));
     }
     // After the quota it must fit in.
-    cpu.burst().map_or(Ok(()), |burst| files::write(directory, "cpu.max.burst", &burst.to_string()))
+    if let Some(burst) = cpu.burst() {
+        write("cpu.max.burst", burst.to_string());
+    }
+    Ok(())
 }
 
 /// cpu.shares (2 … 262144, 1024 is usual) to cpu.weight (1 … 10000, 100 is usual): a parabola in log2 through

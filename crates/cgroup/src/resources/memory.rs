@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::LinuxMemory;
 
-use crate::{Error, Result, files};
+use crate::{Error, Operation, Result, Write};
 
 pub(super) fn is_set(memory: &LinuxMemory) -> bool {
     [memory.limit(), memory.reservation(), memory.swap()].iter().flatten().any(|value| *value != 0)
@@ -12,69 +12,48 @@ pub(super) fn is_set(memory: &LinuxMemory) -> bool {
         || memory.disable_oom_killer() == Some(true)
 }
 
-pub(super) fn version_1(directory: &Path, memory: &LinuxMemory) -> Result<()> {
-    let write = |file: &str, value: i64| files::write(directory, file, &value.to_string());
-    check_usage(directory, "memory.usage_in_bytes", memory)?;
+pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, memory: &LinuxMemory) {
+    let write = |file: &str, value: i64| Write::new(directory, file, value);
+    list.extend(check_usage(directory, "memory.usage_in_bytes", memory));
     let limit = memory.limit().filter(|limit| *limit != 0);
     // An unlimited limit without a word about swap means unlimited swap, else the kernel refuses the pair.
     let swap = memory.swap().filter(|swap| *swap != 0).or(if limit == Some(-1) { Some(-1) } else { None });
+    let limit = limit.map(|limit| write("memory.limit_in_bytes", limit));
+    // A kernel without swap accounting has no such file; "unlimited" needs none.
+    let swap = swap.map(|swap| write("memory.memsw.limit_in_bytes", swap).optional(swap < 0));
     match (limit, swap) {
-        (Some(limit), Some(swap)) => {
-            // The kernel keeps limit ≤ memsw at all times: which of the two goes first depends on the direction.
-            if write("memory.limit_in_bytes", limit).is_err() {
-                write_swap(directory, swap)?;
-                write("memory.limit_in_bytes", limit)?;
-            } else {
-                write_swap(directory, swap)?;
-            }
-        }
-        (Some(limit), None) => write("memory.limit_in_bytes", limit)?,
-        (None, Some(swap)) => write_swap(directory, swap)?,
-        (None, None) => {}
+        (Some(limit), Some(swap)) => list.push(Operation::WriteInEitherOrder(limit, swap)),
+        (limit, swap) => list.extend(limit.or(swap).map(Operation::Write)),
     }
     if let Some(reservation) = memory.reservation().filter(|value| *value != 0) {
-        write("memory.soft_limit_in_bytes", reservation)?;
+        list.push(Operation::Write(write("memory.soft_limit_in_bytes", reservation)));
     }
     if let Some(swappiness) = memory.swappiness() {
-        files::write(directory, "memory.swappiness", &swappiness.to_string())?;
+        list.push(Operation::Write(Write::new(directory, "memory.swappiness", swappiness)));
     }
     if memory.disable_oom_killer() == Some(true) {
-        files::write(directory, "memory.oom_control", "1")?;
+        list.push(Operation::Write(write("memory.oom_control", 1)));
     }
-    Ok(())
 }
 
-/// A kernel without swap accounting has no such file; "unlimited" needs none.
-fn write_swap(directory: &Path, swap: i64) -> Result<()> {
-    let file = "memory.memsw.limit_in_bytes";
-    if swap < 0 && !directory.join(file).exists() {
-        return Ok(());
-    }
-    files::write(directory, file, &swap.to_string()).map_err(|e| {
-        e.hint("limiting swap needs swap accounting: boot with swapaccount=1, or leave memory.swap out")
-    })
-}
-
-pub(super) fn version_2(directory: &Path, memory: &LinuxMemory) -> Result<()> {
+pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, memory: &LinuxMemory) -> Result<()> {
     if memory.swappiness().is_some() {
         return Err(missing("swappiness"));
     }
     if memory.disable_oom_killer() == Some(true) {
         return Err(missing("disableOOMKiller"));
     }
-    check_usage(directory, "memory.current", memory)?;
+    list.extend(check_usage(directory, "memory.current", memory));
     let number = |value: i64| if value < 0 { "max".to_owned() } else { value.to_string() };
     if let Some(swap) = swap_v2(memory)? {
-        let needless = (swap == "max" || swap == "0") && !directory.join("memory.swap.max").exists();
-        if !needless {
-            files::write(directory, "memory.swap.max", &swap)?;
-        }
+        let needless = swap == "max" || swap == "0";
+        list.push(Operation::Write(Write::new(directory, "memory.swap.max", swap).optional(needless)));
     }
     if let Some(limit) = memory.limit().filter(|value| *value != 0) {
-        files::write(directory, "memory.max", &number(limit))?;
+        list.push(Operation::Write(Write::new(directory, "memory.max", number(limit))));
     }
     if let Some(reservation) = memory.reservation().filter(|value| *value != 0) {
-        files::write(directory, "memory.low", &number(reservation))?;
+        list.push(Operation::Write(Write::new(directory, "memory.low", number(reservation))));
     }
     Ok(())
 }
@@ -101,18 +80,9 @@ fn swap_v2(memory: &LinuxMemory) -> Result<Option<String>> {
     }
 }
 
-/// `checkBeforeUpdate`: a limit below what is used already is refused instead of enforced by killing.
-fn check_usage(directory: &Path, file: &str, memory: &LinuxMemory) -> Result<()> {
-    let Some(limit) = memory.limit().filter(|limit| *limit > 0 && memory.check_before_update() == Some(true))
-    else {
-        return Ok(());
-    };
-    let usage: i64 = files::read(directory, file)?.trim().parse().unwrap_or(0);
-    if usage > limit {
-        // COMPAT(runc): its sentence.
-        return Err(Error::new(format!("rejecting memory limit {limit} < usage {usage}")));
-    }
-    Ok(())
+fn check_usage(directory: &Path, file: &str, memory: &LinuxMemory) -> Option<Operation> {
+    let limit = memory.limit().filter(|limit| *limit > 0 && memory.check_before_update() == Some(true))?;
+    Some(Operation::CheckUsage { directory: directory.to_path_buf(), file: file.to_owned(), limit })
 }
 
 #[cfg(test)]

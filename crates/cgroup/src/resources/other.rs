@@ -6,11 +6,16 @@ use oci_spec::runtime::{LinuxHugepageLimit, LinuxNetwork, LinuxRdma};
 
 use super::controller;
 use crate::placement::Place;
-use crate::{Error, Result, files};
+use crate::{Error, Operation, Result, Write};
 
 /// Reserved pages are counted as soon as they are promised (Linux 5.7); without that a container is killed by SIGBUS when
 /// it touches a page beyond the limit. The fault limit is set besides, for pages that were not reserved.
-pub(super) fn huge_pages(directory: &Path, limit: &LinuxHugepageLimit, version_2: bool) -> Result<()> {
+pub(super) fn huge_pages(
+    list: &mut Vec<Operation>,
+    directory: &Path,
+    limit: &LinuxHugepageLimit,
+    version_2: bool,
+) -> Result<()> {
     let size = limit.page_size();
     // SECURITY: the size becomes part of a file name.
     if size.is_empty() || !size.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -27,20 +32,17 @@ pub(super) fn huge_pages(directory: &Path, limit: &LinuxHugepageLimit, version_2
     } else {
         (format!("hugetlb.{size}.limit_in_bytes"), format!("hugetlb.{size}.rsvd.limit_in_bytes"))
     };
-    if !directory.join(&faults).exists() {
-        return Err(Error::new(format!(
-            "linux.resources.hugepageLimits: this kernel has no huge pages of {size}"
-        ))
-        .hint("the sizes there are: ls /sys/kernel/mm/hugepages; written as 2MB or 1GB"));
-    }
-    files::write(directory, &faults, &value)?;
-    if directory.join(&reserved).exists() {
-        files::write(directory, &reserved, &value)?;
-    }
+    list.push(Operation::Write(Write::new(directory, faults, &value)));
+    list.push(Operation::Write(Write::new(directory, reserved, &value).optional(true)));
     Ok(())
 }
 
-pub(super) fn rdma(directory: &Path, device: &str, limit: &LinuxRdma) -> Result<()> {
+pub(super) fn rdma(
+    list: &mut Vec<Operation>,
+    directory: &Path,
+    device: &str,
+    limit: &LinuxRdma,
+) -> Result<()> {
     let parts = [("hca_handle", limit.hca_handles()), ("hca_object", limit.hca_objects())];
     let limits: Vec<_> =
         parts.iter().filter_map(|(key, value)| value.map(|value| format!("{key}={value}"))).collect();
@@ -49,7 +51,9 @@ pub(super) fn rdma(directory: &Path, device: &str, limit: &LinuxRdma) -> Result<
             "linux.resources.rdma: {device:?} needs a device name and one of hcaHandles and hcaObjects"
         )));
     }
-    files::write(directory, "rdma.max", &format!("{device} {}", limits.join(" ")))
+    let value = format!("{device} {}", limits.join(" "));
+    list.push(Operation::Write(Write::new(directory, "rdma.max", value)));
+    Ok(())
 }
 
 pub(super) fn network_is_set(network: &LinuxNetwork) -> bool {
@@ -57,26 +61,36 @@ pub(super) fn network_is_set(network: &LinuxNetwork) -> bool {
         || network.priorities().as_ref().is_some_and(|p| !p.is_empty())
 }
 
-pub(super) fn network(places: &[Place], network: &LinuxNetwork, version_2: bool) -> Result<()> {
+pub(super) fn network(
+    list: &mut Vec<Operation>,
+    places: &[Place],
+    network: &LinuxNetwork,
+    version_2: bool,
+) -> Result<()> {
     if version_2 {
         return Err(Error::new("linux.resources.network does not exist in cgroup version 2")
             .hint("use tc or nftables with a match on the cgroup"));
     }
     if let Some(id) = network.class_id().filter(|id| *id != 0) {
         let place = controller(places, "net_cls", "linux.resources.network.classID")?;
-        files::write(&place.directory, "net_cls.classid", &id.to_string())?;
+        list.push(Operation::Write(Write::new(&place.directory, "net_cls.classid", id)));
     }
     for interface in network.priorities().iter().flatten() {
         let place = controller(places, "net_prio", "linux.resources.network.priorities")?;
         let value = format!("{} {}", interface.name(), interface.priority());
-        files::write(&place.directory, "net_prio.ifpriomap", &value)?;
+        list.push(Operation::Write(Write::new(&place.directory, "net_prio.ifpriomap", value)));
     }
     Ok(())
 }
 
 /// Files of version 2 by their names, after everything else, so that they have the last word. A value of several lines
 /// is written line by line (`io.max`).
-pub(super) fn unified(places: &[Place], entries: &[(&String, &String)], version_2: bool) -> Result<()> {
+pub(super) fn unified(
+    list: &mut Vec<Operation>,
+    places: &[Place],
+    entries: &[(&String, &String)],
+    version_2: bool,
+) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -103,7 +117,7 @@ pub(super) fn unified(places: &[Place], entries: &[(&String, &String)], version_
             controller(places, name, &format!("linux.resources.unified[{file:?}]"))?
         };
         for line in value.lines().filter(|line| !line.is_empty()) {
-            files::write(&place.directory, file, line)?;
+            list.push(Operation::Write(Write::new(&place.directory, file.as_str(), line)));
         }
     }
     Ok(())

@@ -68,7 +68,8 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         Ok(ends) => ends,
         Err(failure) => return undo(&directory, failure),
     };
-    let mut making = match decided.placement.as_ref().map(caisson_cgroup::Placement::begin).transpose() {
+    let making = decided.placement.as_ref().map(|placement| placement.begin(decided.cgroup));
+    let mut making = match making.transpose() {
         Ok(making) => making,
         Err(error) => return undo(&directory, cgroups::failure(error)),
     };
@@ -91,7 +92,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         return undo(&directory, failure);
     }
     // The first process waits for the rest of its cgroups, which are made while it is cloned.
-    let (cgroup, placed) = match making.as_mut().map(|making| making.finish(decided.config.resources())) {
+    let (cgroup, placed) = match making.as_mut().map(caisson_cgroup::Making::finish) {
         None => (Placed::None, Ok(())),
         Some(Ok(cgroup)) => (Placed::Made(cgroup), Ok(())),
         Some(Err(error)) => (Placed::Partly(Mutex::new(making)), Err(cgroups::failure(error))),
