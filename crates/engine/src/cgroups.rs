@@ -1,11 +1,11 @@
-//! Between the cgroup crate and the plan.
+//! Connects the cgroup crate and the plan.
 
 use caisson_cgroup as cgroup;
 use caisson_plan as plan;
 
 use crate::failure::{Failure, Result};
 
-/// `unable to apply cgroup configuration` is runc's wording.
+/// COMPAT(runc): `unable to apply cgroup configuration` is its wording.
 pub fn failure(error: cgroup::Error) -> Failure {
     let failure = Failure::new(
         "ERR_CGROUP_UNAVAILABLE",
@@ -20,8 +20,8 @@ pub fn failure(error: cgroup::Error) -> Failure {
     }
 }
 
-/// The container's places, or `None` where it goes without a cgroup: switched off, or an ordinary user without the
-/// right to make one who asked for nothing that needs one.
+/// The container's cgroups. `None` without one: cgroups are off, or an unprivileged user cannot create one and nothing
+/// in the configuration needs it.
 pub fn place(
     host: &cgroup::Host,
     request: &cgroup::Request<'_>,
@@ -37,11 +37,11 @@ pub fn place(
     Ok((!dispensable || placement.is_permitted()).then_some(placement))
 }
 
-/// What the plan needs to know of the cgroups: the host's hierarchies and the container's places in them.
+/// The plan's view of the cgroups: the host's hierarchies and the container's paths in them.
 pub fn view(host: &cgroup::Host, placement: Option<&cgroup::Placement>) -> plan::CgroupView {
     let hierarchies = host.hierarchies.iter().enumerate().map(|(index, hierarchy)| {
         let place = placement.and_then(|placement| placement.places.get(index));
-        // Without a place of its own the container sees where the caller is.
+        // Without a cgroup of its own the container sees the caller's.
         let own = || hierarchy.mount_point.join(hierarchy.own_path.trim_start_matches('/'));
         let directory = place.map_or_else(own, |place| place.processes().to_path_buf());
         plan::HostHierarchy {

@@ -1,4 +1,4 @@
-//! The time of creation, as text.
+//! The time of creation as a string.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ fn format(seconds: u64, nanoseconds: u32) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
 }
 
-/// Days since 1970 to year, month, day of the Gregorian calendar, counted in eras of 400 years that begin in March.
+/// Converts days since 1970 to year, month and day of the Gregorian calendar, in eras of 400 years that start in March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

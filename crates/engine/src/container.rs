@@ -1,4 +1,4 @@
-//! One container as the reactor knows it: its lifecycle, its first process, and what the next answer gives away.
+//! A container in the reactor: its lifecycle, its first process, and the descriptors of the next reply.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use crate::request::CreateRequest;
 
 pub struct Container {
     pub lifecycle: Lifecycle,
-    /// Until the prepare task takes it.
+    /// `Some` until the prepare task takes it.
     pub request: Option<Box<CreateRequest>>,
-    /// From the end of the prepare task on.
+    /// `Some` once the prepare task has ended.
     pub record: Option<Arc<Record>>,
     pub first: Process,
-    /// The guard's refusal, until the record says what was asked for.
+    /// The guard's refusal, kept until the record exists.
     pub refused: Option<Error>,
     pub warnings: Vec<String>,
     pub deadline: Option<Instant>,
-    /// Wakes a task that can give up.
+    /// Wakes a task that can be cancelled.
     pub cancel: Option<Arc<Waker>>,
-    /// The layers of the image with mapped owners: goes to the helper with the next word.
+    /// The image's layers with mapped owners, sent to the helper with the next command.
     pub mapped_store: Option<OwnedFd>,
 }
 
-/// A process of a container, from its clone to its collection.
+/// A process of a container, from its clone until it is reaped.
 #[derive(Default)]
 pub struct Process {
     pub pid: i32,
-    /// Clock ticks since boot; tells a reused pid apart.
+    /// Clock ticks since boot; distinguishes reused pids.
     pub start_time: u64,
     pub pidfd: Option<Arc<OwnedFd>>,
-    /// Open until the helper execs or dies.
+    /// Open until the helper calls execve(2) or dies.
     pub control: Option<OwnedFd>,
-    /// In the epoll set.
+    /// Whether it is in the epoll set.
     pub watched: bool,
-    /// Its exit status has been taken.
+    /// Whether its exit status was read.
     pub collected: bool,
     pub streams: [Option<OwnedFd>; 3],
     pub console: Option<Arc<OwnedFd>>,

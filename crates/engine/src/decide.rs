@@ -1,4 +1,4 @@
-//! From a request to a plan. No side effect; `caisson plan` stops here.
+//! Turns a request into a plan, without side effects; `caisson plan` stops here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::request::{CreateRequest, OverlayRequest};
 use crate::state::{ROOTFS, check_id};
 
-/// A decided container: nothing of it exists yet.
+/// A planned container; nothing of it exists yet.
 pub struct Decided {
     pub config: Config,
     pub bytes: Vec<u8>,
@@ -37,7 +37,7 @@ impl Decided {
     }
 }
 
-/// Reads, validates and plans.
+/// Reads and validates the configuration, and plans.
 pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     check_id(&request.id)?;
     let bytes = read_config(request)?;
@@ -82,7 +82,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     Ok(Decided { config, bytes, plan, rootfs, placement, cgroup })
 }
 
-/// Where the overlay is mounted, in the container's mount namespace: a directory that is empty for everybody else.
+/// The mount point of the overlay in the container's mount namespace; the directory is empty for other processes.
 fn mount_point(request: &CreateRequest) -> PathBuf {
     request.root.join(&request.id).join(ROOTFS)
 }
@@ -118,7 +118,7 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
     }
     let path = bundle.join("config.json");
     fs::read(&path).map_err(|error| match error.kind() {
-        // COMPAT(runc): its sentence for a bundle without a configuration.
+        // COMPAT(runc): its wording for a bundle without a configuration.
         std::io::ErrorKind::NotFound => {
             invalid(format!("JSON specification file {} not found", path.display()), &path)
         }
@@ -126,8 +126,8 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
     })
 }
 
-/// SECURITY: CVE-2019-19921 and its kin — a root file system that is a symbolic link could be swapped after this check;
-/// the helper refuses one again when it opens it.
+/// SECURITY: CVE-2019-19921 and related attacks: a root file system that is a symbolic link could be swapped after this
+/// check, so the helper refuses one again when it opens it.
 fn check_rootfs(rootfs: &Path) -> Result<()> {
     let invalid = |message: String| {
         Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(rootfs.display().to_string())
@@ -145,7 +145,7 @@ fn check_rootfs(rootfs: &Path) -> Result<()> {
 
 fn check_terminal(config: &Config, request: &CreateRequest) -> Result<()> {
     if request.console_socket.is_some() && !config.terminal() {
-        // COMPAT(runc): its sentence.
+        // COMPAT(runc): its wording.
         return Err(Failure::new(
             "ERR_INVALID_OPTION",
             "validate",

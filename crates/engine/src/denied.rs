@@ -1,10 +1,10 @@
-//! Why the host refuses a namespace, and what its owner can do about it.
+//! Why the host denies a namespace, and what its administrator can do about it.
 
 use std::fs;
 
 use crate::failure::Failure;
 
-/// The failure of a clone, with the switch that denies it where one can be named.
+/// The failure of a clone, with the setting that denies it if one is found.
 pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32) -> Failure {
     let failure = Failure::syscall("spawn", "cannot create the container's first process", error);
     let errno = rustix::io::Errno::from_raw_os_error(error.errno());
@@ -41,7 +41,7 @@ pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32
     .hint(hint)
 }
 
-/// The first sysctl that forbids user namespaces to this user.
+/// The first sysctl that forbids user namespaces for this user.
 pub fn reason() -> Option<String> {
     let value = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<i64>().ok();
     if value("/proc/sys/user/max_user_namespaces") == Some(0) {

@@ -1,4 +1,5 @@
-//! The engine's face, and what its threads share. A call posts a message and returns: no call waits for a container.
+//! The engine's API, and the state shared by its threads. A call posts a message and returns: no call waits for a
+//! container.
 
 use std::os::fd::{AsFd, RawFd};
 use std::path::PathBuf;
@@ -21,10 +22,10 @@ use crate::reactor::{self, Reactor};
 use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
 use crate::spawner::{Guards, no_thread};
 
-/// How long the end of an environment waits for its containers. What is left then is the guard's.
+/// How long closing an environment waits for its containers. The guard ends the rest.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// What the threads share. Containers are not in it: they are the reactor's alone.
+/// Shared by the threads. Containers are not in it: only the reactor has them.
 pub struct Shared {
     sink: Box<dyn Fn(Event) + Send + Sync>,
     facts: Mutex<Option<Arc<Facts>>>,
@@ -36,14 +37,14 @@ pub struct Shared {
     pub guards: Guards,
 }
 
-/// One engine; two in a process share nothing.
+/// An engine; two in one process share nothing.
 pub struct Engine {
     shared: Arc<Shared>,
     tokens: AtomicU32,
 }
 
 impl Engine {
-    /// `helper` is the path of caisson-init; `sink` is called from the engine's threads.
+    /// `helper` is the path of caisson-init; `sink` is called on the engine's threads.
     pub fn new(helper: PathBuf, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
         let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up the event loop", &e);
         let shared = Shared {
@@ -60,22 +61,22 @@ impl Engine {
         Ok(Self { shared: Arc::new(shared), tokens: AtomicU32::new(1) })
     }
 
-    /// Answered by [`Reply::Created`].
+    /// The reply is [`Reply::Created`].
     pub fn create(&self, request: CreateRequest) -> Token {
         self.ask(|token| Message::Create { token, request: Box::new(request) })
     }
 
-    /// Undoes the create that `token` waits for, which then fails.
+    /// Undoes the create of `token`, which then fails.
     pub fn cancel(&self, token: Token) {
         self.shared.tell(Message::Cancel { token });
     }
 
-    /// Starts a created container, this engine's or another process's; poststart hooks have run when it is answered.
+    /// Starts a created container of this engine or another process; the reply comes after poststart hooks.
     pub fn start(&self, root: PathBuf, id: String) -> Token {
         self.ask(|token| Message::Start { token, root, id })
     }
 
-    /// Answered by [`Reply::Done`] with the failures of poststop hooks as warnings.
+    /// The reply is [`Reply::Done`] with the failures of poststop hooks as warnings.
     pub fn destroy(&self, request: DestroyRequest) -> Token {
         self.ask(|token| Message::Destroy { token, request })
     }
@@ -85,10 +86,9 @@ impl Engine {
         self.ask(|token| Message::Watch { token, root, id })
     }
 
-    /// Copies between the terminal whose master is `master` (duplicated, never closed) and descriptors 0 and 1 of this
-    /// process, until its last user or the container `handle` has ended. Answered by [`Reply::Done`].
-    /// When this returns, the terminal passes lines on as the program ends them: the end of a line is made by our own
-    /// terminal, where there is one.
+    /// Copies between the terminal of `master` (duplicated, never closed) and descriptors 0 and 1 of this process until
+    /// its last user or the container `handle` has ended. The reply is [`Reply::Done`]. When this returns, the
+    /// container's terminal passes line endings on unchanged; if our output is a terminal, it translates them.
     pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
         let ready = descriptor::duplicate(master)
             .and_then(|master| terminal::clear_onlcr(master.as_fd()).map(|()| master));
@@ -102,20 +102,20 @@ impl Engine {
         }
     }
 
-    /// Forgets a container without touching it: its exit is no longer reported, but it is still our child and
-    /// collected.
+    /// Detaches a container without touching it: its exit is not reported any more, but it is still our child and is
+    /// reaped.
     pub fn release(&self, handle: Handle) {
         self.shared.tell(Message::Release(handle));
     }
 
-    /// Kills this engine's attached containers and removes all that belongs to them. Called when the environment ends.
+    /// Kills this engine's attached containers and removes their resources. Called when the environment closes.
     pub fn close(&self) {
         if !self.shared.mailbox.is_served() {
             return;
         }
         let (open, closed) = channel();
         self.shared.tell(Message::Close(open));
-        // The other end goes with the last container.
+        // The sender is dropped with the last container.
         let _ = closed.recv_timeout(CLOSING);
     }
 
@@ -137,7 +137,7 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    /// Posts a message to the reactor, which is started where none runs.
+    /// Posts a message to the reactor, and starts one if none is running.
     pub fn tell(self: &Arc<Self>, message: Message) {
         if let Posted::Served = self.mailbox.post(message) {
             return;
@@ -153,7 +153,7 @@ impl Shared {
         }
     }
 
-    /// Asked again after a change of ids.
+    /// Queried again after a change of ids.
     pub fn facts(&self) -> Result<Arc<Facts>> {
         let known = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(facts) = known.filter(|facts| facts.are_ours()) {
@@ -172,7 +172,7 @@ impl Shared {
         (self.sink)(event);
     }
 
-    /// The one answer of a request.
+    /// Sends the single reply of a request.
     pub fn reply(&self, token: Token, result: Result<Reply>) {
         self.emit(Event::Reply { token, result });
     }

@@ -1,4 +1,4 @@
-//! What the host is for this process: asked once per engine, because it does not change while the process has its ids.
+//! Properties of the host, queried once per engine: they do not change as long as the process keeps its ids.
 
 use std::fs;
 
@@ -11,9 +11,9 @@ use crate::failure::{Failure, Result};
 pub struct Facts {
     pub euid: u32,
     pub egid: u32,
-    /// Somebody's user namespace, not the initial one: root here is not root of the host.
+    /// Not the initial user namespace: root here is not root of the host.
     pub in_user_namespace: bool,
-    /// Every capability the kernel knows.
+    /// Every capability that the kernel knows.
     pub capabilities: u64,
     /// Active security modules (`apparmor`, `selinux`, …).
     pub security_modules: Vec<String>,
@@ -45,18 +45,18 @@ impl Facts {
         })
     }
 
-    /// Whether the process still has the ids that these were asked with.
+    /// Whether the process still has the ids of the query.
     pub fn are_ours(&self) -> bool {
         (self.euid, self.egid) == (credentials::effective_uid(), credentials::effective_gid())
     }
 
-    /// Undecided (`None`) means: whoever is not root, or only the root of somebody's user namespace.
+    /// With `None`: true for users other than root, and for the root of a user namespace.
     pub fn rootless(&self, decided: Option<bool>) -> bool {
         decided.unwrap_or(self.euid != 0 || self.in_user_namespace)
     }
 }
 
-/// A file that may be missing, as text.
+/// The content of a file, empty if it is missing.
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

@@ -1,21 +1,21 @@
-//! One shape for every failure that leaves the engine. Nothing downstream parses a message.
+//! The common form of failures that leave the engine. No consumer parses a message.
 
 use caisson_plan::protocol;
 
 /// See `NativeError` in docs/internal/native-face.md.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failure {
-    /// A stable code of ts/errors.ts.
+    /// A stable code from ts/errors.ts.
     pub code: String,
-    /// One line: what failed, on what, why.
+    /// One line: the operation, its object, and the cause.
     pub message: String,
     pub phase: Option<String>,
     pub syscall: Option<String>,
-    /// Symbolic, `EPERM`.
+    /// Symbolic, such as `EPERM`.
     pub errno: Option<String>,
     pub path: Option<String>,
     pub hint: Option<String>,
-    /// Problems of a document: (JSON path, message).
+    /// Issues of a document: (JSON path, message).
     pub issues: Vec<(String, String)>,
 }
 
@@ -38,7 +38,7 @@ impl Failure {
         self
     }
 
-    /// A failing system call while doing `what`.
+    /// A failed system call of the operation `what`.
     pub fn syscall(phase: &str, what: &str, error: &caisson_sys::Error) -> Self {
         Self {
             code: "ERR_SYSCALL".into(),
@@ -51,7 +51,7 @@ impl Failure {
         }
     }
 
-    /// A failing call of the standard library on `path`.
+    /// A failed standard library call on `path`.
     pub fn io(phase: &str, what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error().map(caisson_sys::errno_name);
         let reason = errno.clone().unwrap_or_else(|| error.to_string());

@@ -1,4 +1,5 @@
-//! Containers of other processes, reached through their state directory. Each call is one job of the pool and may wait.
+//! Containers of other processes, accessed through their state directory. Each call is one job of the pool and may
+//! wait.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -14,23 +15,23 @@ use crate::state::{Kind, START_SOCKET, StateDirectory};
 use crate::status::{self, Status};
 use crate::task::hooks;
 
-/// How long a start socket whose backlog is full is waited for.
+/// Time limit for a start socket with a full backlog.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Kills what is left where `force` allows it, and removes everything. Gives warnings.
+/// Kills the processes if `force` allows it, and removes everything. Returns warnings.
 pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
     let directory = StateDirectory::open(&request.root, &request.id)?;
-    // One at a time, also among processes: a second one must not kill what got the same id in between.
+    // One process at a time: a second one must not kill a new container that reuses the id.
     let _lock = directory.lock(&request.id)?;
-    // SECURITY: a forced delete asks the container nothing: its start socket may be held by a stopped process. Nor does it
-    // need a state that can be read.
+    // SECURITY: a forced delete does not ask the container: a stopped process may hold its start socket. It does not
+    // need a readable state either.
     let state = match directory.read_state() {
         Err(error) if !request.force || error.kind != Kind::Damaged => return Err(error.into()),
         state => state.ok().flatten(),
     };
     if !request.force {
         let now = state.as_ref().map_or(Ok(Status::Creating), |state| status::of(&directory, state))?;
-        // The peers delete a created container too, although the specification allows only a stopped one.
+        // Peers delete a created container too, although the specification allows only a stopped one.
         if !matches!(now, Status::Stopped | Status::Created) {
             return Err(not_stopped(&request.id, now));
         }
@@ -40,19 +41,19 @@ pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
     Ok(config.zip(state).map(|(config, state)| hooks::poststop(&config, &state)).unwrap_or_default())
 }
 
-/// Why a container that may not be killed cannot be deleted; `None`: it has ended by now.
+/// Why a container that may not be killed cannot be deleted; `None` if it has ended meanwhile.
 pub fn refuse_delete(root: &Path, id: &str) -> Result<Option<Failure>> {
     let now = status::status(root, id)?;
     Ok((now != Status::Stopped).then(|| not_stopped(id, now)))
 }
 
-/// COMPAT(runc): its sentence.
+/// COMPAT(runc): its wording.
 fn not_stopped(id: &str, status: Status) -> Failure {
     let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
     Failure::new("ERR_INVALID_STATE", "delete", message)
 }
 
-/// Asks the helper to start its program, and returns when it has, poststart hooks included.
+/// Asks the helper to start the program, and returns when it has, including poststart hooks.
 pub fn start(root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
     let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
@@ -79,7 +80,7 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     hooks::poststart_of(&directory, &state).map_err(|failure| after_failed_hook(root, id, failure))
 }
 
-/// runtime-spec, Lifecycle: after a failing hook the container is stopped and deleted.
+/// runtime-spec, Lifecycle: after a failed hook the container is stopped and deleted.
 fn after_failed_hook(root: &Path, id: &str, failure: Failure) -> Failure {
     if failure.code == "ERR_HOOK" {
         let _ = destroy(&DestroyRequest { root: root.to_path_buf(), id: id.to_owned(), force: true });
@@ -87,7 +88,7 @@ fn after_failed_hook(root: &Path, id: &str, failure: Failure) -> Failure {
     failure
 }
 
-/// `None`: the socket has no listener.
+/// `None` if the socket has no listener.
 fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
     let deadline = Instant::now() + BUSY;
     loop {
@@ -107,7 +108,7 @@ fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
     }
 }
 
-/// COMPAT(runc): its sentences for a container that cannot be started.
+/// COMPAT(runc): its wording for a container that cannot be started.
 fn not_created(root: &Path, id: &str) -> Failure {
     match status::status(root, id) {
         Ok(Status::Stopped) => crate::lifecycle::cannot_start("has stopped"),

@@ -1,5 +1,5 @@
-//! Our side of the guard: a small process with one thread, by which all first processes of containers are cloned, and
-//! which outlives Node by the moment it takes to clean up after it.
+//! The engine's side of the guard: a small single-threaded process that clones the first process of each container, and
+//! outlives Node just long enough to clean up after it.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -11,22 +11,22 @@ use crate::denied;
 use crate::failure::{Failure, Result};
 use crate::program::Program;
 
-/// What a container's first process has from the process that clones it.
+/// Attributes that a container's first process inherits from the process that clones it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     ids: [u32; 6],
-    /// A container with cgroups of its own. The others stay in the caller's, which the guard of these leaves.
+    /// The container has cgroups of its own, and its guard leaves the caller's; others stay in the caller's cgroup.
     placed: bool,
 }
 
 impl Origin {
-    /// Of this process as it is now: Node may have changed its ids.
+    /// The current ids of this process: Node may have changed them.
     pub fn now(placed: bool) -> Self {
         Self { ids: credentials::all_ids(), placed }
     }
 }
 
-/// A running guard. Dropping it closes its socket: with nothing registered it exits.
+/// A running guard. Dropping it closes its socket: without registered containers it exits.
 #[derive(Debug)]
 pub struct Guard {
     pub serial: u64,
@@ -35,47 +35,47 @@ pub struct Guard {
     process: OwnedFd,
 }
 
-/// A first process to be cloned.
+/// A first process to clone.
 pub struct SpawnRequest<'a> {
     pub token: u64,
-    /// Those of numbers 0, 1, 2, … in their order.
+    /// Become descriptors 0, 1, 2, … in this order.
     pub descriptors: &'a [OwnedFd],
     pub namespaces: caisson_plan::Namespaces,
     pub maps_follow: bool,
-    /// The version 2 directory to be born in.
+    /// The version 2 cgroup directory to clone into.
     pub cgroup: Option<&'a OwnedFd>,
     pub attached: Option<CleanupTargets>,
 }
 
-/// A first process that exists.
+/// A first process that was cloned.
 #[derive(Debug)]
 pub struct Spawned {
     pub pid: i32,
     pub pidfd: OwnedFd,
 }
 
-/// Why there is no first process.
+/// Why the first process was not cloned.
 #[derive(Debug)]
 pub struct Refusal {
     pub error: Error,
-    /// There is one, and no descriptor of it: it is to be ended.
+    /// Set if the process exists but its descriptor does not: it must be killed.
     pub pid: Option<i32>,
 }
 
-/// A descriptor that was sent to us could not be taken.
+/// A descriptor that was sent to us could not be received.
 pub fn no_room() -> Error {
     Error::new("recvmsg", "a descriptor", errno::EMFILE)
 }
 
 impl Spawned {
-    /// Kills it. It is our child: the watcher of the pidfd collects it.
+    /// Kills it. It is our child, and is reaped when its pidfd becomes readable.
     pub fn kill(&self) {
         let _ = pidfd::send_signal(&self.pidfd, 9);
     }
 }
 
 impl Guard {
-    /// Starts a guard that serves and watches this process.
+    /// Starts a guard for this process.
     pub fn start(program: &Program, serial: u64, origin: Origin) -> Result<Self> {
         let failed = |e: Error| Failure::syscall("spawn", "cannot start the guard", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
@@ -101,7 +101,7 @@ impl Guard {
         Ok(Self { serial, origin, socket: ours, process: spawned.pidfd })
     }
 
-    /// Asks for a first process; [`receive`](Self::receive) has the answer.
+    /// Requests a first process; [`receive`](Self::receive) returns the reply.
     pub fn ask(&self, request: &SpawnRequest<'_>) -> Result<()> {
         let message = GuardRequest::Spawn {
             token: request.token,
@@ -114,7 +114,8 @@ impl Guard {
         self.send(&message, &descriptors)
     }
 
-    /// The next answer, with the token of its question; `None`: not yet. An error means that the guard is gone.
+    /// The next reply with the token of its request; `None` if it has not arrived yet. An error means that the guard is
+    /// gone.
     pub fn receive(&self) -> Result<Option<(u64, Result<Spawned, Refusal>)>> {
         let message = match socket::receive(&self.socket, MAX_MESSAGE, false) {
             Err(error) if error.errno() == errno::EAGAIN => return Ok(None),
@@ -136,17 +137,17 @@ impl Guard {
         }
     }
 
-    /// Readable when there is an answer, or when the guard is gone.
+    /// Readable when a reply is available or the guard is gone.
     pub fn socket(&self) -> &OwnedFd {
         &self.socket
     }
 
-    /// The container is gone. A guard that is gone too has nothing to forget.
+    /// Unregisters a container that is gone. A guard that is gone too needs no message.
     pub fn forget(&self, token: u64) {
         let _ = self.send(&GuardRequest::Forget { token }, &[]);
     }
 
-    /// Whether the guard still runs; reaps it when not.
+    /// Whether the guard still runs; reaps it otherwise.
     pub fn is_alive(&self) -> bool {
         matches!(pidfd::wait(&self.process, false), Ok(None))
     }
@@ -159,10 +160,10 @@ impl Guard {
 }
 
 impl Drop for Guard {
-    /// Ends the guard: end of file, then its exit is collected.
+    /// Ends the guard by closing its socket, then reaps it.
     fn drop(&mut self) {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        let _ = pidfd::send_signal(&self.process, 18); // SIGCONT: one that is stopped would never see it
+        let _ = pidfd::send_signal(&self.process, 18); // SIGCONT: a stopped one would never notice
         let _ = pidfd::wait(&self.process, true);
     }
 }

@@ -1,5 +1,5 @@
-//! The maps of a new user namespace, written by the parent: by our own hand where the kernel lets us, by newuidmap and
-//! newgidmap (setuid programs that know /etc/subuid) where an ordinary user wants more than one id.
+//! Writes the id maps of a new user namespace: directly where the kernel permits it, or with newuidmap and newgidmap
+//! (setuid programs that consult /etc/subuid) where an unprivileged user maps more than one id.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,7 +15,7 @@ pub fn write(pid: i32, namespace: &UserNamespace, euid: u32, egid: u32) -> Resul
     let (uids, gids) = (&namespace.uid_mappings, &namespace.gid_mappings);
     if euid == 0 || (is_own(uids, euid) && is_own(gids, egid)) {
         if euid != 0 {
-            // user_namespaces(7): an unprivileged gid map is accepted only after setgroups is denied for good.
+            // user_namespaces(7): an unprivileged gid map is accepted only after setgroups is denied permanently.
             put(pid, "setgroups", "deny")?;
         }
         put(pid, "gid_map", &lines(gids))?;
@@ -25,7 +25,7 @@ pub fn write(pid: i32, namespace: &UserNamespace, euid: u32, egid: u32) -> Resul
     with_program("newuidmap", pid, uids)
 }
 
-/// One id of the caller's own: the only map an ordinary user may write itself.
+/// A single mapping of the caller's own id: the only map that an unprivileged user may write directly.
 fn is_own(mappings: &[IdMapping], id: u32) -> bool {
     matches!(mappings, [IdMapping { host_id, size: 1, .. }] if *host_id == id)
 }
@@ -34,7 +34,7 @@ fn lines(mappings: &[IdMapping]) -> String {
     mappings.iter().map(|m| format!("{} {} {}\n", m.container_id, m.host_id, m.size)).collect()
 }
 
-/// The kernel takes a map in one write(2) only.
+/// The kernel accepts a map in a single write(2) only.
 fn put(pid: i32, file: &str, text: &str) -> Result<()> {
     let path = PathBuf::from(format!("/proc/{pid}/{file}"));
     let result = OpenOptions::new().write(true).open(&path).and_then(|mut f| f.write_all(text.as_bytes()));

@@ -1,5 +1,4 @@
-//! What a state directory names beside this engine's own containers, and how it is ended: for a delete, and for what killed
-//! processes have left.
+//! Ends and removes what a state directory lists, for a delete and for containers of killed processes.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -14,16 +13,16 @@ use crate::failure::{Failure, Result};
 use crate::state::{self, StateDirectory, StateRoot};
 use crate::task;
 
-/// How long a killed process may take: uninterruptible work in the kernel is what takes long.
+/// How long a killed process may take to end; uninterruptible kernel work takes long.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A directory without a state is a create of this moment, or a leftover after so long.
+/// A directory without a state is a create in progress, or a leftover after this time.
 const UNWRITTEN: Duration = Duration::from_secs(60);
-/// How long one sweep may work. What it does not reach is the next one's.
+/// Time limit of one sweep. The next one continues.
 const SWEEP: Duration = Duration::from_secs(20);
 const NICER: i32 = 10;
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Kills the processes and removes cgroups and state directory. The caller holds the lock.
+/// Kills the processes, and removes cgroups and state directory. The caller holds the lock.
 pub fn remove(directory: &StateDirectory) -> Result<()> {
     if let Some(record) = state::cleanup_record(directory)? {
         let cgroup = Cgroup::open(&record.cgroup.mode, &record.cgroup.directories);
@@ -48,13 +47,13 @@ fn await_end(process: &OwnedFd, id: &str) -> Result<()> {
     }
 }
 
-/// Makes a state root where it is missing, checks that it is ours, and sweeps it in the background.
+/// Creates a missing state root, checks that it is ours, and sweeps it in the background.
 pub fn prepare_root(path: &Path) -> Result<()> {
     sweep_in_background(StateRoot::create(path)?);
     Ok(())
 }
 
-/// Removes a container that is half made or attached and whose owner is gone; `false`: it is not one of those.
+/// Removes an incomplete or attached container whose owner is gone; `false` for any other container.
 pub fn reclaim(root: &Path, id: &str) -> Result<bool> {
     match StateDirectory::open(root, id) {
         Ok(directory) => reclaim_directory(&directory),
@@ -78,15 +77,15 @@ fn is_orphan(directory: &StateDirectory) -> bool {
             let changed = UNIX_EPOCH + Duration::from_secs(status.st_mtime.try_into().unwrap_or(0));
             SystemTime::now().duration_since(changed).is_ok_and(|age| age > UNWRITTEN)
         }),
-        // Damaged, or not ours to judge: a delete says so.
+        // Damaged, or owned by another user: a delete reports that.
         Err(_) => false,
     }
 }
 
-/// Roots that are being swept.
+/// Roots with a sweep in progress.
 static ACTIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// No start waits for this: a create whose id is taken by a leftover calls [`reclaim`].
+/// Starts do not wait for this: a create whose id is taken by a leftover calls [`reclaim`].
 fn sweep_in_background(root: StateRoot) {
     let path = root.path().to_path_buf();
     if !ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
@@ -103,7 +102,7 @@ fn sweep_in_background(root: StateRoot) {
     }
 }
 
-/// What cannot be removed now stays for the next sweep.
+/// What cannot be removed now is left for the next sweep.
 fn sweep(root: &StateRoot, deadline: Instant) {
     for id in root.ids().unwrap_or_default() {
         if Instant::now() >= deadline {

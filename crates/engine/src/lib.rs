@@ -1,6 +1,6 @@
-//! Starts, watches and ends containers for one Node environment: a spawner thread, a reactor thread, a guard process,
-//! the state directory. Knows nothing of Node; the binding converts. docs/internal/process-model.md tells who does
-//! what.
+//! Starts, watches and ends containers for one Node environment, with a spawner thread, a reactor thread, a guard
+//! process and the state directory. It does not depend on Node; the binding converts. docs/internal/process-model.md
+//! describes the processes.
 #![forbid(unsafe_code)]
 
 mod cgroups;

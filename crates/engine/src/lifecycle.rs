@@ -1,5 +1,5 @@
-//! A container's transitions: `step(message) → effects`. Nothing here waits, locks, or touches the system, so every
-//! order of events can be tested without privilege. The reactor owns the values, hands the messages in and carries the
+//! A container's transitions: `step(message) → effects`. Nothing here waits, locks, or makes a system call, so every
+//! order of events can be tested without privileges. The reactor owns the values, passes messages in and carries the
 //! effects out. docs/internal/engine.md has the table.
 
 use std::collections::VecDeque;
@@ -18,10 +18,10 @@ use refusal::{deleted, died, too_slow};
 
 pub use refusal::{cannot_start, cannot_start_running, closed, does_not_end, frozen};
 
-/// How long the guard and the helper may take from one report to the next.
+/// Time limit of guard and helper from one report to the next.
 const SETUP: Duration = Duration::from_secs(120);
 
-/// How long a killed process may take: uninterruptible work in the kernel is what takes long.
+/// How long a killed process may take to end; uninterruptible kernel work takes long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// When the parent writes the id maps of a new user namespace.
@@ -30,52 +30,52 @@ pub enum IdMaps {
     #[default]
     None,
     AfterClone,
-    /// After the second clone, which follows joined namespaces.
+    /// After the second clone, which follows the joining of namespaces.
     AfterJoin,
 }
 
-/// What the configuration asks of the lifecycle.
+/// Properties of the configuration that affect the lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demands {
     pub id_maps: IdMaps,
     pub poststart: bool,
 }
 
-/// What has happened.
+/// An event.
 #[derive(Debug)]
 pub enum Message {
-    /// The prepare task is done. `asked`: the guard will answer with [`Cloned`](Self::Cloned).
+    /// The prepare task has ended. If `asked`, the guard will reply with [`Cloned`](Self::Cloned).
     Prepared {
         asked: bool,
         result: Result<Demands>,
     },
-    /// The guard's answer.
+    /// The guard's reply.
     Cloned(Result<()>),
-    /// The helper cloned itself once more; its successor is the container's first process.
+    /// The helper has cloned itself again; the new process is the container's first process.
     Replaced,
-    /// The helper has its namespaces and waits for the runtime's hooks.
+    /// The helper has created its namespaces and waits for the runtime's hooks.
     NamespacesReady,
-    /// The helper has done everything but exec.
+    /// The helper has finished the setup except for execve(2).
     SetUp,
     SetupFailed(Failure),
-    /// The helper has taken the request to start.
+    /// The helper has accepted the start request.
     Starting,
     StartFailed(Failure),
-    /// The helper's socket is closed: it has exec'd (`alive`) or ended.
+    /// The helper's socket is closed: it has called execve(2) (`alive`) or ended.
     ControlClosed {
         alive: bool,
     },
     Exited(Option<Exit>),
-    /// A task is done.
+    /// A task has ended.
     IdsMapped(Result<()>),
     HooksRan(Result<()>),
     Published(Result<()>),
     OomCounted(bool),
     Killed,
-    /// Killed, but a foreign cgroup keeps it frozen: it does not end.
+    /// It was killed, but a frozen cgroup other than its own keeps it from ending.
     Frozen(String),
     Removed(Result<Vec<String>>),
-    /// The last [`Effect::Deadline`] has passed.
+    /// The last [`Effect::Deadline`] has expired.
     Overdue,
     /// Requests.
     Start(Token),
@@ -85,28 +85,28 @@ pub enum Message {
     },
     Cancel,
     Release,
-    /// The environment ends.
+    /// The environment closes.
     Close,
 }
 
-/// What is to be done.
+/// An action to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Tell the helper to go on.
+    /// Tell the helper to continue.
     Proceed,
     /// Tell the helper to start the program.
     StartProgram,
-    /// Run this outside; its message comes when it is done. At most one task runs at a time.
+    /// Run a task; a message reports its result. At most one task runs at a time.
     Run(Task),
-    /// The running task is to give up if it can.
+    /// Cancel the running task, if it can be cancelled.
     CancelTask,
     Deadline(Option<Duration>),
-    /// The create has succeeded: answer with pid and streams.
+    /// Reply to the successful create with pid and streams.
     AnswerCreate(Token),
     AnswerStart(Token, Result<()>),
-    /// With warnings.
+    /// Includes warnings.
     AnswerRemoved(Token, Result<Vec<String>>),
-    /// Not stopped, and not ours to kill: answer with its status.
+    /// The container is not stopped and may not be killed: reply with its status.
     RefuseDelete(Token),
     ReportExit {
         exit: Option<Exit>,
@@ -121,11 +121,11 @@ pub enum Task {
     Prepare,
     MapIds,
     RuntimeHooks,
-    /// Write `ready` into state.json, send the console.
+    /// Write `ready` to state.json, and send the console.
     Publish,
     PoststartHooks,
     CountOom,
-    /// SIGKILL to every process.
+    /// Send SIGKILL to every process.
     Kill,
     Remove {
         poststop: bool,
@@ -142,12 +142,12 @@ enum Stage {
     Created,
     Running,
     Stopped,
-    /// Deleted, or a create that is undone.
+    /// A delete, or a create being undone.
     Ending,
     Gone,
 }
 
-/// The guard's part.
+/// Whether the guard has cloned the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cloning {
     NotAsked,
@@ -165,11 +165,11 @@ enum First {
 #[derive(Debug, Clone, Copy)]
 struct Starting {
     token: Token,
-    /// The helper has taken the request: from now on its end of file is success.
+    /// The helper has accepted the request: from now on end of file means success.
     taken: bool,
 }
 
-/// One container, as the engine that makes it sees it.
+/// A container created by this engine.
 #[derive(Debug)]
 pub struct Lifecycle {
     id: String,
@@ -182,24 +182,24 @@ pub struct Lifecycle {
     queued: VecDeque<Task>,
     create: Option<Token>,
     start: Option<Starting>,
-    /// Exec has happened, and this waits for poststart hooks.
+    /// Waits for poststart hooks after execve(2).
     poststart: Option<Token>,
-    /// Answered after the removal: with its result, or with the failure that led to it.
+    /// Replied to after the removal, with its result or with the failure that caused it.
     ending: Vec<(Token, Option<Failure>)>,
     poststop: bool,
     overdue: bool,
-    /// The create was answered with success: the exit is reported.
+    /// The create has succeeded: the exit is reported.
     announced: bool,
-    /// Exec has happened.
+    /// execve(2) has happened.
     executed: bool,
-    /// The exit is not asked for any more.
+    /// The exit is not wanted any more.
     released: bool,
 }
 
 type Effects = Vec<Effect>;
 
 impl Lifecycle {
-    /// A create that was asked for, and its first effects.
+    /// Begins a create; returns the lifecycle and its first effects.
     pub fn begin(create: Token, id: &str, attached: bool) -> (Self, Effects) {
         let lifecycle = Self {
             id: id.to_owned(),
@@ -227,12 +227,12 @@ impl Lifecycle {
         self.attached
     }
 
-    /// Whether the process has ended and nothing is under way: the engine may rest.
+    /// Whether the process has ended and nothing is in progress, so that the engine may become idle.
     pub fn is_stopped(&self) -> bool {
         self.stage == Stage::Stopped
     }
 
-    /// Whether `token` waits for this create.
+    /// Whether `token` is the create's.
     pub fn creates(&self, token: Token) -> bool {
         self.create == Some(token)
     }
@@ -264,7 +264,7 @@ impl Lifecycle {
             Message::NamespacesReady => {
                 if self.stage == Stage::SettingUp {
                     self.stage = Stage::RuntimeHooks;
-                    out.push(Effect::Deadline(None)); // hooks have their own limits
+                    out.push(Effect::Deadline(None)); // hooks have their own time limits
                     self.run(Task::RuntimeHooks, out);
                 }
             }
@@ -286,7 +286,7 @@ impl Lifecycle {
             Message::StartFailed(failure) => self.start_failed(failure, out),
             Message::ControlClosed { alive } => self.control_closed(alive, out),
             Message::Exited(exit) => match exit {
-                // SIGKILL, or the shell's status for it, may be the out-of-memory killer's.
+                // SIGKILL, or the shell's exit status for it, may come from the out-of-memory killer.
                 Some(Exit::Signal(9) | Exit::Code(137)) if self.may_count_oom() => {
                     self.first = First::Ended { exit, oom_killed: false };
                     self.run(Task::CountOom, out);
@@ -328,7 +328,7 @@ impl Lifecycle {
                 this.demands = demands;
                 this.go_on(out);
             }
-            // Nothing is left of it, and the guard has not heard of it.
+            // Nothing of it is left, and the guard does not know it.
             Err(failure) if !asked => {
                 this.answer_create(failure);
                 this.answer_all(Ok(Vec::new()), out);
@@ -349,7 +349,7 @@ impl Lifecycle {
         }
     }
 
-    /// The first process exists and everything around it is made.
+    /// The first process and its resources exist.
     fn go_on(&mut self, out: &mut Effects) {
         if self.stage != Stage::Preparing || self.running.is_some() || self.cloning != Cloning::Answered {
             return;
@@ -366,7 +366,7 @@ impl Lifecycle {
     fn hooks_ran(&mut self, result: Result<()>, out: &mut Effects) {
         match (self.poststart.take(), result) {
             (Some(token), Ok(())) => out.push(Effect::AnswerStart(token, Ok(()))),
-            // runtime-spec, Lifecycle: after a failing hook the container is stopped and deleted.
+            // runtime-spec, Lifecycle: after a failed hook the container is stopped and deleted.
             (Some(token), Err(failure)) => {
                 self.ending.push((token, Some(failure)));
                 self.poststop = true;
@@ -393,7 +393,7 @@ impl Lifecycle {
         if let Some(token) = self.create.take() {
             out.push(Effect::AnswerCreate(token));
         }
-        // It was killed in the meantime: the caller has a container, and its exit.
+        // It was killed meanwhile: the caller gets a container, and its exit.
         if let First::Ended { exit, oom_killed } = self.first
             && self.running.is_none()
         {
@@ -401,7 +401,7 @@ impl Lifecycle {
         }
     }
 
-    /// Where nothing runs that this would have to wait for.
+    /// Whether nothing is in progress that the count of OOM kills would have to wait for.
     fn may_count_oom(&self) -> bool {
         match self.stage {
             Stage::Publishing | Stage::Created | Stage::Running => true,
@@ -421,7 +421,7 @@ impl Lifecycle {
                 self.report_exit(exit, oom_killed, out);
                 self.forget_if_released(out);
             }
-            // The create's answer comes first.
+            // The reply to the create comes first.
             Stage::Publishing | Stage::Stopped | Stage::Gone => {}
             Stage::Ending => {
                 if self.announced {
@@ -464,8 +464,8 @@ impl Lifecycle {
     }
 
     fn control_closed(&mut self, alive: bool, out: &mut Effects) {
-        // A helper that has taken the request and closes the socket without a failure has exec'd, however short its
-        // program was. Otherwise a dead one has not, and its exit says the rest.
+        // A helper that accepted the request and closes the socket without a failure has called execve(2), however
+        // short-lived its program. Otherwise a dead helper has not, and its exit status tells the rest.
         if !alive && !self.start.is_some_and(|start| start.taken) {
             return;
         }
@@ -492,7 +492,7 @@ impl Lifecycle {
             Stage::Created | Stage::Stopped => {}
             Stage::Gone => return out.push(Effect::AnswerRemoved(token, Ok(Vec::new()))),
             Stage::Ending => {
-                // A process that did not die in time is tried again.
+                // A process that did not die in time is killed again.
                 if std::mem::take(&mut self.overdue) && self.first == First::Alive {
                     out.push(Effect::Deadline(Some(PATIENCE)));
                     self.run(Task::Kill, out);
@@ -512,13 +512,13 @@ impl Lifecycle {
         }
     }
 
-    /// A create that cannot succeed: everything is undone, then the failure is the answer.
+    /// Fails a create: everything is undone first, then the failure is the reply.
     fn fail(&mut self, failure: Failure, out: &mut Effects) {
         match self.stage {
             Stage::Created | Stage::Running | Stage::Stopped | Stage::Gone => {}
             Stage::Ending => self.advance_ending(out),
             _ => {
-                // runtime-spec, Lifecycle: a failing hook continues with the poststop hooks.
+                // runtime-spec, Lifecycle: after a failed hook the poststop hooks still run.
                 self.poststop = failure.code == "ERR_HOOK";
                 self.answer_create(failure);
                 self.end(out);
@@ -526,7 +526,7 @@ impl Lifecycle {
         }
     }
 
-    /// The create's answer comes when everything is undone.
+    /// The create's reply follows when everything is undone.
     fn answer_create(&mut self, failure: Failure) {
         if let Some(token) = self.create.take() {
             self.ending.push((token, Some(failure)));
@@ -561,7 +561,7 @@ impl Lifecycle {
         self.advance_ending(out);
     }
 
-    /// The next thing to wait for, until everything is gone.
+    /// Takes the next step of the removal, until everything is gone.
     fn advance_ending(&mut self, out: &mut Effects) {
         let waits_for_clone = self.cloning == Cloning::Pending && !self.overdue;
         if self.stage != Stage::Ending
@@ -599,7 +599,7 @@ impl Lifecycle {
             Stage::Ending => {
                 self.overdue = true;
                 if self.first == First::Alive || self.running.is_some() {
-                    // The removal goes on when that is over; the callers hear now.
+                    // The removal continues when the process has ended; the callers are told now.
                     self.answer_all(Err(does_not_end(&self.id, PATIENCE)), out);
                 }
                 self.advance_ending(out);
@@ -614,7 +614,7 @@ impl Lifecycle {
         }
     }
 
-    /// Runs the task, after those that wait already.
+    /// Runs the task after those that are queued.
     fn run(&mut self, task: Task, out: &mut Effects) {
         if self.running.is_some() {
             self.queued.push_back(task);

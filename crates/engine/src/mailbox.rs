@@ -1,5 +1,5 @@
-//! The way to the reactor: messages from JavaScript's thread and from the workers. The lock is held to push or to take,
-//! never longer.
+//! The queue to the reactor for messages from the JavaScript thread and the workers. The lock is only held to push or
+//! to take.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,15 +16,15 @@ pub struct Mailbox {
 #[derive(Default)]
 struct State {
     messages: VecDeque<Message>,
-    /// A reactor takes them.
+    /// Whether a reactor takes them.
     served: bool,
 }
 
-/// What became of a message.
+/// The result of posting a message.
 pub enum Posted {
-    /// The reactor has been woken.
+    /// The reactor was woken.
     Served,
-    /// There is no reactor; the caller starts one.
+    /// No reactor is running; the caller starts one.
     Unserved,
 }
 
@@ -33,7 +33,7 @@ impl Mailbox {
         Ok(Self { state: Mutex::default(), waker: Waker::new()? })
     }
 
-    /// `Unserved` is returned once: its caller starts a reactor, or calls [`Mailbox::give_up`].
+    /// `Unserved` is returned only once: its caller starts a reactor, or calls [`Mailbox::give_up`].
     pub fn post(&self, message: Message) -> Posted {
         let mut state = self.state();
         state.messages.push_back(message);
@@ -54,14 +54,14 @@ impl Mailbox {
         std::mem::take(&mut self.state().messages)
     }
 
-    /// The reactor's good-bye: `false` when a message came in the meantime.
+    /// Ends the reactor's service; `false` if a message arrived meanwhile.
     pub fn leave(&self) -> bool {
         let mut state = self.state();
         state.served = !state.messages.is_empty();
         !state.served
     }
 
-    /// No reactor could be started: what waits is handed back.
+    /// No reactor could be started: returns the queued messages.
     pub fn give_up(&self) -> VecDeque<Message> {
         let mut state = self.state();
         state.served = false;

@@ -1,4 +1,4 @@
-//! Everything that is said to the reactor.
+//! Messages to the reactor.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub enum Message {
         token: Token,
         request: Box<CreateRequest>,
     },
-    /// Undo the create that `token` waits for.
+    /// Undo the create of `token`.
     Cancel {
         token: Token,
     },
@@ -34,18 +34,18 @@ pub enum Message {
         root: PathBuf,
         id: String,
     },
-    /// Carry bytes between a terminal and our own descriptors.
+    /// Copy bytes between a terminal and our own descriptors.
     Proxy {
         token: Token,
         master: OwnedFd,
         handle: Option<Handle>,
     },
     Release(Handle),
-    /// The environment ends. The sender goes when no attached container is left.
+    /// The environment closes. The sender is dropped when no attached container is left.
     Close(Sender<()>),
-    /// A task of one of our containers is done.
+    /// A task of one of our containers has ended.
     Done(Handle, Done),
-    /// A job for another process's container is done; it has answered by itself.
+    /// A job for a container of another process has ended and has already replied.
     JobDone,
     Watching {
         token: Token,
@@ -54,24 +54,24 @@ pub enum Message {
     GuardStarted(Arc<Guard>),
 }
 
-/// What a task gives back.
+/// The result of a task.
 pub enum Done {
     Prepared(Box<Prepared>),
-    /// With the store of layers, mapped, where the plan asks for it.
+    /// With the mapped store of layers, if the plan needs it.
     IdsMapped(Result<Option<OwnedFd>>),
     HooksRan(Result<()>),
     /// Start time of the first process, in clock ticks since boot.
     Published(Result<u64>),
     OomCounted(bool),
     Killed,
-    /// Killed, but the version 1 cgroup of this path keeps it frozen.
+    /// It was killed, but the version 1 cgroup at this path keeps it frozen.
     Frozen(String),
     /// Warnings.
     Removed(Result<Vec<String>>),
 }
 
 impl Message {
-    /// The request that waits for an answer.
+    /// The request waiting for a reply.
     pub fn token(&self) -> Option<Token> {
         match self {
             Self::Create { token, .. }

@@ -1,5 +1,5 @@
-//! Our side of the owner: a helper process that is root of a user namespace with a range of the caller's subordinate ids.
-//! It gives files to owners that only exist there, and opens what belongs to them.
+//! The engine's side of the owner: a helper process that is root in a user namespace with a range of the caller's
+//! subordinate ids. It changes owners of files to ids that exist only there, and opens files of those ids.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::idmap;
 use crate::program::Program;
 
-/// A running owner. It ends with the value, or with this process.
+/// A running owner process. It ends when this is dropped, or with this process.
 #[derive(Debug)]
 pub struct Owner {
     /// One request at a time.
@@ -24,7 +24,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Starts one from the helper at `program` and gives its namespace the maps.
+    /// Starts the helper at `program` as owner and writes the maps of its namespace.
     pub fn start(program: PathBuf, namespace: &UserNamespace) -> Result<Self> {
         let failed = |e: Error| Failure::syscall("unpack", "cannot start the owner of files", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
@@ -56,8 +56,8 @@ impl Owner {
         Ok(owner)
     }
 
-    /// Gives the file behind an O_PATH descriptor to an owner, by its ids in the namespace. `mode` is set again where set-id
-    /// bits must stay; `capability` is the value of `security.capability`.
+    /// Sets the owner of the file behind an O_PATH descriptor; ids are those in the namespace. `mode` is set again to
+    /// keep set-id bits; `capability` is the value of `security.capability`.
     pub fn give(
         &self,
         file: BorrowedFd<'_>,
@@ -69,7 +69,7 @@ impl Owner {
         self.ask(&request, file).map(drop)
     }
 
-    /// Opens what is at `path` below `directory` with the rights of the namespace's root, over no link.
+    /// Opens `path` below `directory` with the privileges of the namespace's root, without following links.
     pub fn open(&self, directory: BorrowedFd<'_>, path: &[u8], opening: Opening) -> Result<OwnedFd, Error> {
         match self.ask(&OwnerRequest::Open { path: path.to_vec(), opening }, directory)? {
             (OwnerReply::Opened, Some(opened)) => Ok(opened),
@@ -77,7 +77,7 @@ impl Owner {
         }
     }
 
-    /// Value of an extended attribute of the file behind an O_PATH descriptor.
+    /// The value of an extended attribute of the file behind an O_PATH descriptor.
     pub fn attribute(&self, file: BorrowedFd<'_>, name: &[u8]) -> Result<Vec<u8>, Error> {
         match self.ask(&OwnerRequest::Attribute { name: name.to_vec() }, file)? {
             (OwnerReply::Value(value), _) => Ok(value),
@@ -109,7 +109,7 @@ impl Owner {
     }
 }
 
-/// What may fail there.
+/// The system calls that may fail there.
 const CALLS: [&str; 5] = ["fchownat", "chmod", "setxattr", "openat2", "getxattr"];
 
 fn receive(socket: &OwnedFd) -> Result<(OwnerReply, Option<OwnedFd>), Error> {

@@ -1,5 +1,5 @@
-//! A few threads for work that may wait: files, cgroups, hooks, peers. It starts threads when there is work, and more
-//! of them when those it has are held up, so that one slow file system or hook delays only its own container.
+//! A thread pool for work that may block: files, cgroups, hooks, peers. It starts threads on demand, and more when the
+//! existing ones are blocked, so that a slow file system or hook delays only its own container.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,13 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Threads for work that does not wait.
+/// Threads for work that does not block.
 const USUAL: usize = 4;
-/// Threads at most, when all others wait.
+/// Limit of threads when all others are blocked.
 const MOST: usize = 256;
 /// How long work waits for a thread before another one is started.
 pub const HELD_UP: Duration = Duration::from_millis(5);
-/// How long an idle thread stays.
+/// How long an idle thread lives.
 const LINGER: Duration = Duration::from_secs(1);
 
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Pool {
-    /// Runs the job on one of the threads; here and now where not even one can be started.
+    /// Runs the job on a pool thread, or on the caller's if none can be started.
     pub fn submit(self: &Arc<Self>, job: Job) {
         let mut state = self.state();
         state.queue.push_back((Instant::now(), job));
@@ -45,7 +45,7 @@ impl Pool {
         }
     }
 
-    /// Adds a thread if work has waited for one. Returns when to call this again; `None`: when there is new work.
+    /// Adds a thread if work has waited for one. Returns when to call this again; `None` until there is new work.
     pub fn relieve(self: &Arc<Self>) -> Option<Duration> {
         let state = self.state();
         let (since, _) = state.queue.front()?;
@@ -65,7 +65,8 @@ impl Pool {
         if started.is_err() {
             let mut state = self.state();
             state.threads -= 1;
-            // A limit on processes. Other threads will come to it; without any, the caller does it.
+            // The limit of processes is reached. The existing threads will take the work; without any, the caller does
+            // it.
             if state.threads == 0
                 && let Some((_, job)) = state.queue.pop_front()
             {
@@ -101,7 +102,7 @@ impl Pool {
     }
 }
 
-/// A job reports its own panic; the thread goes on.
+/// A job reports its own panic; the thread continues.
 fn run(job: Job) {
     let _ = catch_unwind(AssertUnwindSafe(job));
 }

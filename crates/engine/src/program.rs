@@ -1,4 +1,4 @@
-//! The helper's program: one sealed memory file per engine, made again once if a container has made it unusable.
+//! The helper's program: one sealed memory file per engine, recreated if a container has made it unusable.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,13 +14,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// Nothing is read before the first use.
+    /// Reads nothing before the first use.
     pub fn new(path: PathBuf) -> Self {
         Self { path, file: Mutex::new(None) }
     }
 
-    /// Calls `start` with the program. `EACCES` and `ETXTBSY` (design D2: a container changed the file's mode, or
-    /// opened it for writing while nothing executed it) lead to a fresh copy and one more try.
+    /// Calls `start` with the program. After `EACCES` or `ETXTBSY` (design D2: a container changed the file's mode, or
+    /// opened it for writing while no process executed it) it tries once more with a new copy.
     pub fn start<T>(&self, start: impl Fn(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
         let spoilt =
             [rustix::io::Errno::ACCESS, rustix::io::Errno::TXTBSY].map(rustix::io::Errno::raw_os_error);

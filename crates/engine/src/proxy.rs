@@ -1,5 +1,5 @@
-//! The command's terminal: bytes go between a container's pty and our own standard streams without passing through
-//! JavaScript. One thread per terminal; it ends with the pty's last user, or with the container.
+//! The terminal of the command: copies bytes between a container's pty and our own standard streams without JavaScript.
+//! One thread per terminal, which ends with the pty's last user or with the container.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -10,21 +10,21 @@ use rustix::io::Errno;
 
 use crate::failure::{Failure, Result};
 
-/// SIGWINCH reaches Node's main thread only, and installing a handler is not for a library: the size is looked at.
+/// SIGWINCH reaches only Node's main thread, and a library should not install a handler: the size is polled.
 const SIZE_INTERVAL: Duration = Duration::from_millis(150);
 
-/// A pipe that is ready takes this much without blocking (PIPE_BUF).
+/// A writable pipe accepts this much without blocking (PIPE_BUF).
 const CHUNK: usize = 4096;
 
-/// Our own side of a terminal.
+/// Our side of a terminal.
 pub struct Streams<'fd> {
     pub input: BorrowedFd<'fd>,
     pub output: BorrowedFd<'fd>,
 }
 
-/// Copies until the pty has no user any more, or `container` (a pidfd) has ended and its last output is written.
-/// Our input is put in raw mode meanwhile if it is a terminal. The end of our input is not passed on.
-/// COMPAT(runc): the peers do not turn it into a Ctrl-D either.
+/// Copies until the pty has no user any more, or `container` (a pidfd) has ended and its last output is written. An
+/// input terminal is in raw mode meanwhile. End of file on our input is not forwarded. COMPAT(runc): the peers do not
+/// translate it to Ctrl-D either.
 pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_>) -> Result<()> {
     let failed = |e: caisson_sys::Error| Failure::syscall("start", "cannot proxy the terminal", &e);
     console::set_nonblocking(master).map_err(failed)?;
@@ -45,7 +45,7 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
             (streams.input, Interest { read: input_open && to_container.is_empty(), write: false }),
             (master.as_fd(), Interest { read: to_us.is_empty(), write: !to_container.is_empty() }),
             (streams.output, Interest { read: false, write: !to_us.is_empty() }),
-            // Not polled once it has ended: it would be ready for ever.
+            // Not polled after its end: it would always be ready.
             (
                 container.unwrap_or(master.as_fd()),
                 Interest { read: container.is_some() && to_us.is_empty(), write: false },
@@ -67,8 +67,8 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
             break; // the reader of our output is gone
         }
         if ready[3] && container.take().is_some() {
-            // What it wrote before its end is in the pty already, or read and not yet passed on. A process that left
-            // the container may still hold the pty, so its end is not waited for.
+            // All its output is already in the pty, or read and not yet written. A process that left the container may
+            // still hold the pty, so its end of file is not waited for.
             loop {
                 while !to_us.is_empty() {
                     let output = (streams.output, Interest { read: false, write: true });
@@ -86,20 +86,20 @@ pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_
     Ok(())
 }
 
-/// The same with descriptors 0 and 1 of this process.
+/// Like `proxy`, with descriptors 0 and 1 of this process.
 pub fn ours(master: &OwnedFd, container: Option<&OwnedFd>) -> Result<()> {
     proxy(master, container, &Streams { input: process::standard(0), output: process::standard(1) })
 }
 
 fn resize(master: &OwnedFd, size: Option<Size>) {
-    // A terminal without a size (a serial line) says 0: the container's own setting stays.
+    // A terminal without a size (a serial line) reports 0: the container keeps its own size.
     if let Some(Size { columns, rows }) = size.filter(|size| size.columns > 0 && size.rows > 0) {
-        // Only the pty can refuse, at its end; the copy notices that itself.
+        // Only an ended pty can fail here, and the copy loop notices that itself.
         let _ = terminal::set_size(master.as_fd(), columns, rows);
     }
 }
 
-/// What was read on one side and not yet written on the other.
+/// Bytes that were read on one side and not yet written on the other.
 #[derive(Default)]
 struct Flow {
     bytes: Vec<u8>,
@@ -111,7 +111,7 @@ impl Flow {
         self.written == self.bytes.len()
     }
 
-    /// `false` at the end: of a file, or (EIO) of a pty whose last user is gone.
+    /// `false` at end of file, or on EIO of a pty whose last user is gone.
     fn fill(&mut self, from: BorrowedFd<'_>) -> Result<bool> {
         let mut buffer = [0; CHUNK];
         let (count, open) = match rustix::io::read(from, &mut buffer) {
@@ -126,7 +126,7 @@ impl Flow {
         Ok(open)
     }
 
-    /// `false`: the other side is gone, the bytes are dropped.
+    /// `false` if the other side is gone; the bytes are dropped.
     fn drain(&mut self, to: BorrowedFd<'_>) -> Result<bool> {
         match rustix::io::write(to, &self.bytes[self.written..]) {
             Ok(count) => self.written += count,
@@ -168,7 +168,7 @@ mod tests {
             scope.spawn(|| {
                 proxy(&master, None, &Streams { input: input.as_fd(), output: output.as_fd() }).unwrap()
             });
-            std::fs::File::from(ours).write_all(b"question\n").unwrap(); // and the end of input
+            std::fs::File::from(ours).write_all(b"question\n").unwrap(); // and end of input
             let mut peer = std::fs::File::from(peer);
             let mut line = [0; 64];
             let count = peer.read(&mut line).unwrap();
@@ -178,7 +178,7 @@ mod tests {
         drop(output);
         let mut seen = Vec::new();
         std::fs::File::from(result).read_to_end(&mut seen).unwrap();
-        assert_eq!(seen.len(), "question\n".len() + 20_000); // the echo, then the answer
+        assert_eq!(seen.len(), "question\n".len() + 20_000); // the echo, then the reply
     }
 
     #[test]

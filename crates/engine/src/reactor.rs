@@ -1,5 +1,5 @@
-//! The reactor thread: it alone owns the containers. It waits on one epoll set, turns what comes into messages, has
-//! each lifecycle step, and carries the effects out. Nothing here waits for anything but the epoll set.
+//! The reactor thread, the only owner of the containers. It waits on one epoll set, turns events into messages, steps
+//! the lifecycles, and carries out their effects. Nothing else here blocks.
 
 mod effects;
 mod intake;
@@ -33,15 +33,15 @@ pub struct Reactor {
     containers: HashMap<Handle, Container>,
     /// Prepared containers by state directory.
     by_directory: HashMap<PathBuf, Handle>,
-    /// Containers of other processes whose exit is asked for.
+    /// Containers of other processes whose exit is wanted.
     watched: HashMap<Handle, Watched>,
     guards: HashMap<u64, Arc<Guard>>,
-    /// Children that are collected, and no more.
+    /// Children that only need to be reaped.
     strays: HashMap<u64, OwnedFd>,
     deadlines: BTreeSet<(Instant, Handle)>,
-    /// Jobs whose message has not come yet.
+    /// Jobs that have not reported yet.
     jobs: usize,
-    /// Go when no attached container is left; `Some`: the environment has ended.
+    /// Dropped when no attached container is left; `Some` once the environment closes.
     closing: Option<Vec<Sender<()>>>,
 }
 
@@ -60,7 +60,7 @@ impl Reactor {
         }
     }
 
-    /// The thread: ends a moment after the last container.
+    /// Runs the thread, which ends shortly after the last container.
     pub fn run(mut self) {
         let mut idle_since = None;
         loop {
@@ -103,7 +103,7 @@ impl Reactor {
         }
     }
 
-    /// Nothing to wait for but new requests.
+    /// Whether only new requests can arrive.
     fn is_idle(&self) -> bool {
         let over = |container: &Container| self.closing.is_some() && container.lifecycle.is_stopped();
         self.jobs == 0
@@ -145,12 +145,12 @@ impl Reactor {
             .map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
     }
 
-    /// Duplicates may live on in children, so closing alone does not take a descriptor out of the set.
+    /// Duplicates may live on in children, so closing alone does not remove a descriptor from the set.
     fn unwatch(&self, fd: &OwnedFd) {
         let _ = self.shared.poller.remove(fd);
     }
 
-    /// Waits for a child that has no container.
+    /// Reaps a child without a container.
     fn collect(&mut self, pidfd: OwnedFd) {
         let serial = self.shared.next_serial();
         if self.watch(&pidfd, Key::Stray(serial)).is_ok() {

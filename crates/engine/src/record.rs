@@ -1,4 +1,4 @@
-//! What does not change about a container once it is prepared. Tasks share it.
+//! The part of a container that does not change once it is prepared. Tasks share it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub struct Record {
     pub plan: Plan,
     pub console_socket: Option<String>,
     pub attached: bool,
-    /// Who clones it, and cleans up after it where it is attached.
+    /// The guard that clones it, and cleans up after it if it is attached.
     pub guard: Arc<Guard>,
     pub cgroup: Placed,
 }
@@ -29,7 +29,7 @@ pub struct Record {
 pub enum Placed {
     None,
     Made(Cgroup),
-    /// Something of it could not be made. What was made goes once its process is gone.
+    /// A part of it could not be created. The rest is removed once its process is gone.
     Partly(Mutex<Option<Making>>),
 }
 
@@ -41,7 +41,7 @@ impl Record {
         }
     }
 
-    /// Drops what was made of an incomplete cgroup.
+    /// Removes the created part of an incomplete cgroup.
     pub fn unmake_cgroup(&self) {
         if let Placed::Partly(making) = &self.cgroup {
             drop(making.lock().unwrap_or_else(PoisonError::into_inner).take());

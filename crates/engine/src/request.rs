@@ -1,4 +1,4 @@
-//! What is asked of the engine and what it answers; the shapes of docs/internal/native-face.md.
+//! Requests to the engine and its replies, as in docs/internal/native-face.md.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,9 @@ use caisson_sys::pidfd::Exit;
 
 use crate::Failure;
 
-/// Number of one container within one engine.
+/// Number of a container within an engine.
 pub type Handle = u64;
-/// Number of one request within one engine.
+/// Number of a request within an engine.
 pub type Token = u32;
 
 /// One of the three standard streams.
@@ -17,7 +17,7 @@ pub type Token = u32;
 pub enum Stdio {
     Null,
     Pipe,
-    /// A descriptor of the caller's, duplicated at once.
+    /// A descriptor of the caller, duplicated at once.
     Descriptor(i32),
 }
 
@@ -40,15 +40,15 @@ pub struct CreateRequest {
     pub directory: Option<String>,
 }
 
-/// The root file system from the layers of a store, in place of `root.path`.
+/// A root file system from the layers of a store, in place of `root.path`.
 #[derive(Debug, Clone)]
 pub struct OverlayRequest {
     pub store: PathBuf,
-    /// Directories of layers below `store`, the top one first.
+    /// Layer directories below `store`, top first.
     pub lower: Vec<String>,
-    /// Directory below `store` that belongs to this container; it goes when the container is deleted.
+    /// Directory below `store` that belongs to this container and is removed with it.
     pub container: String,
-    /// What the container writes goes to a tmpfs instead of `container`.
+    /// The container writes to a tmpfs instead of `container`.
     pub tmpfs: bool,
     pub tmpfs_size: Option<u64>,
     pub volatile: bool,
@@ -83,7 +83,7 @@ pub enum Reply {
         warnings: Vec<String>,
     },
     Watching(Handle),
-    /// Of a terminal.
+    /// A proxied terminal has ended.
     Ended,
 }
 
@@ -93,10 +93,10 @@ pub enum Event {
         token: Token,
         result: Result<Reply, Failure>,
     },
-    /// Of a container's first process.
+    /// The first process of a container has ended.
     Exit {
         handle: Handle,
-        /// `None`: the kernel cannot tell.
+        /// `None` if the kernel cannot tell.
         exit: Option<Exit>,
         oom_killed: bool,
     },

@@ -1,4 +1,4 @@
-//! The guards, and the thread that clones them. PDEATHSIG of attached containers is bound to that thread: it does
+//! The guards, and the thread that clones them. PDEATHSIG of attached containers is tied to that thread: it does
 //! nothing else, and ends after the last container.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,19 +15,19 @@ pub struct Guards(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// One, unless this process changes its ids, or has containers with and without cgroups of their own.
+    /// One, unless this process changes its ids, or has containers both with and without cgroups of their own.
     running: Vec<Arc<Guard>>,
     spawner: Option<Sender<Order>>,
 }
 
 enum Order {
     Start(Origin, Sender<Result<Arc<Guard>>>),
-    /// End these.
+    /// End these guards.
     Retire(Vec<Arc<Guard>>),
 }
 
 impl Guards {
-    /// Ends all guards, and the spawner after them. The engine has no container any more.
+    /// Ends all guards, and then the spawner. The engine has no container any more.
     pub fn retire(&self) {
         let State { running, spawner } = std::mem::take(&mut *self.state());
         if let Some(spawner) = spawner {
@@ -35,7 +35,7 @@ impl Guards {
         }
     }
 
-    /// Takes a guard out that has ended.
+    /// Removes a guard that has ended.
     pub fn remove(&self, serial: u64) {
         self.state().running.retain(|guard| guard.serial != serial);
     }
@@ -51,7 +51,7 @@ impl Guards {
 }
 
 impl Shared {
-    /// A living guard of that origin; starts one and waits for it where none runs.
+    /// A running guard of that origin; starts one if necessary.
     pub fn guard(self: &Arc<Self>, origin: Origin) -> Result<Arc<Guard>> {
         if let Some(guard) = self.guards.find(origin) {
             return Ok(guard);
@@ -87,7 +87,7 @@ fn serve(shared: &Arc<Shared>, orders: &Receiver<Order>) {
 }
 
 fn start(shared: &Arc<Shared>, origin: Origin) -> Result<Arc<Guard>> {
-    // Two creates at once ask for the same one.
+    // Two concurrent creates request the same one.
     if let Some(guard) = shared.guards.find(origin) {
         return Ok(guard);
     }

@@ -1,4 +1,4 @@
-//! The state directory (crate caisson-state), with the engine's shape of failures.
+//! The state directory (crate caisson-state) with the engine's type of failures.
 
 use caisson_cgroup as cgroup;
 
@@ -20,8 +20,8 @@ pub fn not_found(id: &str) -> Failure {
     StateDirectory::not_found(id).into()
 }
 
-/// What has to be ended and removed with a container, also where its state is damaged: then as the record beside it says,
-/// or else as its configuration places it. `None`: nothing but the directory exists.
+/// The processes, cgroups and directories to remove with a container. If its state is damaged, they come from the
+/// record beside it, or else from its configuration. `None` if only the directory exists.
 pub(crate) fn cleanup_record(directory: &StateDirectory) -> Result<Option<CleanupRecord>> {
     match directory.read_state() {
         Ok(Some(state)) => return Ok(Some((&state).into())),

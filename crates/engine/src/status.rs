@@ -1,4 +1,4 @@
-//! Status and signals of any container by its state directory: derived, never stored.
+//! Status and signals of any container through its state directory; the status is derived, never stored.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -33,20 +33,20 @@ impl Status {
     }
 }
 
-/// A container as its state directory shows it.
+/// A container as described by its state directory.
 #[derive(Debug)]
 pub struct ContainerRecord {
     pub id: String,
     pub status: Status,
-    /// `None` where nothing was written yet, and where the state is damaged.
+    /// `None` if nothing was written yet, or the state is damaged.
     pub state: Option<StateFile>,
     /// Why its state cannot be read.
     pub problem: Option<Failure>,
-    /// Directory that was made for this container only, known also where the state is damaged.
+    /// Directory that was created for this container only, known even if the state is damaged.
     pub directory: Option<String>,
 }
 
-/// `ERR_NOT_FOUND`, `ERR_STATE_UNSAFE`, `ERR_INVALID_ID`. A damaged state is part of the answer.
+/// Fails with `ERR_NOT_FOUND`, `ERR_STATE_UNSAFE` or `ERR_INVALID_ID`. A damaged state is part of the result.
 pub fn record(root: &Path, id: &str) -> Result<ContainerRecord> {
     record_of(&StateDirectory::open(root, id)?)
 }
@@ -76,7 +76,7 @@ fn record_of(directory: &StateDirectory) -> Result<ContainerRecord> {
     }
 }
 
-/// Every container of a root, sorted by id. One that cannot be read is named all the same.
+/// Every container of a root, sorted by id, including those that cannot be read.
 pub fn records(root: &Path) -> Result<Vec<ContainerRecord>> {
     let Some(root) = StateRoot::open(root)? else { return Ok(Vec::new()) };
     let read = |id: &String| match StateDirectory::open_in(&root, id) {
@@ -106,7 +106,7 @@ pub fn configuration(root: &Path, id: &str) -> Result<Vec<u8>> {
     Ok(StateDirectory::open(root, id)?.read_config()?)
 }
 
-/// As [`record`], but a damaged state is an error.
+/// Like [`record`], but a damaged state is an error.
 pub fn status(root: &Path, id: &str) -> Result<Status> {
     let record = record(root, id)?;
     record.problem.map_or(Ok(record.status), Err)
@@ -122,8 +122,8 @@ pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status
     if Cgroup::open(&state.cgroup.mode, &state.cgroup.directories).is_frozen() {
         return Ok(Status::Paused);
     }
-    // A connection that closes without a request changes nothing; it only shows whether the helper still listens.
-    // One that is stopped listens too, though it accepts nothing.
+    // A connection that closes without a request changes nothing; it only shows whether the helper still listens. A
+    // stopped helper listens too, though it does not accept.
     let waits = match socket::connect(&directory.fd, START_SOCKET) {
         Ok(_) => true,
         Err(error) => error.errno() == rustix::io::Errno::AGAIN.raw_os_error(),
@@ -131,7 +131,7 @@ pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status
     Ok(if waits { Status::Created } else { Status::Running })
 }
 
-/// The container's first process, if it is still that process and alive.
+/// The container's first process, if it is still the same and alive.
 pub(crate) fn process(state: &StateFile) -> Result<Option<OwnedFd>> {
     Ok(caisson_state::open_process(&state.into())?)
 }
@@ -141,18 +141,18 @@ fn is_of_this_boot(state: &StateFile) -> bool {
     boot_id.trim() == state.boot_id
 }
 
-/// Sends `number` to the container's first process, or (`all`) to every process of its cgroup.
-/// `ERR_INVALID_STATE` with runc's words where there is nothing left to signal.
+/// Sends `number` to the container's first process, or with `all` to every process of its cgroup. Fails with
+/// `ERR_INVALID_STATE` and runc's wording if no process is left.
 pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
     let state = StateDirectory::open(root, id)?.read_state()?.ok_or_else(|| not_found(id))?;
     let cgroup = Cgroup::open(&state.cgroup.mode, &state.cgroup.directories);
     if all {
         return signal_all(&cgroup, number);
     }
-    // COMPAT(runc): engines read this sentence as "it is gone already".
+    // COMPAT(runc): engines take this wording for "already gone".
     let gone = || Failure::new("ERR_INVALID_STATE", "kill", "container not running");
     let Some(process) = process(&state)? else {
-        // Without a pid namespace of its own, or joined from elsewhere, others outlive the first one.
+        // In a shared or joined pid namespace, other processes outlive the first one.
         let others = || cgroup.processes().is_ok_and(|processes| !processes.is_empty());
         return if number == 9 && is_of_this_boot(&state) && others() {
             cgroup.kill_all().map_err(crate::cgroups::failure)
@@ -160,12 +160,12 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
             Err(gone())
         };
     };
-    // Nothing else ends the other processes of a container that shares its pid namespace; and what is frozen dies only
+    // Nothing else ends the other processes of a container with a shared pid namespace, and a frozen process dies only
     // when it is thawed.
     let by_cgroup = number == 9 && (!state.pid_namespace || cgroup.is_frozen());
     let killed = by_cgroup && cgroup.kill_all().is_ok();
     match pidfd::send_signal(&process, number) {
-        // Of that, and collected already.
+        // Killed through the cgroup, and already reaped.
         Err(error) if killed && error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Ok(()),
         Err(error) if error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Err(gone()),
         Err(error) => Err(Failure::syscall("kill", "cannot signal the container", &error)),

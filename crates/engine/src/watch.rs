@@ -1,4 +1,4 @@
-//! The exit of a container that another process created: its pidfd, and what the kernel tells of it.
+//! The exit of a container created by another process, from its pidfd and the kernel's information about it.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::request::{Event, Handle};
 use crate::state::{StateDirectory, not_found};
 use crate::status;
 
-/// A parent that takes longer than this to collect its child most likely never will.
+/// A parent that takes longer than this to reap its child most likely never will.
 const COLLECTED: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Watched {
     cgroup: caisson_cgroup::Cgroup,
 }
 
-/// `ERR_INVALID_STATE`: it has ended already, so its exit status is lost.
+/// Fails with `ERR_INVALID_STATE` if it has already ended: its exit status is lost.
 pub fn open(root: &Path, id: &str) -> Result<Watched> {
     let state = StateDirectory::open(root, id)?.read_state()?.ok_or_else(|| not_found(id))?;
     let cgroup = caisson_cgroup::Cgroup::open(&state.cgroup.mode, &state.cgroup.directories);
@@ -31,11 +31,11 @@ pub fn open(root: &Path, id: &str) -> Result<Watched> {
 }
 
 impl Watched {
-    /// How it ended. The kernel tells others than the parent only once that one has collected it, which usually follows
-    /// at once and may never come.
+    /// How it ended. The kernel tells processes other than the parent only once the parent has reaped it, which usually
+    /// follows at once but may never happen.
     pub fn exit(&self, handle: Handle) -> Event {
         let exit = match pidfd::wait(&self.pidfd, false) {
-            Ok(exit) => exit, // it was handed to us (pid 1, a subreaper)
+            Ok(exit) => exit, // it was reparented to us (pid 1, a subreaper)
             Err(_) => pidfd::exit_of_stranger(&self.pidfd),
         };
         let exit = exit.or_else(|| {

@@ -1,4 +1,4 @@
-//! The failures that transitions give.
+//! The failures of transitions.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use caisson_sys::pidfd::Exit;
 
 use crate::failure::Failure;
 
-/// COMPAT(runc): its sentence, as for a container that runs.
+/// COMPAT(runc): its wording, as for a running container.
 pub fn cannot_start(why: &str) -> Failure {
     Failure::new("ERR_INVALID_STATE", "start", format!("cannot start a container that {why}"))
 }
 
-/// COMPAT(runc): its sentence.
+/// COMPAT(runc): its wording.
 pub fn cannot_start_running() -> Failure {
     Failure::new("ERR_INVALID_STATE", "start", "cannot start an already running container")
 }
@@ -31,7 +31,7 @@ pub fn does_not_end(id: &str, patience: Duration) -> Failure {
         .hint("its process is stuck in the kernel, often on a network file system; delete it again later")
 }
 
-/// SIGKILL does not end a process that a version 1 freezer holds, and only the container's own cgroup is thawed.
+/// SIGKILL does not end a process in a frozen version 1 cgroup, and only the container's own cgroup is thawed.
 pub fn frozen(id: &str, cgroup: &str) -> Failure {
     let message = format!("container {id} does not end: it is frozen by the cgroup {cgroup}");
     Failure::new("ERR_INVALID_STATE", "delete", message)
@@ -44,7 +44,7 @@ pub fn too_slow(limit: Duration) -> Failure {
         .hint("its first process may be stopped (SIGSTOP) or wait for a file system that does not answer")
 }
 
-/// The helper ended without a report.
+/// The helper ended without reporting a failure.
 pub fn died(exit: Option<Exit>, oom_killed: bool) -> Failure {
     let how = match exit {
         Some(Exit::Code(code)) => format!("exited with code {code}"),

@@ -4,7 +4,7 @@ fn failure(code: &str) -> Failure {
     Failure::new(code, "setup", "on purpose")
 }
 
-/// A container up to a stage, and what came out last.
+/// A container brought to a stage, and the last effects.
 struct Case {
     lifecycle: Lifecycle,
     effects: Effects,
@@ -179,7 +179,7 @@ fn a_program_that_ends_at_once_was_started_all_the_same() {
 fn a_second_start_and_one_of_another_process_are_told_apart() {
     let case = Case::created(Demands::default()).step(Message::Start(2)).step(Message::Start(3));
     case.ends_with("ERR_INVALID_STATE", 3);
-    // The helper has taken the request of another process.
+    // The helper has accepted the request of another process.
     let case = case.step(Message::ControlClosed { alive: true });
     case.ends_with("ERR_INVALID_STATE", 2);
     let case = case.step(Message::Delete { token: 4, force: false });
@@ -250,7 +250,7 @@ fn a_released_container_is_collected_without_a_report() {
     assert_eq!(case.effects, [Effect::Forget]);
 }
 
-/// A tiny generator: the same sequence every time.
+/// A small generator with a fixed sequence.
 struct Random(u64);
 
 impl Random {
@@ -260,7 +260,7 @@ impl Random {
     }
 }
 
-/// The world around a lifecycle: it answers what was asked, in any order and with any result.
+/// The environment of a lifecycle: replies to its requests in any order and with any result.
 #[derive(Default)]
 struct World {
     tasks: Vec<Task>,
@@ -313,7 +313,7 @@ impl World {
         if random.below(4) == 0 { Err(failure(code)) } else { Ok(()) }
     }
 
-    /// Something that can happen now.
+    /// A possible next event.
     fn next(&mut self, random: &mut Random, tokens: &mut Token) -> Option<Message> {
         let mut request = |world: &mut Self| {
             *tokens += 1;
@@ -395,7 +395,7 @@ fn whatever_happens_every_request_is_answered_once_and_everything_goes() {
                 world.take(effects);
             }
         }
-        // From here on the world is kind: everything ends, in whatever order is left.
+        // From here on everything ends, in the remaining order.
         if !world.forgotten {
             tokens += 1;
             world.open.insert(tokens);

@@ -1,4 +1,4 @@
-//! What goes out: the effects of a lifecycle's step.
+//! Carries out the effects of a lifecycle step.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,7 +53,7 @@ impl Reactor {
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let store = container.mapped_store.take();
         let Some(control) = &container.first.control else { return };
-        // The socket holds many more words than a helper is ever sent, so this does not wait.
+        // The socket buffer holds many more commands than a helper is ever sent, so this does not block.
         if let Err(failure) = prepare::send(control, command, store.as_ref()) {
             let failed = match command {
                 Command::Proceed => lifecycle::Message::SetupFailed(failure),
@@ -70,7 +70,8 @@ impl Reactor {
         let sent = container.record.as_ref().is_some_and(|record| record.console_socket.is_some());
         let console = first.console.take().filter(|_| !sent).and_then(Arc::into_inner);
         if let Some(master) = &console {
-            // A write to a terminal whose program does not read must not hold the caller up. Ours alone: the helper has closed it.
+            // A write to a terminal whose program does not read must not block the caller. The flag affects our copy
+            // only: the helper has closed its own.
             let _ = caisson_sys::console::set_nonblocking(master);
         }
         let created = Created {
@@ -131,7 +132,7 @@ impl Reactor {
                     Done::Removed(guarded(|| remove::remove(&subject, poststop), Err))
                 }
             };
-            // What the reactor gives away next must not be shared with this task any more.
+            // The reactor's next reply must not share its descriptors with this task any more.
             drop(console);
             drop(subject);
             shared.tell(Message::Done(handle, done));
@@ -152,7 +153,7 @@ impl Reactor {
         if let Some(control) = &container.first.control {
             self.unwatch(control);
         }
-        // The guard's answer came too late for the removal to wait for it.
+        // The guard's reply came too late for the removal to wait for it.
         if let Some(pidfd) = container.first.pidfd.filter(|_| !container.first.collected) {
             self.unwatch(&pidfd);
             let _ = pidfd::send_signal(&*pidfd, 9);
@@ -164,7 +165,7 @@ impl Reactor {
     }
 }
 
-/// A panic in a task is a failure of its container, and of no other.
+/// A panic in a task fails its own container only.
 fn guarded<T>(task: impl FnOnce() -> T, failed: impl FnOnce(Failure) -> T) -> T {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(task)).unwrap_or_else(|panic| {
         let reason = panic.downcast_ref::<String>().map(String::as_str);

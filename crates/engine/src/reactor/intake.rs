@@ -1,5 +1,5 @@
-//! What comes in: mail, reports of helpers, answers of guards, ends of processes. All of it becomes messages of a
-//! lifecycle.
+//! Input of the reactor: mail, reports of helpers, replies of guards, ends of processes. All of it becomes messages to
+//! a lifecycle.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -169,7 +169,7 @@ impl Reactor {
         self.join(handle);
     }
 
-    /// Both the preparation and the guard's answer are there: the helper and its process are watched from now on.
+    /// Both the preparation and the guard's reply have arrived: watches the helper and its process from now on.
     fn join(&mut self, handle: Handle) {
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let Some(record) = container.record.clone() else { return };
@@ -179,7 +179,7 @@ impl Reactor {
             return self.step(handle, lifecycle::Message::Cloned(Err(failure)));
         }
         let Some(pidfd) = container.first.pidfd.clone() else {
-            // The guard went before its answer could be read; that it began was said before.
+            // The guard ended before its reply could be read; its end was reported earlier.
             if !self.guards.contains_key(&record.guard.serial) {
                 self.step(handle, lifecycle::Message::Cloned(Err(guard::died())));
             }
@@ -209,7 +209,7 @@ impl Reactor {
                         self.step(handle, lifecycle::Message::Cloned(Ok(())));
                         self.join(handle);
                     }
-                    // The create was given up.
+                    // The create was cancelled.
                     None => {
                         spawned.kill();
                         self.collect(spawned.pidfd);
@@ -249,7 +249,7 @@ impl Reactor {
         }
     }
 
-    /// Everything that a helper has said so far.
+    /// Reads everything that a helper has sent so far.
     pub(super) fn read_control(&mut self, handle: Handle) {
         while let Some(container) = self.containers.get_mut(&handle)
             && let Some(control) = &container.first.control
@@ -257,7 +257,7 @@ impl Reactor {
             match socket::receive(control, MAX_MESSAGE, false) {
                 Err(error) if error.errno() == errno::EAGAIN => return,
                 Ok(Some(datagram)) => self.report(handle, datagram),
-                // The end: exec has happened, or the helper died (then its process tells how).
+                // End of file: the helper has called execve(2) or died (then its exit status tells why).
                 Ok(None) | Err(_) => {
                     let alive = container
                         .first
@@ -309,7 +309,8 @@ impl Reactor {
         self.step(handle, message);
     }
 
-    /// The helper cloned itself once more: from now on the container is that process. The first one ends by itself.
+    /// The helper has cloned itself again: that process is the container's first process now. The former one ends by
+    /// itself.
     fn replaced(&mut self, handle: Handle, former: Option<Arc<OwnedFd>>) -> Result<()> {
         if let Some(former) = former {
             self.unwatch(&former);
@@ -323,23 +324,23 @@ impl Reactor {
         }
     }
 
-    /// A process is collected at once, awaited or not: a zombie in a pid namespace keeps its init from finishing.
+    /// A process is reaped at once, whether waited for or not: a zombie in a pid namespace keeps its init from ending.
     pub(super) fn process_ended(&mut self, handle: Handle) {
-        // What the helper said last comes before how it ended.
+        // The helper's last report comes before its exit.
         self.read_control(handle);
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let Some(process) = container.first.pidfd.clone() else { return };
         let exit = match pidfd::wait(&*process, false) {
             Ok(None) => return,
             Ok(Some(exit)) => Some(exit),
-            Err(_) => pidfd::exit_of_stranger(&*process), // the host reaps for us (SIGCHLD is ignored)
+            Err(_) => pidfd::exit_of_stranger(&*process), // SIGCHLD is ignored, so the kernel reaps for us
         };
         container.first.collected = true;
         self.unwatch(&process);
         self.step(handle, lifecycle::Message::Exited(exit));
     }
 
-    /// A job for a container of another process: its result is the answer.
+    /// Runs a job for a container of another process; its result is the reply.
     fn answer_later(&mut self, token: Token, work: impl FnOnce() -> Result<Reply> + Send + 'static) {
         let shared = Arc::clone(&self.shared);
         self.submit(move || {
@@ -355,7 +356,7 @@ impl Reactor {
             let (root, id) = (record.root.clone(), record.state.id.clone());
             match foreign::refuse_delete(&root, &id) {
                 Ok(None) => {
-                    // It has ended a moment ago, and its exit is on its way.
+                    // It has just ended, and its exit is about to be reported.
                     let request = DestroyRequest { root, id, force: false };
                     shared.tell(Message::Destroy { token, request });
                 }

@@ -1,4 +1,4 @@
-//! What a key of the epoll set means: its low bits say which kind, the others which one.
+//! Keys of the epoll set: the low bits are the kind, the others the number.
 
 use crate::request::Handle;
 

@@ -1,4 +1,4 @@
-//! The engine of a terminal listens on a stream socket: one message with the pty's master, its name as payload.
+//! Sends the pty's master to the console socket of the calling engine: one message, with its name as payload.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use caisson_sys::{Error, errno, socket};
 
 use crate::failure::{Failure, Result};
 
-/// How long a listener with a full backlog is waited for.
+/// Time limit for a listener with a full backlog.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The kernel cannot report a free place in a backlog: it is looked for.
+/// The kernel does not report free backlog slots, so they are polled for.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Hands the master over. Waits for a listener that is busy until `cancelled`.
+/// Sends the master. Waits for a busy listener until `cancelled`.
 pub fn send(path: &str, master: &OwnedFd, cancelled: Option<&Waker>) -> Result<()> {
     let failed = |error: Error| {
         Failure::syscall("setup", "cannot send the terminal to the console socket", &error).on(path)
@@ -32,7 +32,7 @@ pub fn send(path: &str, master: &OwnedFd, cancelled: Option<&Waker>) -> Result<(
     socket::send(&socket, b"/dev/ptmx", &[master]).map_err(failed)
 }
 
-/// Waits a moment; `true`: the caller gave up.
+/// Waits a moment; `true` on cancellation.
 fn given_up(cancelled: Option<&Waker>) -> bool {
     let Some(cancelled) = cancelled else {
         std::thread::sleep(RETRY);

@@ -29,14 +29,14 @@ pub fn poststart(subject: &Subject) -> Result<()> {
     run(&record.config, "poststart", &text, &record.state.bundle, cancelled.as_deref())
 }
 
-/// For a container that another process made: from its private copy of the configuration.
+/// For a container created by another process, from its private copy of the configuration.
 pub fn poststart_of(directory: &StateDirectory, state: &StateFile) -> Result<()> {
     let Some(config) = config_of(directory) else { return Ok(()) };
     let text = state.oci_state("running", state.pid.unwrap_or_default());
     run(&config, "poststart", &text, &state.bundle, None)
 }
 
-/// runtime-spec, Lifecycle: a failing poststop hook is a warning, and the next ones still run.
+/// runtime-spec, Lifecycle: a failed poststop hook is a warning, and the remaining ones still run.
 pub fn poststop(config: &Config, state: &StateFile) -> Vec<String> {
     let text = state.oci_state("stopped", 0);
     let hooks = config.hooks("poststop");
@@ -49,7 +49,7 @@ pub fn poststop(config: &Config, state: &StateFile) -> Vec<String> {
         .collect()
 }
 
-/// The private copy of a configuration. One that is damaged names no hooks.
+/// The private copy of a configuration. A damaged one has no hooks.
 pub fn config_of(directory: &StateDirectory) -> Option<Config> {
     Config::parse(&directory.read_config().ok()?).ok()
 }

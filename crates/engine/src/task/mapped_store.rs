@@ -1,5 +1,5 @@
-//! The store of an image's layers, with owners as a new user namespace maps them: one snapshot serves every mapping.
-//! Only root of the host may make such a mount, so it is made here and sent to the helper.
+//! The store of an image's layers with owners mapped for a new user namespace, so that one snapshot serves every
+//! mapping. Only root of the host may create such a mount, so the engine does, and sends it to the helper.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,7 +9,7 @@ use caisson_sys::{file, mount};
 
 use crate::failure::{Failure, Result};
 
-/// The mount for the user namespace of `pid`, whose maps are written; `None` where the plan does not ask for it.
+/// The mount for the user namespace of `pid`, whose maps are written; `None` if the plan does not need it.
 pub fn of(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
     let wanted = plan.setup.iter().find_map(|operation| match operation {
         Operation::MountOverlay(overlay) if overlay.idmapped => Some(&overlay.store),

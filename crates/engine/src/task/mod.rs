@@ -1,4 +1,4 @@
-//! The work of the lifecycle that may wait: run by the pool, one task of a container at a time, outside every lock.
+//! Lifecycle work that may wait: run by the pool, one task per container at a time, outside every lock.
 
 pub mod console;
 pub mod hooks;
@@ -17,20 +17,20 @@ use caisson_sys::poll::{self, Waker};
 
 use crate::record::Record;
 
-/// What a task knows of its container.
+/// A task's view of its container.
 pub struct Subject {
     pub record: Arc<Record>,
     pub pid: i32,
-    /// `None`: it was never cloned.
+    /// `None` if it was never cloned.
     pub pidfd: Option<Arc<OwnedFd>>,
-    /// Readable once the task is to give up.
+    /// Readable on cancellation.
     pub cancelled: Option<Arc<Waker>>,
 }
 
 impl Subject {
-    /// SIGKILL to every process. A frozen one dies only when it is thawed, and without a pid namespace the others
-    /// outlive the first: both go by the cgroup.
-    /// Gives the foreign cgroup that keeps it from dying, if there is one.
+    /// Sends SIGKILL to every process. A frozen process dies only when it is thawed, and in a shared pid namespace
+    /// other processes outlive the first one: both are handled through the cgroup. Returns the ancestor cgroup that
+    /// keeps it frozen, if any.
     pub fn kill(&self) -> Option<String> {
         if let Some(cgroup) = self.record.cgroup() {
             let _ = cgroup.kill_all();
@@ -41,13 +41,13 @@ impl Subject {
         frozen(self.pidfd.as_ref()?, self.pid)
     }
 
-    /// Whether the out-of-memory killer has ended a process of it.
+    /// Whether the out-of-memory killer has ended one of its processes.
     pub fn oom_killed(&self) -> bool {
         self.record.cgroup().is_some_and(|cgroup| cgroup.oom_kill_count() > 0)
     }
 }
 
-/// How long a killed process may take before it is asked what holds it.
+/// How long a killed process may take before frozen cgroups are looked for.
 const BRIEFLY: Duration = Duration::from_millis(200);
 
 /// The version 1 cgroup that keeps a killed process from dying.

@@ -1,4 +1,4 @@
-//! From a request to a first process that is on its way: everything around it is made, and unmade where a part fails.
+//! From a request to a first process being cloned: creates its resources, and removes them after a failure.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
@@ -17,16 +17,16 @@ use crate::request::{CreateRequest, Handle, Stdio};
 use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile, VERSION};
 use crate::{cgroups, clock};
 
-/// How far the task has come.
+/// The result of the task.
 pub enum Prepared {
     /// Nothing is left.
     Nothing(Failure),
-    /// The guard has been asked for the first process.
+    /// The guard was asked to clone the first process.
     Asked {
         record: Arc<Record>,
         control: OwnedFd,
         streams: [Option<OwnedFd>; 3],
-        /// The cgroups are made, and the helper knows it.
+        /// Whether the cgroups were created; the helper is told.
         placed: Result<()>,
     },
 }
@@ -42,7 +42,7 @@ impl Prepared {
     }
 }
 
-/// Makes state directory, sockets and streams, has the first process cloned, and makes its cgroup meanwhile.
+/// Creates state directory, sockets and streams, has the first process cloned, and creates its cgroup meanwhile.
 pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> Prepared {
     let decide = || {
         let facts = shared.facts()?;
@@ -91,7 +91,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         drop(making);
         return undo(&directory, failure);
     }
-    // The first process waits for the rest of its cgroups, which are made while it is cloned.
+    // The first process waits for the rest of its cgroups, which are created while it is cloned.
     let (cgroup, placed) = match making.as_mut().map(caisson_cgroup::Making::finish) {
         None => (Placed::None, Ok(())),
         Some(Ok(cgroup)) => (Placed::Made(cgroup), Ok(())),
@@ -113,7 +113,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
     Prepared::Asked { record: Arc::new(record), control, streams, placed }
 }
 
-/// Our ends of the control socket and the streams, and what the first process gets, in the order of its numbers.
+/// Our ends of the control socket and the streams, and the descriptors of the first process in numeric order.
 struct Ends {
     control: OwnedFd,
     streams: [Option<OwnedFd>; 3],
@@ -146,8 +146,8 @@ fn fill(
     Ok(Ends { control, streams, inherited })
 }
 
-/// A word to a helper, with what it needs for it. One that is gone has left its reason in the socket, or its exit
-/// status says it.
+/// Sends a command to a helper, with the descriptor it needs. If the helper is gone, its report in the socket or its
+/// exit status tells why.
 pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
     let bytes =
         protocol::encode(&command).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
@@ -189,7 +189,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
         }),
         image: request.image.clone(),
         directory: request.directory.clone(),
-        // A joined one does not end with the container's first process.
+        // A joined namespace does not end with the container's first process.
         pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join)
             .contains(caisson_plan::Namespaces::PID),
     }
@@ -197,7 +197,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
 
 type Streams = ([Option<OwnedFd>; 3], Vec<OwnedFd>);
 
-/// Our ends of the pipes, and what the program gets as 0, 1 and 2. With a terminal the helper opens those itself.
+/// Our ends of the pipes, and the program's descriptors 0, 1 and 2. With a terminal the helper opens those itself.
 fn streams(stdio: &[Stdio; 3], terminal: bool) -> Result<Streams> {
     let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up stdio", &e);
     let (mut ours, mut theirs) = ([None, None, None], Vec::new());

@@ -1,4 +1,4 @@
-//! The container is created: its terminal goes where it was asked for, and state.json says so.
+//! The container is created: sends its terminal to the console socket, and updates state.json.
 
 use std::os::fd::OwnedFd;
 
@@ -8,7 +8,7 @@ use super::{Subject, console};
 use crate::failure::Result;
 use crate::state::{Phase, StateFile};
 
-/// Gives the start time of the first process.
+/// Returns the start time of the first process.
 pub fn publish(subject: &Subject, master: Option<&OwnedFd>) -> Result<u64> {
     let Subject { record, pid, cancelled, .. } = subject;
     if let (Some(path), Some(master)) = (&record.console_socket, master) {

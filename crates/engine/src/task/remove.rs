@@ -1,12 +1,12 @@
-//! The end of one of our containers, whose first process is gone: cgroups, state directory, poststop hooks.
+//! Removes one of our containers after its first process is gone: cgroups, state directory, poststop hooks.
 
 use super::{Subject, hooks};
 use crate::failure::Result;
 
-/// Gives warnings: poststop hooks that failed.
+/// Returns warnings: poststop hooks that failed.
 pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
     let record = &subject.record;
-    // One at a time, also among processes: a second one must not remove what got the same id in between.
+    // One process at a time: a second one must not remove a new container that reuses the id.
     let _lock = record.directory.lock(&record.state.id)?;
     if let Some(cgroup) = record.cgroup() {
         if !record.state.pid_namespace {
