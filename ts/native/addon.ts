@@ -1,6 +1,6 @@
 /**
- * Finds and loads the platform package: the addon and, beside it, the static helper. Loaded on first use, never on import.
- * Order: the override variable, a local build (`npm/<triple>/`), the installed platform package.
+ * Finds and loads the platform package: the addon and, beside it, the static helper. Loaded on first use, never on
+ * import. Order: the override variable, a local build (`npm/<triple>/`), the installed platform package.
  */
 import { CaissonError } from '../errors.ts'
 import { VERSION } from '../version.ts'
@@ -11,7 +11,7 @@ export type Addon = typeof Binding
 /** Directory override: a folder that holds `caisson.<triple>.node` and `bin/caisson-init`. */
 export const NATIVE_DIR_VARIABLE = 'CAISSON_NATIVE_DIR'
 
-/** Node's modules on first use: to import them is most of what importing a small part of this package would cost. */
+/** Node's modules on first use: importing them is most of the cost of importing a small part of this package. */
 const node = {
   get fs(): typeof import('node:fs') {
     return process.getBuiltinModule('node:fs')
@@ -86,7 +86,7 @@ function open(require: NodeJS.Require, path: string): Addon {
   )
 }
 
-/** Bun's net.Socket never reads a descriptor that native code opened: each `run()` would wait for ever. */
+/** Bun's net.Socket never reads a descriptor that native code opened: each `run()` would wait forever. */
 function refuseBun(): void {
   if (process.versions['bun'] === undefined) return
   throw new CaissonError('ERR_PLATFORM', 'caisson does not run on Bun, whose streams cannot read its pipes', {
@@ -94,7 +94,7 @@ function refuseBun(): void {
   })
 }
 
-/** In a program that somebody has bundled, this is the bundle. */
+/** In a bundled program this is the bundle. */
 function thisFile(): string {
   const path = import.meta.filename as string | undefined
   if (path !== undefined) return path
@@ -128,7 +128,7 @@ function candidateDirectories(
   return candidates
 }
 
-/** `linux-x64-gnu` and its like. Throws `ERR_PLATFORM` where no package is made for the platform. */
+/** For example `linux-x64-gnu`. Throws `ERR_PLATFORM` for a platform without a package. */
 export function platformTriple(): string {
   const { platform, arch } = process
   if (platform === 'linux' && (arch === 'x64' || arch === 'arm64')) {

@@ -1,10 +1,10 @@
-/** Archives that hold images, each operation on a native thread of its own; an AbortSignal stops it. */
+/** Archives that hold images. Each operation runs on its own native thread and can be aborted. */
 import type { ArchiveItem, ArchiveMember, BlobIdentity, BlobRange } from './binding.d.ts'
 import { perform, type LayerOperation } from './layer.ts'
 
 export type { ArchiveItem, ArchiveMember, BlobIdentity, BlobRange } from './binding.d.ts'
 
-/** The files and links of a tar archive; undefined for a compressed one, which must be unpacked first. */
+/** The files and links of a tar archive; undefined for a compressed one, which must be decompressed first. */
 export async function listArchive(
   path: string,
   maxEntries: number,
@@ -14,7 +14,7 @@ export async function listArchive(
   return compressed ? undefined : items
 }
 
-/** Decompresses the file `from` into the file `to`, which exists. */
+/** Decompresses the file `from` to the existing file `to`. */
 export async function unpackArchive(from: string, to: string, operation: LayerOperation = {}): Promise<void> {
   await perform(operation, async (job) => {
     const failure = await job.unpackArchive(from, to)
@@ -23,8 +23,8 @@ export async function unpackArchive(from: string, to: string, operation: LayerOp
 }
 
 /**
- * Writes an archive that appears when it is complete, the same bytes for the same members. Throws `ERR_EXISTS` for what is
- * there and is not to be replaced.
+ * Writes an archive that appears when it is complete, the same bytes for the same members. Throws `ERR_EXISTS` for an
+ * existing file that is not to be replaced.
  */
 export async function writeArchive(
   members: ArchiveMember[],
@@ -38,7 +38,7 @@ export async function writeArchive(
   })
 }
 
-/** Writes a small file that appears whole. Throws `ERR_EXISTS` as {@link writeArchive}. */
+/** Writes a small file atomically. Throws `ERR_EXISTS` like {@link writeArchive}. */
 export async function placeFile(
   path: string,
   content: Uint8Array,
@@ -50,7 +50,7 @@ export async function placeFile(
   })
 }
 
-/** Reads a blob to its end, decompresses it on the way, and says what it is. */
+/** Reads a blob to its end, decompressing it, and returns its digests and compression. */
 export async function identifyBlob(
   range: BlobRange,
   operation: LayerOperation = {},

@@ -1,7 +1,10 @@
-/** Descriptors that answers of the addon gave to the caller. */
+/** Descriptors that the addon returned to the caller. */
 import { addon } from './addon.ts'
 
-/** `fs.closeSync` is for those that Node opened: for others a worker thread prints a warning. */
+/**
+ * Closes a descriptor of the addon. `fs.closeSync` is for those that Node opened: for others a worker thread prints a
+ * warning.
+ */
 export function closeDescriptor(descriptor: number): void {
   addon().closeDescriptor(descriptor)
 }

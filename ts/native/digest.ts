@@ -5,27 +5,27 @@ import { errorFrom } from './failure.ts'
 
 export type { NativeHasher } from './binding.d.ts'
 
-/** Where a pass stands. */
+/** Progress of a pass. */
 export interface HashProgress {
   /** Bytes read so far. */
   read: number
-  /** Bytes of the whole, where they are known: a pipe has none, and a file may grow. */
+  /** Size in bytes, if known: a pipe has none, and a file may grow. */
   total?: number
 }
 
-/** How to watch and stop a pass. */
+/** How to watch and abort a pass. */
 export interface HashOperation {
   signal?: AbortSignal | undefined
   /** Called about ten times a second while it runs, and once at its end. */
   onProgress?: ((progress: HashProgress) => void) | undefined
 }
 
-/** A file by the bytes of its path, an open descriptor, or bytes at hand. */
+/** The bytes of a path, an open descriptor, or bytes in memory. */
 export type HashSource = { path: Uint8Array } | { descriptor: number } | { bytes: Uint8Array }
 
 const PROGRESS_INTERVAL = 100 // milliseconds
 
-/** The digests of all algorithms in one pass, in their order. Throws `ERR_SYSCALL`, and the reason of the signal. */
+/** The digests for all algorithms in one pass, in order. Throws `ERR_SYSCALL`, and the signal's reason. */
 export async function hashOnThread(
   source: HashSource,
   algorithms: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Promises over the native engine: every request has one answer, every container one exit. The engine's callback never
- * keeps Node alive; what is pending, and attached containers, do, through one idle timer.
+ * Promises over the native engine: every request has one reply, every container one exit. The engine's callback never
+ * keeps Node alive; pending requests and attached containers do, through one idle timer.
  */
 import { CaissonError } from '../errors.ts'
 import { addon, helperPath } from './addon.ts'
@@ -22,10 +22,10 @@ export interface Exit {
   oomKilled: boolean
 }
 
-/** The one answer of a request. */
+/** The single reply to a request. */
 type Answer = Exclude<NativeEvent, { kind: 'exit' }>
 
-/** One native engine; made on first use by {@link engine}. */
+/** A native engine; created on first use by {@link engine}. */
 export class Engine {
   readonly #native: NativeEngine
   readonly #pending = new Map<number, (event: Answer) => void>()
@@ -38,7 +38,7 @@ export class Engine {
     this.#native = new (addon().Engine)(helperPath(), (event) => this.#receive(event))
   }
 
-  /** Makes a container, its runtime hooks included. An abort undoes it, and the create rejects. */
+  /** Creates a container, including its runtime hooks. An abort undoes it, and the create rejects. */
   async create(request: CreateRequest, signal?: AbortSignal): Promise<NativeCreated> {
     const token = this.#native.create(request)
     const cancel = (): void => this.#native.cancel(token)
@@ -50,30 +50,30 @@ export class Engine {
     }
   }
 
-  /** Starts the program; poststart hooks have run when it resolves. */
+  /** Starts the program; resolves after poststart hooks. */
   async start(root: string, id: string): Promise<void> {
     await this.#ask(id, this.#native.start(root, id), 'started')
   }
 
-  /** Ends what is left of a container, removes all that belongs to it, runs poststop hooks. Resolves with warnings. */
+  /** Kills a container, removes everything that belongs to it, and runs poststop hooks. Resolves with warnings. */
   async destroy(request: DestroyRequest): Promise<string[]> {
     return (await this.#ask(request.id, this.#native.destroy(request), 'destroyed')).warnings
   }
 
-  /** Follows a container of another process; the handle is for {@link exited}. */
+  /** Watches a container of another process; the handle is for {@link exited}. */
   async watch(root: string, id: string): Promise<number> {
     return (await this.#ask(id, this.#native.watch(root, id), 'watching')).handle
   }
 
   /**
-   * Carries bytes between a terminal and this process's own descriptors 0 and 1 until the program has ended. Called before
-   * the start, nothing the program says has had its line ends changed.
+   * Copies bytes between a terminal and this process's own descriptors 0 and 1 until the program has ended. Called
+   * before the start, it leaves line endings of all the program's output unchanged.
    */
   async proxyTerminal(id: string, master: number, handle: number | undefined): Promise<void> {
     await this.#ask(id, this.#native.proxyTerminal(master, handle), 'ended')
   }
 
-  /** The exit of a container, once; waiting for it does not keep Node alive by itself. */
+  /** The exit of a container, once; waiting for it does not by itself keep Node alive. */
   exited(handle: number): Promise<Exit> {
     const known = this.#exits.get(handle)
     if (known) {
@@ -83,7 +83,7 @@ export class Engine {
     return new Promise((resolve) => this.#waiters.set(handle, resolve))
   }
 
-  /** Leaves a container to itself. */
+  /** Detaches a container. */
   release(handle: number): void {
     this.#native.release(handle)
     this.#waiters.delete(handle)

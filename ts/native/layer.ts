@@ -1,4 +1,4 @@
-/** Layers: coarse native operations, each on a native thread of its own; an AbortSignal stops them. */
+/** Layers: coarse native operations, each on its own native thread; an AbortSignal aborts them. */
 import type { CaissonError } from '../errors.ts'
 import { addon } from './addon.ts'
 import type { HostFile, IdMaps, LayerJob, LayerLimits, UnpackOutcome, UnpackRequest } from './binding.d.ts'
@@ -6,7 +6,7 @@ import { errorFrom } from './failure.ts'
 
 export type { HostFile, IdMaps, LayerBlob, SkippedEntry, UnpackRequest } from './binding.d.ts'
 
-/** Where an operation stands. */
+/** Progress of an operation. */
 export interface LayerProgress {
   /** Compressed bytes read so far. */
   read: number
@@ -14,12 +14,12 @@ export interface LayerProgress {
   entries: number
 }
 
-/** How to watch and stop an operation. */
+/** How to watch and abort an operation. */
 export interface LayerOperation {
   signal?: AbortSignal | undefined
   /** Called about ten times a second while the operation runs, and once at its end. */
   onProgress?: ((progress: LayerProgress) => void) | undefined
-  /** What it may read; undefined are the defaults. */
+  /** Limits on what it may read; undefined for the defaults. */
   limits?: { readonly [name in keyof LayerLimits]?: number | undefined } | undefined
 }
 
@@ -27,7 +27,7 @@ export interface UserIds {
   uid: number
   gid: number
   additionalGids: number[]
-  /** Home directory in the image's passwd file, where it has one. */
+  /** Home directory in the image's passwd file, if it has one. */
   home: string | undefined
 }
 
@@ -48,8 +48,8 @@ export async function hostFiles(programs: readonly string[], search: readonly st
 }
 
 /**
- * Removes a directory with all it holds, however deep; links are not followed. `idMaps`: those it was unpacked with, where
- * directories belong to ids of somebody else.
+ * Removes a directory with its content at any depth; links are not followed. `idMaps` are those of unpacking, for
+ * directories that belong to mapped ids.
  */
 export async function removeTree(path: string, idMaps?: IdMaps): Promise<void> {
   const failure = await new (addon().LayerJob)().remove(path, idMaps)
@@ -57,8 +57,8 @@ export async function removeTree(path: string, idMaps?: IdMaps): Promise<void> {
 }
 
 /**
- * Who `spec` (the `User` of an image) is below `roots`: one root file system, or layers, the top one first. Links stay
- * inside. Throws `ERR_INVALID_IMAGE`.
+ * Resolves `spec` (the `User` of an image) below `roots`: one root file system, or layers, top first. Links are
+ * resolved inside. Throws `ERR_INVALID_IMAGE`.
  */
 export function lookUpUser(roots: readonly string[], spec: string): UserIds {
   const { failure, uid, gid, additionalGids, home } = addon().lookUpUser([...roots], spec)
@@ -66,19 +66,19 @@ export function lookUpUser(roots: readonly string[], spec: string): UserIds {
   return { uid, gid, additionalGids, home }
 }
 
-/** Starts a job, watches its signal, reports its progress, and throws what failed. */
+/** Starts a job, watches its signal, reports its progress, and throws its failure. */
 export async function perform<T extends { failure?: Parameters<typeof errorFrom>[0] }>(
   { signal, onProgress, limits = {} }: LayerOperation,
   start: (job: LayerJob) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted()
-  // The native side tells a missing value from one that is undefined only by its absence.
+  // The native side recognises a missing value only by its absence, not by undefined.
   const said = Object.entries(limits).filter(([, value]) => value !== undefined)
   const job = new (addon().LayerJob)(Object.fromEntries(said))
   const stop = (): void => job.stop()
   signal?.addEventListener('abort', stop, { once: true })
   const thrown: unknown[] = []
-  // What the callback throws ends the operation, not the process.
+  // An exception of the callback ends the operation, not the process.
   const report = (): void => {
     try {
       onProgress?.(job.progress())

@@ -1,18 +1,20 @@
-/** Layout directories: opened once, and changed by descriptors, as somebody else may own them and put links in the way. */
+/**
+ * Layout directories: opened once and changed by descriptors, as another user may own them and put links in the way.
+ */
 import { addon } from './addon.ts'
 import type { LayoutHandle, NativeError } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
-/** A blob to be written, or a private directory to make one from. */
+/** A blob to be written, or a private directory for its sources. */
 export interface Unfinished {
-  /** Leads to the file or directory, in this process alone. */
+  /** A path to the file or directory, valid in this process only. */
   readonly path: string
   /** Removes it, unless it was placed. */
   discard(): Promise<void>
 }
 
 export interface NewBlob extends Unfinished {
-  /** Gives the finished file its place under its digest; it is discarded where that fails. */
+  /** Moves the finished file to the path of its digest; a failure discards it. */
   place(digest: string): Promise<void>
 }
 
@@ -29,24 +31,24 @@ export class OpenLayout implements Disposable {
     this.#handle = handle
   }
 
-  /** Links in `path` itself are followed, none below it. */
+  /** Links in `path` itself are followed, but none below it. */
   static async open(path: string): Promise<OpenLayout> {
     const handle = new (addon().LayoutHandle)()
     check(await handle.open(path))
     return new OpenLayout(handle)
   }
 
-  /** Leads to the directory, whatever becomes of its name, in this process and until it is closed. */
+  /** A path to the directory that survives renames, valid in this process while it is open. */
   get path(): string {
     return this.#handle.path
   }
 
-  /** Makes the directories of a layout that are missing. */
+  /** Creates the missing directories of a layout. */
   async prepare(): Promise<void> {
     check(await this.#handle.prepare())
   }
 
-  /** Writes a small file of the layout itself, whole. Throws `ERR_EXISTS`. */
+  /** Writes a small file of the layout atomically. Throws `ERR_EXISTS`. */
   async place(name: string, content: string, { replace }: { replace: boolean }): Promise<void> {
     check(await this.#handle.place(name, Buffer.from(content), replace))
   }
@@ -71,7 +73,7 @@ export class OpenLayout implements Disposable {
     check(await this.#handle.removeBlob(digest))
   }
 
-  /** Removes all blobs but those to `keep`; with `dryRun` it only says which. */
+  /** Removes all blobs except those in `keep`; with `dryRun` it only lists them. */
   async collect(
     keep: Iterable<string>,
     { dryRun = false, signal }: { dryRun?: boolean | undefined; signal?: AbortSignal | undefined } = {},

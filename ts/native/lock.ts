@@ -1,4 +1,4 @@
-/** flock(2), which Node has not. */
+/** flock(2), which Node lacks. */
 import { CaissonError } from '../errors.ts'
 import { addon } from './addon.ts'
 import type { HeldLock, LayerJob, LockOutcome } from './binding.d.ts'
@@ -7,7 +7,7 @@ import { perform } from './layer.ts'
 
 export type LockMode = 'shared' | 'exclusive'
 
-/** Locks that nobody refers to are held all the same: what they guard outlives the object that took them. */
+/** Unreferenced locks stay held: what they guard outlives the object that took them. */
 const open = new Set<HeldLock>()
 
 /** Held until it is closed, or until this process or thread ends. */
@@ -24,7 +24,7 @@ export class FileLock implements Disposable {
     this.#held.close()
   }
 
-  /** Closes it off the event loop: the last descriptor of a file that is gone makes the kernel free its blocks. */
+  /** Closes it off the event loop: closing the last descriptor of a removed file makes the kernel free its blocks. */
   closeAside(): Promise<void> {
     open.delete(this.#held)
     return this.#held.closeAside()
@@ -45,7 +45,7 @@ export function lockDirectory(path: string, mode: LockMode, signal?: AbortSignal
   return wait((job) => job.lock(path, mode === 'exclusive'), signal)
 }
 
-/** The lock of a directory, at once; undefined where somebody is in the way. Throws `ERR_NOT_FOUND`. */
+/** Takes the lock of a directory without waiting; undefined if it is held elsewhere. Throws `ERR_NOT_FOUND`. */
 export function tryLockDirectory(path: string, mode: LockMode): FileLock | undefined {
   const held = addon().tryLockDirectory(path, mode === 'exclusive')
   if (held === null) return undefined

@@ -1,4 +1,4 @@
-/** Containers of a state root, read natively and off the event loop: crates/state owns what is on disk. */
+/** Containers of a state root, read natively and off the event loop: crates/state owns the files on disk. */
 import { addon } from './addon.ts'
 import type { ContainerRecord, NativeError } from './binding.d.ts'
 import { errorFrom, isNativeError } from './failure.ts'
@@ -13,7 +13,7 @@ export async function readContainer(root: string, id: string): Promise<Container
   return record
 }
 
-/** Sorted by id; none where the root does not exist. Rejects with `ERR_STATE_UNSAFE`. */
+/** Sorted by id; empty if the root does not exist. Rejects with `ERR_STATE_UNSAFE`. */
 export async function listContainers(root: string): Promise<ContainerRecord[]> {
   return orThrow(await addon().listContainers(root))
 }
@@ -23,13 +23,15 @@ export async function readContainerConfig(root: string, id: string): Promise<str
   return orThrow(await addon().readContainerConfig(root, id), id)
 }
 
-/** Makes a state root where it is missing, and sweeps it in the background. Throws `ERR_STATE_UNSAFE`, `ERR_SYSCALL`. */
+/**
+ * Makes a state root where it is missing, and sweeps it in the background. Throws `ERR_STATE_UNSAFE`, `ERR_SYSCALL`.
+ */
 export function prepareStateRoot(root: string): void {
   const failure = addon().prepareStateRoot(root)
   if (failure) throw errorFrom(failure)
 }
 
-/** Removes a container whose process was killed before it could; false where that is not so. */
+/** Removes a container whose process was killed before it could; false for any other container. */
 export async function reclaimContainer(root: string, id: string): Promise<boolean> {
   return orThrow(await addon().reclaimContainer(root, id), id)
 }

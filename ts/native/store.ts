@@ -1,10 +1,10 @@
-/** The store's native side: importing layers and looking after snapshots. */
+/** The native side of the store: importing layers and maintaining snapshots. */
 import { addon } from './addon.ts'
 import type { IdMaps, ImportRequest, UnpackOutcome } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 import { perform, type LayerOperation } from './layer.ts'
 
-/** What became of each layer: null where its snapshot was there already. */
+/** The result for each layer: null if its snapshot already existed. */
 export async function importLayers(
   request: ImportRequest,
   operation: LayerOperation = {},
@@ -15,11 +15,11 @@ export async function importLayers(
 
 export interface SnapshotCheck {
   health: 'sound' | 'missing' | 'damaged'
-  /** What is wrong with a damaged one. */
+  /** What is wrong with a damaged snapshot. */
   reason: string | undefined
 }
 
-/** Compares a snapshot with what was recorded of it; with `contents` the bytes of its files, too. */
+/** Compares a snapshot with its record; with `contents` file contents, too. */
 export async function checkSnapshot(
   store: string,
   chainId: string,
@@ -31,7 +31,8 @@ export async function checkSnapshot(
 }
 
 /**
- * Copies what a stack of layers shows to `target`, which appears complete or not at all. `idMaps`: whose the files are then.
+ * Copies a stack of layers merged to `target`, which appears complete or not at all. `idMaps` maps the owners of the
+ * files.
  */
 export async function flattenLayers(
   layers: readonly string[],
@@ -44,7 +45,7 @@ export async function flattenLayers(
   })
 }
 
-/** Removes what importers that died have left, also what belongs to ids of `idMaps`. */
+/** Removes what dead importers have left, including files of ids in `idMaps`. */
 export async function sweepIngest(store: string, idMaps?: IdMaps): Promise<void> {
   const failure = await new (addon().LayerJob)().sweepStore(store, idMaps)
   if (failure) throw errorFrom(failure)

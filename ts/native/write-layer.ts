@@ -1,4 +1,4 @@
-/** Writing layers, and reading images without unpacking them: native operations on threads of their own. */
+/** Writing layers, and reading images without unpacking them: native operations on their own threads. */
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { CallSite } from '../boundary.ts'
@@ -20,12 +20,12 @@ export type { LayerBase, LayerOutput, LayerStep, PathChange, TreeOptions } from 
 
 export type Written = Omit<WriteOutcome, 'failure'>
 
-/** Writes one layer. Without `digest` in the answer there was nothing to write, and there is no file. */
+/** Writes one layer. Without `digest` in the result there was nothing to write, and no file exists. */
 export function writeLayer(request: WriteLayerRequest, operation: LayerOperation = {}): Promise<Written> {
   return perform(operation, (job) => job.write(request))
 }
 
-/** Writes what a layer holds again, in another compression; the archive in it is checked. */
+/** Writes a layer again in another compression; its archive is validated. */
 export function transcodeLayer(
   layer: LayerBlob,
   to: LayerOutput,
@@ -34,7 +34,7 @@ export function transcodeLayer(
   return perform(operation, (job) => job.transcode(layer, to))
 }
 
-/** Writes what layers make together as one layer. */
+/** Writes the merged root file system of layers as one layer. */
 export function flattenLayers(
   request: FlattenRequest,
   to: LayerOutput,
@@ -43,7 +43,7 @@ export function flattenLayers(
   return perform(operation, (job) => job.mergeLayers(request, to))
 }
 
-/** What leads from one root file system to another, by path. */
+/** The changes from one root file system to another, by path. */
 export async function compareTrees(
   request: CompareRequest,
   operation: LayerOperation = {},
@@ -51,7 +51,7 @@ export async function compareTrees(
   return (await perform(operation, (job) => job.compare(request))).changes
 }
 
-/** Writes down what a directory holds, into a new file. The number of entries. */
+/** Writes a manifest of a directory to a new file, and returns the number of entries. */
 export async function writeManifest(
   source: string,
   to: string,
@@ -61,7 +61,7 @@ export async function writeManifest(
   return (await perform(operation, (job) => job.snapshot(source, to, options))).entries
 }
 
-/** Packs a directory as a plain layer, to a descriptor that stays open. */
+/** Packs a directory as a plain layer to a descriptor, which stays open. */
 export function packTo(
   fd: number,
   source: string,
@@ -71,7 +71,7 @@ export function packTo(
   return perform(operation, (job) => job.pack(source, options, fd))
 }
 
-/** The root file system as an archive, to a descriptor that stays open. */
+/** Writes the root file system as an archive to a descriptor, which stays open. */
 export async function exportTo(
   fd: number,
   request: FlattenRequest,
@@ -80,7 +80,7 @@ export async function exportTo(
   await perform(operation, (job) => job.export(request, fd))
 }
 
-/** The content of one file, to a descriptor that stays open. */
+/** Writes the content of one file to a descriptor, which stays open. */
 export async function pickTo(
   fd: number,
   layers: LayerBlob[],
@@ -91,8 +91,8 @@ export async function pickTo(
 }
 
 /**
- * A stream of what `work` writes to the descriptor it is given. It fails with the error of `work`, and ends the work
- * when it is destroyed.
+ * A stream of what `work` writes to its descriptor. It fails with the error of `work`, and aborts the work when it is
+ * destroyed.
  */
 export function streamOf(
   work: (fd: number, signal: AbortSignal) => Promise<void>,
@@ -111,7 +111,7 @@ export function streamOf(
     signal?.removeEventListener('abort', abort)
     stop.abort(new Error('the stream was closed'))
   })
-  // The end is announced only when all went well: until then our own end of the pipe keeps the reader waiting.
+  // The end is announced only after success: until then our own end of the pipe keeps the reader waiting.
   work(write, stop.signal).then(
     () => closeDescriptor(write),
     (error: Error) => {

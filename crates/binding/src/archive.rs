@@ -1,5 +1,4 @@
-//! Archives that hold images, for JavaScript: what lies where, unpacking a compressed one, writing a new one, and what
-//! a blob is.
+//! Archives that hold images, for JavaScript: listing, decompressing and writing them, and identifying a blob.
 
 use std::path::{Path, PathBuf};
 
@@ -19,22 +18,22 @@ pub struct ArchiveItem {
     pub path: String,
     /// `file`, `symlink` or `hardlink`.
     pub kind: String,
-    /// Of a file: where its bytes begin in the archive.
+    /// For a file: offset of its content in the archive.
     pub offset: f64,
     pub size: f64,
-    /// Of a link.
+    /// Target of a link.
     pub target: String,
 }
 
 #[napi(object)]
 pub struct ArchiveListing {
     pub failure: Option<NativeError>,
-    /// True where it must be unpacked first: there are no items then.
+    /// True for a compressed archive, which must be decompressed first: then it has no items.
     pub compressed: bool,
     pub items: Vec<ArchiveItem>,
 }
 
-/// What a range of a file is when taken for a blob.
+/// The identity of a range of a file as a blob.
 #[napi(object)]
 pub struct BlobIdentity {
     pub failure: Option<NativeError>,
@@ -62,7 +61,7 @@ pub struct ArchiveMember {
 
 #[napi]
 impl LayerJob {
-    /// Lists the files and links of an archive, `max_entries` at most.
+    /// Lists at most `max_entries` files and links of an archive.
     #[napi(ts_return_type = "Promise<ArchiveListing>", catch_unwind)]
     pub fn list_archive<'env>(
         &self,
@@ -75,7 +74,7 @@ impl LayerJob {
         on_thread(env, move || listing(archive::list(Path::new(&path), &limits, &stop)))
     }
 
-    /// Decompresses the file `from` into the file `to`. The failure, if any.
+    /// Decompresses the file `from` to the file `to`. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn unpack_archive<'env>(
         &self,
@@ -90,8 +89,8 @@ impl LayerJob {
         })
     }
 
-    /// Writes an archive at `output`, always the same one for the same members; `replace` what is there. The failure,
-    /// if any.
+    /// Writes an archive at `output`, the same bytes for the same members; `replace` allows an existing file. Resolves
+    /// with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn write_archive<'env>(
         &self,
@@ -101,7 +100,7 @@ impl LayerJob {
         replace: bool,
     ) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
-        let members: Result<Vec<_>> = members.into_iter().map(member).collect(); // here, as they hold buffers of JavaScript
+        let members: Result<Vec<_>> = members.into_iter().map(member).collect(); // here: JavaScript buffers
         on_thread(env, move || {
             let written =
                 members.and_then(|members| archive::write(members, Path::new(&output), replace, &stop));
@@ -111,7 +110,7 @@ impl LayerJob {
         })
     }
 
-    /// Writes a small file that appears whole; `replace` what is there. The failure, if any.
+    /// Writes a small file atomically; `replace` allows an existing one. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn place_file<'env>(
         &self,
@@ -121,7 +120,7 @@ impl LayerJob {
         mode: u32,
         replace: bool,
     ) -> napi::Result<Object<'env>> {
-        let content = content.to_vec(); // here, as it is a buffer of JavaScript
+        let content = content.to_vec(); // here, because it is a JavaScript buffer
         on_thread(env, move || {
             let placed = caisson_layer::place_file(Path::new(&path), &content, mode, replace);
             placed
@@ -130,7 +129,7 @@ impl LayerJob {
         })
     }
 
-    /// Reads a blob to its end: digest, diffID, compression.
+    /// Reads a blob to its end, and resolves with its digest, diffID and compression.
     #[napi(ts_return_type = "Promise<BlobIdentity>", catch_unwind)]
     pub fn identify<'env>(&self, env: &'env Env, range: BlobRange) -> napi::Result<Object<'env>> {
         let (stop, limits) = (self.stop.clone(), self.limits);

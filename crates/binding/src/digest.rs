@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use crate::failure::NativeError;
 
-/// `ERR_ABORTED` for a stop; the typed face turns it into the signal's own reason.
+/// `ERR_ABORTED` for cancellation, which the typed API replaces by the signal's own reason.
 fn failure(error: Failure) -> NativeError {
     let (code, message) = match &error {
         Failure::System(_) => (Code::Syscall, error.to_string()),
@@ -31,7 +31,7 @@ fn failure(error: Failure) -> NativeError {
     }
 }
 
-/// One digest for each algorithm; only `failure` when hashing failed.
+/// One digest per algorithm, or only `failure`.
 #[napi(object)]
 pub struct DigestOutcome {
     pub failure: Option<NativeError>,
@@ -51,13 +51,13 @@ impl From<Result<Digests, Failure>> for DigestOutcome {
 
 #[napi(object)]
 pub struct DigestProgress {
-    /// Bytes.
+    /// Bytes read.
     pub read: f64,
-    /// Bytes of the whole, where they are known.
+    /// Size in bytes, if known.
     pub total: Option<f64>,
 }
 
-/// One pass over one source, on a native thread: neither the event loop nor its thread pool waits for it.
+/// One pass over one source on a native thread: it blocks neither the event loop nor its thread pool.
 #[napi]
 pub struct DigestJob {
     control: Control,
@@ -71,7 +71,7 @@ impl DigestJob {
         Self { control: Control::default() }
     }
 
-    /// Asks the pass to stop; it ends soon with `ERR_ABORTED`.
+    /// Cancels the pass, which ends soon with `ERR_ABORTED`.
     #[napi(catch_unwind)]
     pub fn stop(&self) {
         self.control.stop();
@@ -83,7 +83,7 @@ impl DigestJob {
         DigestProgress { read: progress.read as f64, total: progress.total.map(|total| total as f64) }
     }
 
-    /// `path` is the bytes of a path.
+    /// `path` holds the bytes of a path.
     #[napi(ts_return_type = "Promise<DigestOutcome>", catch_unwind)]
     pub fn file<'env>(
         &self,
@@ -112,7 +112,7 @@ impl DigestJob {
         }
     }
 
-    /// Borrows the bytes until the promise settles: they must not be changed or transferred until then.
+    /// Borrows the bytes until the promise settles: until then they must not be changed or transferred.
     #[napi(ts_return_type = "Promise<DigestOutcome>", catch_unwind)]
     pub fn bytes<'env>(
         &self,
@@ -125,7 +125,7 @@ impl DigestJob {
         let work = move || {
             let result = file::hash_bytes(&bytes, &algorithms, &control);
             deferred.resolve(move |_| {
-                drop(bytes); // on the thread it came from
+                drop(bytes); // on its original thread
                 Ok(DigestOutcome::from(result))
             });
         };
@@ -167,7 +167,7 @@ fn no_thread(error: std::io::Error) -> napi::Error {
     napi::Error::from_reason(format!("no thread for hashing: {error}"))
 }
 
-/// A hash in steps, with the methods of Node's own.
+/// An incremental hash with the methods of Node's own.
 #[napi]
 pub struct NativeHasher {
     hasher: Hasher,
@@ -185,13 +185,13 @@ impl NativeHasher {
         self.hasher.update(bytes);
     }
 
-    /// The hash of everything so far.
+    /// The hash of all input so far.
     #[napi(catch_unwind)]
     pub fn digest(&self) -> Buffer {
         self.hasher.clone().finish().into()
     }
 
-    /// Another in the same state.
+    /// A copy with the same state.
     #[napi(catch_unwind)]
     pub fn copy(&self) -> NativeHasher {
         Self { hasher: self.hasher.clone() }

@@ -1,4 +1,4 @@
-//! `Engine` for JavaScript: requests in, one callback out.
+//! `Engine` for JavaScript: methods for requests, one callback for events.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,14 +34,14 @@ impl Engine {
             let descriptors = event.descriptors();
             let status = callback.call(event, ThreadsafeFunctionCallMode::NonBlocking);
             if status != napi::Status::Ok {
-                // The environment is closing: these would never be closed.
+                // The environment is closing: nothing else would close these.
                 for number in descriptors {
                     drop(descriptor::inherited(number));
                 }
             }
         };
         let engine = Arc::new(engine::Engine::new(PathBuf::from(helper), sink).map_err(thrown)?);
-        // Attached containers end with the environment, a worker's too.
+        // Attached containers end with the environment, including a worker's.
         env.add_env_cleanup_hook(Arc::clone(&engine), |engine| engine.close())?;
         Ok(Self { engine })
     }
@@ -51,7 +51,7 @@ impl Engine {
         self.engine.create(request.into())
     }
 
-    /// Undoes the create that `token` waits for, which then fails.
+    /// Undoes the create of `token`, which then fails.
     #[napi(catch_unwind)]
     pub fn cancel(&self, token: u32) {
         self.engine.cancel(token);
@@ -72,7 +72,7 @@ impl Engine {
         self.engine.watch(PathBuf::from(root), id)
     }
 
-    /// Carries bytes between the pty master and descriptors 0 and 1 until the program has ended; replies then.
+    /// Copies bytes between the pty master and descriptors 0 and 1 until the program has ended, then replies.
     #[napi(catch_unwind)]
     pub fn proxy_terminal(&self, master: i32, handle: Option<i64>) -> u32 {
         self.engine.proxy_terminal(master, handle.map(i64::cast_unsigned))

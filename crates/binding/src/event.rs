@@ -8,12 +8,12 @@ use napi_derive::napi;
 
 use crate::failure::NativeError;
 
-/// The answer of `create`.
+/// The reply to `create`.
 #[napi(object)]
 pub struct NativeCreated {
     pub handle: i64,
     pub pid: i32,
-    /// Clock ticks since boot, as text.
+    /// Clock ticks since boot, as a string.
     pub start_time: String,
     pub stdin: Option<i32>,
     pub stdout: Option<i32>,
@@ -22,7 +22,7 @@ pub struct NativeCreated {
     pub warnings: Vec<String>,
 }
 
-/// What the engine reports: the one answer of a request (with its `token`), or the end of a process.
+/// An event of the engine: the single reply to a request (with its `token`), or the end of a process.
 #[napi(discriminant = "kind", discriminant_case = "lowercase")]
 pub enum NativeEvent {
     Failed {
@@ -44,11 +44,11 @@ pub enum NativeEvent {
         token: u32,
         handle: i64,
     },
-    /// Of a terminal that was carried.
+    /// A proxied terminal has ended.
     Ended {
         token: u32,
     },
-    /// Neither `exitCode` nor `signal`: the kernel cannot tell.
+    /// A process has ended. Without `exitCode` and `signal` the kernel cannot tell how.
     Exit {
         handle: i64,
         exit_code: Option<i32>,
@@ -58,7 +58,7 @@ pub enum NativeEvent {
 }
 
 impl NativeEvent {
-    /// The descriptors in it, so that they can be closed when the event is not delivered.
+    /// The descriptors in the event, to be closed if it is not delivered.
     pub fn descriptors(&self) -> Vec<i32> {
         let Self::Created { created: c, .. } = self else { return Vec::new() };
         [c.stdin, c.stdout, c.stderr, c.console].into_iter().flatten().collect()

@@ -1,16 +1,16 @@
-//! Failures cross as data: an error object with fields; no message is parsed.
+//! Failures are passed as data: an object with fields. No message is parsed.
 
 use caisson_engine::Failure;
 use napi_derive::napi;
 
-/// One problem of a document.
+/// An issue of a document.
 #[napi(object)]
 pub struct NativeIssue {
     pub path: String,
     pub message: String,
 }
 
-/// See docs/internal/native-face.md; `ts/native/failure.ts` makes the error classes of it.
+/// See docs/internal/native-face.md; `ts/native/failure.ts` converts it to the error classes.
 #[napi(object)]
 pub struct NativeError {
     pub code: String,

@@ -1,4 +1,4 @@
-//! Short questions that are answered at once, without an engine.
+//! Synchronous queries that need no engine.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::request::CreateRequest;
 
-/// For what cannot fail in practice; everything else answers with a [`NativeError`] as data.
+/// For calls that cannot fail in practice; all others return a [`NativeError`] as data.
 pub fn thrown(failure: Failure) -> napi::Error {
     napi::Error::from_reason(failure.message)
 }
@@ -21,13 +21,13 @@ fn answer<T>(result: engine::Result<T>) -> Either<T, NativeError> {
     }
 }
 
-/// Signals the first process, or (`all`) every process of the container. `true` when the signal was sent.
+/// Signals the first process, or with `all` every process of the container. `true` if the signal was sent.
 #[napi(catch_unwind)]
 pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> Either<bool, NativeError> {
     answer(engine::signal(Path::new(&root), &id, signal, all).map(|()| true))
 }
 
-/// What `create` would do, as JSON; nothing is done.
+/// The plan of a `create` as JSON, without side effects.
 #[napi(catch_unwind)]
 pub fn plan_container(request: CreateRequest) -> Either<String, NativeError> {
     let decide = || {
@@ -37,13 +37,13 @@ pub fn plan_container(request: CreateRequest) -> Either<String, NativeError> {
     answer(decide())
 }
 
-/// The features document of the runtime specification, as JSON: what this build can do.
+/// The features document of the runtime specification as JSON: the capabilities of this build.
 #[napi(catch_unwind)]
 pub fn features() -> Result<String> {
     serde_json::to_string(&caisson_plan::features()).map_err(|e| napi::Error::from_reason(e.to_string()))
 }
 
-/// Version of the native core; the package checks that it is its own.
+/// Version of the native core; the package checks that it is the same as its own.
 #[napi(catch_unwind)]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")

@@ -1,4 +1,5 @@
-//! Layers for JavaScript: one native thread per operation, a promise for its end, a `LayerJob` to stop it and to look on.
+//! Layers for JavaScript: one native thread per operation, a promise for its result, and a `LayerJob` for cancellation
+//! and progress.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -35,16 +36,16 @@ impl From<Error> for NativeError {
 #[napi(object)]
 pub struct LayerBlob {
     pub path: String,
-    /// Where in the file it begins; 0 where nothing is said.
+    /// Offset in the file; default 0.
     pub offset: Option<f64>,
     pub digest: Option<String>,
     pub size: Option<f64>,
     pub diff_id: Option<String>,
-    /// `none`, `gzip` or `zstd`, as the media type says.
+    /// `none`, `gzip` or `zstd`, as in the media type.
     pub compression: Option<String>,
 }
 
-/// What an operation may read; what is not said is the default.
+/// Limits on what an operation may read; an absent one has its default.
 #[napi(object)]
 pub struct LayerLimits {
     pub bytes: Option<f64>,
@@ -58,7 +59,7 @@ pub struct LayerLimits {
 pub struct UnpackRequest {
     pub layers: Vec<LayerBlob>,
     pub target: String,
-    /// `error`, `skip` or `placeholder`, each.
+    /// Each is `error`, `skip` or `placeholder`.
     pub devices: String,
     pub owners: String,
     pub xattrs: String,
@@ -74,7 +75,7 @@ pub struct SkippedEntry {
     pub detail: String,
 }
 
-/// What was done; `failure` alone where it was not.
+/// The result, or only `failure`.
 #[napi(object)]
 pub struct UnpackOutcome {
     pub failure: Option<NativeError>,
@@ -113,12 +114,12 @@ pub struct UserLookup {
 
 #[napi(object)]
 pub struct LayerProgress {
-    /// Compressed bytes.
+    /// Compressed bytes read.
     pub read: f64,
     pub entries: f64,
 }
 
-/// One operation on layers, on a native thread of its own: neither the event loop nor its thread pool waits for it.
+/// One operation on layers on a native thread: it blocks neither the event loop nor its thread pool.
 #[napi]
 pub struct LayerJob {
     pub(crate) stop: Stop,
@@ -132,7 +133,7 @@ impl LayerJob {
         Self { stop: Stop::default(), limits: limits.map_or_else(Limits::default, Limits::from) }
     }
 
-    /// Asks the operation to stop; it ends soon with `ERR_ABORTED`, leaving nothing behind.
+    /// Cancels the operation, which ends soon with `ERR_ABORTED` and leaves nothing behind.
     #[napi(catch_unwind)]
     pub fn stop(&self) {
         self.stop.stop();
@@ -161,7 +162,7 @@ impl LayerJob {
         })
     }
 
-    /// Programs of this host with the libraries that they need, sorted by place.
+    /// Programs of this host with the libraries that they need, sorted by `place`.
     #[napi(ts_return_type = "Promise<HostFilesOutcome>", catch_unwind)]
     pub fn host_files<'env>(
         &self,
@@ -183,7 +184,7 @@ impl LayerJob {
         })
     }
 
-    /// Removes a directory with all it holds; links are not followed. The failure, if any.
+    /// Removes a directory with its content; links are not followed. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn remove<'env>(
         &self,
@@ -202,8 +203,8 @@ impl LayerJob {
     }
 }
 
-/// Looks `spec` (the `User` of an image) up in the passwd and group files below `roots` (layers, the top one first, or one
-/// root file system), links kept inside.
+/// Resolves `spec` (the `User` of an image) in the passwd and group files below `roots`: layers, top first, or one root
+/// file system. Links are resolved inside it.
 #[napi(catch_unwind)]
 pub fn look_up_user(roots: Vec<String>, spec: String) -> UserLookup {
     let look_up = || {
@@ -235,12 +236,13 @@ pub(crate) fn open_root(path: &str) -> Result<std::fs::File, Error> {
     })
 }
 
-/// How far a layer job steps back behind the event loop: measured, less lets it wait for several milliseconds now and then.
+/// How far a layer job lowers its priority for the event loop. Measured: a lower value delays the event loop by several
+/// milliseconds now and then.
 const NICER: i32 = 5;
-/// Other threads ask for about 3 ms.
+/// Other threads request about 3 ms.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// Runs `work` on a thread of its own and resolves the promise with what it returns.
+/// Runs `work` on a new thread and resolves the promise with its result.
 pub(crate) fn on_thread<'env, T>(
     env: &'env Env,
     work: impl FnOnce() -> T + Send + 'static,
@@ -250,7 +252,8 @@ where
 {
     let (deferred, promise) = env.create_deferred()?;
     let spawned = std::thread::Builder::new().name("caisson-layer".to_owned()).spawn(move || {
-        // Work without pause gives way to the event loop, which has little to do at a time. Where it cannot, it is only slower.
+        // Continuous work yields to the event loop, which has little to do at a time. Without permission the event loop
+        // is only slower.
         let _ = caisson_sys::scheduling::step_back(NICER, SLICE);
         let value = work();
         deferred.resolve(move |_| Ok(value));

@@ -12,20 +12,20 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::layer::on_thread;
 
-/// A blob to be written: its file has no name before it is placed. only `failure` where it cannot be made.
+/// A blob to be written, whose file has no name until it is placed, or only `failure`.
 #[napi(object)]
 pub struct BlobOutcome {
     pub failure: Option<NativeError>,
-    /// Names it among the blobs and spools of this layout.
+    /// Identifies it among the blobs and spools of this layout.
     pub id: u32,
-    /// Leads to the file, or to the directory of a spool, in this process and until it is placed or removed.
+    /// A path to the file, or to the directory of a spool, valid in this process until it is placed or removed.
     pub path: String,
 }
 
 #[napi(object)]
 pub struct CollectOutcome {
     pub failure: Option<NativeError>,
-    /// Digests, in order.
+    /// Digests, sorted.
     pub removed: Vec<String>,
     pub bytes: f64,
     pub kept: f64,
@@ -60,7 +60,7 @@ impl LayoutHandle {
         Self { state: Shared::default(), stop: Stop::default() }
     }
 
-    /// Opens it, once. The failure, if any.
+    /// Opens the layout, once. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn open<'env>(&self, env: &'env Env, path: String) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
@@ -70,32 +70,33 @@ impl LayoutHandle {
         })
     }
 
-    /// Leads to the directory, whatever becomes of its name, in this process and until it is closed. Empty before.
+    /// A path to the directory that survives renames, valid in this process while it is open. Empty before.
     #[napi(getter, catch_unwind)]
     pub fn path(&self) -> String {
         locked(&self.state).layout.as_ref().map_or_else(String::new, |layout| layout.handle())
     }
 
-    /// Gives up what was not placed.
+    /// Removes what was not placed.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         *locked(&self.state) = State::default();
     }
 
-    /// Asks a collection to stop.
+    /// Cancels a collection.
     #[napi(catch_unwind)]
     pub fn stop(&self) {
         self.stop.stop();
     }
 
-    /// Makes the directories of a layout that are missing. The failure, if any.
+    /// Creates the missing directories of a layout. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn prepare<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
         on_thread(env, move || failure(layout(&state).and_then(|layout| layout.prepare())))
     }
 
-    /// Writes a small file of the layout itself, whole; `replace` what is there. The failure, if any.
+    /// Writes a small file of the layout atomically; `replace` allows an existing one. Resolves with the failure, if
+    /// any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn place<'env>(
         &self,
@@ -105,13 +106,13 @@ impl LayoutHandle {
         replace: bool,
     ) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
-        let content = content.to_vec(); // here, as it is a buffer of JavaScript
+        let content = content.to_vec(); // here, because it is a JavaScript buffer
         on_thread(env, move || {
             failure(layout(&state).and_then(|layout| layout.place(&name, &content, replace)))
         })
     }
 
-    /// A file for a blob whose digest is not known yet.
+    /// Creates a file for a blob whose digest is not known yet.
     #[napi(ts_return_type = "Promise<BlobOutcome>", catch_unwind)]
     pub fn new_blob<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
@@ -120,7 +121,7 @@ impl LayoutHandle {
         })
     }
 
-    /// A private directory, for what a layer is made from.
+    /// Creates a private directory for the sources of a layer.
     #[napi(ts_return_type = "Promise<BlobOutcome>", catch_unwind)]
     pub fn new_spool<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
@@ -130,7 +131,7 @@ impl LayoutHandle {
         })
     }
 
-    /// Gives a blob its place. The failure, if any; the blob is gone either way.
+    /// Moves a blob to its place. Resolves with the failure, if any; the blob is gone either way.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn place_blob<'env>(&self, env: &'env Env, id: u32, digest: String) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
@@ -143,7 +144,7 @@ impl LayoutHandle {
         })
     }
 
-    /// Removes a blob or spool that is not wanted after all. Nothing there is no failure.
+    /// Removes a blob or spool that is not placed. A missing one is not a failure.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn discard<'env>(&self, env: &'env Env, id: u32) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
@@ -155,14 +156,14 @@ impl LayoutHandle {
         })
     }
 
-    /// Removes a placed blob. The failure, if any.
+    /// Removes a placed blob. Resolves with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn remove_blob<'env>(&self, env: &'env Env, digest: String) -> napi::Result<Object<'env>> {
         let state = Arc::clone(&self.state);
         on_thread(env, move || failure(layout(&state).and_then(|layout| layout.remove_blob(&digest))))
     }
 
-    /// Removes all blobs but those to `keep`; with `dry_run` it only says which.
+    /// Removes all blobs except those in `keep`; with `dry_run` it only lists them.
     #[napi(ts_return_type = "Promise<CollectOutcome>", catch_unwind)]
     pub fn collect<'env>(
         &self,

@@ -1,4 +1,4 @@
-//! The Node-API face of the native core: conversions only, one file per area; everything real lives in the crates
+//! The Node-API bindings of the native core: only conversions, one file per area. The functionality is in the crates
 //! below.
 #![deny(unsafe_code)] // not forbid: the generated registration code of napi allows it for itself
 

@@ -1,5 +1,6 @@
-//! Locks of directories and descriptors by number, for JavaScript. Node has no flock(2), and it must not close what it
-//! did not open: a worker thread warns of each such descriptor, and another runtime's numbers are not the system's.
+//! Locks of directories, and descriptors by number, for JavaScript. Node has no flock(2), and should not close
+//! descriptors that it did not open: a worker thread prints a warning for each, and other runtimes number descriptors
+//! differently.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -13,7 +14,7 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::layer::{LayerJob, on_thread};
 
-/// A flock(2), held until it is closed. An environment that ends (a worker's) closes it.
+/// A flock(2), held until it is closed. It is closed with its environment, including a worker's.
 #[napi]
 pub struct HeldLock {
     held: Mutex<Option<OwnedFd>>,
@@ -21,13 +22,13 @@ pub struct HeldLock {
 
 #[napi]
 impl HeldLock {
-    /// Does nothing the second time.
+    /// A second call does nothing.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         drop(self.take());
     }
 
-    /// The same on another thread: the last descriptor of a file that is gone makes the kernel free its blocks.
+    /// Like `close`, on another thread: closing the last descriptor of a removed file makes the kernel free its blocks.
     #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn close_aside<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let held = self.take();
@@ -63,7 +64,7 @@ impl LockOutcome {
 
 #[napi]
 impl LayerJob {
-    /// Waits for the lock of a store: shared, or (`exclusive`) alone.
+    /// Waits for the lock of a store: shared or `exclusive`.
     #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
     pub fn lock_store<'env>(
         &self,
@@ -79,7 +80,7 @@ impl LayerJob {
         })
     }
 
-    /// Waits for the lock of a directory, shared or exclusive.
+    /// Waits for the lock of a directory: shared or `exclusive`.
     #[napi(ts_return_type = "Promise<LockOutcome>", catch_unwind)]
     pub fn lock<'env>(&self, env: &'env Env, path: String, exclusive: bool) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
@@ -89,7 +90,7 @@ impl LayerJob {
     }
 }
 
-/// The lock of a directory, at once; null where another holder has it.
+/// Takes the lock of a directory without waiting; null if another process holds it.
 #[napi(catch_unwind)]
 pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<HeldLock, Null, NativeError> {
     let mode = if exclusive { LockMode::Exclusive } else { LockMode::Shared };
@@ -100,7 +101,7 @@ pub fn try_lock_directory(path: String, exclusive: bool) -> Either3<HeldLock, Nu
     }
 }
 
-/// Closes a descriptor that an answer of this addon gave to the caller. One that is not open is left alone.
+/// Closes a descriptor that this addon returned to the caller. One that is not open is ignored.
 #[napi(catch_unwind)]
 pub fn close_descriptor(number: i32) {
     drop(caisson_sys::descriptor::inherited(number));

@@ -1,4 +1,4 @@
-//! Who sets owners that this process cannot, or must not, set as they are in the image, and reads what belongs to them.
+//! Sets owners that this process cannot set, or that must be mapped first, and reads files of those owners.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ pub struct IdMap {
     pub size: u32,
 }
 
-/// Ids of the image and where they are on the host.
+/// Maps ids of the image to the host.
 #[napi(object)]
 pub struct IdMaps {
     pub uids: Vec<IdMap>,
     pub gids: Vec<IdMap>,
-    /// Path of `caisson-init`: an ordinary user needs a namespace. Without it owners are set by this process.
+    /// Path of `caisson-init`: an unprivileged user needs a namespace. Without it this process sets owners.
     pub helper: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Owners for Namespace {
     }
 }
 
-/// Starts a namespace where one is needed.
+/// Starts a namespace if one is needed.
 pub fn open(maps: IdMaps) -> Result<Box<dyn Owners>, NativeError> {
     let ranges = |maps: &[IdMap]| maps.iter().map(range).collect();
     let ids = Shift { uids: ranges(&maps.uids), gids: ranges(&maps.gids) };
@@ -67,7 +67,7 @@ pub fn open(maps: IdMaps) -> Result<Box<dyn Owners>, NativeError> {
     Ok(Box::new(Namespace { owner, ids }))
 }
 
-/// A namespace that is started when the first closed file is met: most trees have none.
+/// A namespace that is started at the first unreadable file: most trees have none.
 #[derive(Debug)]
 pub struct Reader {
     helper: PathBuf,
@@ -80,7 +80,7 @@ impl Reader {
         Self { helper, namespace, started: OnceLock::new() }
     }
 
-    /// `shown`: what is closed.
+    /// `shown` is the unreadable path.
     fn owner(&self, shown: &[u8]) -> Result<&Owner, Error> {
         let start = || Owner::start(self.helper.clone(), &self.namespace);
         self.started.get_or_init(start).as_ref().map_err(|failure| {

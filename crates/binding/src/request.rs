@@ -9,28 +9,28 @@ use napi_derive::napi;
 #[napi(object)]
 pub struct CreateRequest {
     pub id: String,
-    /// Directory of all state directories.
+    /// Parent of all state directories.
     pub root: String,
-    /// Absolute.
+    /// Absolute path.
     pub bundle: String,
-    /// JSON text; absent: `config.json` of the bundle is read.
+    /// JSON; if absent, `config.json` of the bundle is read.
     pub config: Option<String>,
-    /// Three numbers: -1 `/dev/null`, -2 a new pipe, otherwise this descriptor (duplicated, never closed).
+    /// Three numbers: -1 for `/dev/null`, -2 for a new pipe, or else a descriptor (duplicated, never closed).
     pub stdio: Vec<i32>,
     pub attached: bool,
     pub pivot: bool,
     pub new_keyring: bool,
     pub preserve_fds: u32,
-    /// Absent: decided from the caller's ids.
+    /// If absent, derived from the caller's ids.
     pub rootless: Option<bool>,
     pub cgroup_disabled: bool,
-    /// The pty master is sent there instead of being returned.
+    /// The pty master is sent to this socket instead of being returned.
     pub console_socket: Option<String>,
     /// The root file system, in place of `root.path`.
     pub overlay: Option<OverlayRequest>,
-    /// What the root file system is from; for `state.json`.
+    /// The source of the root file system, for `state.json`.
     pub image: Option<ImageOrigin>,
-    /// Absolute path of a directory that goes with the container; for `state.json`.
+    /// Absolute path of a directory that is removed with the container, for `state.json`.
     pub directory: Option<String>,
 }
 
@@ -56,20 +56,20 @@ impl From<ImageOrigin> for engine::ImageOrigin {
     }
 }
 
-/// Layers of a store, with a writable one on top, mounted in the container's mount namespace.
+/// Layers of a store with a writable one on top, mounted in the container's mount namespace.
 #[napi(object)]
 pub struct OverlayRequest {
     /// Absolute.
     pub store: String,
-    /// Directories of layers below `store`, the top one first.
+    /// Layer directories below `store`, top first.
     pub lower: Vec<String>,
     /// Directory below `store` that belongs to this container.
     pub container: String,
-    /// What the container writes goes to a tmpfs instead of `container`.
+    /// The container writes to a tmpfs instead of `container`.
     pub tmpfs: bool,
-    /// Bytes; absent: half of the memory.
+    /// Size in bytes; the default is half of the memory.
     pub tmpfs_size: Option<f64>,
-    /// Nothing is written through to the disk for the sake of a crash.
+    /// Changes are not synced to disk, and may be lost in a crash.
     pub volatile: bool,
 }
 
@@ -117,7 +117,7 @@ impl From<CreateRequest> for engine::CreateRequest {
 pub struct DestroyRequest {
     pub root: String,
     pub id: String,
-    /// Kill it first where it runs.
+    /// Kill the container first if it is running.
     pub force: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Containers of a state root, read off the event loop (libuv's pool): a directory may be on a slow disk, or long.
+//! Containers of a state root, read on libuv's thread pool: a directory may be large or on a slow disk.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use napi_derive::napi;
 use crate::failure::NativeError;
 use crate::request::ImageOrigin;
 
-/// A container as its state directory shows it.
+/// A container as described by its state directory.
 #[napi(object)]
 pub struct ContainerRecord {
     pub id: String,
-    /// `creating`, `created`, `running`, `paused`, `stopped`, or `damaged`: then with `problem`.
+    /// `creating`, `created`, `running`, `paused`, `stopped`, or `damaged` (with `problem`).
     pub status: String,
     pub problem: Option<NativeError>,
-    /// Absent where nothing was written yet, and where the state is damaged.
+    /// Absent if nothing was written yet, or the state is damaged.
     pub state: Option<ContainerDocument>,
-    /// Directory that was made for this container only.
+    /// Directory that was created for this container only.
     pub directory: Option<String>,
 }
 
-/// What `state.json` says; status is derived.
+/// The content of `state.json`; the status is derived.
 #[napi(object)]
 pub struct ContainerDocument {
     pub oci_version: String,
@@ -170,26 +170,26 @@ impl Task for Reclaim {
     }
 }
 
-/// Makes a state root where it is missing, checks that no other user can write to it, and removes in the background
-/// what killed processes have left there. The failure, if any.
+/// Creates a missing state root, checks that no other user can write to it, and removes leftovers of killed processes
+/// in the background. Returns the failure, if any.
 #[napi(catch_unwind)]
 pub fn prepare_state_root(root: String) -> Option<NativeError> {
     engine::prepare_root(Path::new(&root)).err().map(Into::into)
 }
 
-/// Removes a container that a killed process has left; `false` where its owner lives, or it needs none.
+/// Removes a container that a killed process has left; `false` if its owner is alive, or nothing needs to be removed.
 #[napi(ts_return_type = "Promise<boolean | NativeError>", catch_unwind)]
 pub fn reclaim_container(root: String, id: String) -> AsyncTask<Reclaim> {
     AsyncTask::new(Reclaim { root: PathBuf::from(root), id })
 }
 
-/// One container of a state root.
+/// Reads a container of a state root.
 #[napi(ts_return_type = "Promise<ContainerRecord | NativeError>", catch_unwind)]
 pub fn read_container(root: String, id: String) -> AsyncTask<Read> {
     AsyncTask::new(Read { root: PathBuf::from(root), id })
 }
 
-/// All containers of a state root, sorted by id; none where it does not exist.
+/// All containers of a state root, sorted by id; empty if the root does not exist.
 #[napi(ts_return_type = "Promise<ContainerRecord[] | NativeError>", catch_unwind)]
 pub fn list_containers(root: String) -> AsyncTask<List> {
     AsyncTask::new(List { root: PathBuf::from(root) })

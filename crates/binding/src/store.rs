@@ -1,4 +1,4 @@
-//! The store for JavaScript: importing layers and looking after snapshots.
+//! The store for JavaScript: importing layers and maintaining snapshots.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -19,13 +19,13 @@ use crate::owners::{self, IdMaps};
 pub struct ImportRequest {
     /// Layers, limits and policies; `target` is the store.
     pub unpack: UnpackRequest,
-    /// One for each layer.
+    /// One per layer.
     pub chain_ids: Vec<String>,
-    /// Whether new snapshots are on disk before they get their names.
+    /// Whether new snapshots are synced to disk before they get their names.
     pub sync: bool,
-    /// Layers unpacked at the same time.
+    /// Number of layers unpacked in parallel.
     pub workers: u32,
-    /// The whole image as one snapshot with the owners of `unpack.id_maps`.
+    /// Set for the whole image as one snapshot with the owners of `unpack.id_maps`.
     pub mapped: Option<MappedSnapshot>,
 }
 
@@ -33,18 +33,18 @@ pub struct ImportRequest {
 pub struct MappedSnapshot {
     /// ChainID, `+`, and a key of the mapping.
     pub id: String,
-    /// JSON, for the record.
+    /// JSON for the record.
     pub mapping: String,
 }
 
-/// One outcome for each layer, null where the snapshot was there; `failure` alone where it failed.
+/// One outcome per layer, null if the snapshot existed; or only `failure`.
 #[napi(object)]
 pub struct ImportOutcome {
     pub failure: Option<NativeError>,
     pub layers: Vec<Option<UnpackOutcome>>,
 }
 
-/// What `verify` says of a snapshot: `sound`, `missing` or `damaged`, then with the reason.
+/// The result of `verify`: `sound`, `missing`, or `damaged` with the reason.
 #[napi(object)]
 pub struct SnapshotHealth {
     pub failure: Option<NativeError>,
@@ -54,7 +54,7 @@ pub struct SnapshotHealth {
 
 #[napi]
 impl LayerJob {
-    /// Makes the snapshots that are missing.
+    /// Creates the missing snapshots.
     #[napi(ts_return_type = "Promise<ImportOutcome>", catch_unwind)]
     pub fn import<'env>(&self, env: &'env Env, request: ImportRequest) -> napi::Result<Object<'env>> {
         let (stop, limits) = (self.stop.clone(), self.limits);
@@ -100,8 +100,8 @@ impl LayerJob {
         })
     }
 
-    /// Copies what a stack of layers (directories, the top one first) shows to `target`, with the owners that `id_maps`
-    /// give. The failure, if any.
+    /// Copies a stack of layers (directories, top first) merged to `target`, with owners mapped by `id_maps`. Resolves
+    /// with the failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn flatten<'env>(
         &self,
@@ -122,7 +122,8 @@ impl LayerJob {
         })
     }
 
-    /// Removes what importers that died have left in a store, also of owners that `id_maps` give. The failure, if any.
+    /// Removes what dead importers have left in a store, including files of owners in `id_maps`. Resolves with the
+    /// failure, if any.
     #[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
     pub fn sweep_store<'env>(
         &self,

@@ -1,4 +1,4 @@
-//! Writing layers and reading images without unpacking them: more operations of [`LayerJob`].
+//! Writing layers, and reading images without unpacking them: more operations of [`LayerJob`].
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,15 +21,15 @@ use crate::write_request::{
 
 #[napi(object)]
 pub struct PathChange {
-    /// From the root, without a slash at either end.
+    /// Relative to the root, without a leading or trailing slash.
     pub path: String,
     /// `added`, `changed` or `removed`.
     pub change: String,
-    /// What of it: `content`, `mode`, …
+    /// What changed: `content`, `mode`, …
     pub what: Vec<String>,
 }
 
-/// What was done; `failure` alone where it was not. Without `digest` nothing was written.
+/// The result, or only `failure`. Without `digest` nothing was written.
 #[napi(object)]
 pub struct WriteOutcome {
     pub failure: Option<NativeError>,
@@ -46,7 +46,7 @@ pub struct WriteOutcome {
 #[napi(object)]
 pub struct FlattenRequest {
     pub layers: Vec<LayerBlob>,
-    /// This many stay below what is written.
+    /// Number of bottom layers that are kept.
     pub keep: Option<u32>,
     pub path: Option<String>,
     pub epoch: Option<f64>,
@@ -111,14 +111,14 @@ fn flatten_request(request: FlattenRequest, limits: Limits) -> Result<Flatten, E
     })
 }
 
-/// Our own copy of a descriptor of the caller, buffered.
+/// Our own duplicate of a descriptor of the caller, buffered.
 fn output(fd: i32) -> Result<BufWriter<File>, Error> {
     let copy = caisson_sys::descriptor::duplicate(fd)
         .map_err(|error| Error::new(Kind::System, error.to_string()))?;
     Ok(BufWriter::with_capacity(256 << 10, File::from(copy)))
 }
 
-/// What `write` writes, to its end.
+/// Runs `write` and flushes its output.
 fn written<T>(
     out: Result<BufWriter<File>, Error>,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<T, Error>,
@@ -135,11 +135,11 @@ impl LayerJob {
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn write<'env>(&self, env: &'env Env, request: WriteLayerRequest) -> napi::Result<Object<'env>> {
         let stop = self.stop.clone();
-        let request = layer_request(request, self.limits); // here, as it holds buffers of JavaScript
+        let request = layer_request(request, self.limits); // here, because it holds JavaScript buffers
         on_thread(env, move || WriteOutcome::of(request.and_then(|request| writing::write(&request, &stop))))
     }
 
-    /// Writes what a layer or an archive holds again, in another compression.
+    /// Writes a layer or an archive again in another compression.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn transcode<'env>(
         &self,
@@ -158,7 +158,7 @@ impl LayerJob {
         })
     }
 
-    /// Writes the root file system that layers make as one layer.
+    /// Writes the merged root file system of layers as one layer.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn merge_layers<'env>(
         &self,
@@ -182,7 +182,7 @@ impl LayerJob {
         })
     }
 
-    /// The same as a plain archive to a descriptor, which stays open.
+    /// Writes it as a plain archive to a descriptor, which stays open.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn export<'env>(
         &self,
@@ -233,7 +233,7 @@ impl LayerJob {
         })
     }
 
-    /// What leads from one root file system to another.
+    /// Compares two root file systems.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn compare<'env>(&self, env: &'env Env, request: CompareRequest) -> napi::Result<Object<'env>> {
         let (stop, limits) = (self.stop.clone(), self.limits);
@@ -246,7 +246,7 @@ impl LayerJob {
         })
     }
 
-    /// Writes down what a directory holds.
+    /// Writes a manifest of a directory.
     #[napi(ts_return_type = "Promise<WriteOutcome>", catch_unwind)]
     pub fn snapshot<'env>(
         &self,
@@ -264,7 +264,7 @@ impl LayerJob {
     }
 }
 
-/// A pipe, close-on-exec; both ends belong to the caller.
+/// A close-on-exec pipe; both ends belong to the caller.
 #[napi(catch_unwind)]
 pub fn open_pipe() -> napi::Result<PipeEnds> {
     let (read, write) =

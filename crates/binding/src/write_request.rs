@@ -1,4 +1,4 @@
-//! What JavaScript says about layers to write, in the words of the crate.
+//! JavaScript requests to write layers, converted to the types of the crate.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,13 +33,13 @@ pub struct LayerXattr {
 #[napi(object)]
 pub struct LayerBase {
     pub layers: Option<Vec<LayerBlob>>,
-    /// The layers were unpacked that way.
+    /// The layers were unpacked with this option.
     pub keep_dirlinks: Option<bool>,
     pub manifest: Option<String>,
     pub directory: Option<String>,
 }
 
-/// How a tree of the host is read.
+/// How to read a tree of the host.
 #[napi(object)]
 pub struct TreeOptions {
     pub exclude: Option<Vec<String>>,
@@ -47,7 +47,8 @@ pub struct TreeOptions {
     pub uid_map: Option<Vec<IdRange>>,
     pub gid_map: Option<Vec<IdRange>>,
     pub rootless: Option<bool>,
-    /// Path of `caisson-init`: what is closed to an ordinary user is read in a user namespace with these maps.
+    /// Path of `caisson-init`: files that an unprivileged user cannot read are read in a user namespace with these
+    /// maps.
     pub helper: Option<String>,
 }
 
@@ -56,17 +57,17 @@ pub struct LayerStep {
     /// `file`, `directory`, `symlink`, `hardlink`, `char`, `block`, `fifo`, `tree`, `upper`, `remove`, `opaque` or
     /// `difference`.
     pub kind: String,
-    /// In the image.
+    /// Path in the image.
     pub path: String,
-    /// On the host.
+    /// Path on the host.
     pub source: Option<String>,
     pub content: Option<Uint8Array>,
-    /// Of a link.
+    /// Target of a link.
     pub target: Option<String>,
     pub mode: Option<u32>,
     pub uid: Option<u32>,
     pub gid: Option<u32>,
-    /// Seconds.
+    /// Seconds since the epoch.
     pub mtime: Option<f64>,
     pub major: Option<u32>,
     pub minor: Option<u32>,
@@ -75,7 +76,7 @@ pub struct LayerStep {
     pub base: Option<LayerBase>,
 }
 
-/// Where a blob goes and how it is compressed.
+/// The destination of a blob and its compression.
 #[napi(object)]
 pub struct LayerOutput {
     pub path: String,
@@ -89,7 +90,7 @@ pub struct LayerOutput {
 pub struct WriteLayerRequest {
     pub steps: Vec<LayerStep>,
     pub output: LayerOutput,
-    /// Seconds; no time is later.
+    /// Seconds since the epoch; times are clamped to it.
     pub epoch: Option<f64>,
     pub parents: bool,
 }
@@ -122,7 +123,7 @@ pub fn base(base: LayerBase) -> Result<Base, Error> {
     }
 }
 
-/// Paths in the form of a view: without slashes at their ends.
+/// Paths in the form of a view: without leading or trailing slashes.
 fn plain(paths: Option<Vec<String>>) -> Vec<Vec<u8>> {
     let parts = |path: String| {
         let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
@@ -131,7 +132,7 @@ fn plain(paths: Option<Vec<String>>) -> Vec<Vec<u8>> {
     paths.unwrap_or_default().into_iter().map(parts).collect()
 }
 
-/// How to read a tree, and what of it to compare.
+/// How to read a tree, and what to compare.
 pub fn tree(
     options: Option<TreeOptions>,
     owner: (Option<u32>, Option<u32>),
@@ -249,7 +250,7 @@ impl LayerStep {
     }
 }
 
-/// What to write, within limits for what is read.
+/// Converts a request to write a layer; `limits` apply to what is read.
 pub fn layer_request(request: WriteLayerRequest, limits: Limits) -> Result<Request, Error> {
     Ok(Request {
         settings: settings(&request.output)?,
