@@ -1,36 +1,38 @@
-/** The algorithms that are known in this process: the SHA-2 family always, others where the program registers them. */
+/** The algorithms known in this process: the SHA-2 family, and those that the program registers. */
 import { SpecError, type SpecIssue } from '../errors.ts'
 import { DigestError } from './digest-error.ts'
 import { ALGORITHM_REGEXP_ANCHORED } from './grammar.ts'
 import { nodeCrypto } from './node-crypto.ts'
 
-/** A hash at work. `crypto.createHash` returns one. */
+/** A hash in progress, such as the result of `crypto.createHash`. */
 export interface Hasher {
   update(data: Uint8Array): unknown
-  /** The hash of all that was given; called once. */
+  /** The hash of all input; called once. */
   digest(): Uint8Array
-  /** A hasher in the same state. Where it is missing, a digester takes no more data after its first `digest()`. */
+  /** A copy with the same state. Without this method, a digester accepts no data after its first `digest()`. */
   copy?(): Hasher
 }
 
-/** What makes an algorithm usable: see {@link registerAlgorithm}. */
+/** The implementation of an algorithm: see {@link registerAlgorithm}. */
 export interface AlgorithmProvider {
-  /** Bytes of a hash. */
+  /** Size of a hash in bytes. */
   readonly size: number
   create(): Hasher
 }
 
-/** An algorithm that is always there. */
+/** An algorithm that is always available. */
 export type BuiltInAlgorithm = 'sha256' | 'sha384' | 'sha512'
 
-/** What everything uses that is not told otherwise, as the image specification does. */
+/** The default algorithm, as in the image specification. */
 export const CANONICAL_ALGORITHM = 'sha256' as const
 
 export interface Algorithm extends AlgorithmProvider {
   readonly name: string
   /** The part after the colon. */
   readonly encoded: RegExp
-  /** Who computes it: Node's crypto module under its name, the addon under its name, or the program that registered it. */
+  /**
+   * The implementation: Node's crypto module, the addon, or the program that registered it; with the name there.
+   */
   readonly source: 'node' | 'addon' | 'program'
 }
 
@@ -47,13 +49,13 @@ for (const [name, size] of [
 ] as const)
   add(name, { size, create: () => nodeCrypto().createHash(name) }, 'node')
 
-/** Providers of our own whose algorithm the addon computes, with its name there. */
+/** Our own providers, whose algorithm the addon computes, with its name there. */
 export const addonProviders: WeakMap<AlgorithmProvider, string> = new WeakMap()
 
 /**
- * Makes an algorithm known to this process. Its encoded form is the hash in small hexadecimal letters.
- * Returns false, and changes nothing, where the name is taken. Throws `ERR_INVALID_OPTION` for a name outside the
- * grammar or a provider that is none.
+ * Makes an algorithm known to this process. Its encoded form is the hash in lower-case hexadecimal. Returns false,
+ * without any change, if the name is taken. Throws `ERR_INVALID_OPTION` for a name outside the grammar or an invalid
+ * provider.
  *
  * @example
  * ```ts
@@ -76,12 +78,12 @@ export function registerAlgorithm(name: string, provider: AlgorithmProvider): bo
   return true
 }
 
-/** Whether digests of this algorithm can be checked and computed. */
+/** Whether digests of this algorithm can be verified and computed. */
 export function isAvailable(algorithm: string): boolean {
   return algorithms.has(algorithm)
 }
 
-/** Bytes of a hash; 0 for an unknown algorithm. */
+/** Size of a hash in bytes; 0 for an unknown algorithm. */
 export function digestSize(algorithm: string): number {
   return algorithms.get(algorithm)?.size ?? 0
 }
@@ -108,7 +110,7 @@ export function requireAlgorithm(name: string): Algorithm {
   )
 }
 
-/** A value for a message, cut where it is long. */
+/** A value for a message, truncated if it is long. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object'
   if (typeof value !== 'string') return typeof value === 'function' ? 'a function' : String(value)

@@ -1,10 +1,10 @@
-/** BLAKE3, for those who register it. */
+/** BLAKE3, for programs that register it. */
 import { nativeHasher } from '../native/digest.ts'
 import { addonProviders, type AlgorithmProvider } from './algorithm.ts'
 
 /**
- * BLAKE3 with 256 bits, as the image specification registers it. Computed by the addon, which is loaded by its first use;
- * nothing changes until it is registered.
+ * BLAKE3 with 256 bits, as registered by the image specification. The addon computes it and is loaded on first use. The
+ * algorithm must be registered to have an effect.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
-/** What is taken for bytes. */
+/** Types accepted as bytes. */
 
-/** Bytes in any of the forms of JavaScript. */
+/** Bytes in any of JavaScript's types. */
 export type Bytes = ArrayBufferView | ArrayBufferLike
 
-/** The same bytes, not copied. Throws `TypeError` for anything else. */
+/** The same bytes without a copy. Throws `TypeError` for anything else. */
 export function asUint8Array(data: Bytes): Uint8Array {
   if (data instanceof Uint8Array) return data
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)

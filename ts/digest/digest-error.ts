@@ -1,16 +1,16 @@
-/** What is wrong with a digest, and with content that is not what its digest says. */
+/** Errors of digests, and of content that does not match its digest. */
 import { CaissonError, type ErrorDetails } from '../errors.ts'
 
 /** The three ways in which a digest is invalid, named as in go-digest. */
 export type DigestErrorKind = 'invalid-format' | 'invalid-length' | 'unsupported'
 
 /**
- * A string is not a digest that can be used here. `code` is `ERR_INVALID_DIGEST`, and `ERR_UNSUPPORTED_DIGEST` where the
- * grammar is right and the algorithm unknown: code that only stores or copies may accept that.
+ * A string is not a usable digest. `code` is `ERR_INVALID_DIGEST`, or `ERR_UNSUPPORTED_DIGEST` if the grammar is valid
+ * and the algorithm unknown: code that only stores or copies may accept that.
  */
 export class DigestError extends CaissonError {
   readonly kind: DigestErrorKind
-  /** What was given, as text. */
+  /** The given value as a string. */
   readonly digest: string
 
   constructor(kind: DigestErrorKind, digest: string, message: string, details: ErrorDetails = {}) {
@@ -20,11 +20,11 @@ export class DigestError extends CaissonError {
   }
 }
 
-/** Content has another digest (`ERR_DIGEST_MISMATCH`) or another size (`ERR_SIZE_MISMATCH`) than was expected. */
+/** Content has another digest (`ERR_DIGEST_MISMATCH`) or size (`ERR_SIZE_MISMATCH`) than expected. */
 export class MismatchError extends CaissonError {
-  /** A digest, or a number of bytes. */
+  /** A digest, or a size in bytes. */
   readonly expected: string | number
-  /** As `expected`; of content that is too long, the bytes seen until then. */
+  /** The same of the content; for content that is too long, the bytes seen so far. */
   readonly actual: string | number
 
   constructor(

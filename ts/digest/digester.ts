@@ -1,10 +1,10 @@
-/** A digest in steps. */
+/** Incremental digests. */
 import { CaissonError } from '../errors.ts'
 import { requireAlgorithm, type Algorithm, type Hasher } from './algorithm.ts'
 import { asUint8Array, type Bytes } from './bytes.ts'
 import type { Digest } from './grammar.ts'
 
-/** Takes bytes, and says their digest at any time. */
+/** Accepts bytes, and returns their digest at any time. */
 export class Digester<A extends string = string> {
   readonly algorithm: A
   readonly #implementation: Algorithm
@@ -19,12 +19,12 @@ export class Digester<A extends string = string> {
     this.#hasher = this.#implementation.create()
   }
 
-  /** Bytes taken so far. */
+  /** Bytes hashed so far. */
   get size(): number {
     return this.#size
   }
 
-  /** Takes bytes, or a text in UTF-8. */
+  /** Adds bytes, or a string in UTF-8. */
   update(data: string | Bytes): this {
     if (this.#sealed !== undefined && !this.#hasher.copy) {
       throw new CaissonError(
@@ -39,7 +39,7 @@ export class Digester<A extends string = string> {
     return this
   }
 
-  /** The digest of everything so far. */
+  /** The digest of all input so far. */
   digest(): Digest<A> {
     return (this.#sealed ??= this.#compute())
   }
@@ -59,7 +59,7 @@ export class Digester<A extends string = string> {
 }
 
 /**
- * A digester; `sha256` where nothing else is asked for. Throws {@link DigestError} `unsupported`.
+ * Creates a digester; the default is `sha256`. Throws {@link DigestError} `unsupported`.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Digests of files, and of buffers too large to be hashed on the event loop. */
+/** Digests of files, and of buffers too large to hash on the event loop. */
 import type { FileHandle } from 'node:fs/promises'
 import { called } from '../boundary.ts'
 import { CaissonError, SpecError } from '../errors.ts'
@@ -8,20 +8,20 @@ import type { DigestsOf } from './grammar.ts'
 import { areNative, namesOf, shaped, type Algorithms } from './several.ts'
 import { digestStream } from './stream.ts'
 
-/** A path (a text, its bytes, or a `file:` URL), an open descriptor, or a `FileHandle`. */
+/** A path (a string, its bytes, or a `file:` URL), an open descriptor, or a `FileHandle`. */
 export type DigestibleFile = string | Uint8Array | URL | number | FileHandle | { readonly fd: number }
 
-/** How to watch and stop the work. */
+/** How to watch and abort the work. */
 export type DigestFileOptions = HashOperation
 
 /**
- * The digest of a file, or, for a list of algorithms, their digests in one pass. The file is read and hashed on a native
- * thread; any number of files may be under way, on as many threads as there are processors. A descriptor is
- * read from its current position; it may be closed as soon as this has returned its promise.
+ * The digest of a file, or for a list of algorithms their digests in one pass. The file is read and hashed on a native
+ * thread; any number of files may be in progress, on as many threads as there are processors. A descriptor is read from
+ * its current position; it may be closed as soon as this has returned its promise.
  *
- * Pipes, terminals and devices are read to their end, however long that takes; the signal ends the wait.
- * Rejects with `ERR_SYSCALL` (`errno` is `ENOENT`, `EISDIR`, …), the reason of the signal, {@link DigestError}
- * `unsupported`, and `ERR_INVALID_OPTION` for anything but a file.
+ * Pipes, terminals and devices are read to their end, however long that takes; the signal ends the wait. Rejects with
+ * `ERR_SYSCALL` (`errno` is `ENOENT`, `EISDIR`, …), the signal's reason, {@link DigestError} `unsupported`, and
+ * `ERR_INVALID_OPTION` for anything but a file.
  *
  * @example
  * ```ts
@@ -50,8 +50,8 @@ export function digestFile(
 }
 
 /**
- * {@link digestBytes} on a native thread, for large buffers, with one algorithm or a list. The bytes must not be changed or
- * transferred until the promise settles.
+ * {@link digestBytes} on a native thread, for large buffers, with one algorithm or a list. Until the promise settles
+ * the bytes must not be changed or transferred.
  */
 export function digestBytesAsync<const A extends Algorithms = 'sha256'>(
   data: Bytes,
@@ -98,7 +98,7 @@ function invalidFile(cause?: unknown): SpecError {
   return new SpecError('ERR_INVALID_OPTION', 'digestFile', [{ path: 'file', message }], { cause })
 }
 
-/** With an algorithm that only the program itself can compute, Node reads the file. */
+/** If only the program itself implements an algorithm, Node reads the file. */
 async function digestInProgram(
   source: Source,
   names: readonly string[],

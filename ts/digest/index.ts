@@ -1,5 +1,5 @@
 /**
- * Digests as the OCI specifications write them (`sha256:…`): parsing, checking, computing, verifying.
+ * Digests as in the OCI specifications (`sha256:…`): parsing, validating, computing, verifying.
  * @module
  */
 export {

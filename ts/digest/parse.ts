@@ -1,4 +1,4 @@
-/** From any text to a digest, in go-digest's order of checks: form, algorithm, length, characters. */
+/** Parses a digest with go-digest's order of checks: form, algorithm, length, characters. */
 import { findAlgorithm, requireAlgorithm, shown } from './algorithm.ts'
 import { DigestError, type DigestErrorKind } from './digest-error.ts'
 import { DIGEST_REGEXP_ANCHORED, type Digest } from './grammar.ts'
@@ -8,11 +8,12 @@ export type SafeDigest<A extends string = string> =
   { success: true; data: Digest<A> } | { success: false; error: DigestError }
 
 /**
- * What is wrong with a text as a digest, or null.
+ * Why a string is not a digest, or null if it is one.
  *
- * - `invalid-format`: not `algorithm:encoded`, or characters that the algorithm does not allow (capitals, for instance);
- * - `unsupported`: the grammar is right, the algorithm is not available here;
- * - `invalid-length`: not as long as the algorithm's hashes are.
+ * - `invalid-format`: not `algorithm:encoded`, or characters that the algorithm does not allow (capitals, for
+ *   instance);
+ * - `unsupported`: the grammar is valid, the algorithm is not available here;
+ * - `invalid-length`: not the length of the algorithm's hashes.
  */
 export function validateDigest(text: unknown): DigestErrorKind | null {
   if (typeof text !== 'string') return 'invalid-format'
@@ -30,7 +31,7 @@ export function isDigest(value: unknown): value is Digest {
 }
 
 /**
- * The text as a digest. Throws {@link DigestError}.
+ * Parses a digest. Throws {@link DigestError}.
  *
  * @example
  * ```ts
@@ -44,7 +45,7 @@ export function parseDigest<A extends string = string>(text: `${A}:${string}` | 
   throw digestError(kind, text)
 }
 
-/** {@link parseDigest} with its error as a value. */
+/** Like {@link parseDigest}, with the error as a value. */
 export function safeParseDigest(text: unknown): SafeDigest {
   const kind = validateDigest(text)
   if (kind === null) return { success: true, data: text as Digest }
@@ -84,12 +85,12 @@ function colonOf(digest: string): number {
   throw digestError('invalid-format', digest)
 }
 
-/** `algorithm:encoded`, checked. Throws {@link DigestError}. */
+/** `algorithm:encoded`, validated. Throws {@link DigestError}. */
 export function digestFromEncoded<A extends string>(algorithm: A, encoded: string): Digest<A> {
   return parseDigest<A>(`${algorithm}:${encoded}`)
 }
 
-/** The digest of a finished hash, as it comes from elsewhere. Throws {@link DigestError}. */
+/** The digest of a hash computed elsewhere. Throws {@link DigestError}. */
 export function digestFromHashBytes<A extends string>(algorithm: A, hash: Uint8Array): Digest<A> {
   requireAlgorithm(algorithm)
   return parseDigest<A>(

@@ -1,4 +1,4 @@
-/** Many digests, found by the first few characters of one. */
+/** A set of digests with lookup by abbreviation. */
 import { CaissonError } from '../errors.ts'
 import { shown } from './algorithm.ts'
 import type { Digest } from './grammar.ts'
@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /**
- * A set of digests, in the order of their encoded part, then of their algorithm.
+ * A set of digests, ordered by encoded part, then by algorithm.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export class DigestSet implements Iterable<Digest> {
     return this.#entries.length
   }
 
-  /** Adds a digest that is not there yet. Throws {@link DigestError}. */
+  /** Adds a digest if it is missing. Throws {@link DigestError}. */
   add(digest: string): this {
     const entry = entryOf(digest)
     const at = this.#position(entry)
@@ -40,7 +40,7 @@ export class DigestSet implements Iterable<Digest> {
     return this
   }
 
-  /** Whether it was there. Throws {@link DigestError}. */
+  /** Removes a digest; false if it is missing. Throws {@link DigestError}. */
   delete(digest: string): boolean {
     const at = this.#position(entryOf(digest))
     if (this.#entries[at]?.digest !== digest) return false
@@ -54,8 +54,9 @@ export class DigestSet implements Iterable<Digest> {
   }
 
   /**
-   * The one digest that begins so: the start of its encoded part (`12345`), or that with the algorithm (`sha256:12345`).
-   * A whole digest always finds itself, and so does a whole encoded part that only one has. Throws `ERR_DIGEST_NOT_FOUND`, and `ERR_DIGEST_AMBIGUOUS` where several begin so.
+   * The only digest with this prefix: the start of its encoded part (`12345`), optionally with the algorithm
+   * (`sha256:12345`). A whole digest always finds itself, and so does a whole encoded part that is unique. Throws
+   * `ERR_DIGEST_NOT_FOUND`, and `ERR_DIGEST_AMBIGUOUS` if several digests match.
    */
   lookup(prefix: string): Digest {
     const [algorithm, encoded] = splitPrefix(prefix)
@@ -65,7 +66,7 @@ export class DigestSet implements Iterable<Digest> {
       const entry = this.#entries[at]!
       if (!entry.encoded.startsWith(encoded)) break
       if (algorithm !== undefined && entry.algorithm !== algorithm) continue
-      // Whole ones come first in the order, and the longer ones of other algorithms do not matter then.
+      // Exact matches sort first; then longer ones of other algorithms do not count.
       if (whole && entry.encoded !== encoded) break
       whole = entry.encoded === encoded
       found.push(entry.digest)
@@ -83,8 +84,8 @@ export class DigestSet implements Iterable<Digest> {
   }
 
   /**
-   * For each digest the shortest start of its encoded part, of at least `length` characters, that no other shares;
-   * the whole digest where there is none. {@link lookup} finds each by it.
+   * For each digest the shortest unique prefix of its encoded part with at least `length` characters, or the whole
+   * digest if no prefix is unique. {@link lookup} finds each by it.
    */
   shortCodes(length: number): Map<Digest, string> {
     const codes = new Map<Digest, string>()
@@ -102,7 +103,7 @@ export class DigestSet implements Iterable<Digest> {
     for (const { digest } of this.#entries) yield digest
   }
 
-  /** Where the entry is, or would be. */
+  /** The index of an entry, or where it would be inserted. */
   #position(wanted: Pick<Entry, 'algorithm' | 'encoded'>): number {
     let [low, high] = [0, this.#entries.length]
     while (low < high) {
@@ -119,7 +120,9 @@ function entryOf(text: string): Entry {
   return { algorithm: algorithmOf(digest), encoded: encodedOf(digest), digest }
 }
 
-/** A string that is not a digest by its form is the start of an encoded part; length and algorithm are not checked here. */
+/**
+ * A string without the form of a digest is a prefix of an encoded part; length and algorithm are not checked here.
+ */
 function splitPrefix(prefix: string): [string | undefined, string] {
   if (validateDigest(prefix) === 'invalid-format') return [undefined, prefix]
   return [algorithmOf(prefix), encodedOf(prefix)]

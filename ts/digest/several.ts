@@ -6,7 +6,7 @@ import type { DigestsOf } from './grammar.ts'
 
 export type Algorithms = string | readonly string[]
 
-/** The names, checked. Throws {@link DigestError} `unsupported`, and `ERR_INVALID_OPTION` for an empty list. */
+/** The validated names. Throws {@link DigestError} `unsupported`, and `ERR_INVALID_OPTION` for an empty list. */
 export function namesOf(algorithms: Algorithms): readonly string[] {
   const names = typeof algorithms === 'string' ? [algorithms] : algorithms
   if (!Array.isArray(names) || names.length === 0) {
@@ -17,17 +17,17 @@ export function namesOf(algorithms: Algorithms): readonly string[] {
   return names
 }
 
-/** Whether native threads compute all of them. */
+/** Whether native threads can compute all of them. */
 export function areNative(names: readonly string[]): boolean {
   return names.every((name) => findAlgorithm(name)?.source !== 'program')
 }
 
-/** One digest for a name, a list for a list. */
+/** One digest for a name, an array for a list. */
 export function shaped<A extends Algorithms>(algorithms: A, digests: readonly string[]): DigestsOf<A> {
   return (typeof algorithms === 'string' ? digests[0] : [...digests]) as DigestsOf<A>
 }
 
-/** Digesters that are fed together. */
+/** Digesters that get the same input. */
 export class Digesters {
   readonly #all: Digester[]
 

@@ -1,24 +1,28 @@
-/** Digests of what comes in pieces. */
+/** Digests of streams. */
 import { abortionOf } from './abortion.ts'
 import { asUint8Array, type Bytes } from './bytes.ts'
 import type { DigestsOf } from './grammar.ts'
 import { Digesters, namesOf, shaped, type Algorithms } from './several.ts'
 
-/** Anything that gives bytes (or texts, taken in UTF-8) in pieces: `Readable`, `ReadableStream`, a generator, an array. */
+/**
+ * Any source of bytes (or strings, hashed as UTF-8) in chunks: `Readable`, `ReadableStream`, a generator, an array.
+ */
 export type ByteStream =
   AsyncIterable<string | Bytes> | Iterable<string | Bytes> | ReadableStream<string | Bytes>
 
 export interface DigestStreamOptions {
-  /** Ends the reading; the stream is closed and the promise rejects with the signal's reason. */
+  /** Aborts the reading; the stream is closed and the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** Called after every piece with the bytes so far. */
+  /** Called after every chunk with the number of bytes so far. */
   onProgress?: ((progress: { read: number }) => void) | undefined
 }
 
-/** Larger pieces are hashed in parts of this size, with the event loop between them: about a millisecond each. */
+/**
+ * Larger chunks are hashed in parts of this size, with turns of the event loop in between: about a millisecond each.
+ */
 const PART = 1 << 20
 
-/** Hands the pieces of a stream to `take`, none of them larger than {@link PART}. */
+/** Passes the chunks of a stream to `take`, none of them larger than {@link PART}. */
 export async function eachPart(
   stream: ByteStream,
   { signal, onProgress }: DigestStreamOptions,
@@ -52,12 +56,12 @@ export async function eachPart(
 
 interface Pieces {
   next(): PromiseLike<{ done?: boolean | undefined; value?: unknown }> | { done?: boolean; value?: unknown }
-  /** Ends the source early, also while a piece is waited for. */
+  /** Ends the source early, even while a chunk is awaited. */
   close(): void
 }
 
 function piecesOf(stream: ByteStream): Pieces {
-  // A failure while closing is not reported: the one before it is.
+  // A failure to close is not reported: the earlier failure is.
   const unheard = (closing: unknown): void => void Promise.resolve(closing).catch(() => {})
   if ('getReader' in stream) {
     const reader = stream.getReader()
@@ -66,15 +70,15 @@ function piecesOf(stream: ByteStream): Pieces {
   if (!(Symbol.asyncIterator in stream) && (!(Symbol.iterator in stream) || typeof stream === 'string'))
     throw new TypeError('a stream is a Readable, a ReadableStream, or an iterable of bytes')
   const iterator = Symbol.asyncIterator in stream ? stream[Symbol.asyncIterator]() : stream[Symbol.iterator]()
-  // The iterator of a Readable would wait for its next piece before it returns.
+  // The iterator of a Readable would wait for its next chunk before it returns.
   if ('destroy' in stream && typeof stream.destroy === 'function')
     return { next: () => iterator.next(), close: () => (stream as { destroy(): void }).destroy() }
   return { next: () => iterator.next(), close: () => unheard(iterator.return?.()) }
 }
 
 /**
- * The digest of everything a stream gives, or, for a list of algorithms, their digests in one pass. Rejects with the
- * stream's own error, with the reason of the signal, and with {@link DigestError} `unsupported`; the stream is closed then.
+ * The digest of a whole stream, or for a list of algorithms their digests in one pass. Rejects with the stream's own
+ * error, the signal's reason, or {@link DigestError} `unsupported`; then the stream is closed.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
-/** Whether bytes are those of a digest. */
+/** Verifies bytes against a digest. */
 import type { Bytes } from './bytes.ts'
 import { createDigester, type Digester } from './digester.ts'
 import type { Digest } from './grammar.ts'
 import { algorithmOf, parseDigest } from './parse.ts'
 
-/** Takes bytes and compares them with a digest. */
+/** Accepts bytes and compares them with a digest. */
 export class Verifier {
   readonly expected: Digest
   readonly #digester: Digester
@@ -15,30 +15,30 @@ export class Verifier {
     this.#digester = createDigester(algorithmOf(this.expected))
   }
 
-  /** Bytes taken so far. */
+  /** Bytes hashed so far. */
   get size(): number {
     return this.#digester.size
   }
 
-  /** Takes bytes, or a text in UTF-8. */
+  /** Adds bytes, or a string in UTF-8. */
   update(data: string | Bytes): this {
     this.#digester.update(data)
     return this
   }
 
-  /** The digest of what was taken so far. */
+  /** The digest of all input so far. */
   actual(): Digest {
     return this.#digester.digest()
   }
 
-  /** Whether everything taken so far, as a whole, has the expected digest. */
+  /** Whether all input so far has the expected digest. */
   verified(): boolean {
     return this.actual() === this.expected
   }
 }
 
 /**
- * A verifier for a digest. Throws {@link DigestError}.
+ * Creates a verifier for a digest. Throws {@link DigestError}.
  *
  * @example
  * ```ts

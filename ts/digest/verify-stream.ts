@@ -1,4 +1,4 @@
-/** Bytes that are verified while they pass: a `Transform` of Node and a `TransformStream` of the web. */
+/** Streams that verify their content: a `Transform` of Node and a `TransformStream` of the web. */
 import type { Transform } from 'node:stream'
 import { SpecError } from '../errors.ts'
 import { asUint8Array, type Bytes } from './bytes.ts'
@@ -6,13 +6,13 @@ import { MismatchError } from './digest-error.ts'
 import { createVerifier, type Verifier } from './verifier.ts'
 
 export interface VerifyOptions {
-  /** Bytes that there must be, neither more nor fewer. */
+  /** The exact size in bytes. */
   size?: number | undefined
 }
 
 /**
- * What decides on each piece. The rule of both streams: the first byte beyond the size is an error, and where the size is
- * known the piece that completes it passes only when the digest is right, so that a consumer that counts never has all bytes unverified.
+ * Decides on each chunk, for both streams. The first byte beyond the size is an error. If the size is known, the chunk
+ * that completes it passes only with the right digest, so that a consumer that counts never has all bytes unverified.
  */
 class Gate {
   readonly #verifier: Verifier
@@ -65,9 +65,9 @@ const asBytes = (chunk: unknown): Uint8Array =>
   typeof chunk === 'string' ? Buffer.from(chunk) : asUint8Array(chunk as Bytes)
 
 /**
- * A Node `Transform` that hands bytes on and fails where they are not those of the digest: at the first byte beyond `size`
- * with `ERR_SIZE_MISMATCH`, at the end with that or `ERR_DIGEST_MISMATCH` ({@link MismatchError}).
- * What came out before is not verified: use it after the stream has ended well. Throws {@link DigestError}.
+ * A Node `Transform` that passes bytes on and fails if they do not match the digest: at the first byte beyond `size`
+ * with `ERR_SIZE_MISMATCH`, at the end with that or `ERR_DIGEST_MISMATCH` ({@link MismatchError}). Its output is
+ * unverified until the stream has ended successfully. Throws {@link DigestError}.
  *
  * @example
  * ```ts
@@ -96,7 +96,9 @@ export function verifyTransform(expected: string, options: VerifyOptions = {}): 
   })
 }
 
-/** {@link verifyTransform} for web streams: `response.body.pipeThrough(verifyTransformStream(digest, { size }))`. */
+/**
+ * Like {@link verifyTransform}, for web streams: `response.body.pipeThrough(verifyTransformStream(digest, { size }))`.
+ */
 export function verifyTransformStream(
   expected: string,
   options: VerifyOptions = {},

@@ -1,4 +1,4 @@
-/** Which image a bundle was unpacked from: what `repack` and `commit` compare it with. */
+/** The image that a bundle was unpacked from, which `repack` and `commit` compare it with. */
 import { join, resolve } from 'node:path'
 import { replaceFile } from '../../image/layout/file.ts'
 import { readSmallFile } from '../../image/source/small-file.ts'
@@ -13,7 +13,7 @@ export interface BundleRecord {
   rootless: boolean
   uidMap: IdRange[]
   gidMap: IdRange[]
-  /** Links to directories were kept. */
+  /** Whether links to directories were kept. */
   keepDirlinks?: boolean
 }
 
@@ -25,7 +25,7 @@ export async function writeRecord(bundle: string, record: BundleRecord): Promise
   await replaceFile(path, `${JSON.stringify({ version: VERSION, ...record }, undefined, 2)}\n`, 0o600)
 }
 
-/** Of a bundle that we unpacked, or umoci. Throws `ERR_INVALID_BUNDLE`. */
+/** For a bundle unpacked by us or umoci. Throws `ERR_INVALID_BUNDLE`. */
 export async function readRecord(bundle: string): Promise<BundleRecord> {
   const ours = await readJson(join(bundle, NAME))
   if (ours) {
@@ -42,7 +42,7 @@ export async function readRecord(bundle: string): Promise<BundleRecord> {
   return { digest, transport: 'oci', path: '', rootless, uidMap: ranges(uids), gidMap: ranges(gids) }
 }
 
-/** COMPAT(umoci): its file in a bundle. */
+/** COMPAT(umoci): its record in a bundle. */
 interface UmociRecord {
   from_descriptor_path?: { descriptor_walk?: { digest?: string }[] }
   map_options?: { rootless?: boolean; uid_mappings?: UmociRange[] | null; gid_mappings?: UmociRange[] | null }

@@ -14,7 +14,7 @@ const SINGLE = {
 const LISTS = { 'config.entrypoint': 'Entrypoint', 'config.cmd': 'Cmd' } as const
 const SETS = { 'config.exposedports': 'ExposedPorts', 'config.volume': 'Volumes' } as const
 
-/** What `--clear` takes. */
+/** Values of `--clear`. */
 const CLEARABLE = [
   'config.labels',
   'manifest.annotations',
@@ -69,7 +69,7 @@ export function configPatch(flags: FlagValues, config: ImageConfig | undefined):
     const values = list(flags, flag)
     if (cleared.has(flag)) inner[field] = null
     if (values.length > 0) inner[field] = values
-    // COMPAT(umoci): another entrypoint makes the old command meaningless.
+    // COMPAT(umoci): another entrypoint invalidates the old command.
     if (flag === 'config.entrypoint' && values.length > 0) inner['Cmd'] ??= null
   }
   for (const [flag, field] of Object.entries(SETS)) {
@@ -96,7 +96,7 @@ export function configPatch(flags: FlagValues, config: ImageConfig | undefined):
   ] as const) {
     const value = text(flags, flag)
     if (value !== undefined) patch[field] = value
-    // A variant speaks of an architecture: another one has none, or its own.
+    // A variant belongs to an architecture: another one has its own, if any.
     if (flag === 'platform.arch' && value !== undefined && value !== config?.architecture)
       patch['variant'] = null
   }
@@ -111,7 +111,7 @@ export function annotationChanges(
   return clearedOf(flags).has('manifest.annotations') ? replaced(old, added)! : added
 }
 
-/** The old keys removed, the new ones added. */
+/** Removes the old keys and adds the new ones. */
 function replaced<T>(
   old: Record<string, unknown> | null | undefined,
   added: Record<string, T>,
@@ -141,7 +141,7 @@ function pairs(flags: FlagValues, name: string): Record<string, string> {
   )
 }
 
-/** One entry per name, in its old place. */
+/** One entry per name, in its old position. */
 function environment(old: readonly string[], added: readonly string[]): string[] {
   const env = new Map(old.map((entry) => [entry.split('=', 1)[0]!, entry]))
   for (const entry of added) {

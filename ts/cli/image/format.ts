@@ -1,4 +1,4 @@
-/** What verbs print: text for people, JSON for programs. */
+/** Output of verbs: plain lines for users, JSON for programs. */
 import { on, text, type Invocation } from '../command.ts'
 import type { Flag } from '../flags.ts'
 import { print } from '../output.ts'
@@ -16,22 +16,22 @@ export const formatFlag: Flag = {
 /** umoci's name for `--format json`. */
 export const jsonFlag: Flag = { name: 'json', type: 'switch', usage: 'the same as --format json' }
 
-/** Throws {@link UsageError} for a format that there is not; verbs call it before they do anything. */
+/** Throws {@link UsageError} for an unknown format; verbs call it before they do anything. */
 export function isJson({ flags }: Invocation): boolean {
   const format = text(flags, 'format') ?? (on(flags, 'json') ? 'json' : 'text')
   if (format === 'text' || format === 'json') return format === 'json'
   throw new UsageError('invalid format option', false)
 }
 
-/** The value as JSON, or the lines. */
+/** Prints the value as JSON, or the lines. */
 export function show(json: boolean, value: unknown, lines: readonly string[]): void {
   if (json) print(`${JSON.stringify(value, undefined, 2)}\n`)
   else if (lines.length > 0) print(`${lines.join('\n')}\n`)
 }
 
-/** Columns as wide as they must be. */
+/** Aligned columns. */
 export function table(cells: readonly (readonly string[])[]): string[] {
-  // As they are printed, so that columns stay in line.
+  // Escaped first, so that columns stay aligned.
   const rows = cells.map((row) => row.map(visible))
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? []
   return rows.map((row) =>

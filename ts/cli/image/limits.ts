@@ -1,11 +1,11 @@
-/** How much an image may ask for, as the command line says it. */
+/** The command-line flags for image limits. */
 import type { ImageLimits } from '../../index.ts'
 import { parseSize } from '../../runtime/source/size.ts'
 import { list } from '../command.ts'
 import type { Flag, FlagValues } from '../flags.ts'
 import { UsageError } from '../usage-error.ts'
 
-/** Those of `limits` in the options, and whether each is a number of bytes. */
+/** The properties of `limits`, and whether each is a number of bytes. */
 const LIMITS: Readonly<Record<keyof ImageLimits, boolean>> = {
   bytes: true,
   entries: false,

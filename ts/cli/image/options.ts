@@ -1,4 +1,4 @@
-/** Flags that several verbs share, named as in umoci, and what they mean. */
+/** Flags shared by several verbs, named as in umoci, and their options. */
 import type { CompressionOptions, HistoryOptions, IdMappings, IdRange } from '../../index.ts'
 import type { IdMapping } from '../../spec/index.ts'
 import { isTimestamp } from '../../spec/timestamp.ts'
@@ -29,7 +29,7 @@ export function historyOf(flags: FlagValues): HistoryOptions | false {
   }
 }
 
-/** RFC 3339, as it was written. */
+/** RFC 3339, returned verbatim. */
 export function checkedTime(time: string | undefined): string | undefined {
   if (time === undefined || isTimestamp(time)) return time
   throw new UsageError(
@@ -73,7 +73,7 @@ export function idMapsOf(flags: FlagValues): { uidMap: IdRange[]; gidMap: IdRang
   return { uidMap: list(flags, 'uid-map').map(range), gidMap: list(flags, 'gid-map').map(range) }
 }
 
-/** For a user namespace, which has both or none. */
+/** For a user namespace: both maps or none. */
 export function idMappingsOf(flags: FlagValues): IdMappings | undefined {
   const { uidMap, gidMap } = idMapsOf(flags)
   if (uidMap.length === 0 && gidMap.length === 0) return undefined

@@ -1,4 +1,4 @@
-/** A progress line on the terminal; nothing where stderr is not one. */
+/** A progress line on the terminal; nothing if stderr is not a terminal. */
 import { isatty } from 'node:tty'
 import type { LayerProgress } from '../../index.ts'
 import { printControl } from '../output.ts'
@@ -10,7 +10,7 @@ export interface Progress extends Disposable {
   update: (progress: Partial<LayerProgress> & { bytes?: number; total?: number }) => void
 }
 
-/** Dispose of it to take the line away. */
+/** Disposing of it removes the line. */
 export function progress(what: string, terminal: boolean = isatty(2)): Progress {
   let shown = false
   return {

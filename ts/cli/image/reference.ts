@@ -1,4 +1,4 @@
-/** Which image: `--image` as with umoci, or the first argument. */
+/** The image reference: `--image` as in umoci, or the first argument. */
 import { CaissonError, Image, Layout, parseReference, type ImageReference } from '../../index.ts'
 import { isForeign } from '../../image/reference.ts'
 import { text, type Invocation } from '../command.ts'
@@ -32,7 +32,7 @@ export const platformFlag: Flag = {
 
 const TRANSPORT = /^(oci|oci-archive|docker-archive|tar|dir):/
 
-/** umoci's form has no transport. A directory that looks like one is written ./oci:… */
+/** umoci's form has no transport. A directory that looks like one is written as ./oci:… */
 export function withTransport(reference: string): string {
   return TRANSPORT.test(reference) || isForeign(reference) ? reference : `oci:${reference}`
 }
@@ -47,7 +47,7 @@ export function references({ flags, args }: Invocation, min: number, max: number
   return all.map(withTransport)
 }
 
-/** The reference, and the other arguments, of which there must be as many as names. */
+/** The reference, and exactly one other argument for each name. */
 export function referenceAnd(
   invocation: Invocation,
   ...names: string[]
@@ -61,7 +61,7 @@ export function referenceAnd(
     const wanted = names.length === 0 ? 'no more arguments' : names.map((name) => `<${name}>`).join(' ')
     throw new UsageError(`after the image ${wanted} must follow, not ${JSON.stringify(rest)}`)
   }
-  // A variable of a script that is not set: '' would be the current directory, or a name without a name.
+  // An unset variable of a script: '' would be the current directory, or an empty name.
   if (rest.includes('')) throw new UsageError(`<${names[rest.indexOf('')]}> is empty`)
   return { reference: withTransport(reference), rest }
 }
@@ -74,14 +74,14 @@ export function layoutPath({ flags, args }: Invocation): string {
   return path.replace(/^oci:/, '')
 }
 
-/** An image in a layout, which can be changed, and what its successor is called. */
+/** An image in a layout that can be changed, and the name of the result. */
 export interface Editable {
   image: Image
   layout: Layout
   tag: string | undefined
 }
 
-/** COMPAT(umoci): the only image of a tag is looked at and changed whatever it is for. */
+/** COMPAT(umoci): the only image of a tag is read and changed whatever its platform. */
 export async function openImage({ flags }: Invocation, reference: string): Promise<Image> {
   return Image.open(reference, {
     platform: text(flags, 'platform'),
@@ -90,12 +90,12 @@ export async function openImage({ flags }: Invocation, reference: string): Promi
   })
 }
 
-/** One that is to run here, or on the platform that is named. */
+/** An image for this platform, or for a given one. */
 export async function openRunnable({ flags }: Invocation, reference: string): Promise<Image> {
   return Image.open(reference, { platform: text(flags, 'platform'), limits: limitsOf(flags) })
 }
 
-/** For a bundle of an image without a program, which is changed and packed again. */
+/** For the bundle of an image without a program, which is changed and packed again. */
 export function argsOf({ config }: Image): string[] | undefined {
   const { Entrypoint, Cmd } = config?.config ?? {}
   return (Entrypoint ?? []).length + (Cmd ?? []).length > 0 ? undefined : ['sh']
@@ -111,7 +111,7 @@ export async function openEditable(invocation: Invocation, reference: string): P
   }
 }
 
-/** Where a new image is written: under a tag, never a digest, which follows from what it holds. */
+/** The target of a new image: a tag, never a digest, which depends on the content. */
 export function targetOf(reference: string): ImageReference {
   const parsed = inLayout(reference)
   if (parsed.digest === undefined) return parsed

@@ -1,4 +1,4 @@
-/** The changes of a bundle as a new layer on the image that it was unpacked from. */
+/** Writes the changes of a bundle as a new layer on the image that it was unpacked from. */
 import { join } from 'node:path'
 import { CaissonError, Image, type Layout } from '../../index.ts'
 import { hostPath } from '../../image/host-path.ts'
@@ -54,7 +54,7 @@ export async function repackBundle(
   return image
 }
 
-/** An image that lost its tag is still there until garbage collection. */
+/** An image that lost its tag exists until garbage collection. */
 async function untagged(layout: Layout, digest: string): Promise<Image> {
   const range = await layout.locate(digest)
   if (!range) {

@@ -1,4 +1,4 @@
-/** The answer of verbs that make an image. */
+/** Output of verbs that make an image. */
 import type { NamedImage } from '../../index.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { show } from './format.ts'

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { CaissonError } from '../../errors.ts'
 
-/** Below a state root: bundles that were made for one container. Reserved, so never an id. */
+/** Bundles below a state root, each created for one container. Reserved, so never an id. */
 export const BUNDLES = '.bundles'
 
 const RESERVED: ReadonlySet<string> = new Set(['.', '..', BUNDLES])
 
-/** SECURITY: the id becomes a file name. COMPAT(runc): its alphabet and its sentence. Throws `ERR_INVALID_ID`. */
+/** SECURITY: the id becomes a file name. COMPAT(runc): the same alphabet and wording. Throws `ERR_INVALID_ID`. */
 export function checkId(id: string): void {
   if (typeof id === 'string' && /^[\w+.-]{1,255}$/.test(id) && !RESERVED.has(id)) return
   throw new CaissonError(
@@ -21,7 +21,7 @@ export function checkId(id: string): void {
   )
 }
 
-/** An id nobody else uses. */
+/** A random, unused id. */
 export function randomId(): string {
   return `caisson-${randomBytes(8).toString('hex')}`
 }

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { errorFrom } from '../../native/failure.ts'
 import { readContainer, type ContainerDocument, type ContainerRecord } from '../../native/state.ts'
 
-/** `'damaged'`: what is written of it cannot be read; {@link Container.delete} with `force` ends and removes it. */
+/** `'damaged'`: its state cannot be read; {@link Container.delete} with `force` ends and removes it. */
 export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'damaged'
 
-/** State as the runtime specification has it (runtime.md, State), with runc's additions. */
+/** State as in the runtime specification (runtime.md, State), with runc's additions. */
 export interface ContainerState {
   ociVersion: string
   id: string
@@ -19,7 +19,7 @@ export interface ContainerState {
   rootfs: string
   /** RFC 3339, UTC. */
   created: string
-  /** Name of the user who created it. */
+  /** Name of the creating user. */
   owner: string
   annotations: Record<string, string>
   /** Why the status is `'damaged'`. */
@@ -48,7 +48,7 @@ export function stateOf({ id, status, state, problem }: ContainerRecord): Contai
   }
 }
 
-/** Path on the host of the directory with what a container writes, where it is on disk. */
+/** Host path of the directory that a container writes to, if it is on disk. */
 export function writableLayer({ overlay }: Pick<ContainerDocument, 'overlay'>): string | undefined {
   return overlay && !overlay.tmpfs ? join(overlay.store, overlay.container, 'upper') : undefined
 }

@@ -66,7 +66,7 @@ instead, on top of the image that is named. Stop or pause a container that write
   },
 }
 
-/** A container whose root file system is made of the layers of an image. */
+/** A container whose root file system is made from the layers of an image. */
 async function commitContainer(
   { flags }: Invocation,
   container: Container,

@@ -24,7 +24,7 @@ options are applied. Flags of lists may be repeated.`,
       from: image,
       layout,
       tag,
-      // COMPAT(umoci): a change of fields does not make the image younger.
+      // COMPAT(umoci): a change of fields does not update the creation time.
       config: { created: image.config?.created, ...configPatch(flags, image.config) },
       annotations: annotationChanges(flags, image.manifest.annotations ?? {}),
       history,

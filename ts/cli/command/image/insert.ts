@@ -46,7 +46,7 @@ export const insert: Command = {
     const entries: LayerEntry[] = []
     if (whiteout) entries.push({ path: target, remove: true })
     else entries.push({ path: target, source: rest[0]!, ...ownersOf(flags) })
-    // COMPAT(umoci): a file takes the place of what is there anyway.
+    // COMPAT(umoci): a file replaces an existing entry in any case.
     const isDirectory = lstatSync(rest[0]!, { throwIfNoEntry: false })?.isDirectory()
     if (opaque && isDirectory) entries.push({ path: target, opaque: true })
     const layer = { entries, history: historyOf(flags) }

@@ -33,7 +33,7 @@ interface Step {
   layer: { digest: string; diffId: string | null; size: number; mediaType: string } | null
 }
 
-/** History with its layers; layers that history does not speak of come after it. */
+/** History entries with their layers, then layers without a history entry. */
 function steps({ manifest, config }: Image): Step[] {
   const layers = manifest.layers.map(({ digest, size, mediaType }, index) => ({
     digest,

@@ -21,7 +21,7 @@ export const tag: Command = {
     const named = (await layout.index()).manifests.filter(
       ({ annotations }) => old !== undefined && annotations?.[REF_NAME] === old,
     )
-    // A single entry is tagged as it is, an index included; of several, the image for this machine.
+    // A single entry is tagged unchanged, even an index; of several, the image for this machine.
     const descriptor = named.length === 1 ? named[0]! : (await openImage(invocation, reference)).descriptor
     await layout.tag(descriptor, rest[0]!)
     return 0

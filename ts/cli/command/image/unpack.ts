@@ -37,7 +37,7 @@ With --rootfs-only the directory is the root file system itself.`,
     const keepDirlinks = on(flags, 'keep-dirlinks')
     await using image = await openRunnable(invocation, reference)
     using bar = progress('unpacking')
-    // COMPAT(umoci): what an ordinary user cannot make leaves a trace: repack knows it.
+    // COMPAT(umoci): placeholders for what an unprivileged user cannot create, which repack recognises.
     const fallback = rootless && !idMappings ? 'placeholder' : undefined
     const options = {
       rootless,
