@@ -1,4 +1,4 @@
-/** config.json for an image whose root file system lies somewhere, or nowhere yet. */
+/** config.json for an image, with or without an unpacked root file system. */
 import { resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import { lookUpUser } from '../native/layer.ts'
@@ -7,12 +7,15 @@ import { resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
 import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
 
 export interface BundleConfigOptions extends Omit<RuntimeConfigOptions, 'idMappings'> {
-  /** Where users and groups are looked up. Without it a user with a name is an error, and one with a number has no groups. */
+  /**
+   * The root file system to look up users and groups in. Without it a user name is an error, and a uid has no
+   * supplementary groups.
+   */
   rootfs?: string | undefined
   idMappings?: IdMappingsOption | undefined
 }
 
-/** Throws what `unpack` throws for the configuration; `ERR_INVALID_OPTION` where a user needs a root file system. */
+/** Throws like `unpack` for the configuration, and `ERR_INVALID_OPTION` if a user needs a root file system. */
 export function bundleConfig(config: ImageConfig, { rootfs, ...options }: BundleConfigOptions): RuntimeSpec {
   const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)

@@ -1,6 +1,6 @@
 /**
- * The directory that becomes a bundle, or holds a root file system. SECURITY: other users may be able to rename it, and to run
- * what is in it: it is opened once, and closed to them.
+ * The directory that becomes a bundle or holds a root file system. SECURITY: other users may be able to rename it, and
+ * to run programs in it. So it is opened once, and made inaccessible to them.
  */
 import { constants } from 'node:fs'
 import { open, readdir, rmdir, stat, type FileHandle } from 'node:fs/promises'
@@ -14,7 +14,7 @@ const OTHERS = 0o077
 export class BundleDirectory implements AsyncDisposable {
   readonly #path: string
   readonly #handle: FileHandle
-  /** The first directory that was made, undefined where all existed. */
+  /** The first directory that was created; undefined if all existed. */
   readonly #made: string | undefined
   /** Mode to restore after a failure. */
   readonly #mode: number
@@ -27,7 +27,7 @@ export class BundleDirectory implements AsyncDisposable {
     this.#mode = mode
   }
 
-  /** Makes the directory, or takes an empty one. Throws `ERR_EXISTS`, `ERR_UNSAFE_PATH`. */
+  /** Creates the directory, or uses an empty one. Throws `ERR_EXISTS`, `ERR_UNSAFE_PATH`. */
   static async create(path: string): Promise<BundleDirectory> {
     const made = await makeDirectories(path, 0o700)
     const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
@@ -44,12 +44,12 @@ export class BundleDirectory implements AsyncDisposable {
     }
   }
 
-  /** Leads to the directory, whatever becomes of its name, in this process and until it is closed. */
+  /** A path to the directory that survives renames, valid in this process while it is open. */
   get path(): string {
     return `/proc/self/fd/${this.#handle.fd}`
   }
 
-  /** After a failure: what was made goes, and the mode is what it was. */
+  /** After a failure: removes what was created, and restores the mode. */
   async giveUp(): Promise<void> {
     if (this.#made === undefined) await this.#handle.chmod(this.#mode)
     else await removeEmpty(this.#path, this.#made)
@@ -82,7 +82,7 @@ export class BundleDirectory implements AsyncDisposable {
   }
 }
 
-/** Whether other users can reach what is in `directory`: each directory down to it lets them pass. */
+/** Whether other users can reach the content of `directory`: all its parents and itself are searchable for them. */
 export async function isReachable(directory: string): Promise<boolean> {
   for (let path = directory; ; path = dirname(path)) {
     if (((await stat(path)).mode & 0o001) === 0) return false
@@ -90,7 +90,7 @@ export async function isReachable(directory: string): Promise<boolean> {
   }
 }
 
-/** Removes `directory` and the parents that were made for it, up to `first`, as long as they are empty. */
+/** Removes `directory` and its parents up to `first`, as long as they are empty. */
 async function removeEmpty(directory: string, first: string): Promise<void> {
   try {
     for (let path = directory; path.startsWith(first); path = dirname(path)) await rmdir(path)

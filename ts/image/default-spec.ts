@@ -1,18 +1,18 @@
-/** The configuration that `runc spec` writes: the default of every container. */
+/** The configuration written by `runc spec`: the default of every container. */
 import { checkOptions, flag, type Known } from '../options.ts'
 import type { RuntimeSpec } from '../spec/index.ts'
 
 export interface DefaultSpecOptions {
-  /** For an ordinary user: one id mapped, the host's network and /sys, no limits. */
+  /** For an unprivileged user: one mapped id, the host's network and /sys, no limits. */
   rootless?: boolean
 }
 
-/** Where programs are looked for, unless an image says otherwise. */
+/** The default PATH, unless an image has its own. */
 export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
 
-/** A fresh copy, its keys in runc's order: `caisson spec` prints it as it is. */
+/** A new copy with keys in runc's order: `caisson spec` prints it unchanged. */
 export function defaultSpec(options: DefaultSpecOptions = {}): RuntimeSpec {
   checkOptions(options, { rootless: flag } satisfies Known<DefaultSpecOptions>)
   const { rootless = false } = options
@@ -20,15 +20,15 @@ export function defaultSpec(options: DefaultSpecOptions = {}): RuntimeSpec {
     ? ['pid', 'ipc', 'uts', 'mount', 'user', 'cgroup']
     : ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup']
   const spec = {
-    ociVersion: '1.0.2', // COMPAT(crun): nothing here is newer, and up to 1.8 it takes no 1.1 or 1.2
+    ociVersion: '1.0.2', // COMPAT(crun): nothing here is newer, and up to 1.8 it refuses 1.1 and 1.2
     process: {
       terminal: true,
       user: { uid: 0, gid: 0 },
       args: ['sh'],
       env: [DEFAULT_PATH, 'TERM=xterm'],
       cwd: '/',
-      // SECURITY: nothing inheritable and nothing ambient: an unprivileged program must not gain by exec what the
-      // container was given (CVE-2022-24769).
+      // SECURITY: no inheritable and no ambient capabilities: an unprivileged program must not gain the container's
+      // capabilities by execve(2) (CVE-2022-24769).
       capabilities: {
         bounding: [...CAPABILITIES],
         effective: [...CAPABILITIES],
@@ -80,7 +80,7 @@ function mounts(rootless: boolean): object[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: rootless ? devpts : [...devpts, 'gid=5'], // group 5 is not mapped where one id is
+      options: rootless ? devpts : [...devpts, 'gid=5'], // group 5 is not mapped if only one id is
     },
     {
       destination: '/dev/shm',

@@ -1,14 +1,14 @@
-/** Names of images in Docker's words. */
+/** Image names of Docker. */
 
-/** Annotation in which containerd and Docker keep the full name. */
+/** Annotation in which containerd and Docker store the full name. */
 export const IMAGE_NAME = 'io.containerd.image.name'
 
 const NAME = /^[a-zA-Z0-9][\w.:-]*(?:\/[\w.-]+)*(?::[\w][\w.-]{0,127})?$/
 
 /**
- * `busybox` in full: `docker.io/library/busybox:latest`. Undefined for an invalid name.
+ * Expands `busybox` to `docker.io/library/busybox:latest`. Undefined for an invalid name.
  *
- * COMPAT(docker): the first component is a registry only with a dot or colon in it, or as `localhost`.
+ * COMPAT(docker): the first component is a registry only if it contains a dot or colon, or is `localhost`.
  */
 export function dockerName(text: string): string | undefined {
   if (text.length > 512 || !NAME.test(text)) return undefined

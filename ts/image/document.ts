@@ -1,6 +1,6 @@
 /**
- * The documents of an image as they are read here: leniently, as images exist that no strict reader would take. The
- * schemas are loaded with the first document, not with the package.
+ * Parses the documents of an image leniently, as images exist that no strict reader accepts. The schemas are loaded
+ * with the first document, not with the package.
  */
 import type {
   DockerArchiveManifest,
@@ -12,7 +12,7 @@ import type {
 
 const documents = (): Promise<typeof import('../spec/index.ts')> => import('../spec/index.ts')
 
-/** Throws `ERR_INVALID_IMAGE`, as the other two do. `mediaType` is the type by which the document was referenced. */
+/** Throws `ERR_INVALID_IMAGE`, like the other two. `mediaType` is the type by which the document was referenced. */
 export async function parseIndex(
   input: DocumentInput,
   subject: string,

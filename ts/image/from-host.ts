@@ -1,4 +1,4 @@
-/** An image of the host's own programs: no network, no other tool. */
+/** An image of the host's own programs, without network and external tools. */
 import { hostFiles } from '../native/layer.ts'
 import type { BuildOptions } from './build/build.ts'
 import type { LayerEntry } from './build/content.ts'
@@ -7,13 +7,13 @@ import { DEFAULT_PATH } from './default-spec.ts'
 import { checkTag } from './reference.ts'
 
 export interface FromHostOptions {
-  /** Layout directory, made if missing. */
+  /** Layout directory, created if missing. */
   layout: string
   /** Name in the layout; default `latest`. */
   tag?: string | undefined
-  /** Names on the search path, or absolute paths. Default: a shell and a handful of tools. */
+  /** Names to look up in PATH, or absolute paths. Default: a shell and a few tools. */
   programs?: readonly string[] | undefined
-  /** What the image runs by default; `['/bin/sh']`. */
+  /** The default command of the image; `['/bin/sh']`. */
   command?: readonly string[] | undefined
   signal?: AbortSignal | undefined
 }
@@ -34,7 +34,7 @@ const PROGRAMS = [
 ]
 const SEARCH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin']
 
-/** What every image of this kind has besides, with modes. */
+/** Directories in every such image, with modes. */
 const DIRECTORIES: Record<string, number> = {
   '/': 0o755,
   '/dev': 0o755,
@@ -54,7 +54,9 @@ const TEXTS = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
 }
 
-/** The image as {@link buildImage} makes it. The same programs give the same image, SOURCE_DATE_EPOCH or not. */
+/**
+ * Builds the image with {@link buildImage}. The same programs give the same image, with or without SOURCE_DATE_EPOCH.
+ */
 export async function hostImage(options: FromHostOptions): Promise<BuildOptions> {
   const { layout, tag = 'latest', programs = PROGRAMS, command = ['/bin/sh'], signal } = options
   checkTag(tag)
@@ -64,7 +66,7 @@ export async function hostImage(options: FromHostOptions): Promise<BuildOptions>
     { path: '/sbin', type: 'symlink', target: 'usr/bin' },
     { path: '/etc', tree: TEXTS },
   ]
-  // Whatever the mode on the host: a set-user-id program is a plain one here.
+  // Whatever the mode on the host: a set-user-id program loses the bit.
   for (const { place, file } of await hostFiles(programs, SEARCH)) {
     entries.push({ path: `/${place}`, content: { file }, mode: 0o755 })
   }

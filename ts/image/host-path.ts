@@ -1,12 +1,12 @@
-/** Paths of the host, as options name them. */
+/** Host paths in options. */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { CaissonError, systemError } from '../errors.ts'
 
 /**
- * Absolute. Throws `ERR_INVALID_OPTION`. An empty path is an unset variable, never the working directory, which would be
- * packed, or removed.
+ * The absolute path. Throws `ERR_INVALID_OPTION`. An empty path is an unset variable, not the working directory, which
+ * would be packed or removed.
  */
 export function hostPath(path: string, what: string): string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return resolve(path)
@@ -17,8 +17,8 @@ export function hostPath(path: string, what: string): string {
 }
 
 /**
- * Makes a directory and those above it; the answer is the first that was made, undefined where all are there. The
- * recursive `mkdir` of Node never ends where the kernel answers ENOENT below a directory that exists, as in /proc.
+ * Creates a directory and its parents; resolves with the first one that was created, undefined if all exist. Node's
+ * recursive `mkdir` never ends if the kernel returns ENOENT below an existing directory, as in /proc.
  */
 export async function makeDirectories(
   path: string,
@@ -31,7 +31,7 @@ export async function makeDirectories(
     await mkdir(path, mode)
     return first ?? path
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isDirectory(path))) return first // somebody else made it
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isDirectory(path))) return first // created by another process
     throw systemError(`cannot make ${path}`, error, hint === undefined ? {} : { hint })
   }
 }
@@ -43,7 +43,7 @@ async function isDirectory(path: string): Promise<boolean> {
   )
 }
 
-/** The same at once. Throws what Node throws. */
+/** Like `makeDirectories`, synchronously. Throws Node's errors. */
 export function makeDirectoriesSync(path: string, mode?: number): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
   if (dirname(path) !== path) makeDirectoriesSync(dirname(path), mode)

@@ -1,4 +1,4 @@
-/** Mapping the ids of an image to ids of the host. */
+/** Maps the ids of an image to ids of the host. */
 import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { CaissonError } from '../errors.ts'
@@ -8,23 +8,26 @@ import { checkOptions } from '../options.ts'
 import { idMappings } from './options/parts.ts'
 import type { IdMapping } from '../spec/index.ts'
 
-/** As `linux.uidMappings` and `linux.gidMappings` of config.json. */
+/** As `linux.uidMappings` and `linux.gidMappings` in config.json. */
 export interface IdMappings {
   uidMappings: readonly IdMapping[]
   gidMappings: readonly IdMapping[]
 }
 
-/** Given by hand, or `'subordinate'`: the caller as root, and the caller's ranges of /etc/subuid and /etc/subgid for the rest. */
+/**
+ * Explicit mappings, or `'subordinate'`: the caller as root, and for the rest the caller's ranges in /etc/subuid and
+ * /etc/subgid.
+ */
 export type IdMappingsOption = 'subordinate' | IdMappings
 
-/** Throws `ERR_INVALID_OPTION`, also where the caller has no ranges. */
+/** Throws `ERR_INVALID_OPTION`, also if the caller has no ranges. */
 export function resolveIdMappings(option: IdMappingsOption): IdMappings {
   if (option === 'subordinate') return subordinate()
   checkOptions({ idMappings: option }, { idMappings })
   return option
 }
 
-/** For the native side: who is not root needs a namespace, and so the helper. */
+/** For the native side: a user other than root needs a namespace, and so the helper. */
 export function nativeIdMaps({ uidMappings, gidMappings }: IdMappings): IdMaps {
   const lines = (list: readonly IdMapping[]): IdMaps['uids'] =>
     list.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }))
@@ -40,7 +43,7 @@ function subordinate(): IdMappings {
   }
 }
 
-/** subuid(5): `name-or-uid:start:count`. One after another from id 1 on. */
+/** The ranges of subuid(5), `name-or-uid:start:count`, mapped consecutively from id 1 on. */
 function ranges(file: string, uid: number, username: string): IdMapping[] {
   let text = ''
   try {

@@ -1,4 +1,4 @@
-/** One image: a manifest, its configuration and its layers. */
+/** An image: a manifest, its configuration and its layers. */
 import type { Readable } from 'node:stream'
 import { explainErrors } from '../boundary.ts'
 import { CaissonError } from '../errors.ts'
@@ -52,16 +52,18 @@ import {
 export interface OpenImageOptions {
   /** `'linux/arm64/v8'` or its parts. Default: this machine. */
   platform?: Platform | string | undefined
-  /** Without `platform`: the only image that the name leads to is taken, whatever it is for, as for looking at it or changing it. */
+  /**
+   * Without `platform`: takes the only image of the name, whatever its platform, to inspect or change it.
+   */
   anyPlatform?: boolean | undefined
-  /** Whatever is read of it, now and later, by this object. Default: see {@link ImageLimits}. */
+  /** Limits on everything that this object reads. Default: see {@link ImageLimits}. */
   limits?: ImageLimits | undefined
-  /** Ends the reading of an archive that must be unpacked or hashed first. */
+  /** Aborts the reading of an archive that must be decompressed or hashed first. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * An image, opened and its documents verified. Layers are verified when they are unpacked.
+ * An open image with verified documents. Layers are verified when they are unpacked.
  *
  * @example
  * ```ts
@@ -70,13 +72,13 @@ export interface OpenImageOptions {
  * ```
  */
 export class Image {
-  /** Where it is read from. */
+  /** The source that it is read from. */
   readonly source: ImageSource
   readonly descriptor: Readonly<Descriptor>
   readonly manifest: Readonly<ImageManifest>
-  /** Undefined for artifacts, whose configuration is something else. */
+  /** Undefined for artifacts, whose configuration is of another type. */
   readonly config: Readonly<ImageConfig> | undefined
-  /** What reading it may ask for; undefined are the defaults. */
+  /** Limits on reading it; undefined for the defaults. */
   readonly limits: ImageLimits | undefined
 
   private constructor(
@@ -94,10 +96,11 @@ export class Image {
   }
 
   /**
-   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:NAME[:TAG]|@DIGEST]` or
-   * a root file system, `tar:FILE` or `dir:DIRECTORY`. An archive may be compressed with gzip or zstd; of such a one, and of
-   * a directory, a private copy is kept until the image is closed. Throws `ERR_INVALID_OPTION`, `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`,
-   * `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH` and, for damaged archives, `ERR_LAYER_INVALID`.
+   * Opens `oci:DIRECTORY[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:NAME[:TAG]|@DIGEST]`
+   * or a root file system, `tar:FILE` or `dir:DIRECTORY`. An archive may be compressed with gzip or zstd; a private
+   * copy of a compressed archive or of a directory is kept until the image is closed. Throws `ERR_INVALID_OPTION`,
+   * `ERR_IMAGE_NOT_FOUND`, `ERR_BLOB_NOT_FOUND`, `ERR_INVALID_IMAGE`, `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH` and,
+   * for damaged archives, `ERR_LAYER_INVALID`.
    */
   static async open(reference: string, options: OpenImageOptions = {}): Promise<Image> {
     const parsed = parseReference(reference)
@@ -113,7 +116,7 @@ export class Image {
         { limits: options.limits },
       )
       const { config, descriptor } = image
-      // An index that says nothing about platforms: the configuration does.
+      // For an index without platforms the configuration decides.
       const named = orOnly || digest !== undefined || descriptor.platform !== undefined
       if (config && !named && platformRank(config, platform) === 0) {
         throw new CaissonError(
@@ -133,13 +136,13 @@ export class Image {
     }
   }
 
-  /** Packs programs of this host, with the libraries they need, into a layout, and opens the result. */
+  /** Packs programs of this host with the libraries they need into a layout, and opens the result. */
   static async fromHost(options: FromHostOptions): Promise<Image> {
     checkOptions(options, fromHostOptions)
     return Image.build(await hostImage(options))
   }
 
-  /** The image that `descriptor` names in `source`, which from then on belongs to the image. */
+  /** The image of `descriptor` in `source`. The image owns the source from then on. */
   static async from(
     source: ImageSource,
     descriptor: Descriptor,
@@ -164,8 +167,8 @@ export class Image {
   }
 
   /**
-   * Makes a bundle: `rootfs` from the layers, `config.json` from the image configuration and the options. The directory
-   * must not exist or be empty; after a failure it is as before. Every blob and diffID is verified on the way.
+   * Creates a bundle: `rootfs` from the layers, `config.json` from the image configuration and the options. The
+   * directory must not exist or be empty; a failure leaves it unchanged. Every blob and diffID is verified on the way.
    */
   async unpack(bundle: string, options: UnpackBundleOptions = {}): Promise<UnpackResult> {
     checkOptions(options, unpackBundleOptions)
@@ -173,7 +176,7 @@ export class Image {
   }
 
   /**
-   * What `unpack` writes as `config.json`, without unpacking anything.
+   * The `config.json` that `unpack` would write, without unpacking anything.
    *
    * @example
    * ```ts
@@ -185,14 +188,14 @@ export class Image {
     return bundleConfig(this.runnable(), options)
   }
 
-  /** The root file system alone. `directory` appears complete or not at all. */
+  /** Unpacks only the root file system. `directory` appears complete or not at all. */
   async unpackRootfs(directory: string, options: UnpackOptions = {}): Promise<UnpackResult> {
     checkOptions(options, unpackOptions)
     return unpackRootfs(await this.layers(), directory, this.#limited(options))
   }
 
   /**
-   * Writes an image from scratch, or with `from` on top of another one, and opens the result.
+   * Builds an image from scratch, or on top of `from`, and opens the result.
    *
    * @example
    * ```ts
@@ -207,7 +210,7 @@ export class Image {
     return (await Image.buildWithResult(options)).image
   }
 
-  /** The same, with what became of each layer. */
+  /** Like `build`, with the result for each layer. */
   static async buildWithResult(
     options: BuildOptions & { from?: string | Image | undefined },
   ): Promise<BuildResult & { image: Image }> {
@@ -246,27 +249,27 @@ export class Image {
     return Image.from(await layoutOf(options), descriptor, { limits: this.limits })
   }
 
-  /** Writes this image with OCI's media types, or Docker's, and where asked with layers in another compression. */
+  /** Writes this image with the media types of OCI or Docker, and optionally with another compression of its layers. */
   async convert(options: ConvertOptions): Promise<Image> {
     checkOptions(options, convertOptions)
     const descriptor = await convertImage(this, options)
     return Image.from(await layoutOf(options), descriptor, { limits: this.limits })
   }
 
-  /** Why another image is not this one. */
+  /** The differences between this image and another. */
   async diff(other: Image, options: DiffOptions = {}): Promise<ImageDifference> {
     checkArgument('other', other, isImage)
     checkOptions(options, diffOptions)
     return diffImages(this, other, options)
   }
 
-  /** Reads everything there is, and lists what is wrong. */
+  /** Reads all blobs, and lists the problems. */
   async verify(options: { signal?: AbortSignal } = {}): Promise<VerifyResult> {
     checkOptions(options, signalOnly)
     return verifyImage(this, options)
   }
 
-  /** The root file system as a plain tar stream, without unpacking it. */
+  /** The root file system as an uncompressed tar stream, without unpacking it. */
   exportRootfs(options: ExportOptions = {}): Readable {
     checkOptions(options, exportOptions)
     return exportRootfs(this, options)
@@ -280,22 +283,22 @@ export class Image {
   }
 
   /**
-   * The bytes of a blob, as they are stored: of a layer, or of whatever an artifact holds. Verified: the last piece comes
-   * only when size and digest were right, otherwise the stream fails.
+   * The stored bytes of a blob: a layer, or any blob of an artifact. Verified: the last chunk comes only if size and
+   * digest match, otherwise the stream fails.
    */
   blob(descriptor: Descriptor): Readable {
     checkArgument('descriptor', descriptor, isDescriptor)
     return readBlob(this.source, descriptor)
   }
 
-  /** The blobs that the source lacks, which is allowed: another place may have them. Unpacking needs all of them. */
+  /** The blobs that the source lacks, which is allowed: another store may have them. Unpacking needs all of them. */
   async missing(): Promise<Descriptor[]> {
     const all = [this.manifest.config, ...this.manifest.layers]
     const found = await Promise.all(all.map(({ digest, data }) => data ?? this.source.locate(digest)))
     return all.filter((_, index) => found[index] === undefined)
   }
 
-  /** Gives back what the source holds. An image of a layout directory holds nothing. */
+  /** Releases the resources of the source. An image of a layout directory holds none. */
   async close(): Promise<void> {
     await this.source.close()
   }
@@ -309,7 +312,7 @@ export class Image {
     return options.limits ? options : { ...options, limits: this.limits }
   }
 
-  /** @internal The configuration of an image that can be run. Throws `ERR_UNSUPPORTED_IMAGE`. */
+  /** @internal The configuration of a runnable image. Throws `ERR_UNSUPPORTED_IMAGE`. */
   runnable(): ImageConfig {
     return runnableConfig(this)
   }
@@ -319,14 +322,14 @@ export class Image {
     return layerBlobs(this)
   }
 
-  /** @internal One for each layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
+  /** @internal One per layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
   diffIds(): readonly string[] {
     return layerDiffIds(this)
   }
 }
 explainErrors(Image)
 
-/** Where it was just written. */
+/** The layout that it was just written to. */
 async function layoutOf({ layout }: { layout: string | Layout }): Promise<Layout> {
   return typeof layout === 'string' ? Layout.open(layout) : layout
 }

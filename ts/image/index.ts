@@ -1,4 +1,4 @@
-/** Images: open, verify, unpack, make from the host. */
+/** Images: open, verify, unpack, build from the host. */
 export { defaultSpec, type DefaultSpecOptions } from './default-spec.ts'
 export type { FromHostOptions } from './from-host.ts'
 export { Image, type OpenImageOptions } from './image.ts'

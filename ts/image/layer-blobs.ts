@@ -1,4 +1,4 @@
-/** The layers of an image as the native side takes them. */
+/** The layers of an image in the form of the native side. */
 import { CaissonError } from '../errors.ts'
 import type { LayerBlob } from '../native/layer.ts'
 import type { Descriptor, ImageConfig, ImageManifest } from '../spec/index.ts'
@@ -7,24 +7,24 @@ import { locateBlob } from './source/read.ts'
 import { MAX_LAYERS, type ImageLimits } from './limits.ts'
 import type { ImageSource } from './source/source.ts'
 
-/** What an image is made of. */
+/** The parts of an image. */
 export interface ImageParts {
   readonly source: ImageSource
   readonly digest: string
   readonly manifest: Readonly<ImageManifest>
   readonly config: Readonly<ImageConfig> | undefined
-  /** What reading its layers may ask for; undefined are the defaults. */
+  /** Limits on reading its layers; undefined for the defaults. */
   readonly limits?: ImageLimits | undefined
 }
 
-/** The configuration of something to run. Throws `ERR_UNSUPPORTED_IMAGE` for an artifact. */
+/** The configuration of a runnable image. Throws `ERR_UNSUPPORTED_IMAGE` for an artifact. */
 export function runnableConfig({ config, digest, manifest }: ImageParts): ImageConfig {
   if (config) return config
   const message = `${digest} is an artifact (${manifest.config.mediaType}), not an image to run`
   throw new CaissonError('ERR_UNSUPPORTED_IMAGE', message, { phase: 'unpack' })
 }
 
-/** One for each layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
+/** One per layer, bottom first. Throws `ERR_INVALID_IMAGE`. */
 export function layerDiffIds(image: ImageParts): readonly string[] {
   const { diff_ids: diffIds } = runnableConfig(image).rootfs
   const { layers } = image.manifest

@@ -68,13 +68,13 @@ export class Layout implements ImageSource {
     return new Layout(absolute)
   }
 
-  /** Makes an empty layout, or opens the one that is there. */
+  /** Creates an empty layout, or opens an existing one. */
   static async create(path: string): Promise<Layout> {
     const absolute = hostPath(path, 'layout')
     await makeDirectories(absolute)
     using directory = await OpenLayout.open(absolute)
     await directory.prepare()
-    // Last comes oci-layout, which makes it a layout. What a second process finds there, the first one has made.
+    // oci-layout comes last, as it makes the directory a layout. A second process finds what the first one has created.
     const index = formatIndex({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] })
     await placeIfAbsent(directory, INDEX_FILE, index)
     await placeIfAbsent(directory, LAYOUT_FILE, LAYOUT_TEXT)
@@ -86,12 +86,12 @@ export class Layout implements ImageSource {
     return this.#indexIn(this.path)
   }
 
-  /** The path of a blob, which need not exist. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
+  /** The path of a blob, which may not exist. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
   blobPath(digest: string): string {
     return join(this.path, blobName(digest))
   }
 
-  /** Where a blob is, or undefined where the layout lacks it, which is allowed: another store may have it. */
+  /** The location of a blob; undefined if the layout lacks it, which is allowed: another store may have it. */
   async locate(digest: string): Promise<FileRange | undefined> {
     const path = this.blobPath(digest)
     const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
@@ -102,12 +102,12 @@ export class Layout implements ImageSource {
     throw new CaissonError('ERR_INVALID_IMAGE', `blob ${digest} at ${path} is not a regular file`, { path })
   }
 
-  /** Whether a blob is there; what is in it, only reading tells. */
+  /** Whether a blob exists; its content is not verified. */
   async has(digest: string): Promise<boolean> {
     return (await this.locate(digest)) !== undefined
   }
 
-  /** A layout holds nothing open. */
+  /** Does nothing: a layout has no resources. */
   close(): Promise<void> {
     return Promise.resolve()
   }
@@ -127,7 +127,7 @@ export class Layout implements ImageSource {
     return { mediaType, digest, size: bytes.length }
   }
 
-  /** @internal Lists an image, under a name or without. */
+  /** @internal Adds an image to the index, with or without a name. */
   async add(descriptor: Descriptor, name: string | undefined): Promise<void> {
     if (name !== undefined) return this.tag(descriptor, name)
     await this.update((index) => {
@@ -136,7 +136,7 @@ export class Layout implements ImageSource {
     })
   }
 
-  /** @internal Removes an image from the index, by name or digest. False for a missing one. */
+  /** @internal Removes an image from the index, by name or digest. False if it is missing. */
   async forget(name: string): Promise<boolean> {
     let found = false
     await this.update((index) => {
@@ -150,7 +150,7 @@ export class Layout implements ImageSource {
   }
 
   /**
-   * Keeps garbage collection away while blobs are written that no index names yet. Hold it until the image is tagged.
+   * Excludes garbage collection while blobs are written that no index refers to. Hold it until the image is tagged.
    */
   async protect(signal?: AbortSignal): Promise<Disposable> {
     if (signal !== undefined) checkArgument('signal', signal, isSignal)
@@ -158,8 +158,8 @@ export class Layout implements ImageSource {
   }
 
   /**
-   * Changes the top index: locked against other writers, read again, replaced by a rename. `change` may be given an index
-   * that others have changed since it was last seen.
+   * Changes the top index: locks out other writers, reads it again, and replaces it by a rename. `change` may get an
+   * index that others have changed since it was last read.
    */
   async update(change: (index: ImageIndex) => ImageIndex | undefined): Promise<void> {
     checkArgument('change', change, callback)
@@ -172,14 +172,14 @@ export class Layout implements ImageSource {
     await directory.place(INDEX_FILE, text, { replace: true })
   }
 
-  /** Gives `tag` to an image, taking it from any other. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
+  /** Tags an image, removing the tag from any other. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
   async tag(descriptor: Descriptor, tag: string): Promise<void> {
     checkArgument('descriptor', descriptor, isDescriptor)
     checkArgument('tag', tag, isText)
     checkTag(tag)
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
     await this.update((index) => {
-      // An entry without a name said only that the image is there.
+      // An entry without a name only marked the image as present.
       const others = index.manifests.filter(
         ({ annotations, digest }) =>
           annotations?.[REF_NAME] !== tag &&
@@ -189,7 +189,7 @@ export class Layout implements ImageSource {
     })
   }
 
-  /** Takes a tag away; the blobs stay until they are collected. Throws `ERR_IMAGE_NOT_FOUND`. */
+  /** Removes a tag; the blobs are kept until garbage collection. Throws `ERR_IMAGE_NOT_FOUND`. */
   async untag(tag: string): Promise<void> {
     await this.update((index) => {
       const { manifests: all } = index
@@ -204,13 +204,13 @@ export class Layout implements ImageSource {
     })
   }
 
-  /** The tags, in order. */
+  /** The tags, sorted. */
   async tags(): Promise<string[]> {
     const names = (await this.index()).manifests.map(({ annotations }) => annotations?.[REF_NAME])
     return [...new Set(names.filter((name) => name !== undefined))].sort()
   }
 
-  /** Removes blobs that no index leads to. Waits for writers to end. */
+  /** Removes blobs that no index refers to. Waits for writers to end. */
   async collectGarbage(options: CollectGarbageOptions = {}): Promise<Collected> {
     checkOptions(options, collectGarbageOptions)
     return collectGarbage(this, options)

@@ -1,4 +1,4 @@
-/** How much an image may ask for. Generous for real images, small against a bomb. */
+/** Limits on what an image may consume: generous for real images, tight for a decompression bomb. */
 
 /** Every limit has a default; exceeding one is `ERR_LIMIT_EXCEEDED`. */
 export interface ImageLimits {
@@ -10,7 +10,7 @@ export interface ImageLimits {
   depth?: number
   /** Bytes of the extended headers of one entry; 1 MiB. */
   headerBytes?: number
-  /** Decompressed per compressed bytes of a layer, after its first 64 MiB; 500. */
+  /** Decompressed bytes per compressed byte of a layer, after its first 64 MiB; 500. */
   ratio?: number
 }
 
@@ -20,7 +20,7 @@ export const MAX_DOCUMENT_BYTES: number = 4 << 20
 export const MAX_LAYERS = 1000
 /** Volumes of one image: each is a mount. */
 export const MAX_VOLUMES = 1000
-/** How deep indexes may be nested, and how many may be read for one image. */
+/** Nesting depth of indexes, and number of indexes read for one image. */
 export const MAX_INDEX_DEPTH = 4
 export const MAX_INDEXES = 64
 /** Entries of an archive that holds images; a root file system may have more. */

@@ -1,4 +1,4 @@
-/** The media types of images: of the layer of documents, and what is asked of them here. */
+/** Media types of images: re-exports those of the specifications, with helpers for this module. */
 import {
   isConfigType,
   isManifestType,
@@ -14,7 +14,7 @@ export function layerType(compression: LayerCompression): string {
   return `application/vnd.oci.image.layer.v1.tar${compression === 'none' ? '' : `+${compression}`}`
 }
 
-/** Whether bytes begin as gzip or zstd do. */
+/** Whether bytes start with the magic number of gzip or zstd. */
 export function isCompressed(bytes: Uint8Array): boolean {
   const [a, b, c, d] = bytes
   return (a === 0x1f && b === 0x8b) || (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd)
@@ -22,13 +22,15 @@ export function isCompressed(bytes: Uint8Array): boolean {
 
 const DOCKER = /^application\/vnd\.docker\./
 
-/** What a layer of Docker's is when we write it: never a nondistributable one, which is deprecated. Others as they are. */
+/**
+ * The type of a Docker layer when we write it: never a nondistributable one, which is deprecated. Others are unchanged.
+ */
 export function writtenLayerType(mediaType: string): string {
   const compression = DOCKER.test(mediaType) ? layerCompression(mediaType) : undefined
   return compression === undefined ? mediaType : layerType(compression)
 }
 
-/** Docker's word for a type of OCI's; undefined for what it has no word for. */
+/** Docker's equivalent of an OCI type; undefined without an equivalent. */
 export function dockerMediaType(mediaType: string): string | undefined {
   if (isManifestType(mediaType)) return MEDIA_TYPE.dockerManifest
   if (isConfigType(mediaType)) return MEDIA_TYPE.dockerConfig

@@ -1,4 +1,4 @@
-/** Where an image was read, as it is written down, and how the image is found again. */
+/** Records where an image was read, and finds it again. */
 import { CaissonError } from '../errors.ts'
 import type { Image } from './image.ts'
 import { Layout } from './layout.ts'
@@ -22,8 +22,8 @@ export function originOf({ source, descriptor }: Image): ImageOrigin {
 }
 
 /**
- * Opens the image again where all of it is there: in one of `layouts`, which need no name for it, or where it was read.
- * Rejects with `ERR_IMAGE_NOT_FOUND`.
+ * Opens the image again if all of it exists: in one of `layouts`, with or without a name, or at its origin. Rejects
+ * with `ERR_IMAGE_NOT_FOUND`.
  */
 export async function openOrigin(origin: ImageOrigin, layouts: readonly Layout[]): Promise<Image> {
   const { transport, path } = origin

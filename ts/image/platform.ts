@@ -1,3 +1,3 @@
-/** Platforms: of the layer of documents, named here for the modules of this one. */
+/** Platforms of the specifications, re-exported for this module. */
 export * from '../spec/platform.ts'
 export type { PlatformLike as Platform } from '../spec/platform.ts'

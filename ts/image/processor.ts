@@ -1,15 +1,15 @@
-/** Which variant of its architecture this machine's processor is, as the image specification names it. */
+/** The variant of this machine's processor, as named by the image specification. */
 import { readFileSync } from 'node:fs'
 import { hostPlatform, type ExactPlatform } from './platform.ts'
 
-/** What each level needs beyond the one before (x86-64 psABI, "Micro-Architecture Levels"), in Linux's words. */
+/** Flags that each level adds (x86-64 psABI, "Micro-Architecture Levels"), under Linux's names. */
 const LEVELS: readonly (readonly string[])[] = [
   ['cx16', 'lahf_lm', 'popcnt', 'pni', 'sse4_1', 'sse4_2', 'ssse3'],
   ['abm', 'avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'movbe', 'xsave'],
   ['avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl'],
 ]
 
-/** `v1` to `v4` for amd64, by the text of /proc/cpuinfo; undefined for other architectures. */
+/** `v1` to `v4` for amd64, from the content of /proc/cpuinfo; undefined for other architectures. */
 export function variantOf(architecture: string, cpuinfo: string): string | undefined {
   if (architecture !== 'amd64') return undefined
   const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' '))
@@ -19,7 +19,7 @@ export function variantOf(architecture: string, cpuinfo: string): string | undef
 
 let known: ExactPlatform | undefined
 
-/** The platform of this process, down to the variant where /proc/cpuinfo tells it. */
+/** The platform of this process, with the variant if /proc/cpuinfo tells it. */
 export function thisMachine(): ExactPlatform {
   if (known) return known
   const platform = hostPlatform()

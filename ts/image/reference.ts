@@ -1,18 +1,18 @@
-/** Names of images on disk: `TRANSPORT:PATH`, and which of several images there. */
+/** References to images on disk: `TRANSPORT:PATH`, and which of the images there. */
 import { CaissonError } from '../errors.ts'
 import { isRefName } from '../spec/ref-name.ts'
 import { dockerName } from './docker-name.ts'
 
-/** How a place is read. */
+/** The type of a source. */
 export type Transport = 'oci' | 'oci-archive' | 'docker-archive' | 'tar' | 'dir'
 
 export interface ImageReference {
   transport: Transport
-  /** Path as it was written. */
+  /** The path, verbatim. */
   path: string
-  /** Of `oci` and `oci-archive`: the `org.opencontainers.image.ref.name`. */
+  /** For `oci` and `oci-archive`: the `org.opencontainers.image.ref.name`. */
   tag?: string
-  /** Of `docker-archive`: the name in full, `docker.io/library/busybox:latest`. */
+  /** For `docker-archive`: the full name, `docker.io/library/busybox:latest`. */
   name?: string
   digest?: string
 }
@@ -25,12 +25,12 @@ const FORMS: Record<Transport, string> = {
   dir: 'dir:DIRECTORY',
 }
 
-/** Places of skopeo's and podman's that are not read here. */
+/** Transports of skopeo and podman that are not supported here. */
 const FOREIGN = new Set(['docker', 'docker-daemon', 'containers-storage', 'ostree', 'sif'])
 
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/
 
-/** Whether `text` may be the `org.opencontainers.image.ref.name` of an image. */
+/** Whether `text` is a valid `org.opencontainers.image.ref.name`. */
 export function isTag(text: string): boolean {
   return text.length <= 255 && isRefName(text)
 }
@@ -44,14 +44,17 @@ export function checkTag(tag: string | undefined): void {
   })
 }
 
-/** Whether `text` names a transport of another tool. A name alone does not: `docker:TAG` may be the image of a directory. */
+/**
+ * Whether `text` names a transport of another tool. A name alone does not: `docker:TAG` may be the image of a
+ * directory.
+ */
 export function isForeign(text: string): boolean {
   const [transport, rest] = split(text)
   return FOREIGN.has(transport) && (transport !== 'docker' || rest.startsWith('//'))
 }
 
 /**
- * Takes a reference apart. Throws `ERR_INVALID_OPTION`.
+ * Parses a reference. Throws `ERR_INVALID_OPTION`.
  *
  * @example
  * ```ts
@@ -63,7 +66,7 @@ export function parseReference(text: string): ImageReference {
   const [transport, rest] = split(text)
   if (!isTransport(transport)) throw unknownTransport(text, transport)
   const at = rest.lastIndexOf('@')
-  // A root file system is one image: whatever follows is its path.
+  // A root file system is a single image: the rest is its path.
   const isWhole = transport === 'tar' || transport === 'dir'
   const digest = !isWhole && at > 0 && DIGEST.test(rest.slice(at + 1)) ? rest.slice(at + 1) : undefined
   const separator = isWhole || digest !== undefined ? -1 : rest.indexOf(':')

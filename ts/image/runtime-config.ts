@@ -1,4 +1,4 @@
-/** From an image configuration to a runtime configuration: image-spec, conversion.md, point by point. */
+/** Converts an image configuration to a runtime configuration: image-spec, conversion.md, point by point. */
 import { posix } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
@@ -6,17 +6,17 @@ import { defaultSpec } from './default-spec.ts'
 import type { IdMappings } from './id-mappings.ts'
 import { MAX_VOLUMES } from './limits.ts'
 
-/** Changes to what the image says. */
+/** Overrides of the image configuration. */
 export interface RuntimeConfigOptions {
   /** Program and arguments in place of Entrypoint and Cmd. */
   args?: readonly string[] | undefined
-  /** Added to the image's environment; `undefined` takes a variable away. */
+  /** Added to the image's environment; `undefined` removes a variable. */
   env?: Readonly<Record<string, string | undefined>> | undefined
   /** Absolute path inside the container. */
   cwd?: string | undefined
   /** In the form of the image's `User`: `user`, `uid`, `user:group`, … */
   user?: string | undefined
-  /** Configuration for an ordinary user: a user namespace with one id. */
+  /** A configuration for an unprivileged user: a user namespace with one id. */
   rootless?: boolean | undefined
   /** A user namespace with these ids. */
   idMappings?: IdMappings | undefined
@@ -27,7 +27,7 @@ export interface RuntimeConfigOptions {
   readonly?: boolean | undefined
 }
 
-/** Ids as they are in the image. */
+/** Ids in the image. */
 export interface ResolvedUser {
   uid: number
   gid: number
@@ -39,9 +39,9 @@ const PREFIX = 'org.opencontainers.image.'
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * The configuration for `runtime-spec`. `lookUp` resolves a user below the unpacked root file system.
- * Throws `ERR_INVALID_IMAGE`, `ERR_UNSUPPORTED_IMAGE` where the image is not for Linux, and `ERR_INVALID_OPTION` where
- * neither image nor options name a program.
+ * The configuration for `runtime-spec`. `lookUp` resolves a user below the unpacked root file system. Throws
+ * `ERR_INVALID_IMAGE`, `ERR_UNSUPPORTED_IMAGE` if the image is not for Linux, and `ERR_INVALID_OPTION` if neither image
+ * nor options name a program.
  */
 export function toRuntimeConfig(
   image: ImageConfig,
@@ -80,8 +80,8 @@ export function toRuntimeConfig(
   process.user = {
     uid: user.uid,
     gid: user.gid,
-    // SECURITY: the own group is one of them, as initgroups(3) has it: otherwise a set-group-id program is a way out of it,
-    // and past what a file's mode denies to it (CVE-2022-2989, CVE-2022-36109, CVE-2023-25173).
+    // SECURITY: the primary group is included, as in initgroups(3): otherwise a set-group-id program can drop it, and
+    // with it the denials of a file's group bits (CVE-2022-2989, CVE-2022-36109, CVE-2023-25173).
     ...(hasGroups ? { additionalGids: [...new Set([user.gid, ...user.additionalGids])] } : {}),
   }
   spec.root = { path: 'rootfs', readonly: options.readonly ?? false }
@@ -103,12 +103,12 @@ function mapIds(spec: RuntimeSpec, { uidMappings, gidMappings }: IdMappings): vo
   }
 }
 
-/** Absent or empty is the root; a relative path is taken from there, as engines do: runtimes refuse it. */
+/** Absent or empty means the root; a relative path starts there, as in engines: runtimes refuse it. */
 function absolute(path: string): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
-/** One entry per name, the last wins: what libc makes of doubles differs from what runtimes do. */
+/** One entry per name, the last one: libc and runtimes handle duplicates differently. */
 function environment(
   entries: readonly string[],
   changes: Readonly<Record<string, string | undefined>>,
@@ -125,7 +125,7 @@ function environment(
     }
     env.set(entry.slice(0, equals), entry)
   }
-  // What the image says is never overridden, only completed.
+  // Defaults never override the image, only complete it.
   for (const [name, value] of Object.entries(defaults)) {
     if (value !== undefined && !env.has(name)) env.set(name, `${name}=${value}`)
   }
@@ -136,7 +136,7 @@ function environment(
   return [...env.values()]
 }
 
-/** Labels win over what is derived from other fields. Empty values are left out. */
+/** Labels take precedence over annotations derived from other fields. Empty values are left out. */
 function annotations(image: ImageConfig): Record<string, string> {
   const { config } = image
   const derived: Record<string, string | null | undefined> = {
@@ -153,7 +153,7 @@ function annotations(image: ImageConfig): Record<string, string> {
       .join(','),
   }
   const named = Object.entries(derived).filter((pair): pair is [string, string] => Boolean(pair[1]))
-  // A Map, as a label may be called __proto__.
+  // A Map, because a label may be named __proto__.
   const all = new Map(named.map(([name, value]) => [`${PREFIX}${name}`, value]))
   for (const [name, value] of Object.entries(config?.Labels ?? {})) {
     if (name !== '') all.set(name, value) // runtime-spec forbids a key without a name
@@ -162,7 +162,7 @@ function annotations(image: ImageConfig): Record<string, string> {
 }
 
 /**
- * Data in a volume is not part of the image: an empty tmpfs each, as umoci does it. As engines do, paths are cleaned:
+ * Data in a volume is not part of the image: each becomes an empty tmpfs, as in umoci. Paths are cleaned as in engines:
  * runtimes refuse `..` or follow it, and one directory under two names would be two mounts.
  */
 function volumes(config: ImageConfig['config']): NonNullable<RuntimeSpec['mounts']> {

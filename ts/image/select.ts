@@ -1,4 +1,4 @@
-/** From a name to one manifest: tags, nested indexes, platforms. */
+/** Resolves a name to one manifest: tags, nested indexes, platforms. */
 import { CaissonError } from '../errors.ts'
 import type { Descriptor } from '../spec/index.ts'
 import { dockerName, IMAGE_NAME } from './docker-name.ts'
@@ -12,15 +12,15 @@ import { locationOf, type ImageSource } from './source/source.ts'
 
 export interface Wanted {
   tag?: string | undefined
-  /** In Docker's words, in full. */
+  /** A full name of Docker. */
   name?: string | undefined
   digest?: string | undefined
   platform: Platform
-  /** Where the name leads to one image, that one, whatever it is for. */
+  /** If the name refers to a single image, selects it whatever its platform. */
   orOnly?: boolean | undefined
 }
 
-/** The entries of an index that a name means, whatever they are for. */
+/** The entries of an index with a name, for any platform. */
 export function entriesNamed(
   manifests: readonly Descriptor[],
   wanted: Pick<Wanted, 'tag' | 'name' | 'digest'>,
@@ -33,7 +33,7 @@ export function entriesNamed(
   )
 }
 
-/** The descriptor of the manifest that fits best. Throws `ERR_IMAGE_NOT_FOUND`. */
+/** The descriptor of the best match. Throws `ERR_IMAGE_NOT_FOUND`. */
 export async function selectManifest(source: ImageSource, wanted: Wanted): Promise<Descriptor> {
   const { manifests } = await source.index()
   const entries = entriesNamed(manifests, wanted)
@@ -108,19 +108,22 @@ function isAttestation({ annotations, platform }: Descriptor): boolean {
   )
 }
 
-/** An entry without a platform is taken when nothing else fits; its configuration is looked at later. */
+/** An entry without a platform is the last choice; its configuration is checked later. */
 function rank({ platform, digest }: Descriptor, wanted: Wanted): number {
   if (digest === wanted.digest) return Number.MAX_SAFE_INTEGER // asked for by name
   return platform ? platformRank(platform, wanted.platform) : 0.5
 }
 
-/** The name in Docker's words; of an entry that has only a tag, that tag as a name. */
+/** The full name of Docker; for an entry with only a tag, that tag as a name. */
 function fullName({ annotations }: Descriptor): string | undefined {
   const name = annotations?.[IMAGE_NAME] ?? annotations?.[REF_NAME]
   return name === undefined ? undefined : dockerName(name)
 }
 
-/** Without a name one image is clear enough, also under several tags, and several under one tag (for platforms). */
+/**
+ * Without a name, a single image is unambiguous, even with several tags, and so are several with one tag (for
+ * platforms).
+ */
 function refuseChoice(source: ImageSource, entries: readonly Descriptor[]): void {
   const tags = new Set(entries.map((entry) => shownName(source, entry)))
   const digests = new Set(entries.map(({ digest }) => digest))
@@ -149,7 +152,7 @@ function list(source: ImageSource, manifests: readonly Descriptor[]): string {
   return [...new Set(names)].slice(0, 20).join(', ')
 }
 
-/** As it is written in a reference. */
+/** As written in a reference. */
 function shownName({ transport }: ImageSource, { annotations }: Descriptor): string | undefined {
   const [name, tag] = [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]]
   return transport === 'docker-archive' ? (name ?? tag) : (tag ?? name)

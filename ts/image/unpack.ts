@@ -1,4 +1,4 @@
-/** Unpacking: verified layers to a directory, and a bundle around it. */
+/** Unpacks verified layers to a directory, and creates a bundle around it. */
 import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { called } from '../boundary.ts'
@@ -21,11 +21,11 @@ import { nativeIdMaps, resolveIdMappings, type IdMappingsOption } from './id-map
 import type { ImageLimits } from './limits.ts'
 import { removeOptions } from './options/known.ts'
 
-/** What to do where the process lacks the right: fail, leave it out, or leave a trace. */
+/** What to do without the required privilege: fail, skip, or leave a placeholder. */
 export type UnpackPolicy = 'error' | 'skip' | 'placeholder'
 
 export interface UnpackOptions {
-  /** Unpack as an ordinary user would: every file belongs to the caller. Default: true unless root. */
+  /** Unpack as an unprivileged user would: every file belongs to the caller. Default: true unless root. */
   rootless?: boolean | undefined
   /** Device nodes. `placeholder` is an empty file of mode 0. Default: `error` as root, `skip` rootless. */
   devices?: UnpackPolicy | undefined
@@ -34,22 +34,22 @@ export interface UnpackOptions {
   /** Extended attributes that cannot be set. Default: `skip`. */
   xattrs?: 'error' | 'skip' | undefined
   /**
-   * Where a layer has a directory and those below a link to one, the link stays, and the files go where it leads. Otherwise
-   * the directory replaces the link, as the specification says.
+   * Where a layer has a directory on top of a link to one, the link is kept, and the files go to its target. Otherwise
+   * the directory replaces the link, as in the specification.
    */
   keepDirlinks?: boolean | undefined
   /**
-   * Maps the ids of the image to ids of the host. Root gives files to them; an ordinary user needs newuidmap and newgidmap.
-   * An unmapped owner is an error unless `owners` says otherwise.
+   * Maps the ids of the image to ids of the host. Root sets the owners; an unprivileged user needs newuidmap and
+   * newgidmap. An unmapped owner is an error unless `owners` allows it.
    */
   idMappings?: IdMappingsOption | undefined
-  /** Default: those that the image was opened with. */
+  /** Default: the limits of the open image. */
   limits?: ImageLimits | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: UnpackProgress) => void) | undefined
 }
 
-/** Options of both: what is unpacked, and what config.json says. */
+/** Options of both unpacking and config.json. */
 export type UnpackBundleOptions = UnpackOptions & Omit<BundleConfigOptions, 'rootfs'>
 
 export interface UnpackProgress extends LayerProgress {
@@ -59,7 +59,7 @@ export interface UnpackProgress extends LayerProgress {
 
 export type { SkippedEntry } from '../native/layer.ts'
 
-/** What was done, and what could not be done as the image asks. */
+/** The result, and what could not be done as the image asks. */
 export interface UnpackResult {
   /** Absolute path of the root file system. */
   rootfs: string
@@ -69,9 +69,9 @@ export interface UnpackResult {
   bytes: number
   /** Bytes read from blobs. */
   compressed: number
-  /** The first thousand things that were changed or left out. */
+  /** What was changed or left out; at most a thousand entries. */
   skipped: SkippedEntry[]
-  /** How many there were. */
+  /** Their exact number. */
   skippedCount: number
   warnings: string[]
 }
@@ -85,7 +85,7 @@ export async function unpackRootfs(
   const rootfs = hostPath(directory, 'the directory')
   const outcome = await unpackLayers(unpackRequest(layers, rootfs, options), operationOf(layers, options))
   const { setIds, ...result } = outcome
-  // SECURITY: the root of a root file system is open to its users, so the directory around it must not be.
+  // SECURITY: the root file system is accessible to its users, so the directory around it must not be.
   if (setIds > 0 && (await isReachable(dirname(rootfs)))) {
     const message = `other users can run the ${setIds} set-user-id or set-group-id programs in ${rootfs}`
     result.warnings.push(`${message}: keep it in a directory of mode 0700`)
@@ -93,7 +93,7 @@ export async function unpackRootfs(
   return { rootfs, ...result }
 }
 
-/** What the native side is asked for. Throws `ERR_INVALID_OPTION`. */
+/** The request to the native side. Throws `ERR_INVALID_OPTION`. */
 export function unpackRequest(layers: LayerBlob[], target: string, options: UnpackOptions): UnpackRequest {
   const isRoot = (process.geteuid?.() ?? 0) === 0
   const rootless = options.rootless ?? !isRoot
@@ -115,7 +115,7 @@ export function unpackRequest(layers: LayerBlob[], target: string, options: Unpa
   }
 }
 
-/** How it is watched and stopped. */
+/** How to watch and abort it. */
 export function operationOf(
   layers: readonly LayerBlob[],
   { signal, onProgress, limits }: Pick<UnpackOptions, 'signal' | 'onProgress' | 'limits'>,
@@ -124,7 +124,7 @@ export function operationOf(
   return { signal, limits, onProgress: onProgress && ((progress) => onProgress({ ...progress, total })) }
 }
 
-/** Makes `directory` a bundle: `rootfs` and `config.json`. What was made is removed again on failure. */
+/** Makes `directory` a bundle: `rootfs` and `config.json`. A failure removes what was created. */
 export async function unpackBundle(
   layers: LayerBlob[],
   config: ImageConfig,
@@ -133,7 +133,7 @@ export async function unpackBundle(
 ): Promise<UnpackResult> {
   const bundle = hostPath(directory, 'the bundle')
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
-  bundleConfig(config, { ...options, user: '0' }) // all but the user can be refused before anything is made
+  bundleConfig(config, { ...options, user: '0' }) // everything but the user can be refused before anything is created
   await using made = await BundleDirectory.create(bundle)
   const rootfs = join(made.path, 'rootfs')
   const configFile = join(made.path, 'config.json')
@@ -154,7 +154,8 @@ export async function unpackBundle(
 }
 
 /**
- * Removes what was unpacked. `idMappings` as then: without them an ordinary user cannot look into directories of other owners.
+ * Removes what was unpacked. `idMappings` must be those of unpacking: without them an unprivileged user cannot read
+ * directories of other owners.
  */
 export function removeUnpacked(path: string, options: Pick<UnpackOptions, 'idMappings'> = {}): Promise<void> {
   return called(removeUnpacked, async () => {
@@ -167,7 +168,7 @@ export function removeUnpacked(path: string, options: Pick<UnpackOptions, 'idMap
   })
 }
 
-/** The error with the name of the bundle in place of its descriptor. */
+/** The error with the name of the bundle in place of its descriptor path. */
 function named(error: unknown, descriptor: string, bundle: string): unknown {
   if (!(error instanceof CaissonError) || !error.message.includes(descriptor)) return error
   const { code, phase, syscall, errno, path, hint } = error

@@ -1,4 +1,4 @@
-/** Ready-made archives. */
+/** Existing archives as layers. */
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import type { LayerCompression } from '../media-type.ts'
 
 const PIECE = 256 << 10
 
-/** How an archive is compressed, by its first bytes. Throws `ERR_INVALID_OPTION` for a missing file. */
+/** The compression of an archive, by its first bytes. Throws `ERR_INVALID_OPTION` for a missing file. */
 export async function detectCompression(path: string): Promise<LayerCompression> {
   const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
     throw new CaissonError('ERR_INVALID_OPTION', `cannot open the archive ${path}: ${cause.message}`, {
@@ -26,7 +26,7 @@ export async function detectCompression(path: string): Promise<LayerCompression>
   }
 }
 
-/** Copies a file over another, and says what it is. */
+/** Copies a file over another, and returns digest and size. */
 export async function copyAndDigest(
   from: string,
   to: string,

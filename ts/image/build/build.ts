@@ -1,4 +1,4 @@
-/** Images from options: from scratch or on top of another one. */
+/** Builds images from options: from scratch or on top of another one. */
 import type { LayerProgress } from '../../native/layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import type { ImageParts } from '../layer-blobs.ts'
@@ -14,46 +14,48 @@ import { addLayer, checkBefore, type LayerResult } from './layer.ts'
 import { mergePatch, patchConfig, type ConfigPatch } from './patch.ts'
 import { checkTag } from '../reference.ts'
 
-/** Where an image is written, and how. */
+/** The destination of an image, and how it is written. */
 export interface WriteOptions extends CompressionOptions {
-  /** Layout directory, made if missing. */
+  /** Layout directory, created if missing. */
   layout: string | Layout
-  /** Its name in the layout. Without one only its digest leads to it, and garbage collection removes it. */
+  /** Its name in the layout. Without one the image is found by its digest only, and garbage collection removes it. */
   tag?: string | undefined
-  /** Seconds since 1970: no file is newer, and it is when the image was made. Default: SOURCE_DATE_EPOCH. */
+  /**
+   * Seconds since 1970: the creation time of the image, and an upper limit of file times. Default: SOURCE_DATE_EPOCH.
+   */
   sourceDateEpoch?: number | undefined
   signal?: AbortSignal | undefined
-  /** Called about ten times a second while a layer is written; counts begin again with each layer. */
+  /** Called about ten times a second while a layer is written; counts restart with each layer. */
   onProgress?: ((progress: LayerProgress) => void) | undefined
 }
 
 export interface ImageChanges {
-  /** Bottom first, on top of those there are. */
+  /** Bottom first, on top of the existing ones. */
   layers?: readonly LayerOptions[] | undefined
   /** Fields of the configuration: objects merge, `null` removes (RFC 7396). */
   config?: ConfigPatch | undefined
-  /** Of the manifest; `null` removes one. */
+  /** Annotations of the manifest; `null` removes one. */
   annotations?: Readonly<Record<string, string | null>> | undefined
-  /** What history says of a change of the configuration alone; `false` writes nothing. */
+  /** The history entry for a change of the configuration only; `false` adds none. */
   history?: HistoryOptions | false | undefined
-  /** What history says where nothing else is given; default `caisson`. */
+  /** `created_by` of history entries that have no other; default `caisson`. */
   createdBy?: string | undefined
 }
 
 export interface BuildOptions extends WriteOptions, ImageChanges {
-  /** From scratch: what the image is for. Default: this machine. */
+  /** From scratch: the platform of the image. Default: this machine. */
   platform?: Platform | undefined
-  /** What is read: archives, trees, the layers below. Default: those of the image that it is built on. */
+  /** Limits on what is read: archives, trees, the layers below. Default: those of the base image. */
   limits?: ImageLimits | undefined
 }
 
 export interface BuildResult {
   descriptor: Descriptor
-  /** One for each of the options' `layers`. */
+  /** One per entry of the option `layers`. */
   layers: LayerResult[]
 }
 
-/** Writes the image. What a failure leaves are blobs without references, which garbage collection removes. */
+/** Writes the image. A failure leaves only unreferenced blobs, which garbage collection removes. */
 export async function buildImage(from: ImageParts | undefined, options: BuildOptions): Promise<BuildResult> {
   const epoch = sourceDateEpoch(options.sourceDateEpoch)
   checkTag(options.tag)
@@ -62,7 +64,7 @@ export async function buildImage(from: ImageParts | undefined, options: BuildOpt
   for (const layer of layers) checkBefore(layer)
   const draft = from ? draftOf(from) : emptyDraft(options.platform, epoch)
   resolveCompression(options, draft.manifest.layers)
-  if (config) await patchConfig(draft.config, config) // what is refused is refused before anything is written
+  if (config) await patchConfig(draft.config, config) // everything invalid is refused before anything is written
   const layout = typeof options.layout === 'string' ? await Layout.create(options.layout) : options.layout
   using _ = await layout.protect(signal)
   if (from) await copyLayers(from, layout, signal)
@@ -95,7 +97,7 @@ async function applyChanges(draft: Draft, { config, annotations }: ImageChanges)
   else delete draft.manifest.annotations
 }
 
-/** The layers of `image` into `layout`, as far as it lacks them. */
+/** Copies the layers of `image` that `layout` lacks. */
 export async function copyLayers(image: ImageParts, layout: Layout, signal?: AbortSignal): Promise<void> {
   const { source } = image
   if (source.transport === 'oci' && source.path === layout.path) return

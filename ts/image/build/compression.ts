@@ -1,21 +1,21 @@
-/** How layers are compressed. */
+/** Compression of layers. */
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { layerCompression, type LayerCompression } from '../media-type.ts'
 
 export interface CompressionOptions {
-  /** `auto`: as the topmost layer of the image, `gzip` without layers. Default `auto`. */
+  /** `auto`: that of the topmost layer of the image, or `gzip` without layers. Default `auto`. */
   compression?: LayerCompression | 'auto' | undefined
   /** gzip 1 to 9 (default 6), zstd 1 to 19 (default 3). */
   level?: number | undefined
-  /** Threads that compress; default one per core. The result is the same for any number. */
+  /** Compressing threads; default one per core. The result is the same for any number. */
   threads?: number | undefined
 }
 
 /** Highest levels. */
 const MOST = { gzip: 9, zstd: 19 }
 
-/** Where a blob goes, for the native side. Throws `ERR_INVALID_OPTION`. */
+/** The output of a layer, for the native side. Throws `ERR_INVALID_OPTION`. */
 export function layerOutput(
   path: string,
   compression: LayerCompression,
@@ -29,7 +29,7 @@ export function layerOutput(
   }
 }
 
-/** Which it is, in place of `auto`. Throws `ERR_INVALID_OPTION` for a level that it has not. */
+/** Resolves `auto`. Throws `ERR_INVALID_OPTION` for an invalid level. */
 export function resolveCompression(
   { compression = 'auto', level }: CompressionOptions,
   layers: readonly Descriptor[],

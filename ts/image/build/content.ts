@@ -1,8 +1,8 @@
-/** What a layer can be made of. */
+/** The possible contents of a layer. */
 
-/** Attributes of something that is made. */
+/** Attributes of a new entry. */
 export interface EntryAttributes {
-  /** Permission bits with set-id and sticky; 0o644 for files, 0o755 for directories. */
+  /** Permission bits, set-id bits and sticky bit; 0o644 for files, 0o755 for directories. */
   mode?: number | undefined
   /** Default 0. */
   uid?: number | undefined
@@ -12,16 +12,16 @@ export interface EntryAttributes {
   xattrs?: Readonly<Record<string, string | Uint8Array>> | undefined
 }
 
-/** A text, bytes, a stream, or what a file of the host holds (links are followed). */
+/** A string, bytes, a stream, or the content of a file of the host (links are followed). */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array | string> | { file: string }
 
-/** A file with the content given here. A stream is kept on disk until its size is known. */
+/** A file with the given content. A stream is spooled to disk until its size is known. */
 export interface FileEntry extends EntryAttributes {
   path: string
   content: FileContent
 }
 
-/** A directory, empty as far as nothing else puts something into it. */
+/** A directory, empty unless other entries are inside. */
 export interface DirectoryEntry extends EntryAttributes {
   path: string
   type: 'directory'
@@ -30,11 +30,11 @@ export interface DirectoryEntry extends EntryAttributes {
 export interface SymlinkEntry extends EntryAttributes {
   path: string
   type: 'symlink'
-  /** Any text. */
+  /** Any string. */
   target: string
 }
 
-/** Another name of a file: it has the attributes of that file, and no others. */
+/** A hard link: it shares all attributes of its file. */
 export interface HardlinkEntry {
   path: string
   type: 'hardlink'
@@ -51,21 +51,21 @@ export interface SpecialEntry extends EntryAttributes {
   minor?: number | undefined
 }
 
-/** How a tree of the host is read. */
+/** How to read a tree of the host. */
 export interface TreeReading {
-  /** Paths below the tree that are left out. */
+  /** Paths, relative to the tree, to leave out. */
   exclude?: readonly string[] | undefined
-  /** Whose everything is in the image, whatever the tree says. */
+  /** Owner of all entries in the image, overriding the tree. */
   uid?: number | undefined
   gid?: number | undefined
   /**
-   * From ids of the host to ids in the image. With both an ordinary user reads what is closed to that user as root of a user
-   * namespace with these maps; it is started (with newuidmap and newgidmap) where something is closed.
+   * Maps ids of the host to ids in the image. With both, an unprivileged user reads inaccessible files as root of a
+   * user namespace with these maps, which is started (with newuidmap and newgidmap) on demand.
    */
   uidMap?: readonly IdRange[] | undefined
   gidMap?: readonly IdRange[] | undefined
   /**
-   * The tree of an ordinary user: everything is root's in the image, except what `user.rootlesscontainers` records.
+   * The tree of an unprivileged user: root owns everything in the image, except what `user.rootlesscontainers` records.
    * Default: true unless root.
    */
   rootless?: boolean | undefined
@@ -77,13 +77,13 @@ export interface IdRange {
   size: number
 }
 
-/** A file or directory of the host, with all below it, as `path`. */
+/** A file, or a directory with its content, of the host as `path`. */
 export interface CopyEntry extends TreeReading {
   path: string
   source: string
 }
 
-/** Files by their paths below `path`: contents, or contents with attributes; `null` hides what lower layers have. */
+/** Files by their paths below `path`: contents, or contents with attributes; `null` hides the path in lower layers. */
 export interface VirtualTree {
   path: string
   tree: Readonly<Record<string, string | Uint8Array | (EntryAttributes & { content: FileContent }) | null>>
@@ -95,17 +95,17 @@ export interface RemoveEntry {
   remove: true
 }
 
-/** Hides everything that the layers below have in a directory. */
+/** Hides everything of the layers below in a directory (an opaque whiteout). */
 export interface OpaqueEntry {
   path: string
   opaque: true
 }
 
-/** One part of a layer; later ones win. */
+/** A part of a layer; later parts take precedence. */
 export type LayerEntry =
   FileEntry | DirectoryEntry | LinkEntry | SpecialEntry | CopyEntry | VirtualTree | RemoveEntry | OpaqueEntry
 
-/** What history says of a layer or of a change of the configuration. */
+/** A history entry for a layer or a change of the configuration. */
 export interface HistoryOptions {
   /** Default: that of the image. */
   author?: string | undefined
@@ -119,11 +119,11 @@ export interface HistoryOptions {
 export interface EntriesLayer {
   entries: readonly LayerEntry[]
   history?: HistoryOptions | false | undefined
-  /** Of the layer's descriptor. */
+  /** Annotations of the layer's descriptor. */
   annotations?: Readonly<Record<string, string>> | undefined
 }
 
-/** A ready archive, in any compression, with the compression of the build or (`verbatim`) as it is. */
+/** An existing archive in any compression, recompressed for the build, or unchanged with `verbatim`. */
 export interface ArchiveLayer {
   archive: string
   verbatim?: boolean | undefined
@@ -132,7 +132,7 @@ export interface ArchiveLayer {
 }
 
 /**
- * The upper directory of an overlay, mounted on the layers so far: what a container wrote. What it hides is hidden by name.
+ * The upper directory of an overlay on the layers so far: the changes of a container. Whiteouts are written by name.
  */
 export interface UpperLayer extends TreeReading {
   upper: string
@@ -141,16 +141,16 @@ export interface UpperLayer extends TreeReading {
 }
 
 /**
- * What makes `before` to the directory. Content counts, not only sizes and times. Where nothing changed there is no
- * layer.
+ * The changes from `before` to the directory. Contents are compared, not only sizes and times. Without changes no layer
+ * is written.
  */
 export interface DifferenceLayer extends TreeReading {
   directory: string
-  /** The layers so far, a manifest that `snapshot` wrote, or another directory. Default: the layers so far. */
+  /** The layers so far, a manifest of `snapshot`, or another directory. Default: the layers so far. */
   before?: 'image' | { manifest: string } | { directory: string } | undefined
-  /** The directory was unpacked with the option of this name. */
+  /** The directory was unpacked with this option. */
   keepDirlinks?: boolean | undefined
-  /** Paths in which changes do not count, such as volumes. */
+  /** Paths whose changes are ignored, such as volumes. */
   mask?: readonly string[] | undefined
   history?: HistoryOptions | false | undefined
   annotations?: Readonly<Record<string, string>> | undefined

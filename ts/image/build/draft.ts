@@ -1,4 +1,4 @@
-/** An image in the making: documents that are not written yet, layers that are. */
+/** An image in the making: documents not yet written, on layers that are. */
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor, ImageConfig, ImageHistory, ImageManifest } from '../../spec/index.ts'
 import { formatJson } from '../../spec/json/index.ts'
@@ -18,7 +18,7 @@ export interface Draft {
 /** Without layers, for a platform. */
 export function emptyDraft(platform: Platform | undefined, epoch: number | undefined): Draft {
   const { os, architecture, variant } = platform ? normalizePlatform(platform) : hostPlatform()
-  // Variants that mean nothing more than the architecture are left out, as everywhere.
+  // Variants that equal the architecture's default are left out, as everywhere.
   const said = variant !== '' && (platform?.variant || architecture === 'arm') ? { variant } : {}
   return {
     config: {
@@ -38,7 +38,7 @@ export function emptyDraft(platform: Platform | undefined, epoch: number | undef
   }
 }
 
-/** Everything that an image says, to be changed; Docker's types become those of OCI. */
+/** The documents of an image, to be changed; Docker's types become those of OCI. */
 export function draftOf(image: ImageParts): Draft {
   const said = runnableConfig(image)
   const config = { ...said, rootfs: { ...said.rootfs, diff_ids: [...said.rootfs.diff_ids] } }
@@ -55,7 +55,7 @@ export function draftOf(image: ImageParts): Draft {
   return { config, manifest }
 }
 
-/** One more entry of history; `false` writes none. */
+/** Adds a history entry; `false` adds none. */
 export function addHistory(
   { config }: Draft,
   history: HistoryOptions | false | undefined,
@@ -88,7 +88,7 @@ export function checkHistory(history: HistoryOptions | false | undefined): void 
   }
 }
 
-/** Writes the documents and names the image. The answer describes the manifest. */
+/** Writes the documents and names the image. Resolves with the descriptor of the manifest. */
 export async function finishDraft(
   layout: Layout,
   { config, manifest }: Draft,
@@ -97,12 +97,12 @@ export async function finishDraft(
   const { rootfs, history, ...rest } = config
   const document = { ...rest, rootfs, ...(history && history.length > 0 ? { history } : {}) }
   const written = await layout.writeBlob(formatJson(document), MEDIA_TYPE.config)
-  // Unknown fields of the old descriptor would speak of the old document.
+  // Unknown fields of the old descriptor describe the old document.
   const { data: _, ...described } = { ...manifest.config, ...written }
   return finishManifest(layout, { config, manifest: { ...manifest, config: described } }, tag)
 }
 
-/** The same where the configuration is written already. */
+/** Like `finishDraft`, with a configuration that is already written. */
 export async function finishManifest(
   layout: Layout,
   { config, manifest }: Draft,

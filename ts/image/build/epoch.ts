@@ -1,10 +1,10 @@
-/** Times of what we make: SOURCE_DATE_EPOCH (reproducible-builds.org) where it is set. */
+/** Creation times: SOURCE_DATE_EPOCH (reproducible-builds.org) if it is set. */
 import { CaissonError } from '../../errors.ts'
 
-/** The end of the year 9999, the last that RFC 3339 can say. */
+/** The end of the year 9999, the last one in RFC 3339. */
 export const LAST_SECOND = 253_402_300_799
 
-/** Seconds since 1970, of the option or of the environment variable; undefined where neither says one. */
+/** Seconds since 1970 from the option or the environment variable; undefined without either. */
 export function sourceDateEpoch(option?: number): number | undefined {
   if (option !== undefined) {
     if (Number.isInteger(option) && option >= 0 && option <= LAST_SECOND) return option
@@ -24,7 +24,7 @@ export function sourceDateEpoch(option?: number): number | undefined {
   )
 }
 
-/** RFC 3339 of a time in seconds, default now. */
+/** A time in seconds as RFC 3339; default now. */
 export function timestamp(epoch?: number): string {
   if (epoch === undefined) return new Date().toISOString()
   return `${new Date(epoch * 1000).toISOString().slice(0, 19)}Z`

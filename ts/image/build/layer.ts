@@ -1,4 +1,4 @@
-/** One layer: written into the layout, described, and added to the draft. */
+/** One layer: written to the layout, described, and added to the draft. */
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import type { LayerBlob, LayerOperation } from '../../native/layer.ts'
@@ -28,22 +28,22 @@ export interface LayerContext extends CompressionOptions {
   draft: Draft
   epoch: number | undefined
   operation: LayerOperation
-  /** What history says where the layer's own options do not. */
+  /** `created_by` unless the layer's options have one. */
   createdBy: string
 }
 
-/** What became of one entry of `layers`. */
+/** The result for one entry of `layers`. */
 export interface LayerResult {
-  /** Undefined where nothing changed: no layer was written. */
+  /** Undefined if nothing changed: no layer was written. */
   descriptor: Descriptor | undefined
   diffId: string | undefined
-  /** Of a difference, by path. */
+  /** The changes of a difference layer, by path. */
   changes: PathChange[]
   /** What was left out, such as sockets. */
   warnings: string[]
 }
 
-/** Adds what `options` say to the draft. */
+/** Adds the layer of `options` to the draft. */
 export async function addLayer(options: LayerOptions, context: LayerContext): Promise<LayerResult> {
   const { layout, draft } = context
   const wanted = resolveCompression(context, draft.manifest.layers)
@@ -70,7 +70,7 @@ export async function addLayer(options: LayerOptions, context: LayerContext): Pr
   return { descriptor, diffId, changes, warnings }
 }
 
-/** The archive is read to its end either way: its diffID is not known before. */
+/** Reads the archive to its end in any case: its diffID is not known before. */
 async function archiveLayer(
   { archive, verbatim }: ArchiveLayer,
   temporary: string,
@@ -85,7 +85,7 @@ async function archiveLayer(
     context.operation,
   )
   if (!verbatim || compression === 'none') return written
-  // As it is: what was written only served to check and to hash it, and is overwritten.
+  // Verbatim: the transcoded file only served to validate and hash the content, and is overwritten.
   return { ...written, ...(await copyAndDigest(path, temporary, context.operation.signal)) }
 }
 

@@ -1,4 +1,4 @@
-/** Changes of documents, as JSON Merge Patch (RFC 7396) says them: objects merge, `null` removes, all else replaces. */
+/** Changes of documents as JSON Merge Patch (RFC 7396): objects merge, `null` removes, everything else replaces. */
 import { CaissonError } from '../../errors.ts'
 import type { ImageConfig, ImageExecution } from '../../spec/index.ts'
 import { formatJson } from '../../spec/json/index.ts'
@@ -10,14 +10,14 @@ type PatchOf<T> = T extends readonly unknown[]
     ? { [name in keyof T]?: PatchOf<T[name]> | null }
     : T
 
-/** Fields of an image configuration, in its own words; `null` removes a field, or one label. */
+/** Fields of an image configuration under their own names; `null` removes a field, or one label. */
 export type ConfigPatch = PatchOf<Omit<ImageConfig, 'rootfs' | 'history' | 'config'>> & {
   config?: PatchOf<ImageExecution> | null
 }
 
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch
-  // A Map, as a label may be called __proto__.
+  // A Map, because a label may be named __proto__.
   const merged = new Map(isObject(target) ? Object.entries(target) : [])
   for (const [name, value] of Object.entries(patch)) {
     if (value === undefined) continue
@@ -27,7 +27,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged)
 }
 
-/** The configuration with the changes, checked. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
+/** Applies the changes to the configuration and validates it. Throws `ERR_INVALID_OPTION`, `ERR_INVALID_IMAGE`. */
 export async function patchConfig(config: ImageConfig, patch: ConfigPatch): Promise<ImageConfig> {
   for (const name of ['rootfs', 'history']) {
     if (name in patch) {

@@ -1,4 +1,4 @@
-/** What a directory holds, written down to find later what changed in it. */
+/** Records the content of a directory, to find changes later. */
 import { called } from '../../boundary.ts'
 import type { LayerProgress } from '../../native/layer.ts'
 import { compareTrees, writeManifest, type PathChange } from '../../native/write-layer.ts'
@@ -15,7 +15,7 @@ export interface SnapshotOptions extends TreeReading {
 
 /**
  * Writes a manifest of `directory` (mtree(5), with SHA-256 digests) to the new file `manifest`. A difference layer with
- * `before: { manifest }` begins there. The answer is the number of entries.
+ * `before: { manifest }` starts from it. Resolves with the number of entries.
  */
 export function snapshot(
   directory: string,
@@ -34,7 +34,7 @@ export function snapshot(
   })
 }
 
-/** What has changed in `directory` since `snapshot` wrote the manifest. */
+/** The changes of `directory` since `snapshot` wrote the manifest. */
 export function changesSince(
   manifest: string,
   directory: string,

@@ -9,15 +9,15 @@ import type { LayerStep, TreeOptions } from '../../native/write-layer.ts'
 import { hostPath } from '../host-path.ts'
 import type { EntryAttributes, FileContent, LayerEntry, TreeReading } from './content.ts'
 
-/** What making steps needs to know. */
+/** The context for making steps. */
 export interface StepContext {
   epoch: number | undefined
-  /** Where streams are kept until they are packed. */
+  /** A path for spooling a stream until it is packed. */
   spoolPath: () => string
   signal: AbortSignal | undefined
 }
 
-/** How a tree is read, for the native side. */
+/** How to read a tree, for the native side. */
 export function treeOptions(reading: TreeReading & { mask?: readonly string[] | undefined }): TreeOptions {
   const { exclude = [], uidMap = [], gidMap = [], mask = [] } = reading
   const mapped = uidMap.length > 0 || gidMap.length > 0
@@ -34,7 +34,7 @@ export function treeOptions(reading: TreeReading & { mask?: readonly string[] | 
   }
 }
 
-/** The steps of all entries, which were checked as a whole. */
+/** The steps of all entries, which were validated together. */
 export async function layerSteps(entries: readonly LayerEntry[], context: StepContext): Promise<LayerStep[]> {
   const steps: LayerStep[] = []
   for (const entry of entries) steps.push(...(await stepsOf(entry, context)))
@@ -97,7 +97,7 @@ async function fileStep(
   const { signal } = context
   const file = createWriteStream(source, { flags: 'wx', mode: 0o600 })
   await pipeline(Readable.from(content), file, signal ? { signal } : {}).catch((error: unknown) => {
-    signal?.throwIfAborted() // its own reason, not the stream's AbortError
+    signal?.throwIfAborted() // the signal's reason, not the stream's AbortError
     throw error
   })
   return defined({ ...step, source })
@@ -111,14 +111,14 @@ function attributes({ mode, uid, gid, mtime, xattrs }: EntryAttributes, { epoch 
   return { mode, uid, gid, mtime: mtime ?? epoch ?? 0, xattrs: xattrs && named }
 }
 
-/** The native side tells a missing value from one that is undefined only by its absence. */
+/** The native side recognises a missing value only by its absence, not by undefined. */
 function defined<T extends object>(step: T): LayerStep {
   return Object.fromEntries(
     Object.entries(step).filter(([, value]) => value !== undefined),
   ) as unknown as LayerStep
 }
 
-/** A name for something kept for the moment. */
+/** A name for a temporary file. */
 export function spoolName(): string {
   return `.caisson-${randomUUID()}`
 }

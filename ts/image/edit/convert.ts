@@ -19,13 +19,15 @@ import {
 import { checkTag } from '../reference.ts'
 
 export interface ConvertOptions extends Omit<WriteOptions, 'sourceDateEpoch'> {
-  /** Without it the layers stay as they are. */
+  /** If absent, the layers are not changed. */
   compression?: WriteOptions['compression']
-  /** Media types of the manifest; default `oci`. Docker's has no annotations and no zstd. */
+  /** Media types of the manifest; default `oci`. Docker's supports neither annotations nor zstd. */
   mediaTypes?: 'oci' | 'docker' | undefined
 }
 
-/** An image with the same root file system and the same configuration: all diffIDs stay, and Docker's id of the image. */
+/**
+ * Writes an image with the same root file system and configuration: diffIDs and Docker's image id are unchanged.
+ */
 export async function convertImage(image: ImageParts, options: ConvertOptions): Promise<Descriptor> {
   const { tag, compression = 'auto', mediaTypes = 'oci', signal, onProgress } = options
   checkTag(tag)
@@ -77,7 +79,7 @@ function dockerDescriptor({ annotations: _, ...descriptor }: Descriptor): Descri
   return { ...descriptor, mediaType: dockerMediaType(descriptor.mediaType)! }
 }
 
-/** Refuses what Docker's manifests cannot say, before anything is written. */
+/** Refuses what Docker's manifests do not support, before anything is written. */
 function checkMediaTypes(
   mediaTypes: 'oci' | 'docker',
   { manifest: { artifactType, subject } }: Draft,

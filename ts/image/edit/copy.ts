@@ -1,4 +1,4 @@
-/** Images from any source to a layout or an archive. */
+/** Copies images from any source to a layout or an archive. */
 import { called } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import { checkArgument, checkOptions, list } from '../../options.ts'
@@ -23,19 +23,21 @@ export type { CopyProgress } from '../target/target.ts'
 
 export interface CopyOptions extends CopyOperation {
   /**
-   * `oci:DIRECTORY[:TAG]`, made if missing; a new archive, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME[:TAG]]`;
-   * or anything else that takes images.
+   * `oci:DIRECTORY[:TAG]`, created if missing; a new archive, `oci-archive:FILE[:TAG]` or
+   * `docker-archive:FILE[:NAME[:TAG]]`; or any other target.
    */
   to?: string | ImageTarget | undefined
-  /** A layout, in place of `to`: its directory, made if missing, or opened. */
+  /** A layout, in place of `to`: its directory, created if missing, or an open one. */
   layout?: string | Layout | undefined
-  /** Name in the target, in place of that in `to`. Default: the tag of the reference, or the name that the source knows. */
+  /**
+   * Name in the target, in place of that in `to`. Default: the tag of the reference, or the name in the source.
+   */
   tag?: string | undefined
-  /** Only what runs on these, out of an index. Default: everything, byte by byte; for `docker-archive` this machine. */
+  /** Only the images of an index for these. Default: everything, byte for byte; for `docker-archive` this machine. */
   platforms?: readonly (Platform | string)[] | undefined
-  /** An archive that exists is replaced once the new one is complete. Otherwise it is an error. */
+  /** Replaces an existing archive once the new one is complete. Otherwise it is an error. */
   overwrite?: boolean | undefined
-  /** What reading an archive or a root file system may ask for. */
+  /** Limits on reading an archive or a root file system. */
   limits?: ImageLimits | undefined
 }
 
@@ -49,8 +51,8 @@ export interface CopyImagesResult extends Copied {
 }
 
 /**
- * Copies what `reference` names: an image, or an index with all its images. Digests stay, unless `platforms` chooses from
- * an index. Blobs that the source lacks are an error, except layers that say where else they are (`urls`).
+ * Copies the image that `reference` names, or an index with all its images. Digests do not change, unless `platforms`
+ * selects from an index. Blobs that the source lacks are an error, except layers with `urls`.
  */
 export function copyImage(reference: string, options: CopyOptions): Promise<CopyResult> {
   return called(copyImage, async () => {
@@ -113,7 +115,7 @@ async function targetOf({
   return { target, name: tag ?? name }
 }
 
-/** The entry that the name means, and what of it is copied: all, or for a target without indexes one image. */
+/** The named entry, and the part of it to copy: all, or one image for a target without indexes. */
 async function choose(
   source: ImageSource,
   { tag, name, digest }: ImageReference,
@@ -129,7 +131,7 @@ async function choose(
     const why = entry ? `is one of ${found.length} images: say which by its digest` : 'does not exist'
     throw notFound(source, `${reference} ${why}`)
   }
-  // One manifest is taken for what it is, whatever it is for.
+  // A single manifest is copied whatever its platform.
   if (isOne && !platforms && isManifestType(entry.mediaType))
     return { entry, image: entry, wanted: undefined }
   const platform = platforms?.[0] ?? thisMachine()
@@ -141,7 +143,7 @@ async function choose(
   }
 }
 
-/** The tag is one of the place that it comes from. */
+/** Removes the tag, which belongs to the source. */
 function withoutTag(descriptor: Descriptor): Descriptor {
   const { annotations, ...plain } = descriptor
   const { [REF_NAME]: _, ...others } = annotations ?? {}

@@ -1,4 +1,4 @@
-/** What images are made of: found by following their documents, without reading a layer. */
+/** Collects the blobs of images by following their documents, without reading layers. */
 import { createHash } from 'node:crypto'
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor, ImageIndex } from '../../spec/index.ts'
@@ -11,8 +11,8 @@ import type { ImageSource } from '../source/source.ts'
 import type { BlobOrigin } from '../target/target.ts'
 
 /**
- * Adds to `blobs` what an entry is and leads to, children first; or only what of it is for one of `platforms`. The answer
- * describes what became of it; undefined where nothing of it is wanted.
+ * Adds an entry and everything it refers to to `blobs`, children first; or only its parts for one of `platforms`.
+ * Returns the descriptor of the result; undefined if nothing matches.
  */
 export function gather(
   blobs: Map<string, BlobOrigin>,
@@ -87,7 +87,7 @@ class Walk {
     return made
   }
 
-  /** Attestations go with the image that they speak of. */
+  /** Attestations are copied with the image that they refer to. */
   #wants(entry: Descriptor, { manifests }: ImageIndex): boolean {
     if (!this.#platforms || isIndexType(entry.mediaType)) return true
     const of = entry.annotations?.['vnd.docker.reference.digest']

@@ -1,4 +1,4 @@
-/** The same changes on another base. */
+/** Moves an image's layers to another base. */
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
@@ -11,9 +11,8 @@ import { checkTag } from '../reference.ts'
 export type RebaseOptions = Omit<WriteOptions, 'compression' | 'level' | 'threads' | 'onProgress'>
 
 /**
- * Takes the layers of `base` from below those of `image` and puts those of `onto` there. Throws `ERR_INVALID_OPTION`
- * where `image` is not built on `base`. No layer is written: what the upper layers assume of the old base is not looked
- * at.
+ * Replaces the layers of `base` below those of `image` by the layers of `onto`. Throws `ERR_INVALID_OPTION` if `image`
+ * is not built on `base`. No layer is rewritten: assumptions of the upper layers about the old base are not checked.
  */
 export async function rebaseImage(
   image: ImageParts,

@@ -1,4 +1,4 @@
-/** Fewer layers. */
+/** Merges layers. */
 import { flattenLayers } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { copyLayers, type WriteOptions } from '../build/build.ts'
@@ -14,13 +14,13 @@ import { CaissonError } from '../../errors.ts'
 import { checkTag } from '../reference.ts'
 
 export interface SquashOptions extends WriteOptions {
-  /** This many layers at the bottom stay as they are; default 0. */
+  /** Number of bottom layers that are kept unchanged; default 0. */
   keep?: number | undefined
   history?: HistoryOptions | false | undefined
   createdBy?: string | undefined
 }
 
-/** Makes one layer of all above the kept ones: nothing that an upper layer hides is in it. */
+/** Merges all layers above the kept ones: the result contains nothing that an upper layer hides. */
 export async function squashImage(image: ImageParts, options: SquashOptions): Promise<Descriptor> {
   const { keep = 0, tag, signal, onProgress, history, createdBy = 'caisson squash' } = options
   const epoch = sourceDateEpoch(options.sourceDateEpoch)
@@ -57,7 +57,7 @@ function partsOf({ source, digest, manifest, config }: ImageParts): ImageParts {
   return { source, digest, manifest, config }
 }
 
-/** The entries up to the last kept layer. */
+/** The history up to the last kept layer. */
 export function historyOf<T extends { empty_layer?: boolean }>(history: readonly T[], layers: number): T[] {
   let count = 0
   const kept: T[] = []
@@ -66,7 +66,7 @@ export function historyOf<T extends { empty_layer?: boolean }>(history: readonly
     if (count > layers) break
     kept.push(entry)
   }
-  // Empty entries after the last kept layer belong to what came after it.
+  // Empty entries after the last kept layer belong to a later layer.
   while (layers === 0 && kept.length > 0) kept.pop()
   return kept
 }

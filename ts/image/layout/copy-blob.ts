@@ -1,4 +1,4 @@
-/** Blobs from any source into a layout. */
+/** Copies blobs from any source to a layout. */
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Descriptor } from '../../spec/index.ts'
@@ -8,7 +8,7 @@ import { readBlob } from '../source/read.ts'
 import type { ImageSource } from '../source/source.ts'
 import { writeNewBlob } from './new-blob.ts'
 
-/** Copies and verifies; what the layout has already is left alone. True where something was copied. */
+/** Copies and verifies; existing blobs are left alone. True if something was copied. */
 export async function copyBlob(
   source: ImageSource,
   descriptor: Descriptor,
@@ -28,7 +28,7 @@ export async function copyBlob(
       if (onBytes) content.on('data', (piece: Buffer) => onBytes(piece.length))
       await pipeline(content, createWriteStream(path), signal ? { signal } : {})
     } catch (error) {
-      signal?.throwIfAborted() // its own reason, not the stream's AbortError
+      signal?.throwIfAborted() // the signal's reason, not the stream's AbortError
       throw systemError(`cannot write ${layout.blobPath(digest)}`, error)
     }
     return { digest }

@@ -1,4 +1,4 @@
-/** Garbage of a layout: blobs that nothing in index.json leads to. */
+/** Garbage collection of a layout: removes blobs that are not reachable from index.json. */
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { OpenLayout } from '../../native/layout.ts'
@@ -10,32 +10,32 @@ import { isIndexType, isManifestType } from '../media-type.ts'
 import { readDocument } from '../source/read.ts'
 
 export interface CollectGarbageOptions {
-  /** Say what would go, and leave it. */
+  /** Only list what would be removed. */
   dryRun?: boolean | undefined
   signal?: AbortSignal | undefined
 }
 
 export interface Collected {
-  /** Digests of the blobs that went, in order; of what was never finished `ALGORITHM:NAME`. */
+  /** Digests of removed blobs, sorted; `ALGORITHM:NAME` for unfinished files. */
   removed: string[]
-  /** Their bytes. */
+  /** Size of the removed blobs. */
   bytes: number
-  /** How many blobs stay. */
+  /** Number of blobs that were kept. */
   kept: number
 }
 
-/** Throws where a document that is referenced cannot be read: what it leads to is not known then. */
+/** Throws if a referenced document cannot be read: its references are unknown then. */
 export async function collectGarbage(layout: Layout, options: CollectGarbageOptions): Promise<Collected> {
   const { dryRun = false, signal } = options
   using directory = await OpenLayout.open(layout.path)
-  // Exclusive: no writer is about to tag a blob that is not referenced yet.
+  // Exclusive: no writer is about to tag an unreferenced blob.
   using _ = await lockDirectory(join(directory.path, 'blobs'), 'exclusive', signal)
   const reachable = new Set<string>()
   await mark(layout, (await layout.index()).manifests, reachable, signal)
   return await directory.collect(reachable, { dryRun, signal })
 }
 
-/** Follows indexes and manifests; everything else is a blob without references, whatever it holds. */
+/** Follows indexes and manifests; anything else is a blob without references, whatever its content. */
 async function mark(
   layout: Layout,
   descriptors: readonly Descriptor[],
@@ -62,7 +62,7 @@ async function mark(
   }
 }
 
-/** A missing blob leads nowhere: another store may have it, as a layout need not be complete. */
+/** A missing blob has no references: a layout may be incomplete, as another store may have the blob. */
 async function documentOf(layout: Layout, descriptor: Descriptor): Promise<Buffer | undefined> {
   try {
     return await readDocument(layout, descriptor)

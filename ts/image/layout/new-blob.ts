@@ -2,8 +2,8 @@
 import { OpenLayout } from '../../native/layout.ts'
 
 /**
- * Lets `write` write a file that has no name yet, and gives it its place under the digest that `write` answers with. Without
- * one, and after a failure, nothing is left of it.
+ * Lets `write` write a file without a name, and moves it to the digest that `write` returns. Without a digest, and
+ * after a failure, nothing is left.
  */
 export async function writeNewBlob<T extends { readonly digest?: string | undefined }>(
   layout: { readonly path: string },
@@ -16,7 +16,7 @@ export async function writeNewBlob<T extends { readonly digest?: string | undefi
   return written
 }
 
-/** Lets `work` have a private directory of the layout, which is removed afterwards with all it holds. */
+/** Gives `work` a private directory of the layout, which is removed with its content afterwards. */
 export async function withSpool<T>(
   layout: { readonly path: string },
   work: (path: string) => Promise<T>,

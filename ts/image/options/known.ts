@@ -1,4 +1,4 @@
-/** The options of every call of the image API, each with what it takes. */
+/** The options of every call of the image API with their checks. */
 import {
   callback,
   either,

@@ -1,4 +1,4 @@
-/** What a layer can be made of, checked as a whole before anything is written. */
+/** Checks of layer options, all before anything is written. */
 import {
   either,
   flag,
@@ -80,7 +80,7 @@ const types: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
     target: needed(word),
     ...attributes,
   } satisfies Known<SymlinkEntry>,
-  // Its attributes are those of the file: readers of a layer disagree on what others would do to it.
+  // A hard link has the attributes of its file: readers of a layer disagree on what others would mean.
   hardlink: {
     path: at,
     type: needed(oneOf('hardlink')),
@@ -141,7 +141,9 @@ export const layer: Check = {
   },
 }
 
-/** By the first name that only one kind has; one with the value undefined is an unset variable of the caller. */
+/**
+ * Selects by the first key that only one kind has; a key with the value undefined is an unset variable of the caller.
+ */
 function marked<T>(value: object, by: Readonly<Record<string, T>>): T | undefined {
   const name = Object.keys(by).find((mark) => mark in value)
   return name === undefined ? undefined : by[name]

@@ -1,4 +1,4 @@
-/** What options of several calls take: images, layouts, platforms, ids, limits. */
+/** Checks shared by several calls: images, layouts, platforms, ids, limits. */
 import {
   callback,
   either,
@@ -27,17 +27,17 @@ import type { Platform } from '../platform.ts'
 /** A string of the caller: an empty one is an unset variable. */
 export const word: Check = such('a text that is not empty', isText)
 const isWithoutNul = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0')
-/** What the kernel would cut nowhere. */
+/** A string that the kernel does not truncate. */
 export const kernelText: Check = such('a text without NUL', isWithoutNul)
-/** What execve(2) takes. */
+/** Arguments for execve(2). */
 export const args: Check = list(kernelText)
-/** A variable that is undefined is taken away. */
+/** An undefined value removes a variable. */
 export const env: Check = named(
   such(kernelText.takes, (value) => value === undefined || isWithoutNul(value)),
   (name) => isText(name) && !name.includes('='),
 )
 export const cwd: Check = such('an absolute path', (value) => isText(value) && value.startsWith('/'))
-/** Of another copy of the package as well. */
+/** Also accepts an image of another copy of the package. */
 export const image: Check = such(
   'an opened image',
   (value) =>

@@ -1,9 +1,9 @@
-/** Why two images differ. */
+/** The differences between two images. */
 import { compareTrees, type PathChange } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 
-/** One value of a document; undefined where one of them lacks it. */
+/** One value of a document; undefined if one of them lacks it. */
 export interface ValueDifference {
   /** `config.Env[0]`. */
   path: string
@@ -12,7 +12,7 @@ export interface ValueDifference {
 }
 
 export interface LayerDifference {
-  /** Counted from the bottom. */
+  /** Index from the bottom. */
   index: number
   left: LayerSummary | undefined
   right: LayerSummary | undefined
@@ -28,14 +28,16 @@ export interface LayerSummary {
 }
 
 export interface ImageDifference {
-  /** Manifest digests are equal; everything else is empty then. */
+  /** The manifest digests are equal; everything else is empty then. */
   identical: boolean
   left: string
   right: string
   manifest: ValueDifference[]
   config: ValueDifference[]
   layers: LayerDifference[]
-  /** What leads from the one root file system to the other; undefined where it was not asked for, or both are the same. */
+  /**
+   * The changes from one root file system to the other; undefined if not requested, or if both are the same.
+   */
   files: PathChange[] | undefined
 }
 
@@ -72,7 +74,7 @@ export async function diffImages(
   }
 }
 
-/** Layers and configuration are told apart elsewhere. */
+/** Layers and configuration are compared elsewhere. */
 function rest(manifest: object): object {
   const { layers: _, config: __, ...more } = manifest as { layers: unknown; config: unknown }
   return more

@@ -1,4 +1,4 @@
-/** The root file system of an image without unpacking it: as an archive, or one file of it. */
+/** Reads the root file system of an image without unpacking it: as an archive, or one file of it. */
 import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { LayerProgress } from '../../native/layer.ts'
@@ -7,20 +7,20 @@ import { sourceDateEpoch } from '../build/epoch.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 
 export interface ExportOptions {
-  /** Only this directory and what is below it, named from there. */
+  /** Only this directory and its content, relative to it. */
   path?: string | undefined
-  /** No time in the archive is later than this, in seconds. */
+  /** Upper limit of times in the archive, in seconds. */
   sourceDateEpoch?: number | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: LayerProgress) => void) | undefined
 }
 
-/** A plain tar stream of what all layers make together. It fails where the image is damaged, also half-way. */
+/** An uncompressed tar stream of the merged layers. It fails if the image is damaged, possibly half-way. */
 export function exportRootfs(image: ImageParts, options: ExportOptions = {}): Readable {
   return streamOf((fd, signal) => exportRootfsTo(image, fd, { ...options, signal }), options.signal)
 }
 
-/** The same to a descriptor. */
+/** Like `exportRootfs`, to a descriptor. */
 export async function exportRootfsTo(image: ImageParts, fd: number, options: ExportOptions): Promise<void> {
   const { path, sourceDateEpoch: epoch, signal, onProgress } = options
   await exportTo(

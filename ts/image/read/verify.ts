@@ -1,11 +1,11 @@
-/** Whether an image is what it says: every blob, every layer, every count. */
+/** Verifies an image: every blob, every layer, every count. */
 import { CaissonError, SpecError } from '../../errors.ts'
 import { compareTrees } from '../../native/write-layer.ts'
 import type { Descriptor } from '../../spec/index.ts'
 import { layerBlobs, type ImageParts } from '../layer-blobs.ts'
 import { readBlob } from '../source/read.ts'
 
-/** What is wrong, and with which blob. */
+/** A problem and its blob. */
 export interface VerifyProblem {
   digest: string
   code: string
@@ -15,11 +15,11 @@ export interface VerifyProblem {
 export interface VerifyResult {
   digest: string
   problems: VerifyProblem[]
-  /** Odd, but no error. */
+  /** Unusual, but not an error. */
   warnings: string[]
 }
 
-/** Reads every blob to its end, and every layer as it would be unpacked. Finds all problems, not the first one. */
+/** Reads every blob to its end, and every layer as if it were unpacked. Lists all problems, not only the first. */
 export async function verifyImage(
   image: ImageParts,
   { signal }: { signal?: AbortSignal } = {},
@@ -47,7 +47,7 @@ export async function verifyImage(
   return { digest: image.digest, problems, warnings: warningsOf(image) }
 }
 
-/** A layer that says where else it is may be missing here. */
+/** A layer with `urls` may be missing here. */
 function isForeign({ urls }: Descriptor, error: unknown): boolean {
   return (urls?.length ?? 0) > 0 && error instanceof CaissonError && error.code === 'ERR_BLOB_NOT_FOUND'
 }

@@ -1,4 +1,4 @@
-/** A tar archive as a folder of files: plain ones are read where they lie, compressed ones are unpacked once. */
+/** A tar archive as a folder of files: an uncompressed one is read in place, a compressed one is decompressed once. */
 import { stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
@@ -19,11 +19,11 @@ export class Archive {
 
   private constructor(path: string, items: readonly ArchiveItem[], unpacked: TemporaryFile | undefined) {
     this.path = path
-    this.#items = new Map(items.map((item) => [item.path, item])) // the last of several wins, as when unpacked
+    this.#items = new Map(items.map((item) => [item.path, item])) // the last duplicate wins, as in unpacking
     this.#unpacked = unpacked
   }
 
-  /** Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_LAYER_INVALID` for anything but an archive. */
+  /** Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_LAYER_INVALID` for a file that is not an archive. */
   static async open(path: string, operation: LayerOperation = {}): Promise<Archive> {
     const absolute = resolve(path)
     await requireFile(absolute)
@@ -47,7 +47,7 @@ export class Archive {
     return [...this.#items.keys()]
   }
 
-  /** Where a file is; links are followed inside the archive. Undefined for a missing file. */
+  /** The location of a file; links are followed inside the archive. Undefined for a missing file. */
   find(name: string): FileRange | undefined {
     let path = normal(name)
     for (let links = 0; links < MAX_LINKS && path !== undefined; links++) {
@@ -60,7 +60,7 @@ export class Archive {
     return undefined
   }
 
-  /** A document in it, or undefined. */
+  /** The content of a document, or undefined. */
   async read(name: string): Promise<string | undefined> {
     const range = this.find(name)
     if (!range) return undefined
@@ -73,13 +73,16 @@ export class Archive {
   }
 }
 
-/** A path inside the archive, or undefined for one that leads out of it. */
+/** A normalised path inside the archive, or undefined if it leads out of it. */
 function normal(path: string): string | undefined {
   const clean = posix.normalize(path).replace(/^\.\//, '')
   return clean.startsWith('/') || clean === '..' || clean.startsWith('../') ? undefined : clean
 }
 
-/** The size of a regular file. Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_INVALID_IMAGE` for another type of file. */
+/**
+ * The size of a regular file. Throws `ERR_IMAGE_NOT_FOUND` for a missing file, `ERR_INVALID_IMAGE` for another type of
+ * file.
+ */
 export async function requireFile(path: string): Promise<number> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause

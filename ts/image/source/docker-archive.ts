@@ -1,4 +1,4 @@
-/** What `docker save` writes: images listed in manifest.json, their layers as archives beside it, in any order. */
+/** The archives of `docker save`: images listed in manifest.json, with layers as archives beside it, in any order. */
 import { createHash } from 'node:crypto'
 import { CaissonError, SpecError } from '../../errors.ts'
 import type { LayerOperation } from '../../native/layer.ts'
@@ -14,7 +14,7 @@ import { readRange, readStart } from './read.ts'
 import type { FileRange, ImageSource } from './source.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
-/** Opens it as the OCI layout that Docker 25 and later put in, otherwise by its manifest.json. */
+/** Opens it as the OCI layout that Docker 25 and later include, otherwise by its manifest.json. */
 export async function openDockerArchive(
   archive: Archive,
   operation: LayerOperation = {},
@@ -24,8 +24,8 @@ export async function openDockerArchive(
 }
 
 /**
- * Docker's configurations are taken as they are, so that ids stay; the manifests that such an archive does not have are
- * made here, as OCI manifests. Layers are ranges of the archive.
+ * Docker's configurations are used unchanged, so that ids are kept. Such an archive has no manifests, so OCI manifests
+ * are created here. Layers are ranges of the archive.
  */
 class DockerArchive implements ImageSource {
   readonly transport = 'docker-archive'
@@ -109,7 +109,9 @@ class DockerArchive implements ImageSource {
     return { mediaType, digest, size: bytes.length }
   }
 
-  /** A plain archive has its diffID as digest: who reads it verifies that. The digest of a packed one is taken now. */
+  /**
+   * The digest of an uncompressed layer is its diffID, which readers verify. That of a compressed one is computed now.
+   */
   async #layer(range: FileRange, diffId: string, operation: LayerOperation = {}): Promise<Descriptor> {
     let [digest, compression]: [string, LayerCompression] = [diffId, 'none']
     if (isCompressed(await readStart(range, 4))) {

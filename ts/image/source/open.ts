@@ -1,4 +1,4 @@
-/** From a reference to the source that it names. */
+/** Opens the source of a reference. */
 import type { LayerOperation } from '../../native/layer.ts'
 import { Layout } from '../layout.ts'
 import type { ImageReference } from '../reference.ts'
@@ -8,7 +8,7 @@ import { OciArchive } from './oci-archive.ts'
 import { Rootfs } from './rootfs.ts'
 import type { ImageSource } from './source.ts'
 
-/** Opens what a reference names, as far as it names a place; which image there, is for others to choose. */
+/** Opens the place of a reference; the caller selects the image there. */
 export async function openSource(
   reference: ImageReference,
   operation: LayerOperation = {},

@@ -7,13 +7,13 @@ import type { Descriptor } from '../../spec/index.ts'
 import { requireSize } from './small-file.ts'
 import { locationOf, type FileRange, type ImageSource } from './source.ts'
 
-/** Hashing one such piece blocks the event loop for well below a millisecond. */
+/** Hashing a chunk of this size blocks the event loop for well below a millisecond. */
 const PIECE = 256 << 10
 const ALGORITHMS = new Set(['sha256', 'sha384', 'sha512'])
 
 /**
- * The bytes of a JSON document; size and digest are verified. Content embedded in the descriptor (`data`) is taken where it
- * is there. Throws `ERR_BLOB_NOT_FOUND`, `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`.
+ * The bytes of a JSON document, with size and digest verified. Content embedded in the descriptor (`data`) is used if
+ * present. Throws `ERR_BLOB_NOT_FOUND`, `ERR_SIZE_MISMATCH`, `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`.
  */
 export async function readDocument(source: ImageSource, descriptor: Descriptor): Promise<Buffer> {
   const { digest, size } = descriptor
@@ -24,14 +24,14 @@ export async function readDocument(source: ImageSource, descriptor: Descriptor):
 }
 
 /**
- * The bytes of a blob as they are stored. The last piece comes only when size and digest were right; otherwise the
- * stream fails with `ERR_SIZE_MISMATCH` or `ERR_DIGEST_MISMATCH`, and with `ERR_BLOB_NOT_FOUND` for a missing blob.
+ * The stored bytes of a blob. The last chunk comes only if size and digest match; otherwise the stream fails with
+ * `ERR_SIZE_MISMATCH` or `ERR_DIGEST_MISMATCH`, or `ERR_BLOB_NOT_FOUND` for a missing blob.
  */
 export function readBlob(source: ImageSource, descriptor: Descriptor): Readable {
   return Readable.from(content(source, descriptor), { objectMode: false, highWaterMark: PIECE })
 }
 
-/** Where a blob is; throws `ERR_BLOB_NOT_FOUND` where it is missing, `ERR_SIZE_MISMATCH` for one of another size. */
+/** The location of a blob. Throws `ERR_BLOB_NOT_FOUND` if it is missing, `ERR_SIZE_MISMATCH` for another size. */
 export async function locateBlob(source: ImageSource, { digest, size }: Descriptor): Promise<FileRange> {
   const range = await source.locate(digest)
   if (!range) {
@@ -74,13 +74,13 @@ async function* content(source: ImageSource, descriptor: Descriptor): AsyncGener
   if (held) yield held
 }
 
-/** The whole of a range, a document at most: throws `ERR_LIMIT_EXCEEDED` before anything is read. */
+/** Reads a whole range of at most the size of a document: throws `ERR_LIMIT_EXCEEDED` before anything is read. */
 export async function readRange(range: FileRange, subject: string = range.path): Promise<Buffer> {
   requireSize(subject, range.size, range.path)
   return readStart(range, range.size)
 }
 
-/** The first bytes of a range, `most` of them. */
+/** The first bytes of a range, at most `most`. */
 export async function readStart(range: FileRange, most: number): Promise<Buffer> {
   const all: Buffer[] = []
   for await (const piece of pieces({ ...range, size: Math.min(range.size, most) })) all.push(piece)

@@ -1,4 +1,4 @@
-/** A plain root file system: one archive, as `docker export` and `tar -c` write it, or a directory. */
+/** A plain root file system: an archive of `docker export` or `tar -c`, or a directory. */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -21,7 +21,7 @@ interface Layer {
   compression: LayerCompression
 }
 
-/** An image of one layer, for this machine, whose configuration says nothing. */
+/** An image with one layer for this machine, and an empty configuration. */
 export class Rootfs implements ImageSource {
   readonly transport: 'tar' | 'dir'
   readonly path: string
@@ -44,8 +44,8 @@ export class Rootfs implements ImageSource {
   }
 
   /**
-   * The archive is read once to know its digests. Throws `ERR_IMAGE_NOT_FOUND` for a missing file. Whether it is an
-   * archive, unpacking tells.
+   * Reads the archive once to compute its digests. Throws `ERR_IMAGE_NOT_FOUND` for a missing file. Unpacking detects a
+   * file that is not an archive.
    */
   static async archive(file: string, operation: LayerOperation = {}): Promise<Rootfs> {
     const path = resolve(file)
@@ -56,8 +56,9 @@ export class Rootfs implements ImageSource {
   }
 
   /**
-   * The directory is packed once, as a layer is built from it. Throws `ERR_IMAGE_NOT_FOUND`, `ERR_INVALID_IMAGE` for what
-   * is no directory, `ERR_UNSUPPORTED_IMAGE` for what skopeo calls `dir:`, and `ERR_CHANGED` for a tree that changes meanwhile.
+   * Packs the directory once, like a layer of a build. Throws `ERR_IMAGE_NOT_FOUND`, `ERR_INVALID_IMAGE` if it is not a
+   * directory, `ERR_UNSUPPORTED_IMAGE` for the `dir:` format of skopeo, and `ERR_CHANGED` for a tree that changes
+   * meanwhile.
    */
   static async directory(directory: string, operation: LayerOperation = {}): Promise<Rootfs> {
     const path = resolve(directory)
@@ -104,7 +105,7 @@ async function requireRootfs(path: string): Promise<void> {
     throw new CaissonError('ERR_INVALID_IMAGE', `${path} is not a directory`, { path, phase: 'resolve' })
   }
   if (!(await isSkopeoDirectory(path))) return
-  // Packed as it is, an image would become a root file system that holds blobs: never what is meant.
+  // Packed verbatim, an image would become a root file system of blobs, which is never intended.
   throw new CaissonError(
     'ERR_UNSUPPORTED_IMAGE',
     `${path} is an image in the dir: format of skopeo, not a root file system`,

@@ -1,12 +1,12 @@
-/** Documents of the host's file system. */
+/** Reads documents of the host's file system. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { CaissonError } from '../../errors.ts'
 import { MAX_DOCUMENT_BYTES } from '../limits.ts'
 
 /**
- * The whole of a file. Throws what open(2) says, `ERR_INVALID_IMAGE` for what is not a regular file, and
- * `ERR_LIMIT_EXCEEDED` for one of more than 4 MiB.
+ * The whole content of a file. Throws errors of open(2), `ERR_INVALID_IMAGE` for anything but a regular file, and
+ * `ERR_LIMIT_EXCEEDED` for more than 4 MiB.
  */
 export async function readSmallFile(path: string): Promise<Buffer> {
   // SECURITY: a FIFO would block a thread of the pool until a process writes to it.

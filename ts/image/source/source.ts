@@ -1,8 +1,8 @@
-/** Where images come from: a directory, an archive, anything that has an index and blobs. */
+/** Sources of images: a directory, an archive, or anything else with an index and blobs. */
 import type { ImageIndex } from '../../spec/index.ts'
 import type { Transport } from '../reference.ts'
 
-/** Bytes of a file. */
+/** A range of a file. */
 export interface FileRange {
   path: string
   offset: number
@@ -10,8 +10,8 @@ export interface FileRange {
 }
 
 /**
- * What an {@link Image} is read from, whatever it looks like on disk. Blobs are ranges of files, so that an archive is
- * read where it lies. Nothing here is verified: {@link readDocument}, {@link readBlob} and the unpacker do that.
+ * The source of an {@link Image}, whatever its form on disk. Blobs are ranges of files, so that an archive is read in
+ * place. Nothing here is verified: {@link readDocument}, {@link readBlob} and the unpacker do that.
  */
 export interface ImageSource {
   readonly transport: Transport
@@ -19,13 +19,13 @@ export interface ImageSource {
   readonly path: string
   /** The top index. Throws `ERR_INVALID_IMAGE`. */
   index(): Promise<ImageIndex>
-  /** Where a blob is, or undefined where this source lacks it. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
+  /** The location of a blob; undefined if this source lacks it. Throws `ERR_INVALID_IMAGE` for an invalid digest. */
   locate(digest: string): Promise<FileRange | undefined>
-  /** Gives back what the source holds (an unpacked archive). Afterwards none of its blobs can be read. */
+  /** Releases its resources (a decompressed archive). Afterwards its blobs cannot be read. */
   close(): Promise<void>
 }
 
-/** As in a reference, for messages. */
+/** The reference form, for messages. */
 export function locationOf({ transport, path }: ImageSource): string {
   return `${transport}:${path}`
 }

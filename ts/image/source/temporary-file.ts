@@ -1,19 +1,19 @@
-/** A private file without a name: it goes with the last descriptor, also when the process is killed. */
+/** A private file without a name: it disappears with its last descriptor, even if the process is killed. */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FileRange } from './source.ts'
 
-/** open(2); Node does not name it. */
+/** From open(2); Node does not export it. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
-/** What a file system says that has no such files. */
+/** Errors of file systems without such files. */
 const LACKING = new Set(['EOPNOTSUPP', 'EISDIR', 'EINVAL'])
 
 const forgotten = new FinalizationRegistry<number>(closeSync)
 
 export class TemporaryFile {
-  /** Of the file, to be closed by {@link close} alone. */
+  /** The descriptor, which only {@link close} may close. */
   readonly fd: number
   #closed = false
 
@@ -22,7 +22,7 @@ export class TemporaryFile {
     forgotten.register(this, fd, this)
   }
 
-  /** Below `TMPDIR`, or `/tmp`. */
+  /** Created in `TMPDIR` or `/tmp`. */
   static async create(): Promise<TemporaryFile> {
     try {
       return new TemporaryFile(openSync(tmpdir(), constants.O_RDWR | O_TMPFILE, 0o600))
@@ -39,12 +39,12 @@ export class TemporaryFile {
     }
   }
 
-  /** Leads to the file, in this process and as long as it is not closed. */
+  /** A path to the file, valid in this process while it is open. */
   get path(): string {
     return `/proc/self/fd/${this.fd}`
   }
 
-  /** Adds bytes at the end; of use only where nothing else writes to the file meanwhile. */
+  /** Appends bytes; only valid if nothing else writes to the file meanwhile. */
   append(bytes: Uint8Array): FileRange {
     const range = { path: this.path, offset: fstatSync(this.fd).size, size: bytes.length }
     for (let done = 0; done < bytes.length;)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Changes with every boot of the machine; empty without procfs. */
+/** Changes with every boot; empty without procfs. */
 export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()

@@ -12,7 +12,7 @@ import { listSnapshots, readRecord, snapshotPath } from './snapshot-files.ts'
 import { chainIdOf } from './snapshot-id.ts'
 
 export interface CollectOptions {
-  /** Keeps snapshots that were opened within so many milliseconds, though no image refers to them. Default 0. */
+  /** Keeps snapshots opened within this many milliseconds, even if no image refers to them. Default 0. */
   unusedFor?: number | undefined
   signal?: AbortSignal | undefined
 }
@@ -22,7 +22,7 @@ export interface CollectResult {
   snapshots: string[]
   /** Digests of blobs that were removed. */
   blobs: string[]
-  /** Bytes of those blobs, and of the files of those snapshots. */
+  /** Size of those blobs, and of the files in those snapshots. */
   bytes: number
 }
 
@@ -49,12 +49,12 @@ export async function collect(
   using directory = await OpenLayout.open(store)
   const { removed, bytes } = await directory.collect(needed.blobs, { signal })
   result.bytes += bytes
-  result.blobs = removed.filter((digest) => /^\w+:[a-f0-9]+$/.test(digest)) // not what was never finished
+  result.blobs = removed.filter((digest) => /^\w+:[a-f0-9]+$/.test(digest)) // not unfinished ones
   await removeUnpackLocks(store)
   return result
 }
 
-/** Snapshots that may go, each with its exclusive lock, those on top of others first. */
+/** Snapshots that may be removed, each with its exclusive lock, topmost first. */
 async function freeSnapshots(
   store: string,
   needed: ReadonlySet<string>,
@@ -92,14 +92,14 @@ async function freeSnapshots(
   return new Map([...locks].sort(([a], [b]) => depth(b) - depth(a)))
 }
 
-/** Out of sight first, at once; what a process that dies here leaves is swept. The caller holds its lock. */
+/** Renames it first, atomically; if this process dies, a sweep removes the rest. The caller holds its lock. */
 export async function removeSnapshot(store: string, chainId: string): Promise<void> {
   const away = join(store, 'ingest', `removed-${randomUUID()}`)
   await rename(join(store, snapshotPath(chainId)), away)
   await removeOwned(away)
 }
 
-/** Lock files of unpackers; unused, as the store is locked. */
+/** Removes lock files of unpackers; they are unused, as the store is locked. */
 async function removeUnpackLocks(store: string): Promise<void> {
   const names = await readdir(join(store, 'locks')).catch(() => [])
   await Promise.all(names.map((name) => rm(join(store, 'locks', name), { force: true })))

@@ -1,6 +1,7 @@
 /**
- * A directory that goes with a container: what it writes, or a bundle made for it, and while it lives a lease on layers of
- * the store. Locked by the process that made it; for a container that outlives this process `lease.json` says until when.
+ * A directory that belongs to a container: its writable layer, or a bundle created for it, and during its life a lease
+ * on layers of the store. The creating process holds its lock; for a container that outlives the process, `lease.json`
+ * says until when.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -24,12 +25,12 @@ import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { removeOwned } from './remove.ts'
 import { bootId } from './boot-id.ts'
 
-/** Where they are in a store. */
+/** Their parent directory in a store. */
 export function containersPath(store: string): string {
   return join(store, 'containers')
 }
 
-/** A container without a lock that names its process. */
+/** The lease of a container without a process that holds its lock. */
 export interface Lease {
   /** Layers that must not be removed. */
   chainIds: readonly string[]
@@ -37,12 +38,12 @@ export interface Lease {
   state: string
 }
 
-/** `lease.json`: a lease ends with the boot of the machine, too. */
+/** `lease.json`: a lease also ends when the machine reboots. */
 interface LeaseFile extends Lease {
   bootId: string
 }
 
-/** A sweep takes one new directory at most; more than a few in a row are another fault. */
+/** A sweep removes at most one new directory; more failures in a row have another cause. */
 const ATTEMPTS = 16
 
 export class ContainerDirectory {
@@ -55,7 +56,7 @@ export class ContainerDirectory {
     this.#lock = lock
   }
 
-  /** `parent` is made where it is missing. Throws `ERR_SYSCALL`, `ERR_CHANGED`, `ERR_BINDING_MISSING`. */
+  /** Creates `parent` if it is missing. Throws `ERR_SYSCALL`, `ERR_CHANGED`, `ERR_BINDING_MISSING`. */
   static create(parent: string, lease?: Lease): ContainerDirectory {
     addon() // before there is anything to remove
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -76,7 +77,7 @@ export class ContainerDirectory {
     throw new CaissonError('ERR_CHANGED', message, { phase: 'prepare', path: parent })
   }
 
-  /** Nothing is left where a full disk has no room for the lease. */
+  /** Leaves nothing behind if a full disk has no room for the lease. */
   #keep(lease: Lease): void {
     const file: LeaseFile = { ...lease, bootId: bootId() }
     try {
@@ -88,7 +89,7 @@ export class ContainerDirectory {
     }
   }
 
-  /** Removes it with all that the container wrote. Where that fails, as without descriptors, it is tried again. */
+  /** Removes it with everything that the container wrote. A failure, such as a lack of descriptors, is retried. */
   async remove(): Promise<void> {
     try {
       await removeOwned(this.path)
@@ -102,11 +103,13 @@ export class ContainerDirectory {
   }
 }
 
-/** Their containers end with this process. */
+/** Directories of containers that end with this process. */
 const attached = new Set<ContainerDirectory>()
 let listens = false
 
-/** Milliseconds until a directory that could not be removed is tried again; then it is left to the end of this process. */
+/**
+ * Milliseconds between attempts to remove a directory; after the last one it is left to the end of this process.
+ */
 const DELAYS = [100, 1000, 10_000]
 
 function removeLater(directory: ContainerDirectory, [delay, ...others] = DELAYS): void {
@@ -134,7 +137,7 @@ function removeAtExit(directory: ContainerDirectory): void {
   })
 }
 
-/** Undefined only where a process that sweeps was faster than this lock. Any other failure removes the directory. */
+/** Undefined only if a sweep was faster than this lock. Any other failure removes the directory. */
 function lockNew(path: string): FileLock | undefined {
   try {
     return tryLockDirectory(path, 'exclusive')
@@ -145,7 +148,7 @@ function lockNew(path: string): FileLock | undefined {
   }
 }
 
-/** Undefined where it is in use, is gone or cannot be looked at: the next sweep sees it again. */
+/** Undefined if it is in use, gone or inaccessible: the next sweep tries again. */
 function tryLock(path: string): FileLock | undefined {
   try {
     return tryLockDirectory(path, 'exclusive')
@@ -162,12 +165,12 @@ function leaseOf(path: string): LeaseFile | undefined {
   }
 }
 
-/** Directories looked at in one turn of the event loop. */
+/** Directories checked in one turn of the event loop. */
 const TURN = 32
 
 /**
- * Removes what containers of processes that were killed have left, at most so many. Resolves with the chainIDs that living
- * ones lease.
+ * Removes directories of containers of killed processes, up to a limit. Resolves with the chainIDs that live containers
+ * lease.
  */
 export async function sweepContainers(parent: string, most: number = Infinity): Promise<string[]> {
   let names: string[]
@@ -195,10 +198,11 @@ export async function sweepContainers(parent: string, most: number = Infinity): 
 }
 
 /**
- * Removes the directory of a container that another process made.
+ * Removes the directory of a container that another process created.
  *
- * SECURITY: its path is from a state file. Only a directory that was made for that container is removed: ours alone, where
- * we make them, with a lease that names the container's state directory. Others are left to {@link sweepContainers}.
+ * SECURITY: its path is from a state file. Only a directory created for that container is removed: it belongs to us, is
+ * where we create them, and its lease names the container's state directory. Others are left to {@link
+ * sweepContainers}.
  */
 export async function removeLeased(path: string, state: string): Promise<void> {
   if (isLeasedBy(path, state)) await removeOwned(path)
@@ -224,5 +228,5 @@ function isLeasedBy(path: string, state: string): boolean {
   }
 }
 
-/** Names of the directories that hold them: of a store, and of a state root. */
+/** Names of their parent directories: in a store, and in a state root. */
 const PARENTS: ReadonlySet<string> = new Set(['containers', '.bundles'])

@@ -1,4 +1,4 @@
-/** Blobs into the store's layout: verified on the way, old or new and never half. */
+/** Copies blobs to the store's layout: verified on the way, and atomically. */
 import { createWriteStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { writeNewBlob } from '../layout/new-blob.ts'
 
 const PREFIX = '.caisson-'
 
-/** Copies what the layout lacks of an image's blobs. */
+/** Copies the blobs of an image that the layout lacks. */
 export async function copyContent(image: Image, layout: Layout, signal?: AbortSignal): Promise<void> {
   const { descriptor, manifest } = image
   for (const blob of [...manifest.layers, manifest.config, descriptor]) {
@@ -33,7 +33,7 @@ async function copyBlob(image: Image, blob: Descriptor, layout: Layout, signal?:
 
 export interface BlobFile {
   path: string
-  /** Undefined for what a writer that died has left. */
+  /** Undefined for a leftover of a dead writer. */
   digest: string | undefined
 }
 

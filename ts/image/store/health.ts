@@ -1,4 +1,4 @@
-/** Verifying and repairing a store. */
+/** Verifies and repairs a store. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { listBlobs } from './content.ts'
 import { references } from './references.ts'
 import { listSnapshots, snapshotPath } from './snapshot-files.ts'
 
-/** Something in a store that is not as it was written. */
+/** Something in a store that differs from its record. */
 export interface Damage {
   kind: 'snapshot' | 'blob'
   /** ChainID or digest. */
@@ -24,30 +24,30 @@ export interface Damage {
 export interface StoreHealth {
   /** Nothing is damaged. */
   sound: boolean
-  /** How many snapshots and blobs were looked at. */
+  /** Number of snapshots and blobs that were checked. */
   snapshots: number
   blobs: number
   damaged: Damage[]
-  /** Blobs that images refer to and that the store lacks: their layers cannot be unpacked again. */
+  /** Blobs that images refer to and the store lacks: their layers cannot be unpacked again. */
   missing: string[]
 }
 
 export interface RepairResult {
   /** What was removed; the next use unpacks it again. */
   removed: Damage[]
-  /** Snapshots that were made again at once, as the store has the content. */
+  /** Snapshots that were recreated at once, as the store has the content. */
   restored: string[]
-  /** What is in use and stays damaged until then. */
+  /** Damaged snapshots in use, which are not removed. */
   inUse: Damage[]
 }
 
 export interface InspectOptions {
-  /** `false`: the bytes of the files of snapshots are not read, only what surrounds them. */
+  /** `false` skips the contents of files in snapshots, and checks only their attributes. */
   contents?: boolean | undefined
   signal?: AbortSignal | undefined
 }
 
-/** Compares all snapshots with what was recorded of them, and all blobs with their names. */
+/** Compares all snapshots with their records, and all blobs with their names. */
 export async function inspect(
   layout: Layout,
   { contents = true, signal }: InspectOptions,
@@ -76,7 +76,7 @@ async function digestOf(path: string, digest: string, signal?: AbortSignal): Pro
   return `${algorithm}:${hash.digest('hex')}`
 }
 
-/** Removes what is damaged and not in use. The caller holds the store's lock exclusively. */
+/** Removes damaged content that is not in use. The caller holds the store's lock exclusively. */
 export async function removeDamaged(
   layout: Layout,
   damaged: readonly Damage[],
@@ -96,7 +96,7 @@ export async function removeDamaged(
   return result
 }
 
-/** The images of a store whose blobs are all there. */
+/** The images of a store whose blobs all exist. */
 export async function completeImages(layout: Layout): Promise<Image[]> {
   const images: Image[] = []
   for (const entry of (await layout.index()).manifests) {

@@ -1,13 +1,13 @@
-/** What is in a store. */
+/** The content of a store. */
 import { join } from 'node:path'
 import { tryLockDirectory } from '../../native/lock.ts'
 import { REF_NAME, type Layout } from '../layout.ts'
 import { listSnapshots, readRecord, snapshotPath, type SnapshotRecord } from './snapshot-files.ts'
 
 export interface StoredImage {
-  /** Undefined for one that is found by its digest only. */
+  /** Undefined for an image that is found only by its digest. */
   name: string | undefined
-  /** Of its manifest. */
+  /** Digest of its manifest. */
   digest: string
   mediaType: string
 }
@@ -24,7 +24,7 @@ export interface StoreListing {
   snapshots: StoredSnapshot[]
 }
 
-/** Without a layout there is nothing. */
+/** Without a layout there are no images. */
 export async function listStore(store: string, layout: Layout | undefined): Promise<StoreListing> {
   if (!layout) return { images: [], snapshots: [] }
   const images = (await layout.index()).manifests.map(({ annotations, digest, mediaType }) => ({

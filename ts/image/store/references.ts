@@ -1,4 +1,4 @@
-/** What the images of a store refer to: everything else may go. */
+/** What the images of a store refer to: everything else may be removed. */
 import type { Descriptor } from '../../spec/index.ts'
 import { chainIds } from '../../spec/chain-id.ts'
 import { isConfigType, isIndexType, isManifestType } from '../media-type.ts'
@@ -11,7 +11,7 @@ export interface References {
   snapshots: Set<string>
 }
 
-/** Follows every entry of the index. A document that is missing or damaged keeps itself and refers to nothing. */
+/** Follows every entry of the index. A missing or damaged document keeps itself and refers to nothing. */
 export async function references(layout: Layout): Promise<References> {
   const found: References = { blobs: new Set(), snapshots: new Set() }
   const pending: Descriptor[] = [...(await layout.index()).manifests]

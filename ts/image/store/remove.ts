@@ -1,4 +1,7 @@
-/** Removing what belongs to us, or to our subordinate ids: what containers with ranges of ids wrote, and snapshots for them. */
+/**
+ * Removes files that belong to us or our subordinate ids: those written by containers with ranges of ids, and their
+ * snapshots.
+ */
 import { CaissonError } from '../../errors.ts'
 import { removeTree, type IdMaps } from '../../native/layer.ts'
 import { nativeIdMaps, resolveIdMappings } from '../id-mappings.ts'
@@ -14,7 +17,7 @@ export async function removeOwned(path: string): Promise<void> {
   }
 }
 
-/** All ids that an ordinary user has; undefined as root, which needs none, and without ranges. */
+/** All ids of an unprivileged user; undefined as root, which needs none, and without ranges. */
 export function subordinateMaps(): IdMaps | undefined {
   if (process.geteuid?.() === 0) return undefined
   try {

@@ -1,11 +1,13 @@
-/** Where a store is. */
+/** The location of a store. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Names another directory than the default. */
+/** Overrides the default directory. */
 export const STORE_VARIABLE = 'CAISSON_STORE'
 
-/** `$CAISSON_STORE`, else `/var/lib/caisson` as root and `$XDG_DATA_HOME/caisson` (`~/.local/share/caisson`) otherwise. */
+/**
+ * `$CAISSON_STORE`, else `/var/lib/caisson` as root and `$XDG_DATA_HOME/caisson` (`~/.local/share/caisson`) otherwise.
+ */
 export function defaultStoreRoot(): string {
   const { [STORE_VARIABLE]: named, XDG_DATA_HOME: data } = process.env
   if (named) return named
@@ -13,7 +15,7 @@ export function defaultStoreRoot(): string {
   return join(data || join(homedir(), '.local/share'), 'caisson')
 }
 
-/** Where the default is from, and how to name another. */
+/** Where the default comes from, and how to override it. */
 export function defaultStoreHint(): string {
   const { [STORE_VARIABLE]: named, XDG_DATA_HOME: data } = process.env
   if (named) return `the store is where ${STORE_VARIABLE} says: name a directory that can be written to`

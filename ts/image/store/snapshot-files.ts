@@ -1,4 +1,4 @@
-/** Where snapshots are in a store, and what is written of each. */
+/** The location of snapshots in a store, and their records. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError } from '../../errors.ts'
@@ -6,7 +6,7 @@ import type { IdMappings } from '../id-mappings.ts'
 
 const VERSION = 2
 
-/** Contents of `snapshot.json`. */
+/** Content of `snapshot.json`. */
 export interface SnapshotRecord {
   version: typeof VERSION
   chainId: string
@@ -15,21 +15,21 @@ export interface SnapshotRecord {
   parent?: string | null
   /** Archive entries of the layer. */
   entries: number
-  /** Bytes of its files. */
+  /** Size of its files. */
   bytes: number
-  /** Digest of its tree, without the content of files. */
+  /** Digest of its tree without file contents. */
   tree: string
   /** Digest of the checksums of its files. */
   contents: string
-  /** Unpacked without the rights of root: every file belongs to the caller. */
+  /** Unpacked without root privileges: every file belongs to the caller. */
   rootless: boolean
-  /** For a snapshot of a whole image with the owners that an ordinary user's ranges of ids give. */
+  /** For a snapshot of a whole image with owners mapped to a user's ranges of ids. */
   mapping?: IdMappings | undefined
-  /** How many things could not be done as the layer asks. */
+  /** Number of things that could not be done as the layer asks. */
   skipped: number
 }
 
-/** SECURITY: nothing but the grammar's characters ever becomes a path (CVE-2024-3727). */
+/** SECURITY: only characters of the digest grammar ever become a path (CVE-2024-3727). */
 const CHAIN_ID = /^([a-z0-9]+):([a-f0-9]+(?:\+[a-f0-9]+)?)$/
 
 /** Path of a snapshot below the store. Throws `ERR_INVALID_OPTION` for an invalid chainID. */
@@ -60,7 +60,7 @@ export function listSnapshots(store: string): string[] {
   return all.filter((chainId) => CHAIN_ID.test(chainId)).sort()
 }
 
-/** Undefined where it is missing or makes no sense: `verify` says so. */
+/** Undefined if it is missing or invalid: `verify` reports that. */
 export function readRecord(store: string, chainId: string): SnapshotRecord | undefined {
   try {
     const path = join(store, snapshotPath(chainId), 'snapshot.json')

@@ -1,4 +1,4 @@
-/** A stack of layers in use: garbage collection leaves it alone. */
+/** A stack of layers in use, which garbage collection keeps. */
 import { existsSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { explainErrors } from '../../boundary.ts'
@@ -7,7 +7,8 @@ import { tryLockDirectory, type FileLock } from '../../native/lock.ts'
 import { layerPath, readRecord, snapshotPath } from './snapshot-files.ts'
 
 /**
- * An open snapshot, with those below it. Others share it; `close()` (or `using`) gives it back, the end of the process too.
+ * An open snapshot with those below it, shared with other users. `close()` (or `using`) releases it, and so does the
+ * end of the process.
  *
  * @example
  * ```ts
@@ -18,9 +19,9 @@ import { layerPath, readRecord, snapshotPath } from './snapshot-files.ts'
 export class Snapshot implements Disposable {
   /** Absolute path of the store. */
   readonly store: string
-  /** Of the stack as a whole. */
+  /** ChainID of the whole stack. */
   readonly chainId: string
-  /** Of every layer, the top one first. */
+  /** ChainIDs of its layers, top first. */
   readonly chainIds: readonly string[]
   readonly #lock: FileLock
   #closed: (() => void) | undefined
@@ -33,7 +34,7 @@ export class Snapshot implements Disposable {
     this.#lock = lock
   }
 
-  /** Absolute directories of the layers in overlayfs's form, the top one first. Never to be written to. */
+  /** Absolute layer directories in the form of overlayfs, top first. Never write to them. */
   get layers(): string[] {
     return this.chainIds.map((chainId) => join(this.store, layerPath(chainId)))
   }
@@ -55,7 +56,7 @@ export class Snapshot implements Disposable {
 explainErrors(Snapshot)
 
 /**
- * Opens a snapshot if it exists and is not about to be removed. `chainIds`, the top one first, where they are known;
+ * Opens a snapshot if it exists and is not about to be removed. `chainIds`, top first, are passed if they are known;
  * otherwise they are read.
  */
 export function tryOpenSnapshot(
@@ -74,7 +75,7 @@ export function tryOpenSnapshot(
   if (!lock) return undefined
   try {
     const now = new Date()
-    utimesSync(path, now, now) // when it was used last
+    utimesSync(path, now, now) // the time of last use
     const chain = chainIds ?? chainOf(store, chainId)
     // One below may have been damaged and removed.
     if (chain.every((id) => existsSync(join(store, layerPath(id))))) return new Snapshot(store, chain, lock)
@@ -86,7 +87,7 @@ export function tryOpenSnapshot(
   }
 }
 
-/** A snapshot's chainID and those below it. */
+/** The chainIDs of a snapshot and those below it. */
 export function chainOf(store: string, chainId: string): string[] {
   const chain: string[] = []
   for (let next: string | null | undefined = chainId; next;) {

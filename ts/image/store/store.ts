@@ -44,33 +44,33 @@ import { layerPath, listSnapshots, readRecord, snapshotPath } from './snapshot-f
 import { chainIdOf, mappedId, mappingText } from './snapshot-id.ts'
 import { tryOpenSnapshot, type Snapshot } from './snapshot.ts'
 
-/** A garbage collector takes a new snapshot once; more often is another fault. */
+/** A garbage collector removes a new snapshot at most once; more failures have another cause. */
 const ATTEMPTS = 8
 
 export interface StoreOptions {
   /** Directory. Default `$CAISSON_STORE`, else `/var/lib/caisson` as root and `~/.local/share/caisson` otherwise. */
   root?: string | undefined
   /**
-   * Whether a new snapshot is on disk before it gets its name: `'syncfs'` (default) or `'none'`, which is faster and after
-   * a loss of power may leave damage that `verify` finds.
+   * Whether a new snapshot is synced to disk before it gets its name: `'syncfs'` (default) or `'none'`, which is
+   * faster, but a power loss may leave damage that `verify` finds.
    */
   durability?: 'none' | 'syncfs' | undefined
-  /** Layers unpacked at the same time. Default: the number of processors. */
+  /** Number of layers unpacked in parallel. Default: the number of processors. */
   workers?: number | undefined
 }
 
 /** Limits and policies as with `Image.unpack`, an AbortSignal, and progress. */
 export interface PrepareOptions extends Omit<UnpackOptions, 'rootless' | 'keepDirlinks'> {
-  /** Called for every layer that this call has unpacked, the base first. */
+  /** Called for every layer that this call has unpacked, base first. */
   onLayer?: ((layer: UnpackedLayer) => void) | undefined
 }
 
 export interface UnpackedLayer {
   chainId: string
   entries: number
-  /** Bytes of its files. */
+  /** Size of its files. */
   bytes: number
-  /** What was changed or left out, the first thousand. */
+  /** What was changed or left out; at most a thousand entries. */
   skipped: SkippedEntry[]
 }
 
@@ -80,7 +80,7 @@ export interface ImportOptions extends PrepareOptions {
 }
 
 /**
- * Making one costs nothing. Any number of processes share a store; it is safe against their death at any moment.
+ * Creating one costs nothing. Any number of processes share a store, and may die at any moment without damaging it.
  *
  * @example
  * ```ts
@@ -95,7 +95,7 @@ export class Store implements AsyncDisposable {
   readonly durability: 'none' | 'syncfs'
   readonly workers: number
   readonly #open = new Set<Snapshot>()
-  /** What to do where it cannot be made. */
+  /** The hint if it cannot be created. */
   readonly #hint: string | undefined
   #swept: Promise<unknown> | undefined
   #onOverlay: boolean | undefined
@@ -109,7 +109,7 @@ export class Store implements AsyncDisposable {
     this.workers = workers
   }
 
-  /** Takes an image in: its blobs, verified, and its layers, unpacked. Rejects as `Image.unpack` does. */
+  /** Imports an image: copies its blobs, verified, and unpacks its layers. Rejects like `Image.unpack`. */
   async import(source: Image | string, options: ImportOptions = {}): Promise<Image> {
     checkArgument('source', source, imageOrReference)
     checkOptions(options, importOptions)
@@ -119,7 +119,7 @@ export class Store implements AsyncDisposable {
     const image =
       typeof source === 'string' ? await Image.open(source, { signal, limits: preparing.limits }) : source
     const layout = await this.#layout()
-    using blobs = await layout.protect(signal) // until the index names them; a collector of snapshots waits for it, too
+    using blobs = await layout.protect(signal) // until they are in the index; gc waits for it, too
     await copyContent(image, layout, signal)
     const imported = await Image.from(layout, image.descriptor, { limits: preparing.limits ?? image.limits })
     if (imported.config) (await this.prepare(imported, preparing)).close()
@@ -136,9 +136,10 @@ export class Store implements AsyncDisposable {
   }
 
   /**
-   * Opens the snapshot of an image, unpacking the layers that are missing: verified, in parallel, each by one process only.
-   * The image's blobs are not kept: `gc` may remove what is not in use, unless it was imported. With `idMappings`, for an
-   * ordinary user, files have their owners, and the image is one snapshot that it shares with no other.
+   * Opens the snapshot of an image, unpacking missing layers: verified, in parallel, each in one process only. The
+   * image's blobs are not stored, so `gc` may remove the layers when they are not in use, unless the image was
+   * imported. With `idMappings`, for an unprivileged user, files have mapped owners, and the snapshot is a whole image
+   * that shares no layers.
    */
   async prepare(image: Image, given: PrepareOptions = {}): Promise<Snapshot> {
     checkArgument('image', image, isImage)
@@ -149,7 +150,7 @@ export class Store implements AsyncDisposable {
     const top = chainIds.at(-1)
     if (top === undefined) throw withoutLayers(image)
     const downwards = [...chainIds].reverse()
-    // Without any lock of the store: the shared lock of the snapshot is enough once it is there.
+    // Without a lock of the store: the shared lock of an existing snapshot is enough.
     const there = tryOpenSnapshot(this.root, top, downwards)
     if (there) return this.#track(there)
     const { signal } = options
@@ -169,12 +170,12 @@ export class Store implements AsyncDisposable {
       }
       const made = tryOpenSnapshot(this.root, top, downwards)
       if (made) return this.#track(made)
-      signal?.throwIfAborted() // a garbage collector came in between: again
+      signal?.throwIfAborted() // a garbage collector removed it in between: retry
     }
     throw removedMeanwhile(this.root, top)
   }
 
-  /** Opens a snapshot that is there. Rejects with `ERR_NOT_FOUND`. */
+  /** Opens an existing snapshot. Rejects with `ERR_NOT_FOUND`. */
   async snapshot(chainId: string): Promise<Snapshot> {
     checkArgument('chainId', chainId, isText)
     const snapshot = tryOpenSnapshot(this.root, chainId)
@@ -183,13 +184,13 @@ export class Store implements AsyncDisposable {
     throw new CaissonError('ERR_NOT_FOUND', message, { phase: 'resolve', path: this.root })
   }
 
-  /** What is in the store. */
+  /** The content of the store. */
   async list(): Promise<StoreListing> {
     return listStore(this.root, existsSync(this.root) ? await this.#layout() : undefined)
   }
 
   /**
-   * Takes an image out, by name or digest. What only it referred to goes with the next `gc`. Rejects with
+   * Removes an image, by name or digest. The next `gc` removes what only it referred to. Rejects with
    * `ERR_IMAGE_NOT_FOUND`.
    */
   async remove(name: string): Promise<void> {
@@ -204,7 +205,7 @@ export class Store implements AsyncDisposable {
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
     checkOptions(options, collectOptions)
     const layout = await this.#layout()
-    // First the lock of those who write blobs, then of those who unpack: an import takes both in this order.
+    // First the lock of blob writers, then that of unpackers: an import takes both in this order.
     using blobs = await lockDirectory(join(this.root, 'blobs'), 'exclusive', options.signal)
     using lock = await lockStore(this.root, 'exclusive', options.signal)
     await this.#sweepIngest()
@@ -214,7 +215,7 @@ export class Store implements AsyncDisposable {
     return result
   }
 
-  /** Compares everything with what was recorded of it: every byte, unless `contents` is false. */
+  /** Compares everything with its record: every byte, unless `contents` is false. */
   async verify(options: InspectOptions = {}): Promise<StoreHealth> {
     checkOptions(options, inspectOptions)
     const layout = await this.#layout()
@@ -224,7 +225,7 @@ export class Store implements AsyncDisposable {
     return health
   }
 
-  /** Removes what `verify` finds damaged, and makes it again where the content is there. */
+  /** Removes what `verify` finds damaged, and recreates it if the content exists. */
   async repair(given: PrepareOptions & InspectOptions = {}): Promise<RepairResult> {
     checkOptions(given, repairOptions)
     const { contents, ...options } = given
@@ -255,9 +256,9 @@ export class Store implements AsyncDisposable {
     return { ...result, restored }
   }
 
-  /** @internal A directory for one container; the first one of a process sweeps what others have left. */
+  /** @internal A directory for one container; the first one of a process sweeps leftovers of others. */
   async containerDirectory(lease?: Lease): Promise<ContainerDirectory> {
-    // A leftover that cannot be removed stops no container; gc reports it.
+    // A leftover that cannot be removed does not prevent a container; gc reports it.
     await (this.#swept ??= sweepContainers(containersPath(this.root)).catch(() => {}))
     return ContainerDirectory.create(containersPath(this.root), lease)
   }
@@ -267,7 +268,7 @@ export class Store implements AsyncDisposable {
     return layerPath(chainId)
   }
 
-  /** @internal Whether the store lies on an overlay, as inside another container: none can write there in turn. */
+  /** @internal Whether the store is on an overlay, as inside another container: containers cannot write there then. */
   liesOnOverlay(): boolean {
     const OVERLAYFS_SUPER_MAGIC = 0x794c7630
     return (this.#onOverlay ??= statfsSync(this.root).type === OVERLAYFS_SUPER_MAGIC)
@@ -278,7 +279,7 @@ export class Store implements AsyncDisposable {
     return resolve(this.root, snapshotPath(chainId))
   }
 
-  /** Closes the snapshots that were opened here and not yet closed. */
+  /** Closes all snapshots that were opened here. */
   close(): void {
     for (const snapshot of this.#open) snapshot.close()
     this.#open.clear()
@@ -288,7 +289,7 @@ export class Store implements AsyncDisposable {
     this.close()
   }
 
-  /** A whole image as one snapshot: what belongs to other ids cannot be built upon. */
+  /** A whole image as one snapshot: layers cannot be stacked on files of other ids. */
   async #prepareMapped(image: Image, options: PrepareOptions, mappings: IdMappings): Promise<Snapshot> {
     if (process.geteuid?.() === 0)
       throw invalid('root needs no idMappings here: owners are mapped when an overlay is mounted')
@@ -316,7 +317,7 @@ export class Store implements AsyncDisposable {
     throw removedMeanwhile(this.root, id)
   }
 
-  /** Ranges of ids are needed only for what is left then. */
+  /** Ranges of ids are only needed for files that are left then. */
   async #sweepIngest(): Promise<void> {
     await sweepIngest(this.root)
     const left = await readdir(join(this.root, 'ingest')).catch(() => [])

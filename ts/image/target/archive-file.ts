@@ -1,4 +1,4 @@
-/** An archive of blobs and documents that appears whole or not at all. */
+/** A new archive of blobs and documents, written atomically. */
 import { lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CaissonError } from '../../errors.ts'
@@ -27,7 +27,7 @@ export class ArchiveFile {
     throw new CaissonError('ERR_NOT_FOUND', message, { path: directory, phase: 'validate' })
   }
 
-  /** Writes the documents by their names, and all blobs. */
+  /** Writes the documents by name, and all blobs. */
   async write(
     documents: Readonly<Record<string, string>>,
     { blobs }: Pick<ImageSet, 'blobs'>,

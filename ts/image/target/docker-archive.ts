@@ -1,6 +1,7 @@
 /**
- * Images into a new archive as `docker save` writes it since Docker 25: an OCI layout, and a manifest.json that leads to the
- * same files. Older ones of Docker, podman and skopeo read the one, containerd the other; blobs stay as they are.
+ * Writes images to a new archive in the form of `docker save` since Docker 25: an OCI layout, and a manifest.json that
+ * refers to the same files. Older versions of Docker, podman and skopeo read the latter, containerd the former; blobs
+ * are not changed.
  */
 import { CaissonError } from '../../errors.ts'
 import type { Descriptor, DockerArchiveImage } from '../../spec/index.ts'
@@ -29,7 +30,7 @@ export class DockerArchiveTarget implements ImageTarget {
     return this.#file.path
   }
 
-  /** A bare tag such as `latest` is not a name here, unless the caller asks for it. */
+  /** A bare tag such as `latest` is not a name here, unless the caller requests it. */
   nameOf(
     wanted: string | undefined,
     { entry: { annotations } }: { tag: string | undefined; entry: Descriptor },
@@ -67,7 +68,7 @@ export class DockerArchiveTarget implements ImageTarget {
   }
 }
 
-/** Throws `ERR_UNSUPPORTED_IMAGE` for an artifact, `ERR_BLOB_NOT_FOUND` for a layer that is somewhere else (`urls`). */
+/** Throws `ERR_UNSUPPORTED_IMAGE` for an artifact, `ERR_BLOB_NOT_FOUND` for a layer stored elsewhere (`urls`). */
 async function listedImage({
   source,
   descriptor,
@@ -84,7 +85,7 @@ async function listedImage({
         `configuration ${manifest.config.digest}`,
       )
     : undefined
-  await layerBlobs({ source, digest, manifest, config }) // all there, and as many as the configuration says
+  await layerBlobs({ source, digest, manifest, config }) // all exist, and as many as in the configuration
   return {
     Config: blobName(manifest.config.digest),
     RepoTags: [],

@@ -1,4 +1,4 @@
-/** Images into a layout directory. */
+/** Writes images to a layout directory. */
 import type { Descriptor } from '../../spec/index.ts'
 import { hostPath } from '../host-path.ts'
 import { copyBlob } from '../layout/copy-blob.ts'
@@ -12,7 +12,7 @@ export class LayoutTarget implements ImageTarget {
   readonly path: string
   readonly #layout: Layout | undefined
 
-  /** The directory is made with the first write. */
+  /** The first write creates the directory. */
   constructor(layout: string | Layout) {
     this.#layout = typeof layout === 'string' ? undefined : layout
     this.path = typeof layout === 'string' ? hostPath(layout, 'layout') : layout.path
@@ -39,13 +39,13 @@ export class LayoutTarget implements ImageTarget {
     for (const { source, descriptor } of lacking) {
       if (await copyBlob(source, descriptor, layout, { signal, onBytes })) copied.blobs += 1
     }
-    // Listed without a name too, so that garbage collection keeps it.
+    // Added without a name too, so that garbage collection keeps it.
     for (const { descriptor, name } of images) await layout.add(descriptor, name)
     return copied
   }
 }
 
-/** The tag that was asked for, or else that of the reference. */
+/** The requested tag, or else that of the reference. */
 export function tagOf(wanted: string | undefined, origin: { tag: string | undefined }): string | undefined {
   const tag = wanted ?? origin.tag
   checkTag(tag)

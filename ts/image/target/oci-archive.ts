@@ -1,4 +1,4 @@
-/** Images into a new archive that holds an OCI layout. */
+/** Writes images to a new archive with an OCI layout. */
 import type { Descriptor } from '../../spec/index.ts'
 import { REF_NAME } from '../layout.ts'
 import { MEDIA_TYPE } from '../media-type.ts'
@@ -30,7 +30,7 @@ export class OciArchiveTarget implements ImageTarget {
   }
 }
 
-/** `oci-layout` and `index.json`; `annotate` says how an image is named there. */
+/** `oci-layout` and `index.json`; `annotate` returns the annotations that name an image. */
 export function layoutDocuments(
   images: readonly NamedImage[],
   annotate: (name: string) => Record<string, string>,

@@ -1,4 +1,4 @@
-/** From a reference to the target that it names. */
+/** Opens the target of a reference. */
 import { resolve } from 'node:path'
 import { CaissonError } from '../../errors.ts'
 import { parseReference } from '../reference.ts'
@@ -8,10 +8,10 @@ import { LayoutTarget } from './layout.ts'
 import { OciArchiveTarget } from './oci-archive.ts'
 import type { ImageTarget } from './target.ts'
 
-/** What can be written with something else. */
+/** Calls to use in place of transports that cannot be written. */
 const INSTEAD = { tar: 'exportRootfs', dir: 'unpackRootfs' }
 
-/** Nothing is made yet. Throws `ERR_INVALID_OPTION`, and what {@link ArchiveFile.at} throws. */
+/** Does not create anything yet. Throws `ERR_INVALID_OPTION`, and the errors of {@link ArchiveFile.at}. */
 export async function openTarget(
   reference: string,
   overwrite: boolean,

@@ -1,24 +1,24 @@
-/** Where images are written: a layout, an archive, anything that takes blobs and an index. */
+/** Targets for images: a layout, an archive, or anything else that stores blobs and an index. */
 import type { Descriptor } from '../../spec/index.ts'
 import type { ImageSource } from '../source/source.ts'
 
-/** A blob and what it is read from. A document that was made on the way is in its descriptor (`data`). */
+/** A blob and its source. A document created on the way is in its descriptor (`data`). */
 export interface BlobOrigin {
   source: ImageSource
   descriptor: Descriptor
 }
 
 export interface NamedImage {
-  /** Of a manifest or an index, without a name. */
+  /** Descriptor of a manifest or an index, without a name. */
   descriptor: Descriptor
-  /** As the target has it: a tag, or a name in Docker's words. */
+  /** The name in the target: a tag, or a name of Docker. */
   name: string | undefined
 }
 
-/** What is written in one go. */
+/** The content of one write. */
 export interface ImageSet {
   images: readonly NamedImage[]
-  /** All that they are made of, by digest. What a document refers to comes before it. */
+  /** All blobs by digest. A document comes after those it refers to. */
   blobs: ReadonlyMap<string, BlobOrigin>
 }
 
@@ -26,18 +26,18 @@ export interface CopyProgress {
   /** Bytes of blobs copied so far, and blobs. */
   bytes: number
   blobs: number
-  /** Bytes of all blobs that are to be copied. */
+  /** Size of all blobs to copy. */
   total: number
 }
 
-/** How writing is watched and stopped. */
+/** How to watch and abort writing. */
 export interface CopyOperation {
   signal?: AbortSignal | undefined
   /** Called while blobs are copied. */
   onProgress?: ((progress: CopyProgress) => void) | undefined
 }
 
-/** What was copied; what the target had already is not counted. */
+/** What was copied, without blobs that the target already had. */
 export interface Copied {
   bytes: number
   blobs: number
@@ -48,18 +48,18 @@ export interface ImageTarget {
   readonly transport: 'oci' | 'oci-archive' | 'docker-archive'
   /** Absolute path of the directory or file. */
   readonly path: string
-  /** Whether an index is written as one; otherwise one image of it must be chosen. */
+  /** Whether the target can store an index; otherwise one of its images must be selected. */
   readonly takesIndexes: boolean
   /**
-   * The name of an image there: the one asked for, or the one it has in its source. Throws `ERR_INVALID_OPTION` for an
+   * The name of an image there: the requested one, or its name in the source. Throws `ERR_INVALID_OPTION` for an
    * invalid name.
    */
   nameOf(wanted: string | undefined, origin: { tag: string | undefined; entry: Descriptor }): string | undefined
-  /** Writes all of it. An archive appears whole or not at all; a layout may keep blobs that nothing leads to. */
+  /** Writes everything. An archive is written atomically; a failure may leave unreferenced blobs in a layout. */
   write(set: ImageSet, operation: CopyOperation): Promise<Copied>
 }
 
-/** Bytes of all blobs. */
+/** Size of all blobs. */
 export function totalOf(blobs: Iterable<BlobOrigin>): number {
   let total = 0
   for (const { descriptor } of blobs) total += descriptor.size

@@ -1,4 +1,4 @@
-/** An archive: an OCI layout, or what `docker save` writes. */
+/** Validates an archive: an OCI layout, or the output of `docker save`. */
 import { CaissonError } from '../../errors.ts'
 import { safeParseDockerArchiveManifest, safeParseDockerImageConfig } from '../../spec/index.ts'
 import type { Archive } from '../source/archive.ts'
@@ -9,7 +9,7 @@ import type { Findings, ValidationReport } from './report.ts'
 
 const MANIFEST_FILE = 'manifest.json'
 
-/** Throws `ERR_UNSUPPORTED_IMAGE` for an archive of something else. */
+/** Throws `ERR_UNSUPPORTED_IMAGE` for any other archive. */
 export async function validateArchive(
   findings: Findings,
   archive: Archive,

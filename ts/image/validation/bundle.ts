@@ -1,4 +1,4 @@
-/** A bundle: config.json, and the directory it names as its root. */
+/** Validates a bundle: config.json, and its root directory. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { safeParseRuntimeSpec } from '../../spec/index.ts'

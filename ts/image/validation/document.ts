@@ -1,10 +1,10 @@
-/** A single document: which kind it is shows in what it holds. */
+/** Validates a single document, whose kind is derived from its content. */
 import * as spec from '../../spec/index.ts'
 import type { Findings } from './report.ts'
 
 type SafeParse = (input: spec.DocumentInput, options?: spec.ParseOptions) => spec.ParseResult<object>
 
-/** By the names that `caisson validate --kind` takes. */
+/** By the values of `caisson validate --kind`. */
 export const KINDS: ReadonlyMap<string, SafeParse> = new Map<string, SafeParse>([
   ['config.json', spec.safeParseRuntimeSpec],
   ['state', spec.safeParseRuntimeState],
@@ -20,7 +20,7 @@ export const KINDS: ReadonlyMap<string, SafeParse> = new Map<string, SafeParse>(
   ['docker-archive', spec.safeParseDockerArchiveManifest],
 ])
 
-/** Undefined where nothing fits. */
+/** Undefined if no kind matches. */
 export function kindOf(document: unknown): string | undefined {
   if (Array.isArray(document)) return document.some(has('Layers')) ? 'docker-archive' : undefined
   const { mediaType } = (document ?? {}) as { mediaType?: unknown }
@@ -47,7 +47,7 @@ const has =
   (document: unknown): boolean =>
     typeof document === 'object' && document !== null && Object.hasOwn(document, name)
 
-/** Looks at `bytes` as the kind that is given, or the one they show. */
+/** Parses `bytes` as the given kind, or as the derived one. */
 export function validateDocument(findings: Findings, file: string, bytes: Uint8Array, wanted?: string): void {
   const kind = wanted ?? kindOf(read(bytes))
   const safeParse = kind === undefined ? undefined : KINDS.get(kind)

@@ -1,20 +1,20 @@
-/** The files of a layout, wherever they are, as far as validation needs them. */
+/** The files of a layout, in any place, as needed for validation. */
 import type { ImageIndex } from '../../spec/index.ts'
 import { MAX_DOCUMENT_BYTES } from '../limits.ts'
 import { blobName } from '../source/layout-files.ts'
 import { readStart } from '../source/read.ts'
 import type { FileRange, ImageSource } from '../source/source.ts'
 
-/** Where a file is, by its name in the layout. */
+/** The location of a file, by its name in the layout. */
 export type Find = (name: string) => Promise<FileRange | undefined>
 
-/** A document, or undefined; of one beyond the limit enough to say so. */
+/** The content of a document, or undefined; a document over the limit is truncated. */
 export async function readFileOf(find: Find, name: string): Promise<Buffer | undefined> {
   const range = await find(name)
   return range && readStart(range, MAX_DOCUMENT_BYTES + 1)
 }
 
-/** An image source that only tells where blobs are. */
+/** An image source that only locates blobs. */
 export function blobsOf(transport: ImageSource['transport'], path: string, find: Find): ImageSource {
   return {
     transport,

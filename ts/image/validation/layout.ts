@@ -1,4 +1,4 @@
-/** An image layout, in a directory or an archive: its own files, and every blob that its indexes lead to. */
+/** Validates an image layout in a directory or an archive: its own files, and every blob reachable from its indexes. */
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CaissonError } from '../../errors.ts'
@@ -53,7 +53,7 @@ type SafeParse<T> = (input: DocumentInput, options?: ParseOptions) => ParseResul
 class Walk {
   readonly #findings: Findings
   readonly #source: ImageSource
-  /** By digest and media type: a blob is looked at once as what it is said to be. */
+  /** By digest and media type: a blob is checked once per type. */
   readonly #seen = new Map<string, unknown>()
 
   constructor(findings: Findings, source: ImageSource) {
@@ -65,7 +65,7 @@ class Walk {
   async visit(descriptor: Descriptor): Promise<unknown> {
     const key = `${descriptor.digest} ${descriptor.mediaType}`
     if (this.#seen.has(key)) return this.#seen.get(key)
-    this.#seen.set(key, undefined) // an index that leads to itself ends here
+    this.#seen.set(key, undefined) // a cyclic index ends here
     const found = await this.#look(descriptor)
     this.#seen.set(key, found)
     return found
@@ -103,7 +103,7 @@ class Walk {
     const place = this.#findings.documents.at(-1)
     if (!manifest) return undefined
     const config = (await this.visit(manifest.config)) as ImageConfig | undefined
-    // Anything else is an artifact, of whose layers nothing is asked.
+    // Anything else is an artifact, whose layers are arbitrary.
     if (config && isConfigType(manifest.config.mediaType))
       place?.errors.push(...imageProblems(manifest, config))
     for (const layer of manifest.layers) await this.visit(layer)
@@ -136,7 +136,7 @@ class Walk {
     if (!(error instanceof CaissonError)) throw error
     const place = this.#findings.add(fileOf(descriptor), kind)
     const issue = { path: '', message: error.message, kind: 'rule' as const }
-    // image-layout.md: blobs may be missing, another store has them then.
+    // image-layout.md: blobs may be missing if another store has them.
     if (error.code === 'ERR_BLOB_NOT_FOUND' || error.code === 'ERR_UNSUPPORTED_IMAGE')
       place.warnings.push(issue)
     else place.errors.push(issue)

@@ -1,12 +1,12 @@
-/** What was looked at, and what is wrong with it. */
+/** What was validated, and the problems. */
 import type { SpecIssue } from '../../errors.ts'
 import { locate } from '../../spec/json/locate.ts'
 import { show } from '../../spec/show.ts'
 import type { DocumentInput, ParseOptions, ParseResult } from '../../spec/index.ts'
 
-/** One document or file of what was validated. */
+/** One document or file. */
 export interface ValidatedDocument {
-  /** File, counted from what was validated; `index.json`, `blobs/sha256/…`. */
+  /** Path relative to what was validated; `index.json`, `blobs/sha256/…`. */
   file: string
   /** `image manifest`, `config.json`, `layer`, …. */
   kind: string
@@ -15,16 +15,16 @@ export interface ValidatedDocument {
 }
 
 export interface ValidationReport {
-  /** As it was given. */
+  /** The given path. */
   path: string
   kind: 'bundle' | 'layout' | 'oci-archive' | 'docker-archive' | 'document'
   /** Whether there are no errors; warnings do not count. */
   valid: boolean
-  /** In the order they were found, also those without problems. */
+  /** In order of discovery, including those without problems. */
   documents: ValidatedDocument[]
 }
 
-/** The text of the specification only advises a layer; its schema, and so the strict mode, wants one. */
+/** The specification only recommends a layer; its schema, and so the strict mode, requires one. */
 function isAdvice({ path, found }: SpecIssue): boolean {
   return path === 'layers' && found === show([])
 }
@@ -44,7 +44,7 @@ export class Findings {
     return document
   }
 
-  /** Parses a document and keeps what that says; undefined where it has errors. */
+  /** Parses a document and records the problems; undefined if it has errors. */
   parse<T>(
     file: string,
     kind: string,

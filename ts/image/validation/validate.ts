@@ -1,4 +1,4 @@
-/** Validation of whatever is at a path: a bundle, a layout, an archive or a single document. */
+/** Validates the content of a path: a bundle, a layout, an archive or a single document. */
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { called } from '../../boundary.ts'
@@ -16,15 +16,15 @@ import type { ValidationReport } from './report.ts'
 export interface ValidateOptions {
   /** `strict` by default: what may be written. `lenient`: what is read. */
   mode?: 'strict' | 'lenient' | undefined
-  /** Which document a single file should be; found out by default. The names are in docs/cli.md. */
+  /** The kind of a single file; derived from its content by default. The names are in docs/cli.md. */
   kind?: string | undefined
 }
 
 /**
- * Looks at every document of a bundle, an image layout, an archive (OCI or `docker save`, plain, gzip or zstd), or at one
- * document. Of images also every blob is read, its size and digest verified. Problems are in the result; what cannot be
- * looked at at all throws: `ERR_INVALID_OPTION` for a missing path or an unknown kind, `ERR_INVALID_BUNDLE` for a directory that
- * is neither, `ERR_UNSUPPORTED_IMAGE` for an archive of something else, `ERR_LIMIT_EXCEEDED`.
+ * Validates every document of a bundle, an image layout, an archive (OCI or `docker save`, uncompressed, gzip or zstd),
+ * or one document. For images every blob is read, and its size and digest verified. Problems are in the result. Input
+ * that cannot be validated throws: `ERR_INVALID_OPTION` for a missing path or an unknown kind, `ERR_INVALID_BUNDLE` for
+ * a directory that is neither, `ERR_UNSUPPORTED_IMAGE` for any other archive, `ERR_LIMIT_EXCEEDED`.
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }
 
-/** By what it begins with: a compressed file, or the mark of tar at its place. */
+/** Detects a compressed file, or the magic of tar, by the first bytes. */
 async function isArchive(path: string): Promise<boolean> {
   const file = await open(path, 'r')
   try {
