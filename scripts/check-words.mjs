@@ -40,7 +40,6 @@ const notSwept = [
   'crates/layer/src/write/upper.rs',
   'scripts/cgroup2-vm',
   'ts/cli/image/config-flags.ts',
-  'ts/spec/',
 ]
 const readable = /\.(?:rs|ts|mjs|cjs|md)$|\/[\w-]+$/
 const generated = /binding\.d\.ts$|\/golden\/|\/corpus\/|check-words\.mjs$/

@@ -1,10 +1,10 @@
-/** How documents are written that are authored here: the same content gives the same bytes, and so the same digest. */
+/** Serialises new documents canonically: the same content gives the same bytes, and so the same digest. */
 import { formatJson } from './json/format.ts'
 import { JsonNumber } from './json/number.ts'
 
 /**
- * A document as bytes to be hashed and stored: no white space, names in the order of their code units, nothing that is
- * undefined. For documents that were read use `rawOf`: writing them again would change their digest.
+ * A document as bytes to hash and store: no white space, keys in order of their code units, no undefined values. For
+ * documents that were parsed use `rawOf`: serialising them again would change their digest.
  *
  * @example
  * ```ts

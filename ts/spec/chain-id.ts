@@ -1,13 +1,13 @@
-/** ChainIDs (config.md, "Layer ChainID"): what a stack of layers is called. */
+/** ChainIDs (config.md, "Layer ChainID"): the identifiers of stacks of layers. */
 
-/** The ChainID of the layers up to and including the last one; undefined for none. Nothing is validated. */
+/** The ChainID of all the layers; undefined for an empty list. Nothing is validated. */
 export function chainId(diffIds: readonly string[]): string | undefined {
   return chainIds(diffIds).at(-1)
 }
 
 /**
- * The ChainID at each layer, the base first: the first is the diffID itself, every further one the SHA-256 of the one
- * before, a space and the diffID.
+ * The ChainID at each layer, base first: the first is the diffID itself, every other one the SHA-256 of its
+ * predecessor, a space and the diffID.
  *
  * @example
  * ```ts
@@ -25,6 +25,6 @@ export function chainIds(diffIds: readonly string[]): string[] {
 }
 
 function sha256(text: string): string {
-  // Asked for here, so that importing the package does not load OpenSSL.
+  // Loaded here, so that importing the package does not load OpenSSL.
   return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex')
 }

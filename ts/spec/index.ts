@@ -1,6 +1,6 @@
 /**
- * Every document of the OCI specifications, typed and checked: config.json and its relatives, image documents, and
- * Docker's. docs/spec.md has the whole.
+ * Every document of the OCI specifications, typed and validated: config.json and related documents, image documents,
+ * and Docker's. See docs/spec.md.
  * @module
  */
 export { encodeCanonical } from './canonical.ts'

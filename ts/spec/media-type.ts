@@ -1,4 +1,4 @@
-/** The media types of images, OCI (media-types.md) and Docker, and what they say. */
+/** The media types of OCI (media-types.md) and Docker images, and their properties. */
 
 export const MEDIA_TYPE = {
   descriptor: 'application/vnd.oci.descriptor.v1+json',
@@ -9,14 +9,14 @@ export const MEDIA_TYPE = {
   layer: 'application/vnd.oci.image.layer.v1.tar',
   layerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
   layerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
-  /** `{}`, for what has no content of its own. */
+  /** `{}`, for documents without content. */
   empty: 'application/vnd.oci.empty.v1+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
-  /** Docker's first images; nothing reads them any more. */
+  /** Docker's first images, which no current reader supports. */
   dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
 } as const
@@ -41,18 +41,18 @@ export function isConfigType(mediaType: string): boolean {
   return CONFIGS.has(mediaType)
 }
 
-/** Whether a layer may only be had from where its `urls` point: the deprecated types for foreign layers. */
+/** Whether a layer may only be fetched from its `urls`: the deprecated types for foreign layers. */
 export function isNonDistributable(mediaType: string): boolean {
   return LAYER.test(mediaType) && /\.nondistributable\.|\.foreign\./.test(mediaType)
 }
 
-/** How a layer is compressed; undefined for anything but a file system layer. */
+/** The compression of a layer; undefined for anything but a file system layer. */
 export function layerCompression(mediaType: string): LayerCompression | undefined {
   const match = LAYER.exec(mediaType)
   return match ? ((match[1] as LayerCompression | undefined) ?? 'none') : undefined
 }
 
-/** `type/subtype` as a descriptor may hold it: RFC 6838, section 4.2, without parameters. */
+/** A valid `type/subtype` for a descriptor: RFC 6838, section 4.2, without parameters. */
 export function isMediaType(text: string): boolean {
   return MEDIA_TYPE_NAME.test(text)
 }
@@ -60,7 +60,7 @@ export function isMediaType(text: string): boolean {
 export const MEDIA_TYPE_NAME: RegExp =
   /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
 
-/** The OCI type that says the same as Docker's; any other type as it is. */
+/** The OCI equivalent of a Docker type; other types are unchanged. */
 export function ociMediaType(mediaType: string): string {
   return COUNTERPARTS.get(mediaType) ?? mediaType
 }

@@ -1,6 +1,6 @@
-/** Which of several images fits this machine: architecture names, variants and their order. */
+/** Matches images to machines: architecture names, variants and their order. */
 
-/** As in an image index (image-index.md, `platform`), as far as it decides. */
+/** As in an image index (image-index.md, `platform`): the fields that decide. */
 export interface PlatformLike {
   os: string
   architecture: string
@@ -9,7 +9,7 @@ export interface PlatformLike {
   'os.features'?: readonly string[] | null | undefined
 }
 
-/** With the default variant filled in; `''` where the architecture has none. */
+/** With the default variant filled in; `''` for an architecture without variants. */
 export interface ExactPlatform extends PlatformLike {
   variant: string
 }
@@ -27,7 +27,7 @@ const ARCHITECTURES = new Map<string, [architecture: string, variant?: string]>(
   ['ppc64', ['ppc64le']], // Node's name on Linux, where only the little-endian one exists
 ])
 
-/** What an architecture means where no variant is given. */
+/** The default variant of an architecture. */
 const DEFAULT_VARIANT = new Map([
   ['amd64', 'v1'],
   ['arm', 'v7'],
@@ -45,13 +45,13 @@ export function normalizePlatform({ os, architecture, variant }: PlatformLike): 
   }
 }
 
-/** `linux/arm64/v8` and its like. */
+/** `linux/arm64/v8`. */
 export function formatPlatform(platform: PlatformLike): string {
   const { os, architecture, variant } = platform
   return [os, architecture, variant].filter(Boolean).join('/')
 }
 
-/** `os/architecture[/variant]`, or undefined. */
+/** Parses `os/architecture[/variant]`, or returns undefined. */
 export function parsePlatform(text: string): PlatformLike | undefined {
   const [os, architecture, variant, ...rest] = text.split('/')
   if (!os || !architecture || rest.length > 0) return undefined
@@ -64,8 +64,8 @@ export function hostPlatform(): ExactPlatform {
 }
 
 /**
- * How well `candidate` runs on `wanted`: 0 not at all, otherwise the higher the better. A machine runs older variants of
- * its architecture, and an arm64 machine also arm. Of Windows the build must be the same, and no feature may lack.
+ * How well `candidate` runs on `wanted`: 0 not at all, otherwise the higher the better. A machine runs older variants
+ * of its architecture, and an arm64 machine also arm. On Windows the build must be equal, and every feature present.
  */
 export function platformRank(candidate: PlatformLike, wanted: PlatformLike): number {
   const offered = normalizePlatform(candidate)
@@ -85,7 +85,7 @@ export function matchesPlatform(candidate: PlatformLike, wanted: PlatformLike): 
   return platformRank(candidate, wanted) > 0
 }
 
-/** What is not said is not asked for. */
+/** An absent value is not compared. */
 function fitsSystem(candidate: PlatformLike, wanted: PlatformLike): boolean {
   const features = wanted['os.features'] ?? []
   const lacks = candidate['os.features']?.some((feature) => !features.includes(feature)) ?? false
@@ -96,13 +96,13 @@ function fitsSystem(candidate: PlatformLike, wanted: PlatformLike): boolean {
 /** `10.0.14393.1066`: the last number is a patch level. */
 const build = (version: string): string => version.split('.').slice(0, 3).join('.')
 
-/** The specification's order where a number does not tell it (image-index.md, "Platform Variants"). */
+/** The order of the specification where a number does not determine it (image-index.md, "Platform Variants"). */
 const ORDERED = new Map([
   ['ppc64le', ['power8', 'power9', 'power10']],
   ['riscv64', ['rva20u64', 'rva22u64', 'rva23u64']],
 ])
 
-/** Variants compare by it; `v8.1` is 801, and 0 is one that does not compare. */
+/** A number to compare variants by; `v8.1` is 801, and 0 is a variant that cannot be compared. */
 function age(architecture: string, variant: string): number {
   const ordered = ORDERED.get(architecture)
   if (ordered) return ordered.indexOf(variant) + 1

@@ -4,7 +4,7 @@
 const REF_NAME =
   /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/
 
-/** Whether `text` may be the `org.opencontainers.image.ref.name` of an image. */
+/** Whether `text` is a valid `org.opencontainers.image.ref.name`. */
 export function isRefName(text: string): boolean {
   return REF_NAME.test(text)
 }

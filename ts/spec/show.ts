@@ -1,4 +1,4 @@
-/** Values as messages show them: on one line, and short. */
+/** Formats values for messages: on one line, and short. */
 import { JsonNumber } from './json/number.ts'
 
 const LONGEST = 80

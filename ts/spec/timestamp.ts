@@ -1,8 +1,8 @@
-/** Times as image documents have them. */
+/** Times in image documents. */
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))$/
 
-/** Whether `text` is RFC 3339 with a day and a time that exist; a second 60 is a leap second. */
+/** Whether `text` is RFC 3339 with a valid day and time; a second 60 is a leap second. */
 export function isTimestamp(text: string): boolean {
   const parts = RFC_3339.exec(text)
   if (!parts) return false

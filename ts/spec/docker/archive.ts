@@ -1,19 +1,19 @@
 /** manifest.json of `docker save` archives. */
 
-/** One entry for each image. Paths count from the root of the archive. */
+/** One entry per image. Paths are relative to the root of the archive. */
 export interface DockerArchiveImage {
   /** The configuration. */
   Config: string
   /** `name:tag`. */
   RepoTags: string[] | null
-  /** Archives of the layers, the base first. */
+  /** Archives of the layers, base first. */
   Layers: string[]
   /** Id of the image this one is based on. */
   Parent?: string
-  /** Descriptors by diff_id, of layers that are elsewhere. */
+  /** Descriptors, by diffID, of layers that are stored elsewhere. */
   LayerSources?: Record<string, import('../image/descriptor.ts').Descriptor>
   [property: string]: unknown
 }
 
-/** manifest.json itself. */
+/** manifest.json. */
 export type DockerArchiveManifest = DockerArchiveImage[]

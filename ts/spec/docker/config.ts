@@ -1,25 +1,25 @@
-/** Docker's image configuration ("Docker Image Specification v1.2" and what Docker adds). */
+/** Docker's image configuration ("Docker Image Specification v1.2" and Docker's extensions). */
 import type { ImageConfig, ImageExecution } from '../image/config.ts'
 
-/** What an image of Docker's holds beside the OCI properties. */
+/** A Docker image's properties in addition to those of OCI. */
 export interface DockerImageConfig extends ImageConfig {
-  /** As of the OCI image, and what Docker adds. */
+  /** Properties of OCI and Docker's extensions. */
   config?: DockerContainerConfig | null
   /** The last container of the build. */
   container?: string
-  /** Of the container that the last step of the build made. */
+  /** Configuration of the container of the last build step. */
   container_config?: DockerContainerConfig | null
-  /** Of the Docker that built it. */
+  /** Version of Docker that built it. */
   docker_version?: string
 }
 
-/** `config` and `container_config` of Docker's. */
+/** `config` and `container_config` of Docker. */
 export interface DockerContainerConfig extends ImageExecution {
   /** Of the build; containers get their own. */
   Hostname?: string
   /** As `Hostname`. */
   Domainname?: string
-  /** Of the build; without meaning for containers. */
+  /** Of the build; meaningless for containers. */
   AttachStdin?: boolean
   /** As `AttachStdin`. */
   AttachStdout?: boolean
@@ -43,7 +43,7 @@ export interface DockerContainerConfig extends ImageExecution {
   StopTimeout?: number
   /** Program of the shell form of instructions. */
   Shell?: string[] | null
-  /** How to see whether a container is healthy; inherited from the base image where it is left out. */
+  /** How to check the health of a container; inherited from the base image if absent. */
   Healthcheck?: Healthcheck | null
   /** Bytes; reserved by the OCI specification, as are the next two. */
   Memory?: number
@@ -53,18 +53,18 @@ export interface DockerContainerConfig extends ImageExecution {
   CpuShares?: number
 }
 
-/** How to see whether a container is healthy. Times in nanoseconds; 0 means the default. */
+/** How to check the health of a container. Times in nanoseconds; 0 means the default. */
 export interface Healthcheck {
   /** `[]`: as the base image, `['NONE']`, `['CMD', …]`, `['CMD-SHELL', command]`. */
   Test?: string[]
-  /** Between two checks, nanoseconds. */
+  /** Interval between two checks, in nanoseconds. */
   Interval?: number
-  /** Of one check, nanoseconds. */
+  /** Time limit of one check, in nanoseconds. */
   Timeout?: number
-  /** In which failures do not count, nanoseconds. */
+  /** Period in which failures do not count, in nanoseconds. */
   StartPeriod?: number
-  /** Between two checks in the start period, nanoseconds. */
+  /** Interval between two checks in the start period, in nanoseconds. */
   StartInterval?: number
-  /** Failures in a row that make it unhealthy. */
+  /** Consecutive failures until the container is unhealthy. */
   Retries?: number
 }

@@ -1,4 +1,4 @@
-/** Docker's image manifest, version 2, schema 2: what OCI images came from, and what registries still hold. */
+/** Docker's image manifest, version 2, schema 2: the origin of OCI images, and still in registries. */
 import type { Descriptor } from '../image/descriptor.ts'
 
 /** "Image Manifest Version 2, Schema 2"; differs from an OCI manifest in its media types. */
@@ -9,7 +9,7 @@ export interface DockerManifest {
   mediaType: string
   /** `application/vnd.docker.container.image.v1+json`. */
   config: Descriptor
-  /** The base layer first. */
+  /** Base layer first. */
   layers: Descriptor[]
   [property: string]: unknown
 }

@@ -1,6 +1,6 @@
 /** The predefined annotation keys (annotations.md, "Pre-Defined Annotation Keys"). */
 
-/** Keys for indexes, manifests and descriptors; values are texts. */
+/** Keys for indexes, manifests and descriptors; values are strings. */
 export const ANNOTATION = {
   /** RFC 3339. */
   created: 'org.opencontainers.image.created',
@@ -22,20 +22,20 @@ export const ANNOTATION = {
   licenses: 'org.opencontainers.image.licenses',
   /** Name of a reference; valid in index.json of a layout only. */
   refName: 'org.opencontainers.image.ref.name',
-  /** For people. */
+  /** Human-readable. */
   title: 'org.opencontainers.image.title',
-  /** For people. */
+  /** Human-readable. */
   description: 'org.opencontainers.image.description',
-  /** Digest of the image this one is based on. */
+  /** Digest of the base image. */
   baseDigest: 'org.opencontainers.image.base.digest',
-  /** Reference of the image this one is based on. */
+  /** Reference of the base image. */
   baseName: 'org.opencontainers.image.base.name',
 } as const
 
 /** A predefined key. */
 export type AnnotationKey = (typeof ANNOTATION)[keyof typeof ANNOTATION]
 
-/** Keys of label-schema.org and what replaced them (annotations.md, "Back-compatibility with Label Schema"). */
+/** Keys of label-schema.org and their replacements (annotations.md, "Back-compatibility with Label Schema"). */
 export const LABEL_SCHEMA: Readonly<Record<string, AnnotationKey>> = {
   'org.label-schema.build-date': ANNOTATION.created,
   'org.label-schema.url': ANNOTATION.url,

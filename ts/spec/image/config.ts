@@ -10,17 +10,17 @@ export interface ImageConfig {
   architecture: string
   /** GOOS. */
   os: string
-  /** Of the CPU (image-index.md, "Platform Variants"). */
+  /** Variant of the CPU (image-index.md, "Platform Variants"). */
   variant?: string
   /** As in an index's `platform`. */
   'os.version'?: string
   /** As in an index's `platform`. */
   'os.features'?: string[] | null
-  /** Defaults of a container. */
+  /** Defaults for containers. */
   config?: ImageExecution | null
-  /** The layers by the digests of their uncompressed archives ("Layer DiffID"), the base first. */
+  /** Digests of the uncompressed layer archives ("Layer DiffID"), base first. */
   rootfs: { type: 'layers'; diff_ids: string[] }
-  /** What made the layers, the oldest first. */
+  /** History of the layers, oldest first. */
   history?: ImageHistory[] | null
   [property: string]: unknown
 }
@@ -37,9 +37,9 @@ export interface ImageExecution {
   Entrypoint?: string[] | null
   /** Arguments after those of `Entrypoint`, or program and arguments without one. */
   Cmd?: string[] | null
-  /** Keys are paths inside. */
+  /** Keys are paths in the container. */
   Volumes?: Record<string, object> | null
-  /** Absolute path inside; `/` where it is left out or empty. */
+  /** Absolute path in the container; `/` if absent or empty. */
   WorkingDir?: string | null
   /** annotations.md. */
   Labels?: Record<string, string> | null
@@ -58,7 +58,7 @@ export interface ImageHistory {
   author?: string
   /** Command that made the layer. */
   created_by?: string
-  /** For people. */
+  /** Human-readable. */
   comment?: string
   /** Whether this entry has no layer. */
   empty_layer?: boolean

@@ -6,17 +6,17 @@ export interface Descriptor {
   mediaType: string
   /** `sha256:…` ("Digests"). */
   digest: string
-  /** Bytes of the content as it is stored. */
+  /** Size of the stored content in bytes. */
   size: number
-  /** Absolute URIs that serve the content. */
+  /** Absolute URIs of the content. */
   urls?: string[] | null
-  /** "annotations.md"; keys by reverse domain. */
+  /** annotations.md; keys in reverse domain notation. */
   annotations?: Record<string, string> | null
   /** The content itself, base64 with padding. */
   data?: string
-  /** Type of the artifact where the descriptor points to one. */
+  /** Type of the artifact that the descriptor refers to. */
   artifactType?: string
-  /** What an image is for (image-index.md, "Image Index Property Descriptions"). */
+  /** Platform of an image (image-index.md, "Image Index Property Descriptions"). */
   platform?: Platform
   [property: string]: unknown
 }
@@ -27,7 +27,7 @@ export interface Platform {
   architecture: string
   /** GOOS. */
   os: string
-  /** Of the CPU, e.g. `v8` ("Platform Variants"). */
+  /** Variant of the CPU, e.g. `v8` ("Platform Variants"). */
   variant?: string
   /** Windows: the build, e.g. `10.0.14393.1066`. */
   'os.version'?: string

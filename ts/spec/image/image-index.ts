@@ -5,13 +5,13 @@ import type { Descriptor } from './descriptor.ts'
 export interface ImageIndex {
   /** Always 2, as Docker's. */
   schemaVersion: 2
-  /** `application/vnd.oci.image.index.v1+json`; should be there. */
+  /** `application/vnd.oci.image.index.v1+json`; should be set. */
   mediaType?: string
-  /** Type of the artifact where the index is one. */
+  /** Type of the artifact, if the index is one. */
   artifactType?: string
   /** Images and further indexes; may be empty. */
   manifests: Descriptor[]
-  /** What this index is about: the other end of "referrers". */
+  /** The manifest that this index refers to: the other end of "referrers". */
   subject?: Descriptor
   /** annotations.md. */
   annotations?: Record<string, string> | null

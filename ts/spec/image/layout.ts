@@ -2,7 +2,7 @@
 
 /** The file `oci-layout` (image-layout.md, "oci-layout file"). */
 export interface LayoutHeader {
-  /** Of image-layout.md; there is one. */
+  /** Version of image-layout.md; only one exists. */
   imageLayoutVersion: '1.0.0'
   [property: string]: unknown
 }

@@ -5,15 +5,15 @@ import type { Descriptor } from './descriptor.ts'
 export interface ImageManifest {
   /** Always 2, as Docker's. */
   schemaVersion: 2
-  /** `application/vnd.oci.image.manifest.v1+json`; should be there. */
+  /** `application/vnd.oci.image.manifest.v1+json`; should be set. */
   mediaType?: string
-  /** Required where `config` is the empty descriptor. */
+  /** Required if `config` is the empty descriptor. */
   artifactType?: string
-  /** The configuration of an image, or anything for an artifact. */
+  /** The configuration of an image, or any blob for an artifact. */
   config: Descriptor
-  /** The base layer first; at least one. */
+  /** Base layer first; at least one. */
   layers: Descriptor[]
-  /** What this manifest is about: the other end of "referrers". */
+  /** The manifest that this one refers to: the other end of "referrers". */
   subject?: Descriptor
   /** annotations.md. */
   annotations?: Record<string, string> | null

@@ -1,10 +1,10 @@
-/** What is in a value, in one walk. */
+/** Counts the content of a value in one walk. */
 
 export class Census {
-  /** Members of all objects. */
+  /** Number of members of all objects. */
   members = 0
   nulls = 0
-  /** False for a number that may have been rounded, or more levels than allowed. */
+  /** False for a number that may have been rounded, or too many levels. */
   exact = true
   tooDeep = false
   readonly #maxDepth: number

@@ -8,7 +8,7 @@ export interface Decoded {
   issues: SpecIssue[]
 }
 
-/** `maxBytes` counts bytes of UTF-8 for texts too. */
+/** `maxBytes` is the limit in UTF-8, for strings too. */
 export function decode(input: string | Uint8Array, maxBytes: number): Decoded {
   const size = typeof input === 'string' ? sizeOf(input, maxBytes) : input.byteLength
   if (size > maxBytes) {
@@ -26,13 +26,13 @@ export function decode(input: string | Uint8Array, maxBytes: number): Decoded {
   return { text: '', issues: [{ path: '', message, kind: 'json', ...position }] }
 }
 
-/** Exact only where it can matter: a UTF-16 unit is one to three bytes. */
+/** Exact only if it can matter: a UTF-16 unit is one to three bytes. */
 function sizeOf(text: string, maxBytes: number): number {
   if (text.length > maxBytes || text.length * 3 <= maxBytes) return text.length
   return Buffer.byteLength(text)
 }
 
-/** Offset of the first byte that begins no character. */
+/** Offset of the first byte of an invalid sequence. */
 function invalidAt(bytes: Buffer): number {
   let at = 0
   for (;;) {

@@ -1,7 +1,7 @@
-/** Values to text; numbers are written as they are. */
+/** Serialises values; numbers are written verbatim. */
 import { JsonNumber } from './number.ts'
 
-/** As `JSON.stringify` writes it, with `bigint` and {@link JsonNumber} as the numbers they are. `indent` in spaces. */
+/** Like `JSON.stringify`, with `bigint` and {@link JsonNumber} as exact numbers. `indent` in spaces. */
 export function formatJson(value: unknown, indent?: number): string {
   try {
     return JSON.stringify(value, undefined, indent)
@@ -11,7 +11,7 @@ export function formatJson(value: unknown, indent?: number): string {
   return write(value, ' '.repeat(indent ?? 0), '', new Set()) ?? 'null'
 }
 
-/** Undefined for what JSON leaves out. */
+/** Undefined for a value that JSON leaves out. */
 function write(value: unknown, indent: string, margin: string, above: Set<object>): string | undefined {
   if (typeof value === 'bigint') return String(value)
   if (value instanceof JsonNumber) return value.text

@@ -1,10 +1,10 @@
-/** Gives issues their place in the text. */
+/** Adds positions in the source to issues. */
 import type { SpecIssue } from '../../errors.ts'
 import { parsePath } from './path.ts'
 import { Lines } from './position.ts'
 import { scan, type Visitor } from './scan.ts'
 
-/** Copies with `line` and `column`: of the value at the path, or of the nearest one around it that is there. */
+/** Copies with `line` and `column` of the value at the path, or of its nearest existing parent. */
 export function locate(text: string, issues: readonly SpecIssue[]): SpecIssue[] {
   const without = issues.filter(({ line }) => line === undefined)
   if (without.length === 0) return [...issues]
@@ -18,7 +18,7 @@ export function locate(text: string, issues: readonly SpecIssue[]): SpecIssue[] 
   })
 }
 
-/** A value that is looked for, or one around it. */
+/** A value to find, or a parent of one. */
 class Place {
   offset: number | undefined
   readonly parent: Place | undefined
@@ -43,7 +43,7 @@ class Place {
   }
 }
 
-/** Follows the scanner down the places; where none is, nothing below is looked at. */
+/** Follows the scanner along the places; values without one are skipped. */
 class Search implements Visitor {
   readonly #root: Place
   readonly #path: (Place | undefined)[] = []

@@ -1,8 +1,8 @@
-/** Numbers that a JavaScript number would change. */
+/** Numbers that do not fit a JavaScript number. */
 
-/** A JSON number, not an integer, that no JavaScript number prints the same way: `1.0`, `1e400`. */
+/** A JSON number other than an integer that does not survive conversion to a JavaScript number: `1.0`, `1e400`. */
 export class JsonNumber {
-  /** As written in the text. */
+  /** As in the source. */
   readonly text: string
 
   constructor(text: string) {
@@ -13,16 +13,16 @@ export class JsonNumber {
     return this.text
   }
 
-  /** `JSON.stringify` would have to round; `formatJson` writes the text. */
+  /** Throws, because `JSON.stringify` would round; `formatJson` writes the exact number. */
   toJSON(): never {
     throw new TypeError(`JSON.stringify cannot write ${this.text} unchanged; use formatJson`)
   }
 }
 
-/** Digits of a `bigint`: more than any field takes. SECURITY: the time to read one grows faster than its length. */
+/** Limit of digits of a `bigint`, more than any field needs. SECURITY: parsing time grows faster than the length. */
 const MAX_DIGITS = 100
 
-/** The value of a JSON number: a whole number beyond 2^53 becomes a `bigint`; nothing is ever rounded. */
+/** The value of a JSON number: an integer beyond 2^53 becomes a `bigint`; nothing is ever rounded. */
 export function numberOf(text: string): number | bigint | JsonNumber {
   const value = Number(text)
   if (text.length <= MAX_DIGITS && /^(?:0|-?[1-9]\d*)$/.test(text))

@@ -1,10 +1,10 @@
-/** JSON paths as errors name them: `linux.resources.memory.limit`, `mounts[3].options[1]`, `annotations["a.b"]`. */
+/** JSON paths in errors: `linux.resources.memory.limit`, `mounts[3].options[1]`, `annotations["a.b"]`. */
 
 const NAME = /^[A-Za-z_$][\w$-]*$/
-/** Longer keys are shortened: they come from the document, and a path is for people. */
+/** Longer keys are shortened: they come from the document, and a path must be readable. */
 const LONGEST_KEY = 200
 
-/** One step further down. */
+/** Appends one key. */
 export function childPath(parent: string, key: string | number): string {
   if (typeof key === 'number') return `${parent}[${key}]`
   if (key.length > LONGEST_KEY) return `${parent}[${JSON.stringify(`${key.slice(0, LONGEST_KEY)}…`)}]`
@@ -12,14 +12,14 @@ export function childPath(parent: string, key: string | number): string {
   return parent === '' ? key : `${parent}.${key}`
 }
 
-/** All steps from the root. */
+/** The path of all keys from the root. */
 export function formatPath(keys: readonly PropertyKey[]): string {
   return keys.reduce<string>((path, key) => childPath(path, typeof key === 'number' ? key : String(key)), '')
 }
 
 const STEP = /\.?([A-Za-z_$][\w$-]*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y
 
-/** The steps of a path that {@link childPath} made, as far as they can be read. */
+/** The keys of a path made by {@link childPath}, as far as it can be parsed. */
 export function parsePath(path: string): (string | number)[] {
   const keys: (string | number)[] = []
   STEP.lastIndex = 0

@@ -1,12 +1,12 @@
-/** Offsets to what an editor shows. */
+/** Converts offsets to positions in an editor. */
 
-/** Both count from 1; the column in UTF-16 units. */
+/** Both start at 1; the column counts UTF-16 units. */
 export interface Position {
   line: number
   column: number
 }
 
-/** The lines of one text, found once for any number of positions. */
+/** The line index of a source, computed once for any number of positions. */
 export class Lines {
   readonly #text: string
   #starts: number[] | undefined

@@ -1,14 +1,14 @@
-/** Reads JSON with the engine's own parser, proves that nothing was lost, and uses the scanner where it cannot. */
+/** Parses JSON with the engine's own parser, proves that nothing was lost, and otherwise uses the scanner. */
 import type { SpecIssue } from '../../errors.ts'
 import { Census } from './census.ts'
 import { decode } from './decode.ts'
 import { scan } from './scan.ts'
 
-/** How much a document may be. */
+/** Limits of a document. */
 export interface JsonLimits {
-  /** Bytes; 4 MiB, as registries take. */
+  /** Size in bytes; default 4 MiB, as in registries. */
   maxBytes?: number | undefined
-  /** Levels of lists and objects; 127, as the native core takes. */
+  /** Nesting of arrays and objects; default 127, as in the native core. */
   maxDepth?: number | undefined
 }
 
@@ -16,13 +16,13 @@ export const MAX_BYTES: number = 4 << 20
 export const MAX_DEPTH = 127
 
 export interface Read {
-  /** Undefined where `issues` has an error of syntax. */
+  /** Undefined if `issues` contains a syntax error. */
   value: unknown
   text: string
   issues: SpecIssue[]
-  /** False where it certainly has no null. */
+  /** False if it certainly has no null. */
   hasNull: boolean
-  /** Whether it holds a {@link JsonNumber}. */
+  /** Whether it contains a {@link JsonNumber}. */
   hasTexts: boolean
 }
 
@@ -52,8 +52,8 @@ function failed(text: string, issues: SpecIssue[]): Read {
 }
 
 /**
- * Names in the text: colons with a quote before them, which counts some colons inside texts too (`"a\":"`) but never too
- * few. So if an object tree has as many members as this, no name was lost, and otherwise the scanner looks.
+ * The number of keys in the source: colons after a quote, which includes some colons inside strings (`"a\":"`) but
+ * never misses a key. So if an object tree has this many members, no key was lost; otherwise the scanner checks.
  */
 function membersOf(text: string): number {
   let count = 0
@@ -67,7 +67,7 @@ function membersOf(text: string): number {
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 
-/** Whole numbers written as `1.0` or `1e3`, which the value does not show; inside a text they only cost time. */
+/** Integers written as `1.0` or `1e3`, which the value does not show; inside a string they only cost time. */
 const DISGUISED = /[:,[\s]-?\d+(?:\.\d*[eE]|[eE]|\.0+[,\]}\s])/
 const SURROGATE = /\\u[dD][89a-fA-F]/
 

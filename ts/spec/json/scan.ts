@@ -1,6 +1,6 @@
 /**
- * A JSON reader that loses nothing and knows where it is: exact numbers, duplicate keys, lone surrogates, depth.
- * Slower than the engine's own, so `read.ts` calls it only where that cannot tell, or to say what is wrong.
+ * A JSON parser that loses nothing and knows positions: exact numbers, duplicate keys, lone surrogates, depth. It is
+ * slower than the engine's own, so `read.ts` uses it only if that is inconclusive, or to explain an error.
  */
 import { MAX_ISSUES, type SpecIssue } from '../../errors.ts'
 import { show } from '../show.ts'
@@ -9,15 +9,17 @@ import { formatPath } from './path.ts'
 import { Lines } from './position.ts'
 
 export interface Scanned {
-  /** Undefined where the text is not JSON. */
+  /** Undefined if the source is not JSON. */
   value: unknown
-  /** Duplicate names and lone surrogates, and the first error of syntax; the scan stops at the last of {@link MAX_ISSUES}. */
+  /**
+   * Duplicate keys, lone surrogates, and the first syntax error; the scan stops at the last of {@link MAX_ISSUES}.
+   */
   issues: SpecIssue[]
-  /** Whether the value holds a {@link JsonNumber}. */
+  /** Whether the value contains a {@link JsonNumber}. */
   hasTexts: boolean
 }
 
-/** Sees every value: its name or index (undefined for the document itself) and offset, before what is inside it. */
+/** Visits every value with its key or index (undefined for the document itself) and offset, before its children. */
 export interface Visitor {
   enter(key: string | number | undefined, offset: number): void
   leave(): void
@@ -34,7 +36,7 @@ export function scan(text: string, maxDepth: number, visitor?: Visitor): Scanned
   }
 }
 
-/** Ends a scan whose problem has been written down. */
+/** Stops a scan whose error is already recorded. */
 class Stop extends Error {}
 
 const ESCAPES: Record<string, string> = {
@@ -58,7 +60,7 @@ class Scanner {
   readonly #maxDepth: number
   readonly #visitor: Visitor | undefined
   readonly #lines: Lines
-  /** Names and indexes from the document to the value being read. Paths are made of them only for messages. */
+  /** Keys and indexes from the document to the current value. They are formatted as a path only for messages. */
   readonly #keys: (string | number)[] = []
   #at = 0
   #depth = 0
@@ -130,7 +132,7 @@ class Scanner {
       if (!this.#take(':')) this.#unexpected('a colon after the name')
       const value = this.#value(name)
       this.#keys.pop()
-      // SECURITY: `__proto__` is a name like any other here, never the prototype.
+      // SECURITY: `__proto__` is an ordinary key here, never the prototype.
       if (name === '__proto__') {
         Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
       } else object[name] = value

@@ -1,4 +1,6 @@
-/** Docker's documents: text, bytes or object in, checked document out. All throw `ERR_INVALID_IMAGE`. */
+/**
+ * Parsers for Docker's documents: string, bytes or object in, validated document out. All throw `ERR_INVALID_IMAGE`.
+ */
 import type {
   DockerArchiveManifest,
   DockerImageConfig,
@@ -46,7 +48,7 @@ const ARCHIVE: Kind<DockerArchiveManifest> = {
   rules: [archiveRules as never],
 }
 
-/** Manifest of version 2, schema 2. */
+/** Manifest version 2, schema 2. */
 export function parseDockerManifest(input: DocumentInput, options?: ParseOptions): DockerManifest {
   return parse(MANIFEST, input, options)
 }
@@ -69,7 +71,7 @@ export function safeParseDockerManifestList(
   return safeParse(LIST, input, options)
 }
 
-/** The configuration of an image with what Docker adds to it: `Healthcheck`, `Shell`, `OnBuild`, …. */
+/** The configuration of an image with Docker's extensions: `Healthcheck`, `Shell`, `OnBuild`, …. */
 export function parseDockerImageConfig(input: DocumentInput, options?: ParseOptions): DockerImageConfig {
   return parse(CONFIG, input, options)
 }

@@ -1,4 +1,4 @@
-/** One way for every document: JSON, nulls, structure, rules. */
+/** The common steps for every document: JSON, nulls, structure, rules. */
 import { MAX_ISSUES, SpecError, type SpecIssue } from '../../errors.ts'
 import { Census } from '../json/census.ts'
 import { locate } from '../json/locate.ts'
@@ -14,14 +14,14 @@ import { keepRaw, rawOf } from './raw.ts'
 
 /** A kind of document. */
 export interface Kind<T extends object> {
-  /** What messages call it. */
+  /** Its name in messages. */
   name: string
   code: 'ERR_INVALID_SPEC' | 'ERR_INVALID_IMAGE'
   schema: () => Schema<T>
   rules: readonly Rule<T>[]
-  /** Lists that a lenient reader takes for empty when they are null or absent. */
+  /** Arrays that a lenient reader treats as empty if they are null or absent. */
   emptyLists?: readonly (readonly string[])[]
-  /** Differences of structure that a lenient reader passes over. */
+  /** Structural differences that a lenient reader ignores. */
   tolerates?: (keys: readonly PropertyKey[], found: unknown) => boolean
 }
 
@@ -33,7 +33,7 @@ function schemaOf<T extends object>(kind: Kind<T>): Schema<T> {
   return schema as Schema<T>
 }
 
-/** Throws `SpecError` with every problem. */
+/** Throws `SpecError` with all issues. */
 export function parse<T extends object>(kind: Kind<T>, input: DocumentInput, options?: ParseOptions): T {
   const result = safeParse(kind, input, options)
   if (!result.success) throw result.error
@@ -81,7 +81,7 @@ function examine<T extends object>(kind: Kind<T>, read: Read, options: ParseOpti
   if (!strict) value = withEmptyLists(kind, value)
   const different = differences(schema, value, read.hasTexts)
   if (different.length > MAX_DIFFERENCES) {
-    // Not all are known, so neither are the parts that rules may look at.
+    // Not all differences are known, so the parts to hide from rules are not known either.
     const issues = different.slice(0, MAX_ISSUES + 1).map(({ issue }) => issue)
     return { value: undefined as never, issues, warnings: [] }
   }

@@ -1,4 +1,4 @@
-/** Documents of the image specification: text, bytes or object in, checked document out. */
+/** Parsers for documents of the image specification: string, bytes or object in, validated document out. */
 import type { Descriptor, ImageConfig, ImageIndex, ImageManifest, LayoutHeader } from '../image/index.ts'
 import { imageConfig as configRules } from '../rule/image/config.ts'
 import { descriptor as descriptorRules } from '../rule/image/descriptor.ts'
@@ -39,7 +39,7 @@ const CONFIG: Kind<ImageConfig> = {
 }
 const HEADER: Kind<LayoutHeader> = { name: 'oci-layout', code, schema: layoutHeader, rules: [] }
 
-/** A content descriptor. Throws `SpecError` `ERR_INVALID_IMAGE` that lists every problem, as all here do. */
+/** A content descriptor. Like all parsers here, throws `SpecError` `ERR_INVALID_IMAGE` that lists every issue. */
 export function parseDescriptor(input: DocumentInput, options?: ParseOptions): Descriptor {
   return parse(DESCRIPTOR, input, options)
 }
@@ -48,7 +48,7 @@ export function safeParseDescriptor(input: DocumentInput, options?: ParseOptions
   return safeParse(DESCRIPTOR, input, options)
 }
 
-/** An image index, or index.json of a layout. Lenient reading takes Docker's manifest list too. */
+/** An image index, or index.json of a layout. The lenient mode also accepts Docker's manifest list. */
 export function parseImageIndex(input: DocumentInput, options?: ParseOptions): ImageIndex {
   return parse(INDEX, input, options)
 }
@@ -58,7 +58,7 @@ export function safeParseImageIndex(input: DocumentInput, options?: ParseOptions
 }
 
 /**
- * An image manifest. Lenient reading takes Docker's too.
+ * An image manifest. The lenient mode also accepts Docker's.
  *
  * @example
  * ```ts
@@ -77,7 +77,7 @@ export function safeParseImageManifest(
   return safeParse(MANIFEST, input, options)
 }
 
-/** The configuration of an image; Docker's additions are kept, and `parseDockerImageConfig` types them. */
+/** The configuration of an image; Docker's extensions are kept, and `parseDockerImageConfig` types them. */
 export function parseImageConfig(input: DocumentInput, options?: ParseOptions): ImageConfig {
   return parse(CONFIG, input, options)
 }
@@ -98,7 +98,7 @@ export function safeParseLayoutHeader(
   return safeParse(HEADER, input, options)
 }
 
-/** An image with an invalid time can be unpacked all the same. */
+/** An image with an invalid time can still be unpacked. */
 export function badTime(keys: readonly PropertyKey[], found: unknown): boolean {
   return keys.at(-1) === 'created' && typeof found === 'string'
 }

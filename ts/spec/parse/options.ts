@@ -1,33 +1,34 @@
-/** What every parse function takes and gives. */
+/** Options and results of every parse function. */
 import type { SpecError, SpecIssue } from '../../errors.ts'
 import type { JsonLimits } from '../json/read.ts'
 
-/** JSON as text or UTF-8 bytes, or what was already read from it. */
+/** JSON as a string or UTF-8 bytes, or an already parsed value. */
 export type DocumentInput = string | Uint8Array | object
 
 export interface ParseOptions extends JsonLimits {
   /**
-   * `lenient` (the default) takes what exists and says the same: null for absent, lists that should not be empty.
-   * `strict` takes what may be written: what `caisson validate` means. docs/spec.md lists every difference.
+   * `lenient` (the default) accepts existing documents with the same meaning: null for absent, arrays that should not
+   * be empty. `strict` accepts what may be written: the mode of `caisson validate`. docs/spec.md lists every
+   * difference.
    */
   mode?: 'lenient' | 'strict' | undefined
-  /** config.json only: also refuse what caisson does not run, of which warnings tell otherwise; false by default. */
+  /** config.json only: also refuse what caisson cannot run, otherwise a warning; false by default. */
   runnable?: boolean | undefined
-  /** What messages call the document; its kind by default. */
+  /** The name of the document in messages; its kind by default. */
   subject?: string | undefined
-  /** The media type by which the document was referenced; one inside must be the same. */
+  /** The media type by which the document was referenced; one in the document must be equal. */
   mediaType?: string | undefined
 }
 
-/** What a `safeParse` function gives. */
+/** The result of a `safeParse` function. */
 export type ParseResult<T> =
   | {
       success: true
-      /** With unknown properties kept. */
+      /** Includes unknown properties. */
       value: T
-      /** The very bytes that were read, which is what has the digest; undefined for an object. */
+      /** The bytes that were parsed, which the digest refers to; undefined for an object. */
       raw: Uint8Array | undefined
-      /** Valid, but probably not intended. */
+      /** Valid, but probably unintended. */
       warnings: SpecIssue[]
     }
   | { success: false; error: SpecError }

@@ -1,4 +1,4 @@
-/** The bytes a document was read from. A digest is of these, never of JSON that was written again. */
+/** The source bytes of a document. Its digest refers to these, never to JSON that was serialised again. */
 
 const sources = new WeakMap<object, string | Uint8Array>()
 
@@ -7,7 +7,7 @@ export function keepRaw(value: object, input: string | Uint8Array): void {
 }
 
 /**
- * The bytes that a parse function read `value` from, also after `value` was changed; undefined for anything else.
+ * The bytes that a parse function read `value` from, even after `value` was changed; undefined for any other value.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Documents of the runtime specification: text, bytes or object in, checked document out. */
+/** Parsers for documents of the runtime specification: string, bytes or object in, validated document out. */
 import { formatJson } from '../json/format.ts'
 import { RUNTIME_RULES } from '../rule/runtime/index.ts'
 import { features, state } from '../rule/runtime/reports.ts'
@@ -21,8 +21,8 @@ const STATE: Kind<RuntimeState> = { name: 'state', code, schema: runtimeState, r
 const FEATURES: Kind<RuntimeFeatures> = { name: 'features', code, schema: runtimeFeatures, rules: [features] }
 
 /**
- * config.json. Throws `SpecError` `ERR_INVALID_SPEC` that lists every problem with its path. 64-bit numbers are never
- * rounded, unknown properties are kept. That a document is valid does not mean that it runs here: see `runnable`.
+ * config.json. Throws `SpecError` `ERR_INVALID_SPEC` that lists every issue with its path. 64-bit numbers are never
+ * rounded, unknown properties are kept. A valid document does not necessarily run here: see `runnable`.
  *
  * @example
  * ```ts
@@ -34,12 +34,12 @@ export function parseRuntimeSpec(input: DocumentInput, options?: ParseOptions): 
   return parse(CONFIG, input, options)
 }
 
-/** {@link parseRuntimeSpec} with problems and warnings as values. */
+/** Like {@link parseRuntimeSpec}, with issues and warnings as values. */
 export function safeParseRuntimeSpec(input: DocumentInput, options?: ParseOptions): ParseResult<RuntimeSpec> {
   return safeParse(CONFIG, input, options)
 }
 
-/** The state of a container, as `state` prints it and hooks read it. Throws `ERR_INVALID_SPEC`. */
+/** The state of a container, as printed by `state` and read by hooks. Throws `ERR_INVALID_SPEC`. */
 export function parseRuntimeState(input: DocumentInput, options?: ParseOptions): RuntimeState {
   return parse(STATE, input, options)
 }
@@ -51,7 +51,7 @@ export function safeParseRuntimeState(
   return safeParse(STATE, input, options)
 }
 
-/** What a runtime can do, as `features` prints it. Throws `ERR_INVALID_SPEC`. */
+/** The capabilities of a runtime, as printed by `features`. Throws `ERR_INVALID_SPEC`. */
 export function parseRuntimeFeatures(input: DocumentInput, options?: ParseOptions): RuntimeFeatures {
   return parse(FEATURES, input, options)
 }
@@ -63,7 +63,7 @@ export function safeParseRuntimeFeatures(
   return safeParse(FEATURES, input, options)
 }
 
-/** The text of a configuration; `bigint` is written as the number it is. `indent` in spaces. */
+/** Serialises a configuration; `bigint` is written as an exact number. `indent` in spaces. */
 export function formatRuntimeSpec(spec: RuntimeSpec, indent?: number): string {
   return formatJson(spec, indent)
 }

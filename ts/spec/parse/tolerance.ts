@@ -1,11 +1,14 @@
-/** What a lenient reader of config.json passes over, beside nulls: what the native core takes, and peers write. */
+/**
+ * Differences in config.json, besides nulls, that a lenient reader ignores: the native core accepts them, and peers
+ * write them.
+ */
 
 const PLATFORMS: ReadonlySet<PropertyKey> = new Set(['solaris', 'windows', 'vm', 'zos', 'freebsd'])
 const PROPAGATIONS: ReadonlySet<unknown> = new Set(['', 'rprivate', 'rshared', 'rslave', 'runbindable'])
 
 export function toleratesConfig(keys: readonly PropertyKey[], found: unknown): boolean {
   const [first, second, , last] = keys
-  // Sections for other platforms are passed through, whatever is in them.
+  // Sections for other platforms are passed through, whatever their content.
   if (first !== undefined && PLATFORMS.has(first)) return true
   if (first !== 'linux') return false
   if (second === 'rootfsPropagation') return PROPAGATIONS.has(found)

@@ -1,8 +1,10 @@
-/** What rules see of a document, and how they say what is wrong. */
+/** The input of rules, and how they report issues. */
 import { MAX_ISSUES, type SpecIssue } from '../../errors.ts'
 import { show } from '../show.ts'
 
-/** A document without the parts whose structure is wrong: anything may be missing, what is there has its type. */
+/**
+ * A document without its structurally invalid parts: any property may be missing, and existing ones have their type.
+ */
 export type Sound<T> = T extends readonly (infer Item)[]
   ? readonly (Sound<Item> | undefined)[]
   : T extends object
@@ -17,7 +19,7 @@ export interface ReportMode {
   runnable?: boolean | undefined
 }
 
-/** A path and those above it. */
+/** A path and its parents. */
 function* upwards(path: string): Generator<string> {
   for (let end = path.length; end > 0; end--) {
     if (end === path.length || path[end] === '.' || path[end] === '[') yield path.slice(0, end)
@@ -25,7 +27,7 @@ function* upwards(path: string): Generator<string> {
   yield ''
 }
 
-/** Collects problems, of each kind a few more than are ever listed. */
+/** Collects issues, of each kind a few more than are ever listed. */
 export class Report {
   readonly issues: SpecIssue[] = []
   readonly warnings: SpecIssue[] = []
@@ -34,10 +36,10 @@ export class Report {
   readonly mediaType: string | undefined
   readonly #runnable: boolean
   readonly #broken: ReadonlySet<string>
-  /** Everything that something broken is below. */
+  /** Parents of all broken paths. */
   readonly #above: ReadonlySet<string>
 
-  /** `broken`: the paths that a rule must not draw conclusions from, as their structure is wrong. */
+  /** `broken` are structurally invalid paths, from which a rule must not draw conclusions. */
   constructor(mode: ReportMode, broken: readonly string[]) {
     this.strict = mode.mode === 'strict'
     this.mediaType = mode.mediaType
@@ -46,7 +48,7 @@ export class Report {
     this.#above = new Set(broken.flatMap((path) => [...upwards(path)]))
   }
 
-  /** Whether something at, above or below `path` is not as it should be, so that its absence says nothing. */
+  /** Whether something at, above or below `path` is broken, so that an absence has no meaning. */
   isBroken(path: string): boolean {
     if (this.#broken.size === 0) return false
     if (this.#above.has(path)) return true
@@ -54,7 +56,7 @@ export class Report {
     return false
   }
 
-  /** A sentence without its subject: `needs a "user" namespace`. */
+  /** A sentence without a subject: `needs a "user" namespace`. */
   error(path: string, message: string, about: { found?: unknown; allowed?: string } = {}): void {
     const issue: SpecIssue = { path, message, kind: 'rule' }
     if (about.found !== undefined) issue.found = show(about.found)
@@ -69,18 +71,18 @@ export class Report {
     this.error(path, message, { found, allowed })
   }
 
-  /** An error for what we write, nothing for what we read. */
+  /** An error in strict mode, nothing in lenient mode. */
   strictly(path: string, found: unknown, allowed: string): void {
     if (this.strict) this.wrong(path, found, allowed)
   }
 
-  /** An error for what we write, a warning for what we read. */
+  /** An error in strict mode, a warning in lenient mode. */
   strictOrWarn(path: string, message: string): void {
     if (this.strict) this.error(path, message)
     else this.warn(path, message)
   }
 
-  /** An error for what is to be run here, a warning otherwise: the specification does not ask for it. */
+  /** An error for a configuration to be run here, otherwise a warning: the specification does not require it. */
   runnable(path: string, message: string): void {
     if (this.#runnable) this.error(path, message)
     else this.warn(path, message)
@@ -95,7 +97,7 @@ function add(list: SpecIssue[], issue: SpecIssue): void {
   if (list.length <= MAX_ISSUES) list.push(issue)
 }
 
-/** The items whose structure is right, with their places. */
+/** The structurally valid items with their paths. */
 export function each<T>(list: readonly (T | undefined)[] | null | undefined): [number, T][] {
   const items: [number, T][] = []
   if (!list) return items

@@ -1,6 +1,6 @@
-/** Takes out of a document what its structure has wrong, so that rules can look at all the rest. */
+/** Removes the structurally invalid parts of a document, so that rules can check the rest. */
 
-/** A copy of `value` without what is at `paths`; list items keep their places. */
+/** A copy of `value` without the values at `paths`; array items keep their indexes. */
 export function sound(value: unknown, paths: readonly PropertyKey[][]): unknown {
   if (paths.some((keys) => keys.length === 0)) return undefined
   if (paths.length === 0 || typeof value !== 'object' || value === null) return value

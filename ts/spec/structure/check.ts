@@ -1,4 +1,4 @@
-/** A value against a schema: every difference with its path, what was found and what is allowed. */
+/** Checks a value against a schema: every difference with its path, the actual value and what is allowed. */
 import type { SpecIssue } from '../../errors.ts'
 import { JsonNumber } from '../json/number.ts'
 import { formatPath } from '../json/path.ts'
@@ -29,7 +29,7 @@ export function differences(schema: Schema, value: unknown, hasTexts: boolean): 
   })
 }
 
-/** A {@link JsonNumber} is an object to JavaScript, and must not be taken for one of the document's. */
+/** A {@link JsonNumber} is a JavaScript object, and must not be confused with one of the document. */
 function withoutTexts(value: unknown): unknown {
   if (value instanceof JsonNumber) return Symbol(value.text)
   if (Array.isArray(value)) return value.map(withoutTexts)

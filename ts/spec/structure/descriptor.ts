@@ -1,4 +1,4 @@
-/** Structure of descriptors, and the grammars every image document uses. */
+/** Structure of descriptors, and the grammars shared by image documents. */
 import { DIGEST_REGEXP_ANCHORED } from '../../digest/grammar.ts'
 import type { Descriptor, Platform } from '../image/index.ts'
 import { MEDIA_TYPE_NAME } from '../media-type.ts'

@@ -56,7 +56,7 @@ export function imageConfig(): Schema<ImageConfig> {
   return object<ImageConfig>(imageShape(executionShape()))
 }
 
-/** With room for the properties Docker adds to `config`. */
+/** Includes Docker's extensions of `config`. */
 export function imageShape<T extends ImageExecution>(execution: Shape<T>): Shape<ImageConfig> {
   return {
     created: optional(timestamp()),
@@ -73,7 +73,7 @@ export function imageShape<T extends ImageExecution>(execution: Shape<T>): Shape
 }
 
 export function executionShape(): Shape<ImageExecution> {
-  // Null at these four is what the JSON schema allows.
+  // The JSON schema allows null for these four.
   const [empty, list] = [optional(mapOf(object<object>({}))), nullable(optionalTexts)]
   return {
     User: optionalText,

@@ -1,9 +1,9 @@
 /**
- * What a property may hold: plain descriptions, so that importing them costs nothing. zod.ts makes schemas of those that a
- * document needs. Each says in its `allowed` what it takes; that, and what was found, is the message.
+ * Plain descriptions of properties, which cost nothing to import; zod.ts converts those that a document needs to
+ * schemas. Each describes the accepted values in `allowed`; that and the actual value are the message.
  */
 
-/** Says that what is at `path` is not what `schema` describes, unless it is. */
+/** Reports that the value at `path` does not match `schema`, unless it does. */
 export type Inspect = (
   value: never,
   look: (path: PropertyKey[], schema: Schema, value: unknown) => void,
@@ -14,18 +14,18 @@ declare const of: unique symbol
 export interface Schema<T = unknown> {
   readonly [of]?: T
   readonly optional?: boolean
-  /** Null is not the same as nothing, to any reader. */
+  /** Null is never the same as absent. */
   readonly refusesNull?: boolean
-  /** A value of its own, known by `test`. */
+  /** A scalar, recognised by `test`. */
   readonly allowed?: string
   readonly test?: (value: unknown) => boolean
-  /** Looks at what is inside, after `test`. */
+  /** Checks the content, after `test`. */
   readonly inspect?: Inspect
   /** Members of an object. */
   readonly shape?: Readonly<Record<string, Schema>>
-  /** Items of a list. */
+  /** Items of an array. */
   readonly item?: Schema
-  /** Described when a document first has it. */
+  /** Created when a document first contains it. */
   readonly section?: () => Schema
 }
 export interface Optional<T = unknown> extends Schema<T> {
@@ -41,12 +41,12 @@ export function optional<T>(schema: Schema<T>): Optional<T> {
   return isLeaf ? { ...schema, optional: true } : { optional: true, section: () => schema }
 }
 
-/** Null is an error even to a lenient reader: the native core does not take it for a number. */
+/** Null is an error even in lenient mode: the native core does not accept it for a number. */
 export function notNull<T>(schema: Optional<T>): Optional<T> {
   return { ...schema, refusesNull: true }
 }
 
-/** May be null too, as the specification's own schema says. */
+/** May also be null, as in the specification's own schema. */
 export function nullable<T>(schema: Optional<T>): Optional<T | null> {
   const { test, inspect, section } = schema
   const nulls: Schema['test'] = (value) => value === null || !test || test(value)
@@ -58,12 +58,12 @@ export function nullable<T>(schema: Optional<T>): Optional<T | null> {
   return { allowed: `${schema.allowed ?? 'an object'} or null`, test: nulls, inspect: inner, optional: true }
 }
 
-/** Names without the index signature. */
+/** Keys without the index signature. */
 type Known<T> = keyof { [K in keyof T as string extends K ? never : number extends K ? never : K]: T[K] }
-/** A schema for each property of an interface, no more and no less; optional ones for optional ones. */
+/** A schema for exactly the properties of an interface; optional ones for optional ones. */
 export type Shape<T> = { [K in Known<T>]-?: {} extends Pick<T, K> ? Optional : Schema }
 
-/** Unknown properties are neither looked at nor lost: the value that was checked is the one that is given back. */
+/** Unknown properties are neither checked nor lost: the checked value itself is returned. */
 export function object<T>(shape: Shape<T>): Schema<T> {
   return { shape: shape as unknown as Record<string, Schema> }
 }
@@ -72,7 +72,7 @@ export function list<T>(item: Schema<T>): Schema<T[]> {
   return { item }
 }
 
-/** May be absent, and is described when a document first has it. */
+/** May be absent; created when a document first contains it. */
 export function section<T>(build: () => Schema<T>): Optional<T> {
   let built: Schema<T> | undefined
   return { optional: true, section: () => (built ??= build()) }
@@ -92,7 +92,7 @@ export function oneOf<T extends string | number>(...values: readonly T[]): Schem
   return leaf(allowed, (value) => values.includes(value as T))
 }
 
-/** Whole numbers, `bigint` where a number would be rounded. */
+/** Integers, as `bigint` where a number would be rounded. */
 export function whole(min: number | bigint, max: number | bigint): Schema<number> {
   return leaf(
     `a whole number from ${min} to ${max}`,
@@ -106,14 +106,14 @@ export function whole(min: number | bigint, max: number | bigint): Schema<number
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** An object with arbitrary names; `__proto__` is one like any other. */
+/** An object with arbitrary keys; `__proto__` is an ordinary one. */
 export function mapOf<T>(item: Schema<T>): Schema<Record<string, T>> {
   return leaf('an object', isObject, (object: Record<string, unknown>, look) => {
     for (const [name, value] of Object.entries(object)) look([name], item, value)
   })
 }
 
-/** Texts are most of any document: looked at in one loop, and by a schema only where one is wrong. */
+/** Strings are most of any document: checked in one loop, and by a schema only if one is invalid. */
 function textList(
   allowed: string,
   atLeast: number,

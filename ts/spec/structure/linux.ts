@@ -40,7 +40,7 @@ import { seccomp } from './seccomp.ts'
 export const NAMESPACES = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const
 
 let mappings: Optional<IdMapping[]> | undefined
-/** One schema for the container's and for the mounts' mappings. */
+/** One schema for the mappings of the container and of mounts. */
 export function optionalMappings(): Optional<IdMapping[]> {
   return (mappings ??= section(() =>
     list(object<IdMapping>({ containerID: uint32, hostID: uint32, size: uint32 })),

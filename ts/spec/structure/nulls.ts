@@ -1,7 +1,7 @@
-/** Lenient reading of nulls: at an optional property of an object it says the same as nothing. */
+/** Nulls in lenient mode: for an optional property of an object, null means absent. */
 import type { Schema } from './leaf.ts'
 
-/** `value` without the nulls at optional properties; the same object where it has none. */
+/** `value` without nulls for optional properties; the same object if it has none. */
 export function withoutNulls(schema: Schema, value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const { shape, item, section } = schema

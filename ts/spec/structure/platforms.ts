@@ -1,4 +1,4 @@
-/** Structure of the sections for other platforms. They are passed through; wrong types are named all the same. */
+/** Structure of the sections for other platforms. They are passed through, but wrong types are reported. */
 import type {
   FreeBsd,
   FreeBsdAllow,

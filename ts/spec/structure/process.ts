@@ -66,7 +66,7 @@ export function process(): Schema<Process> {
 
 function user(): Schema<User> {
   return object<User>({
-    // Required by the text of the specification, not by its schema; rule/process.ts asks for them.
+    // Required by the text of the specification, not by its schema; rule/process.ts checks them.
     uid: notNull(optionalUint32),
     gid: notNull(optionalUint32),
     umask: optionalUint32,

@@ -1,4 +1,4 @@
-/** Structure of config.json, as the JSON schemas of the runtime specification have it. */
+/** Structure of config.json, as in the JSON schemas of the runtime specification. */
 import type { Hook, Hooks, Mount, Root, RuntimeSpec } from '../runtime/index.ts'
 import {
   list,

@@ -1,4 +1,4 @@
-/** Structure of what a runtime tells: the state of a container, and what it can do. */
+/** Structure of a runtime's reports: the state of a container, and its features. */
 import type {
   CgroupFeatures,
   LinuxFeatures,

@@ -1,7 +1,7 @@
 /**
- * Descriptions to zod schemas, in the style of `zod/mini`; nothing of zod leaves this folder. There is one schema for each
- * object and list, made when a document first has it. Properties with a value of their own are looked at in a loop by the
- * schema of their object: a schema for each of them tripled what the first document costs, and doubled every other.
+ * Converts descriptions to zod schemas in the style of `zod/mini`; only this folder uses zod. Each object and array has
+ * one schema, created when a document first contains it. Scalar properties are checked in a loop by the schema of their
+ * object: a schema for each of them tripled the cost of the first document, and doubled that of every other.
  */
 import * as z from 'zod/mini'
 import type { Schema } from './leaf.ts'
@@ -9,13 +9,16 @@ import type { Schema } from './leaf.ts'
 type ZodSchema = z.ZodMiniType
 type Payload = z.core.ParsePayload
 
-/** Per call, as the global configuration is the application's: no code generation, which `eval`-less hosts refuse. */
+/**
+ * Passed per call, as the global configuration belongs to the application: no code generation, which hosts without
+ * `eval` refuse.
+ */
 const PER_CALL = { jitless: true } as const
-/** Differences after which the check stops: a hostile document has as many as it has bytes. */
+/** Limit of differences: a hostile document has as many as it has bytes. */
 export const MAX_DIFFERENCES = 1000
 const built = new WeakMap<Schema, ZodSchema>()
 
-/** Every difference, in zod's form; where there are more than {@link MAX_DIFFERENCES}, not all. */
+/** The differences in zod's form; the list is incomplete above {@link MAX_DIFFERENCES}. */
 export function problems(schema: Schema, value: unknown): readonly z.core.$ZodIssue[] {
   const result = z.safeParse(zodOf(schema), value, PER_CALL)
   return result.success ? [] : result.error.issues
@@ -53,7 +56,7 @@ const always = (): boolean => true
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** `z.custom(test).check(check)`, which would make the schema twice. */
+/** `z.custom(test).check(check)`, which would create the schema twice. */
 function checked(
   test: (value: unknown) => boolean,
   allowed: string,
@@ -63,7 +66,7 @@ function checked(
   return z.custom(test, { params: { allowed }, checks } as Parameters<typeof z.custom>[1])
 }
 
-/** A value of its own by its test, an object or a list by its schema. */
+/** A scalar by its test, an object or an array by its schema. */
 function look(payload: Payload, path: PropertyKey[], schema: Schema, value: unknown): void {
   if (isEnough(payload)) return
   const { test, allowed, inspect, section } = schema

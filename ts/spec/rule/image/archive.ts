@@ -9,7 +9,7 @@ export function dockerArchive(images: Sound<DockerArchiveImage[]>, report: Repor
   }
 }
 
-/** SECURITY: the paths are looked up in the archive, and must not lead anywhere else. */
+/** SECURITY: the paths are looked up in the archive, and must not lead out of it. */
 function inside(path: string | null | undefined, at: string, report: Report): void {
   if (typeof path !== 'string') return
   if (path === '' || path.startsWith('/') || path.split('/').includes('..') || path.includes('\0')) {

@@ -18,7 +18,7 @@ export function imageConfig(document: Sound<ImageConfig>, report: Report): void 
   if (document.config) execution(document.config, report)
 }
 
-/** Many images break this, so it is a warning. */
+/** Many images violate this, so it is a warning. */
 function history(document: Sound<ImageConfig>, report: Report): void {
   const layers = document.rootfs?.diff_ids?.length
   const entries = document.history

@@ -17,8 +17,8 @@ export function descriptor(item: Sound<Descriptor> | null | undefined, at: strin
 }
 
 /**
- * SECURITY: embedded content is used in place of the blob, so it must be the same. A lenient reader only warns: the content
- * is verified when it is used, embedded or not.
+ * SECURITY: embedded content replaces the blob, so it must be the same. The lenient mode only warns: content is
+ * verified when it is used, embedded or not.
  */
 function data({ data, size, digest }: Sound<Descriptor>, at: string, report: Report): void {
   if (typeof data !== 'string') return
@@ -42,7 +42,7 @@ export function annotations(
   if (Object.keys(map ?? {}).includes('')) report.strictly(at, '', 'without an empty key')
 }
 
-/** What becomes a part of `os/architecture/variant`. */
+/** A component of `os/architecture/variant`. */
 const PART = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/
 
 export function platform(platform: Sound<Platform> | null | undefined, at: string, report: Report): void {

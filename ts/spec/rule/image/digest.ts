@@ -1,7 +1,9 @@
-/** Digests of the registered algorithms (descriptor.md, "Registered Algorithms"); others pass with the grammar alone. */
+/**
+ * Digests of registered algorithms (descriptor.md, "Registered Algorithms"); for others only the grammar is checked.
+ */
 import type { Report } from '../report.ts'
 
-/** Hexadecimal digits. */
+/** Number of hexadecimal digits. */
 const LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128, blake3: 64 }
 
 export function digest(text: string | null | undefined, at: string, report: Report): void {

@@ -51,14 +51,14 @@ export function dockerManifestList(document: Sound<DockerManifestList>, report: 
   }
 }
 
-/** SECURITY: a document with both could mean two things to two readers (CVE-2021-41190). */
+/** SECURITY: two readers could interpret a document with both differently (CVE-2021-41190). */
 function unambiguous(document: Fields, report: Report): void {
   if ('manifests' in document && ('layers' in document || 'config' in document)) {
     report.error('', 'has both manifests and layers or config: it is ambiguous')
   }
 }
 
-/** What the document says of itself, how it was referenced, and what it was read as. */
+/** The type in the document, the one of its reference, and the one it was parsed as. */
 function ownType(
   found: string | null | undefined,
   wanted: string,

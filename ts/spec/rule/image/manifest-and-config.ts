@@ -1,10 +1,10 @@
-/** A manifest and the configuration it names, together. */
+/** A manifest together with its configuration. */
 import type { SpecIssue } from '../../../errors.ts'
 import type { ImageConfig, ImageManifest } from '../../image/index.ts'
 import { isConfigType, layerCompression } from '../../media-type.ts'
 import { show } from '../../show.ts'
 
-/** What keeps the two from being one image that can be unpacked; empty where nothing does. Paths are the manifest's. */
+/** Why the two are not one image that can be unpacked; empty if they are. Paths are those of the manifest. */
 export function imageProblems(manifest: ImageManifest, config: ImageConfig): SpecIssue[] {
   const issues: SpecIssue[] = []
   const { mediaType } = manifest.config

@@ -1,8 +1,11 @@
-/** `process.capabilities`. Names that cannot be granted are warnings: the container runs without them (config.md). */
+/**
+ * `process.capabilities`. Capabilities that cannot be granted are warnings: the container runs without them
+ * (config.md).
+ */
 import { each, type Report } from '../report.ts'
 import type { Config } from './platform.ts'
 
-/** capabilities(7), in the kernel's numbering, without their `CAP_`. */
+/** capabilities(7), in the kernel's numbering, without the prefix `CAP_`. */
 const KNOWN = new Set(
   `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
   NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN

@@ -40,7 +40,7 @@ export function devices(config: Config, report: Report): void {
   }
 }
 
-/** Without its end; the kernel keeps 16 bytes. */
+/** Without the terminating NUL; the kernel's buffer has 16 bytes. */
 const LONGEST_INTERFACE = 15
 
 export function netDevices(config: Config, report: Report): void {

@@ -22,7 +22,7 @@ import { sysctl } from './sysctl.ts'
 import { timeOffsets } from './time-offsets.ts'
 import { version } from './version.ts'
 
-/** The rules about a section are not called without it: compiling a function costs more than running it once. */
+/** Rules for a section are not called without it: compiling a function costs more than running it once. */
 function about(rule: Rule<RuntimeSpec>, ...sections: readonly string[]): Rule<RuntimeSpec> {
   const paths = sections.map((section) => section.split('.'))
   return (document, report) => {

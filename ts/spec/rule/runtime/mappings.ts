@@ -3,9 +3,9 @@ import type { IdMapping } from '../../runtime/index.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import { namespace, type Config } from './platform.ts'
 
-/** Lines the kernel takes (user_namespaces(7)). */
+/** Limit of lines in the kernel (user_namespaces(7)). */
 const MOST = 340
-/** (uid_t)-1: to system calls it means "unchanged", so nobody can have it. */
+/** (uid_t)-1 means "unchanged" to system calls, so it is not a valid id. */
 export const NO_ID: number = 2 ** 32 - 1
 
 export type Mappings = Sound<IdMapping[]> | null | undefined
@@ -29,7 +29,7 @@ export function mappings(config: Config, report: Report): void {
   }
 }
 
-/** What holds for every list of mappings, also those of mounts. */
+/** Rules for every list of mappings, including those of mounts. */
 export function mappingList(list: Mappings, at: string, report: Report): void {
   if (list && list.length > MOST)
     report.error(at, `the kernel takes at most ${MOST} mappings`, { found: list.length })

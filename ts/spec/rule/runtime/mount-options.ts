@@ -1,6 +1,6 @@
-/** The mount options that are known: config.md, "Linux mount options", and what file systems take as data. */
+/** The known mount options: config.md, "Linux mount options", and data for file systems. */
 
-/** Those the specification lists, and `rnodev`, which its own example and every runtime has. */
+/** Those of the specification, and `rnodev`, which its own example and every runtime has. */
 export const MOUNT_OPTIONS: ReadonlySet<string> = new Set(
   `async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec
   noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime
@@ -9,7 +9,7 @@ export const MOUNT_OPTIONS: ReadonlySet<string> = new Set(
   symfollow sync tmpcopyup unbindable`.split(/\s+/),
 )
 
-/** Data of the file systems that containers usually have; of all others everything is taken for known. */
+/** Data options of the file systems that containers usually have; for all others every option counts as known. */
 const DATA = new Map<string, readonly string[]>(
   Object.entries({
     tmpfs: `size nr_blocks nr_inodes mode uid gid huge mpol inode32 inode64 noswap context fscontext defcontext
@@ -32,12 +32,12 @@ export function isIdMapOption(option: string): boolean {
   return ['idmap', 'ridmap'].some((name) => option === name || option.startsWith(`${name}=`))
 }
 
-/** Whether the option goes to the file system. */
+/** Whether the option is passed to the file system. */
 export function isData(option: string): boolean {
   return option !== '' && !MOUNT_OPTIONS.has(option) && !isIdMapOption(option)
 }
 
-/** Whether a file system that is known here does not know it. */
+/** Whether a file system with known options does not have this one. */
 export function isUnknownData(option: string, fileSystem: string): boolean {
   const [name = ''] = option.split('=')
   return DATA.get(fileSystem)?.includes(name) === false

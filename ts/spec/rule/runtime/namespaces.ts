@@ -1,8 +1,8 @@
-/** `linux.namespaces`, and the names that need one of their own. */
+/** `linux.namespaces`, and the properties that need a new namespace. */
 import { each, type Report } from '../report.ts'
 import { isLinux, namespace, type Config } from './platform.ts'
 
-/** Bytes that the kernel keeps for each (uname(2)). */
+/** Limit of the kernel for each name in bytes (uname(2)). */
 const LONGEST_NAME = 64
 
 export function namespaces(config: Config, report: Report): void {
@@ -26,7 +26,7 @@ export function namespaces(config: Config, report: Report): void {
     const value = config[name]
     if (!value) continue
     if (!namespace(config, 'uts') && !report.isBroken('linux.namespaces')) {
-      // COMPAT(runc): its sentence for the same refusal.
+      // COMPAT(runc): its wording for the same error.
       report.error(name, `unable to set ${name} without a private UTS namespace`, { found: value })
     }
     if (Buffer.byteLength(value) > LONGEST_NAME) {

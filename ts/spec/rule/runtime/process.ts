@@ -1,4 +1,4 @@
-/** `process`, apart from what files of their own hold. */
+/** `process`, except for properties with files of their own. */
 import type { Process } from '../../runtime/index.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import { isMapped, NO_ID } from './mappings.ts'
@@ -9,7 +9,7 @@ export function process(config: Config, report: Report): void {
   if (!process || !isLinux(config)) return
   const { cwd, oomScoreAdj, terminal } = process
   const consoleSize = terminal ? process.consoleSize : undefined
-  // COMPAT(runc): its sentence.
+  // COMPAT(runc): its wording.
   if (typeof cwd === 'string' && !cwd.startsWith('/')) {
     report.error('process.cwd', 'Cwd must be an absolute path', { found: cwd, allowed: 'an absolute path' })
   }
@@ -25,7 +25,7 @@ export function process(config: Config, report: Report): void {
 
 function program({ args, env }: Sound<Process>, report: Report): void {
   if (!args?.length && !report.isBroken('process.args')) {
-    // COMPAT(runc): its sentence.
+    // COMPAT(runc): its wording.
     report.error('process.args', 'args must not be empty', { allowed: 'a list with the program' })
   }
   if (args?.[0] === '') report.error('process.args[0]', 'must not be empty', { found: '' })

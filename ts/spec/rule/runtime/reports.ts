@@ -10,7 +10,7 @@ export function state({ ociVersion, id, status, pid, bundle }: Sound<RuntimeStat
   if (ociVersion && !isSemver(ociVersion))
     report.strictly('ociVersion', ociVersion, 'a SemVer version such as "1.3.0"')
   if (id === '') report.wrong('id', id, 'the id of the container')
-  // Runtimes may have more, and every one has paused.
+  // Runtimes may have more, and every one has `paused`.
   if (typeof status === 'string' && !STATUSES.includes(status))
     report.strictly('status', status, `one of ${STATUSES.join(', ')}`)
   if ((status === 'created' || status === 'running') && !pid && !report.isBroken('pid')) {

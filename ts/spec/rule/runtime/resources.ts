@@ -1,4 +1,4 @@
-/** `linux.resources`: what the values of one property say about another. */
+/** `linux.resources`: relations between its values. */
 import { childPath } from '../../json/path.ts'
 import { each, type Report } from '../report.ts'
 import type { Config } from './platform.ts'
@@ -49,7 +49,7 @@ function memory(config: Config, report: Report): void {
   const at = `${AT}.memory`
   if (swappiness && swappiness > 100)
     report.wrong(`${at}.swappiness`, swappiness, 'a whole number from 0 to 100')
-  // Version 1 and version 2 of the cgroups differ in what they make of these.
+  // cgroup versions 1 and 2 interpret these differently.
   if (swap && swap > 0 && limit && limit > swap) {
     report.warn(`${at}.swap`, `${swap} is below the limit ${limit}, which it counts too`)
   }

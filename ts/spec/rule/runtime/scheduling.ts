@@ -1,4 +1,4 @@
-/** `process.scheduler` and `process.ioPriority`: which properties go with which policy. */
+/** `process.scheduler` and `process.ioPriority`: which properties apply to which policy. */
 import type { Report } from '../report.ts'
 import type { Config } from './platform.ts'
 
@@ -20,7 +20,7 @@ function scheduler(config: Config, report: Report): void {
   const { policy, nice, priority, runtime, deadline, period } = scheduler
   const at = 'process.scheduler'
   if (nice && (nice < -20 || nice > 19)) report.wrong(`${at}.nice`, nice, 'a whole number from -20 to 19')
-  // COMPAT(runc): a value that the policy has no use for is refused.
+  // COMPAT(runc): a value that the policy does not use is refused.
   if (nice && policy !== 'SCHED_OTHER' && policy !== 'SCHED_BATCH') {
     report.error(`${at}.nice`, `is for SCHED_OTHER and SCHED_BATCH, not for ${policy}`, { found: nice })
   }

@@ -1,4 +1,4 @@
-/** `linux.seccomp`: what goes with which action. */
+/** `linux.seccomp`: which properties apply to which action. */
 import type { Seccomp } from '../../runtime/index.ts'
 import { each, type Report, type Sound } from '../report.ts'
 import type { Config } from './platform.ts'
@@ -38,10 +38,10 @@ function errno(action: string | null | undefined, value: unknown, at: string, re
   }
 }
 
-/** seccomp_unotify(2): one listener, and the parts that only make sense with it. */
+/** seccomp_unotify(2): one listener, and the properties that require it. */
 function notification(seccomp: Sound<Seccomp>, report: Report): void {
   if (seccomp.defaultAction === NOTIFY) {
-    // COMPAT(runc): the runtime's own calls would wait for an answer.
+    // COMPAT(runc): the runtime's own calls would wait for a reply.
     report.error(
       `${AT}.defaultAction`,
       'must not be SCMP_ACT_NOTIFY: the runtime itself would wait for ever',
@@ -57,7 +57,7 @@ function notification(seccomp: Sound<Seccomp>, report: Report): void {
     if (seccomp.listenerMetadata) report.error(`${AT}.listenerMetadata`, 'needs listenerPath')
   }
   for (const [index, { names }] of rules) {
-    // COMPAT(runc): write is how the set-up itself tells that it is done.
+    // COMPAT(runc): the setup itself reports its end with write(2).
     const place = names?.indexOf('write') ?? -1
     if (place >= 0) {
       report.error(

@@ -1,11 +1,13 @@
-/** `linux.sysctl`: only keys that belong to a namespace of the container's own; everything else would change the host. */
+/**
+ * `linux.sysctl`: only keys of the container's own namespaces; any other would change the host.
+ */
 import type { Report } from '../report.ts'
 import { namespace, type Config } from './platform.ts'
 
 const IPC =
   /^(?:kernel\/(?:msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced|shm_next_id)$|fs\/mqueue\/)/
 
-/** As sysctl(8): whichever of `.` and `/` comes first is the separator, the other one is part of a name. */
+/** As sysctl(8): the first of `.` and `/` is the separator, the other one is part of a name. */
 function normalised(key: string): string {
   const first = /[./]/.exec(key)?.[0]
   return first === '.' ? key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.')) : key

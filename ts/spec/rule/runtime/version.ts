@@ -5,14 +5,14 @@ import type { Config } from './platform.ts'
 const SEMVER =
   /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
 
-/** What a lenient reader asks for: two or three numbers, then anything. */
+/** Requirement of the lenient mode: two or three numbers, then anything. */
 const CORE = /^\d+\.\d+(?:\.\d+)?(?:[-+]|$)/
 
 export function isSemver(text: string): boolean {
   return SEMVER.test(text)
 }
 
-/** Any 1.x runs: a newer minor version adds properties, which are ignored where unknown. */
+/** Any 1.x runs: a newer minor version adds properties, which are ignored if unknown. */
 export function version({ ociVersion }: Config, report: Report): void {
   if (ociVersion === undefined || ociVersion === null) return
   if (!(report.strict ? SEMVER : CORE).test(ociVersion)) {
