@@ -1,4 +1,4 @@
-//! A container's cgroup that exists: count, read, remove. Used by the addon and by the guard.
+//! An existing cgroup of a container: reading counters, listing processes, removal. Used by the addon and by the guard.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,11 +14,11 @@ use rustix::io::Errno;
 
 use crate::{Error, Result, files, tree};
 
-/// The directories of one container, one per hierarchy. Directories that are gone are no error anywhere.
+/// The directories of one container, one per hierarchy. A directory that no longer exists is never an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {
     pub(crate) directories: Vec<PathBuf>,
-    /// Parents that were made for it, deepest first; removed again when they are empty.
+    /// Parents that were created for it, deepest first; removed again when they are empty.
     parents: Vec<PathBuf>,
     pub(crate) unified: Option<PathBuf>,
 }
@@ -29,10 +29,10 @@ impl Cgroup {
         Self { directories, parents, unified }
     }
 
-    /// From state.json: the mode's name and all directories.
+    /// From state.json: the name of the mode and all directories.
     ///
-    /// SECURITY: processes listed there are killed and directories removed, so what is not a cgroup is left out, and so is
-    /// the root of a hierarchy.
+    /// SECURITY: processes listed there are killed and directories removed, so paths other than cgroups are ignored,
+    /// and so is the root of a hierarchy.
     pub fn open(mode: &str, directories: &[String]) -> Self {
         let directories: Vec<_> =
             directories.iter().map(PathBuf::from).filter(|directory| may_be_container(directory)).collect();
@@ -48,7 +48,7 @@ impl Cgroup {
         &self.directories
     }
 
-    /// Kills of the out-of-memory killer in this cgroup and below it so far.
+    /// Number of OOM kills in this cgroup and below.
     pub fn oom_kill_count(&self) -> u64 {
         self.directories.iter().find_map(|directory| oom_kills(directory)).unwrap_or(0)
     }
@@ -64,7 +64,7 @@ impl Cgroup {
                         text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
                     );
                 }
-                // Gone meanwhile, or a threaded cgroup, whose processes are listed above it.
+                // Removed meanwhile, or a threaded cgroup, whose processes are listed in its parent.
                 Err(Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP) => {}
                 Err(error) => failure = Some(error),
             });
@@ -77,12 +77,12 @@ impl Cgroup {
         Ok(pids)
     }
 
-    /// Removes every directory, children first; what cannot be removed does not keep the others. A cgroup whose last
-    /// process is just leaving is busy for a moment.
+    /// Removes every directory, children first; a failure does not keep the others. A cgroup is busy for a moment while
+    /// its last process exits.
     pub fn remove(&self) -> Result<()> {
         let results: Vec<_> = self.directories.iter().map(|directory| remove_tree(directory)).collect();
         for parent in &self.parents {
-            let _ = fs::remove_dir(parent); // another container may use it by now: then it stays
+            let _ = fs::remove_dir(parent); // another container may use it by now; then it is kept
         }
         results.into_iter().collect()
     }
@@ -107,14 +107,14 @@ fn may_be_container(directory: &Path) -> bool {
         && is_cgroup(directory)
 }
 
-/// A handle of the directory for CLONE_INTO_CGROUP.
+/// A descriptor of the directory for CLONE_INTO_CGROUP.
 #[cfg(feature = "resources")]
 pub(crate) fn handle(directory: &Path) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(directory, flags, rustix::fs::Mode::empty()).ok()
 }
 
-/// Version 2 counts what happened below, too (unless mounted with `memory_localevents`); version 1 each cgroup for itself.
+/// Version 2 counts descendants, too (unless mounted with `memory_localevents`); version 1 each cgroup by itself.
 fn oom_kills(directory: &Path) -> Option<u64> {
     if let Some(count) = files::keyed(directory, "memory.events", "oom_kill").filter(|count| *count > 0) {
         return Some(count);
@@ -131,13 +131,13 @@ fn oom_kills(directory: &Path) -> Option<u64> {
     sum
 }
 
-/// How often a cgroup that others keep making new ones in is tried.
+/// Attempts to remove a cgroup in which other processes keep creating new ones.
 const PASSES: usize = 1000;
 
 fn remove_tree(directory: &Path) -> Result<()> {
     let mut pause = Duration::from_micros(50);
     for _ in 0..PASSES {
-        // The usual case first: nothing below, no process in it.
+        // The usual case first: no children, no processes.
         match fs::remove_dir(directory) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -1,4 +1,4 @@
-//! Making a container's cgroup: directories, controllers, limits. All or nothing.
+//! Creates a container's cgroup: directories, controllers, limits. All or nothing.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -12,19 +12,19 @@ use crate::placement::Place;
 use crate::{Cgroup, Error, Operation, Placement, Result, devices, files, operation, resources};
 
 impl Placement {
-    /// Makes the directories and applies the limits and device rules (default deny, with or without `wanted`).
+    /// Creates the directories and applies the limits and device rules (default deny, with or without `wanted`).
     ///
     /// # Errors
-    /// An existing cgroup with processes, or a frozen one, is refused; so is a limit whose controller is missing. On any
-    /// error everything made is removed again.
+    /// An existing cgroup that has processes or is frozen is refused, and so is a limit whose controller is missing.
+    /// After an error everything that was created is removed.
     pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
         self.begin(self.operations(wanted)?)?.finish()
     }
 
-    /// All that [`create`](Self::create) does, as data. No side effect.
+    /// The operations of [`create`](Self::create), as data, without side effects.
     ///
     /// # Errors
-    /// A limit whose controller is missing, or that this version of cgroups does not have.
+    /// A limit whose controller is missing, or that this version of cgroups does not support.
     pub fn operations(&self, wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
         let make = |directory: &Path| Operation::MakeDirectory { directory: directory.to_path_buf() };
         let mut list = Vec::new();
@@ -45,8 +45,9 @@ impl Placement {
         Ok(list)
     }
 
-    /// The first half of [`create`](Self::create): the version 2 directories, in which a process can be born, while
-    /// the rest is made. What was made goes with the value unless it is finished. The list is [`operations`](Self::operations).
+    /// The first half of [`create`](Self::create): the version 2 directories, into which a process can be cloned while
+    /// the rest is created. Dropping the value before it is finished removes what was created. The list comes from
+    /// [`operations`](Self::operations).
     pub fn begin(&self, operations: Vec<Operation>) -> Result<Making> {
         let is_first = |operation: &Operation| match operation {
             Operation::MakeDirectory { directory } => self.of(directory).is_some_and(|place| place.unified),
@@ -59,7 +60,7 @@ impl Placement {
         Ok(making)
     }
 
-    /// The place that a directory of the list belongs to.
+    /// The place of a directory in the list.
     fn of(&self, directory: &Path) -> Option<&Place> {
         self.places
             .iter()
@@ -68,7 +69,7 @@ impl Placement {
 
     fn make(place: &Place, made: &mut Made) -> Result<()> {
         let directory = &place.directory;
-        // A hybrid host has those there that no version 1 hierarchy has.
+        // A hybrid host has controllers in version 2 that no version 1 hierarchy has.
         if place.unified && !place.controllers.is_empty() {
             make_parents(place, made)?;
             enable_controllers(place)?;
@@ -77,7 +78,7 @@ impl Placement {
             Ok(()) => made.directories.push(directory.clone()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 refuse_used(directory)?;
-                // One that an earlier container has left has its cpus, which would be in the way of new ones.
+                // A leaf that an earlier container has left keeps its cpus, which would conflict with new ones.
                 place.leaf.iter().for_each(|leaf| drop(fs::remove_dir(leaf)));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -88,7 +89,7 @@ impl Placement {
             Err(error) => return Err(Error::io("cannot make", directory, &error)),
         }
         if place.unified || has(place, "freezer") {
-            refuse_frozen(directory)?; // by a cgroup above it: what joins it never starts
+            refuse_frozen(directory)?; // by an ancestor: a process that joins would never start
         }
         if has(place, "cpuset") && !place.unified {
             inherit_cpuset(&place.mount_point, directory)?;
@@ -99,7 +100,7 @@ impl Placement {
 
 fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
     let Some(leaf) = &place.leaf else { return Ok(()) };
-    // Kernels before 5.11 count children only where they are told to, and let that be changed only without children.
+    // Before Linux 5.11, `memory.use_hierarchy` must be set to include children, and only before there are any.
     if !place.unified && files::read(&place.directory, "memory.use_hierarchy").is_ok_and(|v| v.trim() == "0")
     {
         files::write(&place.directory, "memory.use_hierarchy", "1")?;
@@ -112,7 +113,7 @@ fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
     Ok(())
 }
 
-/// A cgroup that is half made.
+/// A partially created cgroup.
 #[must_use]
 pub struct Making {
     placement: Placement,
@@ -125,14 +126,14 @@ impl Making {
         self.placement.places.iter().find(|place| place.unified).map(|place| place.directory.clone())
     }
 
-    /// The version 2 directory that holds the processes, for CLONE_INTO_CGROUP.
+    /// The version 2 directory of the processes, for CLONE_INTO_CGROUP.
     pub fn unified_fd(&self) -> Option<OwnedFd> {
         let place = self.placement.places.iter().find(|place| place.unified)?;
         crate::cgroup::handle(place.processes())
     }
 
-    /// The other directories, the limits, the device rules. After an error, what was made goes with the value,
-    /// which must outlive the process that was born in it.
+    /// Creates the other directories and applies limits and device rules. After an error, dropping the value removes
+    /// what was created; drop it only after the process that was cloned into it has ended.
     pub fn finish(&mut self) -> Result<Cgroup> {
         self.advance(self.pending.len())?;
         let unified = self.unified();
@@ -181,7 +182,7 @@ impl Drop for Making {
 
 #[derive(Default)]
 struct Made {
-    /// Without those that were there before.
+    /// Without directories that existed before.
     directories: Vec<PathBuf>,
     /// Deepest first.
     parents: Vec<PathBuf>,
@@ -198,14 +199,14 @@ fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
     for directory in missing.iter().rev() {
         match fs::create_dir(directory) {
             Ok(()) => made.parents.insert(0, directory.clone()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {} // another start makes the same parent
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {} // a concurrent start creates the same parent
             Err(error) => return Err(Error::io("cannot make", directory, &error)),
         }
     }
     Ok(())
 }
 
-/// COMPAT(runc): its sentence. The limits would hit processes of another container.
+/// COMPAT(runc): its wording. The limits would apply to processes of another container.
 fn refuse_used(directory: &Path) -> Result<()> {
     let cgroup = Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None);
     let count = cgroup.processes()?.len();
@@ -218,7 +219,7 @@ fn refuse_used(directory: &Path) -> Result<()> {
     refuse_frozen(directory)
 }
 
-/// COMPAT(runc): its sentence.
+/// COMPAT(runc): its wording.
 fn refuse_frozen(directory: &Path) -> Result<()> {
     if !Cgroup::new(vec![directory.to_path_buf()], Vec::new(), None).is_frozen() {
         return Ok(());
@@ -231,7 +232,7 @@ fn has(place: &Place, controller: &str) -> bool {
     place.controllers.iter().any(|name| name == controller)
 }
 
-/// Version 1: a fresh cpuset is empty and takes no process; every level gets its parent's values.
+/// Version 1: a new cpuset is empty and accepts no process; every level inherits its parent's values.
 fn inherit_cpuset(top: &Path, directory: &Path) -> Result<()> {
     let mut levels: Vec<_> = directory.ancestors().take_while(|d| *d != top).collect();
     levels.reverse();
@@ -246,10 +247,10 @@ fn inherit_cpuset(top: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Version 2: every level above the container hands its controllers down, all at once or one by one (one that cannot be
-/// enabled must not keep the others away; a limit that needs it fails by itself).
+/// Version 2: every level above the container enables its controllers for children, all at once or one by one (one that
+/// cannot be enabled must not prevent the others; a limit that needs it fails by itself).
 fn enable_controllers(place: &Place) -> Result<()> {
-    // The usual case: everything there is has been handed down to the container's parent before.
+    // The usual case: all controllers are already enabled for the container's parent.
     let parent = place.directory.parent().unwrap_or(&place.mount_point);
     let enabled = files::read(parent, "cgroup.subtree_control")?;
     if place.controllers.iter().all(|c| enabled.split_ascii_whitespace().any(|name| name == c)) {

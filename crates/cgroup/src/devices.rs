@@ -1,5 +1,5 @@
-//! Which devices a container may use. Default deny (GHSA-g54h: an empty list is not "allow all"): the configuration's
-//! rules in order, then the devices every container has.
+//! The devices that a container may use. Default deny (GHSA-g54h: an empty list does not mean "allow all"): the
+//! configuration's rules in order, then the devices that every container has.
 
 use std::path::Path;
 
@@ -24,8 +24,8 @@ pub struct Rule {
     mknod: bool,
 }
 
-/// What the specification gives every container, and what the peers add: mknod of anything (using it is another matter),
-/// ptys, /dev/ptmx, /dev/net/tun.
+/// The devices that the specification gives every container, and those that the peers add: mknod of any device (which
+/// does not include its use), ptys, /dev/ptmx, /dev/net/tun.
 const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
     ('c', None, None, "m"),
     ('b', None, None, "m"),
@@ -40,7 +40,7 @@ const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
     ('c', Some(10), Some(200), "rwm"),
 ];
 
-/// `None` where there is no hierarchy to restrict devices in.
+/// `None` without a hierarchy that can restrict devices.
 pub(crate) fn operation(
     places: &[Place],
     wanted: Option<&LinuxResources>,
@@ -62,13 +62,13 @@ pub(crate) fn operation(
     }))
 }
 
-/// With the rules of [`operation`].
+/// Applies the rules of [`operation`].
 pub(crate) fn restrict(directory: &Path, rules: &[Rule], version_2: bool) -> Result<()> {
     if version_2 { attach(directory, rules) } else { write_v1(directory, rules) }
 }
 
-/// Deny all, the configuration's rules, the devices every container has; nothing before the last rule about everything
-/// matters, and neither does a rule about no access.
+/// Deny all, the configuration's rules, the devices that every container has. Rules before the last one about all
+/// devices have no effect, and neither do rules without access.
 fn complete(wanted: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>> {
     let mut rules = vec![Rule { read: true, write: true, mknod: true, ..Rule::none(false, 'a', None, None) }];
     for rule in wanted {
@@ -81,8 +81,8 @@ fn complete(wanted: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>> {
     Ok(rules.split_off(last_total))
 }
 
-/// Rules in a row with the same verdict and the same devices are one: opening for reading and writing is a single
-/// request, and one rule has to allow it.
+/// Merges consecutive rules with the same verdict and devices: opening for reading and writing is a single request, and
+/// one rule must allow it.
 fn add(rules: &mut Vec<Rule>, new: Rule) {
     if !(new.read || new.write || new.mknod) {
         return;
@@ -115,7 +115,7 @@ fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
     };
     let (major, minor) = (number(rule.major())?, number(rule.minor())?);
     let base = Rule::none(rule.allow(), kind, major, minor);
-    // A rule about everything is about every access too, as in devices.allow.
+    // A rule about all devices includes every access, as in devices.allow.
     let access = rule.access().as_deref().unwrap_or(if kind == 'a' { "rwm" } else { "" });
     with_access(base, access)
 }
@@ -137,7 +137,7 @@ fn with_access(mut rule: Rule, access: &str) -> Result<Rule> {
 }
 
 impl Rule {
-    /// About no access yet.
+    /// A rule without any access.
     fn none(allow: bool, kind: char, major: Option<u32>, minor: Option<u32>) -> Self {
         Self { allow, kind, major, minor, read: false, write: false, mknod: false }
     }
@@ -153,7 +153,7 @@ impl Rule {
         kinds && access && either(self.major, other.major) && either(self.minor, other.minor)
     }
 
-    /// Whether `other` is about nothing that this rule is not about.
+    /// Whether this rule applies to all devices of `other`.
     fn covers_devices_of(&self, other: &Self) -> bool {
         let covers = |a: Option<u32>, b: Option<u32>| a.is_none() || a == b;
         (self.kind == 'a' || self.kind == other.kind)
@@ -170,13 +170,13 @@ impl Rule {
             && self.mknod
     }
 
-    /// `a` with numbers does not exist in version 1: the kernel would take it for everything.
+    /// Version 1 does not support `a` with numbers: the kernel would apply it to all devices.
     fn by_kind(&self) -> Vec<Self> {
         let kinds: &[char] = if self.kind == 'a' { &['b', 'c'] } else { &[self.kind] };
         kinds.iter().map(|kind| Self { kind: *kind, ..*self }).collect()
     }
 
-    /// As devices.allow and devices.deny take it.
+    /// The format of devices.allow and devices.deny.
     fn text(&self) -> String {
         if self.is_total() {
             return "a".into();
@@ -194,8 +194,8 @@ impl From<Rule> for String {
     }
 }
 
-/// Version 1 has a verdict for everything and a set of exceptions, not a list. The kernel takes an exception back only
-/// where the numbers are the same, and is silent otherwise, so what the list comes to is worked out here.
+/// Version 1 has a default verdict and a set of exceptions, not a list. The kernel removes an exception only if the
+/// numbers are equal, and otherwise ignores the request silently, so the effect of the list is computed here.
 fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
     let Some((first, rest)) = rules.split_first() else { return Ok(Vec::new()) };
     let mut set: Vec<Rule> = Vec::new();
@@ -232,7 +232,7 @@ fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
     Ok(set)
 }
 
-/// The verdict for everything, and its exceptions.
+/// Writes the default verdict and its exceptions.
 fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
     let Some((first, exceptions)) = rules.split_first() else { return Ok(()) };
     let (verdict, other) =
@@ -245,7 +245,7 @@ fn write_v1(directory: &Path, rules: &[Rule]) -> Result<()> {
     exceptions.iter().try_for_each(|rule| file.write(&rule.text()))
 }
 
-/// Version 2: the rules become a program; a list that ends in "allow all" needs none.
+/// Version 2: the rules become a BPF program; a list that ends in "allow all" needs none.
 fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
     let cgroup = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())
@@ -256,7 +256,7 @@ fn attach(directory: &Path, rules: &[Rule]) -> Result<()> {
     };
     if rules.iter().all(|rule| rule.allow) {
         return match bpf::detach_device_programs(&cgroup) {
-            Err(error) if error.errno() == errno::EPERM => Ok(()), // no right to look, so none to restrict either
+            Err(error) if error.errno() == errno::EPERM => Ok(()), // no permission to query, so no restriction either
             other => other.map_err(failed),
         };
     }

@@ -1,4 +1,4 @@
-//! A failure names the file, the value and the errno, and says what to do where that is known.
+//! Errors with file, value and errno, and with advice where the cause is known.
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +18,7 @@ impl Error {
         Self { message: message.into(), errno: None, path: None, hint: None }
     }
 
-    /// `action` is what was tried, e.g. `write "64" to`.
+    /// `action` is the attempted operation, e.g. `write "64" to`.
     pub(crate) fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error();
         let reason = errno.map_or_else(|| error.to_string(), caisson_sys::errno_name);
@@ -36,7 +36,7 @@ impl Error {
         }
     }
 
-    /// The caller lacks a right, as opposed to having asked for something wrong.
+    /// Whether the caller lacks a permission, as opposed to having made an invalid request.
     #[cfg(feature = "resources")]
     pub(crate) fn is_denied(&self) -> bool {
         self.errno.is_some_and(is_denial)
@@ -47,7 +47,7 @@ impl Error {
         self
     }
 
-    /// The raw errno number, where a system call failed.
+    /// The raw errno, if a system call failed.
     pub fn errno(&self) -> Option<i32> {
         self.errno
     }
@@ -60,7 +60,7 @@ impl Error {
         self.path.as_deref()
     }
 
-    /// What to do about it.
+    /// How to fix the cause.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }

@@ -1,5 +1,5 @@
-//! Reading and writing the small files of a cgroup: open, one read or write, close. The kernel takes a value whole or
-//! not at all.
+//! Reads and writes the small files of a cgroup: open, one read or write, close. The kernel accepts a value as a whole
+//! or not at all.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::{Error, Result};
 
-/// An open file of a cgroup, for a series of values.
+/// An open file of a cgroup, for several values.
 pub(crate) struct Writer {
     path: PathBuf,
     fd: OwnedFd,
@@ -77,7 +77,7 @@ fn contents(fd: &OwnedFd) -> rustix::io::Result<String> {
     loop {
         let count = rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk))?;
         bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        // A file of the kernel's ends where it gives less than asked for; only cgroup.procs gets long.
+        // A kernel file ends where a read is short; only cgroup.procs is long.
         if count == 0 || (count < 2048 && bytes.ends_with(b"\n")) {
             return Ok(String::from_utf8_lossy(&bytes).into_owned());
         }
@@ -88,7 +88,7 @@ fn open(path: &Path, access: OFlags) -> rustix::io::Result<OwnedFd> {
     rustix::io::retry_on_intr(|| rustix::fs::open(path, access | OFlags::CLOEXEC, Mode::empty()))
 }
 
-/// The value of `key` in a file of `key value` lines; `None` where file or key is missing.
+/// The value of `key` in a file of `key value` lines; `None` if the file or key is missing.
 pub(crate) fn keyed(directory: &Path, file: &str, key: &str) -> Option<u64> {
     value_of(&read(directory, file).ok()?, key)
 }

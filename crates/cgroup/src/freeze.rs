@@ -1,4 +1,4 @@
-//! Stopping, continuing and killing all processes of a cgroup.
+//! Freezes, thaws and kills all processes of a cgroup.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::{Cgroup, Error, Host, Result, files, tree};
 
-/// How long freezing may take: a process in uninterruptible sleep does not freeze.
+/// Time limit for freezing: a process in uninterruptible sleep does not freeze.
 const FREEZING: Duration = Duration::from_secs(2);
 
 impl Cgroup {
-    /// Whether its processes are stopped, or about to be.
+    /// Whether its processes are frozen, or about to be.
     pub fn is_frozen(&self) -> bool {
         self.directories.iter().any(|directory| {
             files::keyed(directory, "cgroup.events", "frozen") == Some(1)
@@ -20,11 +20,11 @@ impl Cgroup {
         })
     }
 
-    /// Stops every process, and returns when they have stopped. By the freezer controller where there is one (other
-    /// runtimes look there), else by `cgroup.freeze`.
+    /// Freezes every process, and returns when all are frozen. Uses the freezer controller if there is one (other
+    /// runtimes check it), otherwise `cgroup.freeze`.
     ///
     /// # Errors
-    /// Nothing to freeze with, or a process does not stop within two seconds: then all of them run on.
+    /// Freezing is not supported, or a process does not freeze within two seconds: then all of them are thawed.
     pub fn freeze(&self) -> Result<()> {
         let Some((directory, version_1)) = self.freezer() else {
             return Err(Error::new("cannot freeze: neither the freezer controller nor cgroup.freeze is available")
@@ -57,7 +57,7 @@ impl Cgroup {
         }
     }
 
-    /// Lets every process run again, those of nested cgroups too.
+    /// Thaws every process, including those of nested cgroups.
     pub fn thaw(&self) -> Result<()> {
         for directory in &self.directories {
             let (file, running) = match files::read(directory, "freezer.state") {
@@ -80,12 +80,12 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Kills every process at once: by `cgroup.kill` (version 2, Linux 5.14; a hybrid host has it too), else frozen so
-    /// that nothing can fork away meanwhile. What sits in another hierarchy only is found and killed as well. Returns
-    /// before they are gone.
+    /// Kills every process at once: through `cgroup.kill` (version 2, Linux 5.14; a hybrid host has it too), otherwise
+    /// after freezing, so that no process can escape by forking. Processes in another hierarchy only are found and
+    /// killed as well. Returns before they have ended.
     pub fn kill_all(&self) -> Result<()> {
         if !self.kill_by_kernel() {
-            let _ = self.freeze(); // without it a forking process is chased below
+            let _ = self.freeze(); // without it, forking processes are chased below
         }
         let killed = self.kill_listed();
         // A killed process of a frozen version 1 cgroup dies only when it is thawed.
@@ -97,7 +97,7 @@ impl Cgroup {
         known.chain(&self.directories).any(|directory| files::write(directory, "cgroup.kill", "1").is_ok())
     }
 
-    /// Until no new process is listed.
+    /// Kills listed processes until no new one appears.
     fn kill_listed(&self) -> Result<()> {
         let mut signalled = HashSet::new();
         for _ in 0..100 {
@@ -107,7 +107,7 @@ impl Cgroup {
             if open.is_empty() {
                 return Ok(());
             }
-            // SECURITY: a pid that was read may be another process by now, but not where it is still listed once it is open.
+            // SECURITY: a pid may have been reused since it was read, but not if it is still listed after opening it.
             let listed = self.processes()?;
             for (pid, process) in open.iter().filter(|(pid, _)| listed.contains(pid)) {
                 signalled.insert(*pid);
@@ -118,7 +118,7 @@ impl Cgroup {
             .hint("set linux.resources.pids.limit"))
     }
 
-    /// The directory to freeze by, and whether that is version 1.
+    /// The directory for freezing, and whether it is version 1.
     fn freezer(&self) -> Option<(&PathBuf, bool)> {
         let has = |file: &'static str| move |directory: &&PathBuf| directory.join(file).exists();
         let version_1 = self.directories.iter().find(has("freezer.state")).map(|d| (d, true));
@@ -126,7 +126,7 @@ impl Cgroup {
     }
 }
 
-/// The version 1 cgroup that keeps a process frozen, SIGKILL or not; the process's own or one above it.
+/// The version 1 cgroup that keeps a process frozen even against SIGKILL: the process's own or an ancestor.
 pub fn frozen_by(pid: i32) -> Option<PathBuf> {
     let host = Host::of_process(&pid.to_string()).ok()?;
     let hierarchy =

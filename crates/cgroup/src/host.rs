@@ -1,4 +1,4 @@
-//! Which hierarchies the host has mounted, and where the calling process sits in them.
+//! The cgroup hierarchies that the host has mounted, and the calling process's cgroups in them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ pub struct Hierarchy {
     /// Last part of the mount point: `cpu,cpuacct`, `systemd`, `unified`.
     pub directory_name: String,
     pub mount_point: PathBuf,
-    /// Mount data that names this hierarchy again: `cpu,cpuacct`, `none,name=systemd`; empty for version 2.
+    /// Mount data for mounting this hierarchy again: `cpu,cpuacct`, `none,name=systemd`; empty for version 2.
     pub data: String,
-    /// `cpu`, `cpuacct`, `name=systemd`; for version 2 what `cgroup.controllers` lists.
+    /// `cpu`, `cpuacct`, `name=systemd`; for version 2 the content of `cgroup.controllers`.
     pub controllers: Vec<String>,
     pub unified: bool,
-    /// Where the calling process is, from the mount point, always with a leading slash.
+    /// Cgroup of the calling process relative to the mount point, always with a leading slash.
     pub own_path: String,
 }
 
@@ -59,7 +59,7 @@ impl Host {
         Self::of_process("self")
     }
 
-    /// Our mounts, and where the process of that name in procfs is.
+    /// Our mounts, and the cgroups of the process with that name in procfs.
     pub(crate) fn of_process(name: &str) -> Result<Self> {
         let read = |path: &str| {
             std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", Path::new(path), &e))
@@ -76,7 +76,8 @@ impl Host {
         let own = own_paths(own);
         let mut hierarchies: Vec<Hierarchy> = Vec::new();
         for hierarchy in mountinfo.lines().filter_map(|line| hierarchy(line, &own)) {
-            // The same hierarchy can be mounted again elsewhere (inside a container's rootfs, say): the first one counts.
+            // A hierarchy can be mounted several times (inside a container's rootfs, for example): the first mount is
+            // used.
             if !hierarchies.iter().any(|h| h.data == hierarchy.data && h.unified == hierarchy.unified) {
                 hierarchies.push(hierarchy);
             }
@@ -124,7 +125,7 @@ fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
     let named = names.iter().any(|name| name.starts_with("name="));
     let data = if named { format!("none,{}", names.join(",")) } else { names.join(",") };
     let path = own.iter().find(|(key, _)| same_names(key, &names)).map_or("/", |(_, path)| path.as_str());
-    // Seen from inside a container the mount shows a subtree only.
+    // Inside a container the mount shows only a subtree.
     let own_path = if root == "/" { path } else { below(path, &root) };
     let mount_point = PathBuf::from(&target);
     Some(Hierarchy {
@@ -137,7 +138,7 @@ fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
     })
 }
 
-/// `/a/b` below `/a` is `/b`; what is not below it cannot be seen through this mount.
+/// `/a/b` below `/a` is `/b`; a path outside is not visible through this mount.
 fn below<'a>(path: &'a str, root: &str) -> &'a str {
     path.strip_prefix(root).filter(|rest| rest.starts_with('/')).unwrap_or("/")
 }

@@ -1,5 +1,5 @@
-//! Control groups, versions 1, 2 and the hybrid of both, behind one face: where a container goes ([`Placement`]), and
-//! what is done with it there ([`Cgroup`]).
+//! Control groups of version 1, version 2 and hybrid hosts behind one interface: [`Placement`] decides where a
+//! container goes, [`Cgroup`] operates on it there.
 #![forbid(unsafe_code)]
 
 mod cgroup;
@@ -33,7 +33,7 @@ pub use placement::{Place, Placement, Request};
 pub use resources::wants_limits;
 
 /// Closes the device programs (version 2) that are kept open for the next container with the same rules: at most four
-/// descriptors per process. For when there will be no next one.
+/// descriptors per process. For a process that starts no further container.
 #[cfg(feature = "resources")]
 pub fn forget_device_programs() {
     caisson_sys::bpf::forget_device_programs();

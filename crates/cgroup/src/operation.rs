@@ -1,5 +1,4 @@
-//! A container's cgroups as data: what is made and written, in this order. A dry run shows the list, [`crate::Making`]
-//! does it.
+//! The operations for a container's cgroups as data, in order. A dry run shows the list, [`crate::Making`] executes it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,48 +7,48 @@ use serde::Serialize;
 
 use crate::{DeviceRule, Error, Result, files};
 
-/// One step.
+/// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Operation {
-    /// With the parents that are missing. Version 2: controllers are handed down to it; version 1: a cpuset gets its
-    /// parent's values, without which it takes no process.
+    /// Includes missing parents. Version 2: enables controllers for it; version 1: a cpuset inherits its parent's
+    /// values, without which it accepts no process.
     MakeDirectory {
         directory: PathBuf,
     },
-    /// Hands the controllers of a version 2 cgroup down to its children.
+    /// Enables the controllers of a version 2 cgroup for its children.
     EnableControllers {
         directory: PathBuf,
     },
-    /// `checkBeforeUpdate`: a limit below what `file` says is used is refused instead of enforced by killing.
+    /// `checkBeforeUpdate`: a limit below the usage in `file` is refused instead of enforced by killing.
     CheckUsage {
         directory: PathBuf,
         file: String,
         limit: i64,
     },
     Write(Write),
-    /// The kernel takes the second only after the first or the first only after the second, depending on the values
-    /// before (memory ≤ memory plus swap, at all times).
+    /// The kernel accepts the two writes in only one order, which depends on the previous values (memory ≤ memory plus
+    /// swap, at all times).
     WriteInEitherOrder(Write, Write),
-    /// Version 1: `devices.allow` and `devices.deny`; version 2: a program. The last rule that fits decides.
+    /// Version 1: `devices.allow` and `devices.deny`; version 2: a BPF program. The last matching rule decides.
     RestrictDevices {
         directory: PathBuf,
         rules: Vec<DeviceRule>,
-        /// Left out where the caller may not: an ordinary user cannot make any device either.
+        /// Skipped without permission: an unprivileged user cannot create devices either.
         #[serde(skip_serializing_if = "is_false")]
         if_permitted: bool,
     },
 }
 
-/// One value for one file of a cgroup.
+/// A value for a file of a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Write {
     pub directory: PathBuf,
     pub file: String,
     pub value: String,
-    /// The file and the value where the kernel has no `file`.
+    /// File and value to use if the kernel has no `file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead: Option<(String, String)>,
-    /// Left out where the kernel has no `file`.
+    /// Skipped if the kernel has no `file`.
     #[serde(skip_serializing_if = "is_false")]
     pub optional: bool,
 }
@@ -91,7 +90,7 @@ impl Write {
     }
 }
 
-/// What it means that a file cannot be written, where that is known better than by its errno.
+/// Explains a failed write if the cause is known better than from its errno.
 fn explained(file: &str, error: Error) -> Error {
     if file == "memory.memsw.limit_in_bytes" {
         return error
@@ -111,7 +110,7 @@ fn explained(file: &str, error: Error) -> Error {
 pub(crate) fn check_usage(directory: &Path, file: &str, limit: i64) -> Result<()> {
     let usage: i64 = files::read(directory, file)?.trim().parse().unwrap_or(0);
     if usage > limit {
-        // COMPAT(runc): its sentence.
+        // COMPAT(runc): its wording.
         return Err(Error::new(format!("rejecting memory limit {limit} < usage {usage}")));
     }
     Ok(())

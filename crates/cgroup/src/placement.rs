@@ -1,16 +1,17 @@
-//! Where a container's cgroup is in each hierarchy. Pure: nothing is made here.
+//! The path of a container's cgroup in each hierarchy. Pure: nothing is created here.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Host, Mode, Result};
 
-/// Who is to be placed.
+/// The container to place.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub id: &'a str,
     /// `linux.cgroupsPath`.
     pub cgroups_path: Option<&'a str>,
-    /// No right to change cgroups is expected: without a wish for limits or a path, the container goes without.
+    /// The caller may lack permission to change cgroups: without limits or a path in the configuration, the container
+    /// gets no cgroup.
     pub rootless: bool,
 }
 
@@ -21,25 +22,25 @@ pub struct Place {
     pub controllers: Vec<String>,
     pub unified: bool,
     pub mount_point: PathBuf,
-    /// Holds the limits; counted, frozen, killed and removed with all that is below it.
+    /// Has the limits; counted, frozen, killed and removed with everything below it.
     pub directory: PathBuf,
-    /// A child of it, the root of the container's cgroup namespace; `None`: the processes are in `directory` itself.
+    /// A child of it, the root of the container's cgroup namespace; if `None`, the processes are in `directory` itself.
     pub leaf: Option<PathBuf>,
 }
 
 impl Place {
-    /// Where the container's processes are.
+    /// The directory of the container's processes.
     pub fn processes(&self) -> &Path {
         self.leaf.as_deref().unwrap_or(&self.directory)
     }
 }
 
-/// The child that holds the processes. COMPAT(crun): its name for the same thing.
+/// The child for the processes. COMPAT(crun): the same name.
 #[cfg(feature = "resources")]
 const LEAF: &str = "container";
 
-/// Version 1: what a parent's limit does to its children. The others are not hierarchical (`blkio.throttle`, `net_cls`,
-/// `net_prio`), or a user namespace gives no right to change them (`devices`), or they limit nothing.
+/// Version 1 controllers whose limits in a parent apply to its children. The others are not hierarchical
+/// (`blkio.throttle`, `net_cls`, `net_prio`), cannot be changed in a user namespace (`devices`), or limit nothing.
 #[cfg(feature = "resources")]
 const HIERARCHICAL: [&str; 6] = ["cpu", "cpuset", "memory", "pids", "hugetlb", "rdma"];
 
@@ -47,22 +48,22 @@ const HIERARCHICAL: [&str; 6] = ["cpu", "cpuset", "memory", "pids", "hugetlb", "
 pub struct Placement {
     pub mode: Mode,
     pub places: Vec<Place>,
-    /// The configuration names a path, so the container does not go without a cgroup.
+    /// The configuration has a path, so the container needs a cgroup.
     pub explicit: bool,
     pub rootless: bool,
 }
 
 impl Host {
-    /// The directories of a container. An absolute `cgroupsPath` counts from the mount points; a relative one, or the id
-    /// where there is none, from the caller's own cgroup (version 2: from its parent, because the caller's own holds
-    /// processes and so cannot have controllers for children), as runc does it.
+    /// The directories of a container. An absolute `cgroupsPath` starts at the mount points. A relative one, or by
+    /// default the id, starts at the caller's own cgroup (version 2: at its parent, because the caller's own contains
+    /// processes and so cannot enable controllers for children), as in runc.
     pub fn place(&self, request: &Request<'_>) -> Result<Placement> {
         let wanted = request.cgroups_path.filter(|path| !path.is_empty());
         let path = wanted.unwrap_or(request.id);
         if Path::new(path).components().any(|part| part == Component::ParentDir) {
             return Err(Error::new(format!("cgroupsPath {path:?} must not contain \"..\"")));
         }
-        // The caller's own cgroup, or the root: limits would hit every process in it, and delete would remove it.
+        // The caller's own cgroup, or the root: limits would apply to every process in it, and delete would remove it.
         if !Path::new(path).components().any(|part| matches!(part, Component::Normal(_))) {
             return Err(Error::new(format!("cgroupsPath {path:?} does not name a cgroup below the top")));
         }
@@ -92,13 +93,13 @@ impl Host {
 }
 
 impl Placement {
-    /// Keeps the limits out of the reach of a program that may own the files of its cgroup: no user namespace, or one
-    /// that maps the caller.
+    /// Protects the limits against a program that may own the files of its cgroup: without a user namespace, or with
+    /// one that maps the caller.
     ///
-    /// SECURITY: such a program makes a user, a mount and a cgroup namespace and mounts the hierarchies writable. The
-    /// root of what it sees there is the cgroup that it is in, so that one is a child of the one that limits it.
-    /// nsdelegate alone does not do: the program moves into a nested cgroup, takes that one for the root of its next
-    /// namespace, and writes the former root by the mount that it has kept.
+    /// SECURITY: such a program can create a user, a mount and a cgroup namespace, and mount the hierarchies writable.
+    /// The root of that mount is its own cgroup, so that cgroup is a child of the one with the limits. nsdelegate alone
+    /// is not enough: the program moves into a nested cgroup, which becomes the root of its next namespace, and writes
+    /// to the former root through the mount that it has kept.
     #[cfg(feature = "resources")]
     pub fn protect(&mut self, limits: &oci_spec::runtime::LinuxResources) {
         let version_2 = self.mode == Mode::V2;
@@ -120,7 +121,7 @@ impl Placement {
         self.places.iter().map(|place| place.directory.clone()).collect()
     }
 
-    /// Whether the caller may make these directories (for an ordinary user: delegated cgroups).
+    /// Whether the caller may create these directories (for an unprivileged user: delegated cgroups).
     pub fn is_permitted(&self) -> bool {
         self.places.iter().all(|place| {
             let existing = place.directory.ancestors().skip(1).find(|directory| directory.exists());
@@ -136,11 +137,12 @@ impl Placement {
         })
     }
 
-    /// The files the helper writes `0` to. In the version 2 hierarchy the container is born (CLONE_INTO_CGROUP).
+    /// The files that the helper writes `0` to. In the version 2 hierarchy the container is cloned into its cgroup
+    /// (CLONE_INTO_CGROUP).
     ///
-    /// `tasks`, not `cgroup.procs`: the helper has one thread, so both move it whole, but a thread that moves itself
-    /// needs no lock on the threads of all processes. The first one to take that lock waits for an RCU grace period, some ten
-    /// milliseconds.
+    /// `tasks`, not `cgroup.procs`: the helper has one thread, so both move the whole process, but a thread that moves
+    /// itself does not need the lock on the threads of all processes. The first process to take that lock waits for an
+    /// RCU grace period, some ten milliseconds.
     pub fn procs_files(&self) -> Vec<PathBuf> {
         self.places
             .iter()

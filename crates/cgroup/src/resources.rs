@@ -1,4 +1,5 @@
-//! `linux.resources` → the values of files. Pure: nothing is written here. Version 2 values are converted as the peers do (runc ≥ 1.3.2, crun ≥ 1.23).
+//! Converts `linux.resources` to values of files. Pure: nothing is written here. Version 2 values are converted like
+//! those of the peers (runc ≥ 1.3.2, crun ≥ 1.23).
 
 mod block_io;
 mod cpu;
@@ -12,7 +13,7 @@ use oci_spec::runtime::{LinuxCpu, LinuxResources};
 use crate::placement::Place;
 use crate::{Error, Operation, Result, Write};
 
-/// Every limit in `wanted` (what is absent is left alone), but not the device rules.
+/// Every limit in `wanted` (absent ones are not changed), but not the device rules.
 pub(crate) fn operations(places: &[Place], wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
     let mut list = Vec::new();
     if let Some(limits) = wanted {
@@ -21,8 +22,8 @@ pub(crate) fn operations(places: &[Place], wanted: Option<&LinuxResources>) -> R
     Ok(list)
 }
 
-/// The same limits once more where the program reads them (the JVM, Go, Node size themselves by the cgroup that they see),
-/// and where a limit that is not hierarchical has to be.
+/// The same limits repeated in the leaf, where the program reads them (the JVM, Go and Node size themselves by their
+/// visible cgroup), and where limits that are not hierarchical must be.
 pub(crate) fn operations_of_leaves(
     places: &[Place],
     wanted: Option<&LinuxResources>,
@@ -33,7 +34,7 @@ pub(crate) fn operations_of_leaves(
     operations(&places.iter().map(leaf).collect::<Vec<_>>(), wanted)
 }
 
-/// Whether something is asked of a controller (by its name in version 1).
+/// Whether a controller (by its name in version 1) has limits.
 pub(crate) fn limits(wanted: &LinuxResources, controller: &str) -> bool {
     let lists = |cpu: &LinuxCpu| [cpu.cpus(), cpu.mems()].into_iter().flatten().any(|list| !list.is_empty());
     match controller {
@@ -86,7 +87,7 @@ fn add_limits(list: &mut Vec<Operation>, places: &[Place], limits: &LinuxResourc
     other::unified(list, places, &sorted(limits.unified().as_ref()), version_2)
 }
 
-/// In an order that does not change from run to run.
+/// In a deterministic order.
 fn sorted<T>(map: Option<&HashMap<String, T>>) -> Vec<(&String, &T)> {
     let mut entries: Vec<_> = map.into_iter().flatten().collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
@@ -111,8 +112,8 @@ fn add_cpu(list: &mut Vec<Operation>, places: &[Place], cpu: &LinuxCpu) -> Resul
     Ok(())
 }
 
-/// Whether going without a cgroup would leave a wish unfulfilled. Device rules do not count: an ordinary user cannot make
-/// devices anyway.
+/// Whether a container without a cgroup would lack a requested limit. Device rules do not count: an unprivileged user
+/// cannot create devices anyway.
 pub fn wants_limits(limits: &LinuxResources) -> bool {
     ["memory", "cpu", "cpuset", "pids", "hugetlb", "rdma"].iter().any(|name| self::limits(limits, name))
         || limits.block_io().as_ref().is_some_and(block_io::is_set)
@@ -120,7 +121,7 @@ pub fn wants_limits(limits: &LinuxResources) -> bool {
         || limits.unified().as_ref().is_some_and(|map| !map.is_empty())
 }
 
-/// The place of a controller that is needed.
+/// The place of a required controller.
 fn controller<'a>(places: &'a [Place], name: &str, property: &str) -> Result<&'a Place> {
     places.iter().find(|place| place.controllers.iter().any(|c| c == name)).ok_or_else(|| {
         Error::new(format!("{property}: the cgroup controller {name:?} is not available")).hint(

@@ -1,7 +1,7 @@
-//! A cgroup and all below it, by descriptors.
+//! A cgroup and its descendants, by descriptors.
 //!
-//! SECURITY: a program nests cgroups deeper than PATH_MAX, and deeper than there are descriptors; one descriptor at a
-//! time goes down by names and up by `..`, which a cgroup file system never moves.
+//! SECURITY: a program can nest cgroups deeper than PATH_MAX, and deeper than the limit of descriptors. So one
+//! descriptor goes down by names and up by `..`, which is safe because a cgroup file system does not move directories.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,16 +9,16 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
-/// A level above the one that is looked at.
+/// A level above the current one.
 struct Level {
-    /// Of the directory below it on the way down.
+    /// Name of its directory on the way down.
     name: CString,
-    /// Its other children, not looked at yet.
+    /// Its other children, not visited yet.
     pending: Vec<CString>,
 }
 
-/// Looks at every cgroup, deepest first; `leave` gets the parent and the name of each that has been looked at. What
-/// disappears meanwhile is passed over, and a directory that does not exist has nothing to look at.
+/// Visits every cgroup, deepest first; `leave` gets the parent and the name of each visited one. Cgroups that disappear
+/// meanwhile are skipped, and a missing directory has nothing to visit.
 fn walk(top: &Path, mut look: impl FnMut(BorrowedFd<'_>), mut leave: impl FnMut(BorrowedFd<'_>, &CStr)) {
     let Ok(mut here) = rustix::fs::open(top, FLAGS, Mode::empty()) else { return };
     let mut pending = children(&here);
@@ -52,12 +52,12 @@ fn children(directory: &OwnedFd) -> Vec<CString> {
         .collect()
 }
 
-/// Each cgroup, deepest first, `top` last.
+/// Visits each cgroup, deepest first, `top` last.
 pub(crate) fn each(top: &Path, look: impl FnMut(BorrowedFd<'_>)) {
     walk(top, look, |_, _| {});
 }
 
-/// Removes what is below `top` and can be removed; how many that were.
+/// Removes everything below `top` that can be removed, and returns the number.
 pub(crate) fn remove_below(top: &Path) -> usize {
     let mut removed = 0;
     walk(

@@ -1,5 +1,5 @@
-//! Against the kernel's own cgroups, below `/caisson-test-PID` in every hierarchy. Needs root; on a host with pure
-//! version 2 run it in `scripts/cgroup2-vm`.
+//! Tests on the kernel's cgroups, below `/caisson-test-PID` in every hierarchy. They need root; on a host with pure
+//! version 2 use `scripts/cgroup2-vm`.
 
 #![allow(clippy::print_stdout)] // the reason of a skipped test
 
@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use caisson_cgroup::{Cgroup, Host, Mode, Operation, Placement, Request};
 use oci_spec::runtime::LinuxResources;
 
-/// A subtree of its own per test, removed when it goes out of scope; `None` where cgroups cannot be made.
+/// A subtree per test, removed when it goes out of scope; `None` if cgroups cannot be created.
 struct Subtree {
     host: Host,
     path: String,
@@ -43,7 +43,7 @@ impl Subtree {
         self.place(name).create(Some(&resources))
     }
 
-    /// The file of the container in whichever hierarchy has it.
+    /// The container's file in the hierarchy that has it.
     fn file(&self, name: &str, file: &str) -> Option<String> {
         let read = |directory: &PathBuf| fs::read_to_string(directory.join(file)).ok();
         self.place(name).directories().iter().find_map(read).map(|text| text.trim().to_owned())
@@ -72,7 +72,7 @@ impl Drop for Subtree {
     }
 }
 
-/// A process inside, and one below it in a nested cgroup if asked for.
+/// A process in the cgroup, optionally with another in a nested cgroup.
 fn inhabit(directories: &[PathBuf], script: &str) -> Child {
     let joins: String =
         directories.iter().map(|d| format!("echo $$ > {}/cgroup.procs || exit 9; ", d.display())).collect();
@@ -167,7 +167,7 @@ fn the_list_is_what_is_done() {
             written += 1;
         }
     }
-    // On the container's directory and its child.
+    // In the container's directory and its child.
     assert_eq!(written, 10);
 }
 
@@ -233,7 +233,7 @@ fn a_failure_takes_the_child_away_from_a_cgroup_that_was_there() {
     placement.create(Some(&bad)).unwrap_err();
     assert!(placement.places.iter().filter_map(|place| place.leaf.as_ref()).all(|leaf| !leaf.exists()));
     assert!(placement.directories().iter().all(|directory| directory.is_dir()));
-    // And one that an earlier container has left is no hindrance.
+    // A cgroup left by an earlier container is not an obstacle.
     placement.create(Some(&good)).unwrap();
     placement.create(Some(&good)).unwrap();
 }
@@ -300,7 +300,7 @@ fn disks_are_throttled() {
     let Some(subtree) = Subtree::new("disk") else { return };
     let partitions = fs::read_to_string("/proc/partitions").unwrap();
     let whole = partitions.lines().skip(2).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    // Partitions have no queue of their own.
+    // Partitions do not have a queue.
     let Some(disk) = whole.into_iter().find(|fields| Path::new("/sys/block").join(fields[3]).exists()) else {
         return println!("SKIPPED: there is no disk to throttle");
     };
@@ -447,7 +447,7 @@ fn frozen_and_nested_processes_are_killed() {
     assert!(nested.iter().all(|directory| !directory.exists()));
 }
 
-/// Cgroups below `directory` with names of 250 bytes, one in the other; the deepest.
+/// Nested cgroups below `directory` with names of 250 bytes; returns the deepest.
 fn nest(directory: &Path, depth: usize) -> OwnedFd {
     use rustix::fs::{Mode, OFlags};
     let open = |at: &OwnedFd, name: &str| {
@@ -601,7 +601,7 @@ fn only_the_devices_of_the_list_can_be_used() {
     let all_but = subtree.create("all-but", rules).unwrap();
     assert!(try_it(&all_but, read_kmsg));
     assert!(!try_it(&all_but, write_kmsg));
-    // A cgroup that is used once more: the same list again, then others in place of it.
+    // A cgroup is reused: the same list again, then another one.
     for _ in 0..2 {
         assert!(!try_it(&subtree.create("reading", "{}").unwrap(), read_kmsg));
     }

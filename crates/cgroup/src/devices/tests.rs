@@ -1,6 +1,6 @@
 use super::*;
 
-/// `allow c 10:229 rw`; `*` for a number is left out.
+/// Parses `allow c 10:229 rw`; `*` for a number means absent.
 fn rule(text: &str) -> LinuxDeviceCgroup {
     let parts: Vec<_> = text.split(' ').collect();
     let mut json = format!("{{\"allow\":{},\"type\":{:?}", parts[0] == "allow", parts[1]);
@@ -21,7 +21,7 @@ fn list(texts: &[&str]) -> Vec<Rule> {
     complete(&texts.iter().map(|text| rule(text)).collect::<Vec<_>>()).unwrap()
 }
 
-/// The exceptions that version 1 gets, without those every container has.
+/// The exceptions for version 1, without those that every container has.
 fn own_exceptions(texts: &[&str]) -> Result<Vec<String>> {
     let count = exceptions(&list(&[]))?.len();
     let all = exceptions(&list(texts))?;

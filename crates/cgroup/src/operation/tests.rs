@@ -1,11 +1,11 @@
-//! Every limit is in the list: changing any property of `linux.resources` changes it.
+//! Every limit is in the list: changing any property of `linux.resources` changes the list.
 
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
 
 use crate::{Hierarchy, Host, Mode, Operation, Placement, Request};
 
-/// Every property there is, apart from those that Linux does not have any more (`kernel`, `kernelTCP`, `useHierarchy`).
+/// Every property except those that Linux no longer has (`kernel`, `kernelTCP`, `useHierarchy`).
 fn everything() -> Value {
     let throttle = |minor: u32| json!([{"major": 8, "minor": minor, "rate": 1000}]);
     json!({
@@ -68,7 +68,7 @@ fn plan(placement: &Placement, resources: &Value) -> Vec<Operation> {
     placement.operations(Some(&resources)).unwrap()
 }
 
-/// The pointer of every number, text and truth value.
+/// The JSON pointer of every number, string and boolean.
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(k, v)| leaves(v, &format!("{at}/{k}"), found)),

@@ -1,4 +1,4 @@
-//! Weights and ceilings for block devices.
+//! Weights and throttling of block devices.
 
 use std::path::Path;
 
@@ -68,7 +68,7 @@ pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, io: &LinuxB
     }
     for (devices, _, key) in ceilings(io) {
         for device in devices.iter().flatten() {
-            // No ceiling is 0 in version 1 and "max" here.
+            // Unlimited is 0 in version 1 and "max" here.
             let rate = if device.rate() == 0 { "max".to_owned() } else { device.rate().to_string() };
             let value = format!("{}:{} {key}={rate}", device.major(), device.minor());
             add(Write::new(directory, "io.max", value));
@@ -77,7 +77,7 @@ pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, io: &LinuxB
     Ok(())
 }
 
-/// 10 … 1000 to 1 … 10000, in a straight line.
+/// Maps 10 … 1000 linearly to 1 … 10000.
 fn io_weight(weight: u16) -> u64 {
     1 + u64::from(weight.max(10) - 10) * 9999 / 990
 }

@@ -1,4 +1,4 @@
-//! Shares of the processor.
+//! CPU time.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use oci_spec::runtime::LinuxCpu;
 
 use crate::{Error, Operation, Result, Write};
 
-/// Zero is "not set" for all but burst and idle.
+/// Zero means "not set" for all but burst and idle.
 pub(super) fn is_set(cpu: &LinuxCpu) -> bool {
     let signed = [cpu.quota(), cpu.realtime_runtime()];
     let unsigned = [cpu.shares(), cpu.period(), cpu.realtime_period()];
@@ -19,7 +19,7 @@ pub(super) fn is_set(cpu: &LinuxCpu) -> bool {
 pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, cpu: &LinuxCpu) {
     let values = [
         ("cpu.shares", cpu.shares().filter(|v| *v != 0).map(|v| v.to_string())),
-        // Real-time runtime must fit its period at all times; a fresh cgroup has runtime 0.
+        // Real-time runtime must fit its period at all times; a new cgroup has runtime 0.
         ("cpu.rt_period_us", cpu.realtime_period().filter(|v| *v != 0).map(|v| v.to_string())),
         ("cpu.rt_runtime_us", cpu.realtime_runtime().filter(|v| *v != 0).map(|v| v.to_string())),
         ("cpu.cfs_period_us", cpu.period().filter(|v| *v != 0).map(|v| v.to_string())),
@@ -52,14 +52,14 @@ pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, cpu: &Linux
         let period = cpu.period().filter(|period| *period != 0).unwrap_or(100_000);
         write("cpu.max", format!("{quota} {period}"));
     }
-    // After the quota it must fit in.
+    // After the quota, which limits it.
     if let Some(burst) = cpu.burst() {
         write("cpu.max.burst", burst.to_string());
     }
     Ok(())
 }
 
-/// cpu.shares (2 … 262144, 1024 is usual) to cpu.weight (1 … 10000, 100 is usual): a parabola in log2 through
+/// Converts cpu.shares (2 … 262144, default 1024) to cpu.weight (1 … 10000, default 100): a parabola in log2 through
 /// (2, 1), (1024, 100) and (262144, 10000).
 fn weight(shares: u64) -> u64 {
     match shares {

@@ -16,10 +16,10 @@ pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, memory: &Li
     let write = |file: &str, value: i64| Write::new(directory, file, value);
     list.extend(check_usage(directory, "memory.usage_in_bytes", memory));
     let limit = memory.limit().filter(|limit| *limit != 0);
-    // An unlimited limit without a word about swap means unlimited swap, else the kernel refuses the pair.
+    // An unlimited memory limit without a swap limit means unlimited swap; otherwise the kernel refuses the pair.
     let swap = memory.swap().filter(|swap| *swap != 0).or(if limit == Some(-1) { Some(-1) } else { None });
     let limit = limit.map(|limit| write("memory.limit_in_bytes", limit));
-    // A kernel without swap accounting has no such file; "unlimited" needs none.
+    // A kernel without swap accounting has no such file; "unlimited" does not need it.
     let swap = swap.map(|swap| write("memory.memsw.limit_in_bytes", swap).optional(swap < 0));
     match (limit, swap) {
         (Some(limit), Some(swap)) => list.push(Operation::WriteInEitherOrder(limit, swap)),

@@ -1,4 +1,4 @@
-//! Huge pages, RDMA, network classes, and the files that `unified` names.
+//! Huge pages, RDMA, network classes, and the files in `unified`.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use super::controller;
 use crate::placement::Place;
 use crate::{Error, Operation, Result, Write};
 
-/// Reserved pages are counted as soon as they are promised (Linux 5.7); without that a container is killed by SIGBUS when
-/// it touches a page beyond the limit. The fault limit is set besides, for pages that were not reserved.
+/// Reserved pages are counted at reservation (Linux 5.7); without that a container is killed by SIGBUS when it touches
+/// a page beyond the limit. The fault limit is set too, for pages that were not reserved.
 pub(super) fn huge_pages(
     list: &mut Vec<Operation>,
     directory: &Path,
@@ -83,8 +83,8 @@ pub(super) fn network(
     Ok(())
 }
 
-/// Files of version 2 by their names, after everything else, so that they have the last word. A value of several lines
-/// is written line by line (`io.max`).
+/// Version 2 files by name, after everything else, so that they take precedence. A value of several lines is written
+/// line by line (`io.max`).
 pub(super) fn unified(
     list: &mut Vec<Operation>,
     places: &[Place],
@@ -99,13 +99,13 @@ pub(super) fn unified(
             .hint("use the properties of linux.resources that have names of their own"));
     }
     for (file, value) in entries {
-        // SECURITY: a file of this cgroup, nothing else.
+        // SECURITY: only a file of this cgroup.
         let Some((name, _)) = file.split_once('.').filter(|_| !file.contains('/')) else {
             return Err(Error::new(format!(
                 "linux.resources.unified: invalid file {file:?}: expected a name such as memory.high"
             )));
         };
-        // `cgroup.max.depth` and its like count from the cgroup that the program sees as its own.
+        // `cgroup.max.depth` and similar limits are relative to the cgroup that the program sees as its own.
         if name == "cgroup" && places.first().is_some_and(|place| place.leaf.is_some()) {
             continue;
         }

@@ -29,7 +29,7 @@ pub struct Subject {
 
 impl Subject {
     /// Sends SIGKILL to every process. A frozen process dies only when it is thawed, and in a shared pid namespace
-    /// other processes outlive the first one: both are handled through the cgroup. Returns the ancestor cgroup that
+    /// other processes outlive the first one: both are handled through the cgroup. Returns the other cgroup that
     /// keeps it frozen, if any.
     pub fn kill(&self) -> Option<String> {
         if let Some(cgroup) = self.record.cgroup() {
