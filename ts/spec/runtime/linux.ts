@@ -61,13 +61,13 @@ export interface Device {
 
 /** config-linux.md, "Network Devices". */
 export interface NetDevice {
-  /** Name inside, at most 15 bytes; the one outside where it is left out. */
+  /** Name inside, at most 15 bytes; the one outside if absent. */
   name?: string
 }
 
 /** config-linux.md, "IntelRdt": files of the resctrl file system. */
 export interface IntelRdt {
-  /** Directory of the class; the container's id where it is left out, `/` is the default class. */
+  /** Directory of the class; the container's id if absent, `/` is the default class. */
   closID?: string
   /** A line for the level 3 cache, without newlines. */
   l3CacheSchema?: string

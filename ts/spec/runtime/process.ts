@@ -46,11 +46,11 @@ export interface ConsoleSize {
 
 /** config.md, "User". */
 export interface User {
-  /** As the container sees it; required on POSIX platforms, 0 where it is left out in practice. */
+  /** As the container sees it; required on POSIX platforms, 0 if absent in practice. */
   uid: number
   /** As `uid`. */
   gid: number
-  /** Decimal: 18 is 022; the caller's where it is left out. */
+  /** Decimal: 18 is 022; the caller's if absent. */
   umask?: number
   /** As the container sees them. */
   additionalGids?: number[]

@@ -26,9 +26,9 @@ export interface Resources {
 export interface DeviceRule {
   /** Whether the rule allows or denies. */
   allow: boolean
-  /** All, block or character devices; all where it is left out. */
+  /** All, block or character devices; all if absent. */
   type?: 'a' | 'b' | 'c'
-  /** Every one where it is left out, or -1. */
+  /** Every one if absent or -1. */
   major?: number
   /** As `major`. */
   minor?: number
