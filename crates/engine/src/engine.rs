@@ -76,7 +76,7 @@ impl Engine {
         self.ask(|token| Message::Start { token, root, id })
     }
 
-    /// The reply is [`Reply::Done`] with the failures of poststop hooks as warnings.
+    /// The reply is [`Reply::Destroyed`] with the failures of poststop hooks as warnings.
     pub fn destroy(&self, request: DestroyRequest) -> Token {
         self.ask(|token| Message::Destroy { token, request })
     }
@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// Copies between the terminal of `master` (duplicated, never closed) and descriptors 0 and 1 of this process until
-    /// its last user or the container `handle` has ended. The reply is [`Reply::Done`]. When this returns, the
+    /// its last user or the container `handle` has ended. The reply is [`Reply::Ended`]. When this returns, the
     /// container's terminal passes line endings on unchanged; if our output is a terminal, it translates them.
     pub fn proxy_terminal(&self, master: RawFd, handle: Option<Handle>) -> Token {
         let ready = descriptor::duplicate(master)

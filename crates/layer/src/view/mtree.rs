@@ -61,7 +61,7 @@ pub fn write(view: &View, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Parses the output of [`write`]. Nothing is silently ignored: an unknown keyword is an error.
+/// Parses the output of [`write()`]. Nothing is silently ignored: an unknown keyword is an error.
 pub fn parse(bytes: &[u8]) -> Result<View> {
     let mut view = View::default();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
