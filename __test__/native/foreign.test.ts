@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
+import { signalContainer } from '../../ts/native/state.ts'
 import { makeBundle, type Bundle } from './bundle.ts'
 import { exitOf, failureOf, freshId, isAlive, remains, statusOf, until } from './container.ts'
 
@@ -48,7 +49,7 @@ test('a container of another process is started, watched and destroyed', async (
   await engine.start(made.root, id)
   t.is(await statusOf(made.root, id), 'running')
   t.is((await failureOf(t, engine.start(made.root, id))).code, 'ERR_INVALID_STATE')
-  t.is(addon().signalContainer(made.root, id, 9, true), true)
+  await signalContainer(made.root, id, 9, true)
   const exit = await exitOf(engine, handle)
   // The exit status is known only where the kernel reveals it to other processes (Linux 6.15).
   t.true(exit.exitCode === null && (exit.signal === 9 || exit.signal === null), JSON.stringify(exit))

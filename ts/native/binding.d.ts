@@ -551,8 +551,8 @@ export declare function readContainerConfig(root: string, id: string): Promise<s
 /** Removes a container that a killed process has left; `false` if its owner is alive, or nothing needs to be removed. */
 export declare function reclaimContainer(root: string, id: string): Promise<boolean | NativeError>
 
-/** Signals the first process, or with `all` every process of the container. `true` if the signal was sent. */
-export declare function signalContainer(root: string, id: string, signal: number, all: boolean): boolean | NativeError
+/** Signals the first process, or (`all`) every process of the container. The failure, if any. */
+export declare function signalContainer(root: string, id: string, signal: number, all: boolean): Promise<NativeError | null>
 
 export interface SkippedEntry {
   path: string

@@ -36,6 +36,12 @@ export async function reclaimContainer(root: string, id: string): Promise<boolea
   return orThrow(await addon().reclaimContainer(root, id), id)
 }
 
+/** Signals the first process, or (`all`) every process. Rejects with `ERR_INVALID_STATE` where none is left. */
+export async function signalContainer(root: string, id: string, signal: number, all = false): Promise<void> {
+  const failure = await addon().signalContainer(root, id, signal, all)
+  if (failure) throw errorFrom(failure, id)
+}
+
 function orThrow<T>(value: T | NativeError, containerId?: string): T {
   if (isNativeError(value)) throw errorFrom(value, containerId)
   return value

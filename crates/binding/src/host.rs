@@ -1,7 +1,5 @@
 //! Synchronous queries that need no engine.
 
-use std::path::Path;
-
 use caisson_engine::{self as engine, Facts, Failure};
 use napi::bindgen_prelude::{Either, Result};
 use napi_derive::napi;
@@ -19,12 +17,6 @@ fn answer<T>(result: engine::Result<T>) -> Either<T, NativeError> {
         Ok(value) => Either::A(value),
         Err(failure) => Either::B(failure.into()),
     }
-}
-
-/// Signals the first process, or with `all` every process of the container. `true` if the signal was sent.
-#[napi(catch_unwind)]
-pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> Either<bool, NativeError> {
-    answer(engine::signal(Path::new(&root), &id, signal, all).map(|()| true))
 }
 
 /// The plan of a `create` as JSON, without side effects.

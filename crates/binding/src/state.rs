@@ -1,4 +1,5 @@
-//! Containers of a state root, read on libuv's thread pool: a directory may be large or on a slow disk.
+//! Containers of a state root, read and signalled on libuv's thread pool: a directory may be large or on a slow disk, and
+//! a cgroup of version 1 is frozen before it is killed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -170,6 +171,26 @@ impl Task for Reclaim {
     }
 }
 
+pub struct Signal {
+    root: PathBuf,
+    id: String,
+    number: i32,
+    all: bool,
+}
+
+impl Task for Signal {
+    type Output = engine::Result<()>;
+    type JsValue = Option<NativeError>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        Ok(engine::signal(&self.root, &self.id, self.number, self.all))
+    }
+
+    fn resolve(&mut self, _: Env, sent: Self::Output) -> Result<Self::JsValue> {
+        Ok(sent.err().map(Into::into))
+    }
+}
+
 /// Creates a missing state root, checks that no other user can write to it, and removes leftovers of killed processes
 /// in the background. Returns the failure, if any.
 #[napi(catch_unwind)]
@@ -199,4 +220,10 @@ pub fn list_containers(root: String) -> AsyncTask<List> {
 #[napi(ts_return_type = "Promise<string | NativeError>", catch_unwind)]
 pub fn read_container_config(root: String, id: String) -> AsyncTask<Configuration> {
     AsyncTask::new(Configuration { root: PathBuf::from(root), id })
+}
+
+/// Signals the first process, or (`all`) every process of the container. The failure, if any.
+#[napi(ts_return_type = "Promise<NativeError | null>", catch_unwind)]
+pub fn signal_container(root: String, id: String, signal: i32, all: bool) -> AsyncTask<Signal> {
+    AsyncTask::new(Signal { root: PathBuf::from(root), id, number: signal, all })
 }

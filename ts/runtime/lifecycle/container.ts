@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { explainErrors } from '../../boundary.ts'
 import { CaissonError } from '../../errors.ts'
 import type { Readable, Writable } from 'node:stream'
-import { addon } from '../../native/addon.ts'
 import { engine, type Exit, type NativeCreated } from '../../native/engine.ts'
-import { errorFrom, isNativeError } from '../../native/failure.ts'
 import { abortable } from './abort.ts'
 import type { CommitOptions } from './commit.ts'
 import type { Console } from '../stdio/console.ts'
@@ -15,7 +13,7 @@ import type { RuntimeSettings } from './create.ts'
 import { signalName, signalNumber, type Signal } from '../process/signal.ts'
 import type { Image, ImageOrigin } from '../../image/index.ts'
 import { removeLeased } from '../../image/store/container-directory.ts'
-import { readContainer, type ContainerRecord } from '../../native/state.ts'
+import { readContainer, signalContainer, type ContainerRecord } from '../../native/state.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { followParent } from './parent.ts'
 import type { Owner } from './owner.ts'
@@ -219,8 +217,7 @@ export class Container {
   async kill(signal: Signal = 'SIGTERM', options: { all?: boolean } = {}): Promise<void> {
     checkOptions(options, { all: flag })
     const { all = false } = options
-    const result = addon().signalContainer(this.#settings.root, this.id, signalNumber(signal), all)
-    if (isNativeError(result)) throw errorFrom(result, this.id)
+    await signalContainer(this.#settings.root, this.id, signalNumber(signal), all)
   }
 
   /**
