@@ -64,11 +64,6 @@ export const errors: Case[] = [
   ['mounts[0].destination', 'a path', (c) => (c.mounts[0].destination = '')],
   ['mounts[0].destination', 'a path', (c) => (c.mounts[0].destination = '/a\0')],
   ['mounts[1].source', 'a bind mount needs one', (c) => delete c.mounts[1].source],
-  [
-    'mounts[1].options',
-    'needs the option "bind"',
-    (c) => (c.mounts[1] = { destination: '/x', type: 'bind', source: '/etc' }),
-  ],
   ['mounts[1]', 'belong together', (c) => (c.mounts[1].uidMappings = many.slice(0, 1))],
   [
     'mounts[1].gidMappings[0].size',
@@ -357,6 +352,11 @@ export const strictErrors: Case[] = [
 
 /** Warnings, which `runnable` makes errors. */
 export const notRunnable: Case[] = [
+  [
+    'mounts[1].options',
+    'needs the option "bind"',
+    (c) => (c.mounts[1] = { destination: '/x', type: 'bind', source: '/etc' }),
+  ],
   [
     'linux.netDevices',
     'needs a "network" namespace',
