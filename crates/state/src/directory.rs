@@ -181,22 +181,24 @@ mod files {
         /// `None` if the file is missing.
         pub(crate) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
             let path = self.path.join(name);
+            // No file of ours. A forced delete gets past it.
+            let damaged =
+                |what| Error::new(Kind::Damaged, format!("read {}: {what}", path.display())).on(&path);
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => return Ok(None),
+                // A link, or a socket.
+                Err(Errno::LOOP | Errno::NXIO) => return Err(damaged("not a regular file")),
                 Err(errno) => return Err(Error::system("open", &path, errno)),
             };
             let status = owned::check(fd.as_fd(), "state file", &path)?;
             if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
-                return Err(Error::new(
-                    Kind::Damaged,
-                    format!("read {}: not a regular file", path.display()),
-                )
-                .on(&path));
+                return Err(damaged("not a regular file"));
             }
             match caisson_sys::file::read_all(fd.as_fd(), LIMIT) {
                 Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.errno() == Errno::FBIG.raw_os_error() => Err(damaged("too large")),
                 Err(error) => Err(Error::system("read", &path, Errno::from_raw_os_error(error.errno()))),
             }
         }
