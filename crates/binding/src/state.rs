@@ -1,5 +1,5 @@
-//! Containers of a state root, read and signalled on libuv's thread pool: a directory may be large or on a slow disk, and
-//! a cgroup of version 1 is frozen before it is killed.
+//! Containers of a state root, read and signalled on libuv's thread pool: a directory may be large or on a slow disk,
+//! and a cgroup of version 1 is frozen before it is killed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
