@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -45,11 +46,29 @@ fn cgroups(name: &str) -> Vec<PathBuf> {
     made.filter(|path| fs::create_dir(path).is_ok()).collect()
 }
 
-fn state(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("caisson-guard-{name}-{}", std::process::id()));
-    fs::create_dir(&path).unwrap();
-    fs::write(path.join("state.json"), "{}").unwrap();
-    path
+/// A state directory in a root of its own: the guard touches nothing below one that others may write to.
+struct State {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+impl State {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("caisson-guard-{name}-{}", std::process::id()));
+        let path = root.join(name);
+        for directory in [&root, &path] {
+            fs::DirBuilder::new().mode(0o700).create(directory).unwrap();
+        }
+        fs::write(path.join("state.json"), "{}").unwrap();
+        fs::set_permissions(path.join("state.json"), fs::Permissions::from_mode(0o600)).unwrap();
+        Self { root, path }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
 }
 
 /// A first process that waits for its caller's word, which never comes.
@@ -93,9 +112,9 @@ fn containers_die_with_their_owner_and_nothing_stays() {
     privileged!();
     let (owner, mut hidden, bundle) = (Sleeper::new(), Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
-    let (cgroups, state) = (cgroups("die"), state("die"));
+    let (cgroups, state) = (cgroups("die"), State::new("die"));
     // The first process is known by its pidfd only, the other by its cgroup only.
-    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &cgroups));
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state.path, &cgroups));
     let detached = Waiting::new(&guard, 2, &bundle, None);
     for cgroup in &cgroups {
         fs::write(cgroup.join("cgroup.procs"), hidden.0.id().to_string()).unwrap();
@@ -105,7 +124,7 @@ fn containers_die_with_their_owner_and_nothing_stays() {
     assert!(!first.is_alive());
     assert!(detached.is_alive());
     assert_eq!(hidden.is_alive(), cgroups.is_empty());
-    assert!(!state.exists());
+    assert!(!state.path.exists());
     assert!(cgroups.iter().all(|cgroup| !cgroup.exists()));
 }
 
@@ -114,12 +133,12 @@ fn the_end_of_the_socket_is_the_owners_end() {
     privileged!();
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let mut guard = Guard::start(&owner.pidfd());
-    let state = state("end");
-    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &[]));
+    let state = State::new("end");
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state.path, &[]));
     guard.socket = None; // and no copy of it is left in the first process
     assert_eq!(guard.ended(), Exit::Code(0));
     assert!(!first.is_alive());
-    assert!(!state.exists());
+    assert!(!state.path.exists());
 }
 
 #[test]
@@ -127,14 +146,13 @@ fn what_is_forgotten_lives_on() {
     privileged!();
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
-    let state = state("forget");
-    let first = Waiting::new(&guard, 1, &bundle, targets(&state, &[]));
+    let state = State::new("forget");
+    let first = Waiting::new(&guard, 1, &bundle, targets(&state.path, &[]));
     guard.send(&GuardRequest::Forget { token: 1 }, &[]);
     drop(owner);
     assert_eq!(guard.ended(), Exit::Code(0));
     assert!(first.is_alive());
-    assert!(state.exists());
-    fs::remove_dir_all(&state).unwrap();
+    assert!(state.path.exists());
 }
 
 #[test]
@@ -142,19 +160,18 @@ fn a_refused_clone_is_told_and_leaves_nothing_to_guard() {
     privileged!();
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
-    let state = state("refused");
+    let state = State::new("refused");
     let mut plan = default_plan(&bundle, &["true"]);
     plan.clone_flags |= caisson_flags::Namespaces::from_bits(1 << 40); // no flag of any kernel so far
     let null = descriptor::null().unwrap();
-    let attached = || targets(&state, &[]);
+    let attached = || targets(&state.path, &[]);
     let error = guard.clone_process(1, &plan, &[&null; 6], attached()).unwrap_err();
     assert_eq!((error.call(), error.errno_name().as_str()), ("clone3", "EINVAL"));
     let error = guard.clone_process(1, &default_plan(&bundle, &["true"]), &[&null], attached()).unwrap_err();
     assert_eq!(error.errno_name(), "EINVAL");
     drop(owner);
     assert_eq!(guard.ended(), Exit::Code(0));
-    assert!(state.exists());
-    fs::remove_dir_all(&state).unwrap();
+    assert!(state.path.exists());
 }
 
 #[test]
@@ -172,9 +189,9 @@ fn it_sits_in_a_session_of_its_own_and_out_of_the_callers_cgroups() {
     privileged!();
     let (owner, bundle) = (Sleeper::new(), Bundle::new());
     let guard = Guard::start(&owner.pidfd());
-    let (cgroups, state) = (cgroups("session"), state("session"));
-    let _first = Waiting::new(&guard, 1, &bundle, targets(&state, &cgroups));
-    let _second = Waiting::new(&guard, 2, &bundle, targets(&state, &[])); // answered after it has moved
+    let (cgroups, state) = (cgroups("session"), State::new("session"));
+    let _first = Waiting::new(&guard, 1, &bundle, targets(&state.path, &cgroups));
+    let _second = Waiting::new(&guard, 2, &bundle, targets(&state.path, &[])); // answered after it has moved
     let stat = fs::read_to_string(format!("/proc/{}/stat", guard.pid)).unwrap();
     let session = stat.rsplit(')').next().unwrap().split_ascii_whitespace().nth(3).unwrap().to_owned();
     assert_eq!(session, guard.pid.to_string());
