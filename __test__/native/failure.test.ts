@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { join } from 'node:path'
 import test from 'ava'
 import { SpecError, type ErrorCode } from '../../ts/errors.ts'
-import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
 import { readContainer, signalContainer } from '../../ts/native/state.ts'
 import { makeBundle, type Bundle } from './bundle.ts'

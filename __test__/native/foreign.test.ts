@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
-import { addon } from '../../ts/native/addon.ts'
 import { Engine } from '../../ts/native/engine.ts'
 import { signalContainer } from '../../ts/native/state.ts'
 import { makeBundle, type Bundle } from './bundle.ts'

@@ -47,7 +47,17 @@ const SPEC = {
   pids: [...WHOLE, 0],
   noNewPrivileges: FLAG,
   readonly: FLAG,
-  mounts: [null, 'a', {}, [null], ['/a']],
+  mounts: [
+    null,
+    'a',
+    {},
+    [null],
+    ['/a'],
+    [{}],
+    // Misspelt, it would be writable.
+    [{ destination: '/data', source: '/', options: ['bind', 'readonly'] }],
+    [{ destination: '/data', source: '/', options: ['bind'], readonly: true }],
+  ],
   terminal: FLAG,
   spec: [null, 'a', {}, true, () => undefined, async () => ({}), () => null],
 }

@@ -19,6 +19,7 @@ import {
   type Check,
   type Known,
 } from '../options.ts'
+import { isBind, isData } from '../spec/rule/runtime/mount-options.ts'
 import type { CreateOptions } from './lifecycle/create-options.ts'
 import type { RunOptions } from './process/process.ts'
 import type { RuntimeOptions } from './runtime.ts'
@@ -43,6 +44,32 @@ export const args: Check = {
   },
 }
 
+const mapping: Check = such('an id mapping', isObject)
+const mountMembers: Check = object({
+  destination: needed(text),
+  type: text,
+  source: text,
+  options: list(such('a text', isText)),
+  uidMappings: list(mapping),
+  gidMappings: list(mapping),
+})
+
+/** A bind mount ignores options that it does not know: with a misspelt `ro` it would be writable. */
+const mount: Check = {
+  takes: 'a mount',
+  issues(value, at) {
+    if (!isObject(value)) return such(this.takes, isObject).issues(value, at)
+    const wrong = mountMembers.issues(value, at)
+    if (wrong.length > 0) return wrong
+    const options = (value['options'] ?? []) as readonly string[]
+    if (!isBind(options)) return []
+    return options.flatMap((option, index) => {
+      const message = `unknown option ${JSON.stringify(option)}: a bind mount would ignore it`
+      return isData(option) ? [{ path: `${at}.options[${index}]`, message }] : []
+    })
+  },
+}
+
 export const specOptions: Known<SpecOptions> = {
   args,
   cwd,
@@ -58,7 +85,7 @@ export const specOptions: Known<SpecOptions> = {
   pids: whole(1),
   noNewPrivileges: flag,
   readonly: flag,
-  mounts: list(such('a mount', isObject)),
+  mounts: list(mount),
   terminal: flag,
   spec: callback,
 }
