@@ -104,9 +104,7 @@ impl LayerJob {
         on_thread(env, move || {
             let written =
                 members.and_then(|members| archive::write(members, Path::new(&output), replace, &stop));
-            written
-                .err()
-                .map(|error| NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() })
+            written.err().map(|error| NativeError::from(error).phase(Phase::Write))
         })
     }
 
@@ -123,9 +121,7 @@ impl LayerJob {
         let content = content.to_vec(); // here, because it is a JavaScript buffer
         on_thread(env, move || {
             let placed = caisson_layer::place_file(Path::new(&path), &content, mode, replace);
-            placed
-                .err()
-                .map(|error| NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() })
+            placed.err().map(|error| NativeError::from(error).phase(Phase::Write))
         })
     }
 

@@ -11,23 +11,15 @@ use crate::failure::NativeError;
 
 /// `ERR_ABORTED` for cancellation, which the typed API replaces by the signal's own reason.
 fn failure(error: Failure) -> NativeError {
-    let (code, message) = match &error {
-        Failure::System(_) => (Code::Syscall, error.to_string()),
-        Failure::Stopped => (Code::Aborted, error.to_string()),
-    };
-    let system = match error {
-        Failure::System(system) => Some(system),
-        Failure::Stopped => None,
-    };
-    NativeError {
-        code: code.as_str().to_owned(),
-        message,
-        phase: None,
-        syscall: system.as_ref().map(|error| error.call().to_owned()),
-        errno: system.as_ref().map(caisson_sys::Error::errno_name),
-        path: system.as_ref().and_then(|error| error.path().map(str::to_owned)),
-        hint: None,
-        issues: None,
+    let message = error.to_string();
+    match error {
+        Failure::System(error) => NativeError {
+            syscall: Some(error.call().to_owned()),
+            errno: Some(error.errno_name()),
+            path: error.path().map(str::to_owned),
+            ..NativeError::new(Code::Syscall, message)
+        },
+        Failure::Stopped => NativeError::new(Code::Aborted, message),
     }
 }
 

@@ -22,13 +22,10 @@ impl From<Error> for NativeError {
     fn from(error: Error) -> Self {
         Self {
             errno: error.errno_name(),
-            code: error.kind.code().as_str().to_owned(),
-            message: error.message,
-            phase: Some(Phase::Unpack.as_str().to_owned()),
             syscall: error.call.map(str::to_owned),
             path: error.path,
             hint: error.hint.map(Cow::into_owned),
-            issues: None,
+            ..Self::new(error.kind.code(), error.message).phase(Phase::Unpack)
         }
     }
 }

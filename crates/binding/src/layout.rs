@@ -217,7 +217,7 @@ fn outcome(state: &Shared, made: Result<Unfinished, Error>) -> BlobOutcome {
 }
 
 fn writing(error: Error) -> NativeError {
-    NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..error.into() }
+    NativeError::from(error).phase(Phase::Write)
 }
 
 fn failure(done: Result<(), Error>) -> Option<NativeError> {

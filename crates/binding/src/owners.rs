@@ -85,8 +85,7 @@ impl Reader {
         let start = || Owner::start(self.helper.clone(), &self.namespace);
         self.started.get_or_init(start).as_ref().map_err(|failure| {
             let shown = String::from_utf8_lossy(shown).into_owned();
-            let kind =
-                if failure.code == Kind::Namespace.code().as_str() { Kind::Namespace } else { Kind::System };
+            let kind = if failure.code == Kind::Namespace.code() { Kind::Namespace } else { Kind::System };
             let error = Error::new(kind, format!("{shown} belongs to another id: {}", failure.message));
             let error = error.on(shown);
             match &failure.hint {

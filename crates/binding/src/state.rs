@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use caisson_code::{Code, Phase};
 use caisson_engine::{self as engine, Failure};
 use napi::bindgen_prelude::{AsyncTask, Either, Env, Result, Task};
 use napi_derive::napi;
@@ -58,7 +59,7 @@ impl From<engine::ContainerRecord> for ContainerRecord {
             annotations: state.annotations,
             created: state.created,
             owner: state.owner,
-            ready: state.status == engine::Phase::Ready,
+            ready: state.status == engine::Progress::Ready,
             owner_pid: state.owner_pid,
             pid: state.pid,
             overlay: state.overlay.map(|overlay| ContainerOverlay {
@@ -136,8 +137,9 @@ impl Task for Configuration {
 
     fn compute(&mut self) -> Result<Self::Output> {
         let text = engine::configuration(&self.root, &self.id).and_then(|bytes| {
-            String::from_utf8(bytes)
-                .map_err(|_| Failure::new("ERR_STATE_DAMAGED", "resolve", "damaged configuration: not UTF-8"))
+            String::from_utf8(bytes).map_err(|_| {
+                Failure::new(Code::StateDamaged, Phase::Resolve, "damaged configuration: not UTF-8")
+            })
         });
         Ok(text)
     }

@@ -70,8 +70,7 @@ impl WriteOutcome {
         let (failure, done) = match result {
             Ok(done) => (None, done),
             Err(error) => {
-                let failure =
-                    NativeError { phase: Some(Phase::Write.as_str().to_owned()), ..NativeError::from(error) };
+                let failure = NativeError::from(error).phase(Phase::Write);
                 (Some(failure), Report::default())
             }
         };

@@ -2,15 +2,16 @@
 //! new code is one line here, and a misspelt one does not compile. docs/errors.md explains them; none is ever renamed.
 #![forbid(unsafe_code)]
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An enum whose variants have a public text each, and their documentation, for the generated file.
+/// An enum whose variants have a public text each, and their documentation, for the generated file. In every format of
+/// serde a variant is its text, never its number: a process of another version of this package may read it.
 macro_rules! texts {
-    ($(#[$about:meta])* $name:ident { $($(#[doc = $doc:literal])* $(#[default$($default:tt)?])? $variant:ident = $text:literal,)+ }) => {
+    ($(#[$about:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $text:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name {
-            $($(#[doc = $doc])* $(#[default$($default)?])? #[serde(rename = $text)] $variant,)+
+            $($(#[doc = $doc])* $variant,)+
         }
 
         impl $name {
@@ -34,6 +35,20 @@ macro_rules! texts {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let known = Self::ALL.iter().copied().find(|variant| variant.as_str() == text);
+                known.ok_or_else(|| serde::de::Error::unknown_variant(&text, &[$($text),+]))
             }
         }
     };
@@ -85,7 +100,6 @@ texts! {
         /// A path leads through a link, or was exchanged: another user decides where it leads.
         UnsafePath = "ERR_UNSAFE_PATH",
         /// A system call failed: `syscall` and `errno` say which and why.
-        #[default]
         Syscall = "ERR_SYSCALL",
         /// No such image.
         ImageNotFound = "ERR_IMAGE_NOT_FOUND",
@@ -149,7 +163,6 @@ texts! {
         Prepare = "prepare",
         Cgroup = "cgroup",
         Spawn = "spawn",
-        #[default]
         Setup = "setup",
         Hook = "hook",
         Start = "start",

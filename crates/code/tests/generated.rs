@@ -57,3 +57,11 @@ fn every_code_is_documented_and_well_formed() {
     texts.dedup();
     assert_eq!(texts.len(), Code::ALL.len());
 }
+
+#[test]
+fn a_variant_is_serialised_as_its_name() {
+    assert_eq!(serde_json::to_string(&(Code::Hook, Phase::Spawn)).unwrap(), r#"["ERR_HOOK","spawn"]"#);
+    assert_eq!(serde_json::from_str::<Code>(r#""ERR_HOOK""#).unwrap(), Code::Hook);
+    let unknown = serde_json::from_str::<Code>(r#""ERR_HOOKS""#).unwrap_err().to_string();
+    assert!(unknown.contains("unknown variant `ERR_HOOKS`"), "{unknown}");
+}

@@ -1,6 +1,7 @@
 //! Connects the cgroup crate and the plan.
 
 use caisson_cgroup as cgroup;
+use caisson_code::{Code, Phase};
 use caisson_plan as plan;
 
 use crate::failure::{Failure, Result};
@@ -8,8 +9,8 @@ use crate::failure::{Failure, Result};
 /// COMPAT(runc): `unable to apply cgroup configuration` is its wording.
 pub fn failure(error: cgroup::Error) -> Failure {
     let failure = Failure::new(
-        "ERR_CGROUP_UNAVAILABLE",
-        "cgroup",
+        Code::CgroupUnavailable,
+        Phase::Cgroup,
         format!("unable to apply cgroup configuration: {error}"),
     );
     Failure {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::{Config, Plan};
 use serde::Serialize;
 
@@ -33,7 +34,7 @@ impl Decided {
             cgroup: &'a [caisson_cgroup::Operation],
         }
         serde_json::to_string(&Whole { plan: &self.plan, cgroup: &self.cgroup })
-            .map_err(|e| Failure::new("ERR_INVALID_SPEC", "validate", e.to_string()))
+            .map_err(|e| Failure::new(Code::InvalidSpec, Phase::Validate, e.to_string()))
     }
 }
 
@@ -100,7 +101,7 @@ fn overlay_options(request: &CreateRequest, overlay: &OverlayRequest) -> caisson
 
 fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
     let invalid = |message: String, path: &Path| {
-        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(path.display().to_string())
+        Failure::new(Code::InvalidBundle, Phase::Validate, message).on(path.display().to_string())
     };
     let bundle = &request.bundle;
     match fs::metadata(bundle) {
@@ -130,7 +131,7 @@ fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
 /// check, so the helper refuses one again when it opens it.
 fn check_rootfs(rootfs: &Path) -> Result<()> {
     let invalid = |message: String| {
-        Failure::new("ERR_INVALID_BUNDLE", "validate", message).on(rootfs.display().to_string())
+        Failure::new(Code::InvalidBundle, Phase::Validate, message).on(rootfs.display().to_string())
     };
     match fs::symlink_metadata(rootfs) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
@@ -147,8 +148,8 @@ fn check_terminal(config: &Config, request: &CreateRequest) -> Result<()> {
     if request.console_socket.is_some() && !config.terminal() {
         // COMPAT(runc): its wording.
         return Err(Failure::new(
-            "ERR_INVALID_OPTION",
-            "validate",
+            Code::InvalidOption,
+            Phase::Validate,
             "cannot use console socket if runc will not detach or allocate tty",
         ));
     }

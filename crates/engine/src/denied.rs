@@ -3,10 +3,11 @@
 use std::fs;
 
 use crate::failure::Failure;
+use caisson_code::{Code, Phase};
 
 /// The failure of a clone, with the setting that denies it if one is found.
 pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32) -> Failure {
-    let failure = Failure::syscall("spawn", "cannot create the container's first process", error);
+    let failure = Failure::syscall(Phase::Spawn, "cannot create the container's first process", error);
     let errno = rustix::io::Errno::from_raw_os_error(error.errno());
     match (error.call(), errno) {
         ("memfd_create", rustix::io::Errno::ACCESS) => {
@@ -17,7 +18,7 @@ pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32
         ("open", rustix::io::Errno::NOENT)
             if error.path().is_some_and(|path| path.ends_with("caisson-init")) =>
         {
-            return Failure { code: "ERR_HELPER_MISSING".into(), ..failure }
+            return Failure { code: Code::HelperMissing, ..failure }
                 .hint("reinstall the platform package, or in a checkout run: npm run build");
         }
         _ => {}
@@ -28,17 +29,13 @@ pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32
         return failure;
     }
     if !user_namespace && euid != 0 {
-        return Failure { code: "ERR_USERNS_DENIED".into(), ..failure }
+        return Failure { code: Code::UsernsDenied, ..failure }
             .hint("an ordinary user needs a user namespace for a container: add {\"type\": \"user\"} to linux.namespaces, as `caisson spec --rootless` does");
     }
     let hint = reason().unwrap_or_else(|| {
         "a sandbox around this process (a container's seccomp profile, a limit on namespaces) refuses new namespaces".into()
     });
-    Failure {
-        code: if user_namespace { "ERR_USERNS_DENIED".into() } else { failure.code.clone() },
-        ..failure
-    }
-    .hint(hint)
+    Failure { code: if user_namespace { Code::UsernsDenied } else { failure.code }, ..failure }.hint(hint)
 }
 
 /// The first sysctl that forbids user namespaces for this user.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use caisson_code::Phase;
 use caisson_sys::poll::Poller;
 use caisson_sys::{descriptor, terminal};
 
@@ -46,7 +47,8 @@ pub struct Engine {
 impl Engine {
     /// `helper` is the path of caisson-init; `sink` is called on the engine's threads.
     pub fn new(helper: PathBuf, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
-        let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up the event loop", &e);
+        let failed =
+            |e: caisson_sys::Error| Failure::syscall(Phase::Prepare, "cannot set up the event loop", &e);
         let shared = Shared {
             sink: Box::new(sink),
             facts: Mutex::default(),
@@ -96,7 +98,8 @@ impl Engine {
             Ok(master) => self.ask(|token| Message::Proxy { token, master, handle }),
             Err(error) => {
                 let token = self.next_token();
-                self.shared.reply(token, Err(Failure::syscall("start", "cannot proxy the terminal", &error)));
+                self.shared
+                    .reply(token, Err(Failure::syscall(Phase::Start, "cannot proxy the terminal", &error)));
                 token
             }
         }

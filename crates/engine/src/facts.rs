@@ -3,6 +3,7 @@
 use std::fs;
 
 use caisson_cgroup as cgroup;
+use caisson_code::Phase;
 use caisson_sys::{credentials, pidfd};
 
 use crate::failure::{Failure, Result};
@@ -28,7 +29,7 @@ impl Facts {
     pub fn gather() -> Result<Self> {
         let pid = std::process::id().cast_signed();
         let (_, start_time) = pidfd::state_and_start_time(pid)
-            .map_err(|e| Failure::syscall("prepare", "cannot read our own start time", &e))?;
+            .map_err(|e| Failure::syscall(Phase::Prepare, "cannot read our own start time", &e))?;
         let euid = credentials::effective_uid();
         Ok(Self {
             euid,

@@ -1,15 +1,15 @@
 //! The common form of failures that leave the engine. No consumer parses a message.
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol;
 
 /// See `NativeError` in docs/internal/native-face.md.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// A stable code from ts/errors.ts.
-    pub code: String,
+    pub code: Code,
     /// One line: the operation, its object, and the cause.
     pub message: String,
-    pub phase: Option<String>,
+    pub phase: Phase,
     pub syscall: Option<String>,
     /// Symbolic, such as `EPERM`.
     pub errno: Option<String>,
@@ -22,8 +22,17 @@ pub struct Failure {
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    pub fn new(code: &str, phase: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), phase: Some(phase.into()), message: message.into(), ..Self::default() }
+    pub fn new(code: Code, phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            phase,
+            syscall: None,
+            errno: None,
+            path: None,
+            hint: None,
+            issues: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -39,25 +48,22 @@ impl Failure {
     }
 
     /// A failed system call of the operation `what`.
-    pub fn syscall(phase: &str, what: &str, error: &caisson_sys::Error) -> Self {
+    pub fn syscall(phase: Phase, what: &str, error: &caisson_sys::Error) -> Self {
         Self {
-            code: "ERR_SYSCALL".into(),
-            message: format!("{what}: {error}"),
-            phase: Some(phase.into()),
             syscall: Some(error.call().into()),
             errno: Some(error.errno_name()),
             path: error.path().map(Into::into),
-            ..Self::default()
+            ..Self::new(Code::Syscall, phase, format!("{what}: {error}"))
         }
     }
 
     /// A failed standard library call on `path`.
-    pub fn io(phase: &str, what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn io(phase: Phase, what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error().map(caisson_sys::errno_name);
         let reason = errno.clone().unwrap_or_else(|| error.to_string());
         Self {
             errno,
-            ..Self::new("ERR_SYSCALL", phase, format!("{what} {}: {reason}", path.display()))
+            ..Self::new(Code::Syscall, phase, format!("{what} {}: {reason}", path.display()))
                 .on(path.display().to_string())
         }
     }
@@ -68,7 +74,7 @@ impl From<protocol::Failure> for Failure {
         Self {
             code: failure.code,
             message: failure.message,
-            phase: Some(failure.phase),
+            phase: failure.phase,
             syscall: failure.syscall,
             errno: (failure.errno != 0).then(|| caisson_sys::errno_name(failure.errno)),
             path: failure.path,
@@ -80,7 +86,7 @@ impl From<protocol::Failure> for Failure {
 
 impl From<caisson_plan::SpecError> for Failure {
     fn from(error: caisson_plan::SpecError) -> Self {
-        let code = if error.unsupported { "ERR_UNSUPPORTED_SPEC" } else { "ERR_INVALID_SPEC" };
+        let code = if error.unsupported { Code::UnsupportedSpec } else { Code::InvalidSpec };
         let hint = error.issues.iter().find_map(|issue| issue.hint).map(Into::into);
         let issues: Vec<_> = error.issues.into_iter().map(|issue| (issue.path, issue.message)).collect();
         let text =
@@ -92,7 +98,11 @@ impl From<caisson_plan::SpecError> for Failure {
         Self {
             issues: issues.clone(),
             hint,
-            ..Self::new(code, "validate", format!("config.json: {}", text.collect::<Vec<_>>().join("; ")))
+            ..Self::new(
+                code,
+                Phase::Validate,
+                format!("config.json: {}", text.collect::<Vec<_>>().join("; ")),
+            )
         }
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol::{self, MAX_MESSAGE, StartReply, StartRequest};
 use caisson_sys::{errno, poll, socket};
 
@@ -50,7 +51,7 @@ pub fn refuse_delete(root: &Path, id: &str) -> Result<Option<Failure>> {
 /// COMPAT(runc): its wording.
 fn not_stopped(id: &str, status: Status) -> Failure {
     let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
-    Failure::new("ERR_INVALID_STATE", "delete", message)
+    Failure::new(Code::InvalidState, Phase::Delete, message)
 }
 
 /// Asks the helper to start the program, and returns when it has, including poststart hooks.
@@ -58,9 +59,9 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
     let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
     let bytes = protocol::encode(&StartRequest::Start)
-        .map_err(|e| Failure::new("ERR_SYSCALL", "start", e.to_string()))?;
+        .map_err(|e| Failure::new(Code::Syscall, Phase::Start, e.to_string()))?;
     socket::send(&socket, &bytes, &[])
-        .map_err(|e| Failure::syscall("start", "cannot ask the container to start", &e))?;
+        .map_err(|e| Failure::syscall(Phase::Start, "cannot ask the container to start", &e))?;
     let mut taken = false;
     loop {
         let _ = poll::readable([&socket], None);
@@ -82,7 +83,7 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
 
 /// runtime-spec, Lifecycle: after a failed hook the container is stopped and deleted.
 fn after_failed_hook(root: &Path, id: &str, failure: Failure) -> Failure {
-    if failure.code == "ERR_HOOK" {
+    if failure.code == Code::Hook {
         let _ = destroy(&DestroyRequest { root: root.to_path_buf(), id: id.to_owned(), force: true });
     }
     failure
@@ -97,7 +98,7 @@ fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
             Err(error) if error.errno() != errno::EAGAIN => return Ok(None),
             Err(error) if Instant::now() >= deadline => {
                 return Err(Failure::syscall(
-                    "start",
+                    Phase::Start,
                     "the container does not take a request to start",
                     &error,
                 )

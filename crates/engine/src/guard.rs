@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol::{self, CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, credentials, descriptor, errno, pidfd, socket};
@@ -77,7 +78,7 @@ impl Spawned {
 impl Guard {
     /// Starts a guard for this process.
     pub fn start(program: &Program, serial: u64, origin: Origin) -> Result<Self> {
-        let failed = |e: Error| Failure::syscall("spawn", "cannot start the guard", &e);
+        let failed = |e: Error| Failure::syscall(Phase::Spawn, "cannot start the guard", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
         let node = pidfd::open(std::process::id().cast_signed()).map_err(failed)?;
         let null = descriptor::null().map_err(failed)?;
@@ -153,8 +154,8 @@ impl Guard {
     }
 
     fn send(&self, request: &GuardRequest, descriptors: &[&OwnedFd]) -> Result<()> {
-        let bytes =
-            protocol::encode(request).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
+        let bytes = protocol::encode(request)
+            .map_err(|e| Failure::new(Code::Syscall, Phase::Spawn, e.to_string()))?;
         socket::send(&self.socket, &bytes, descriptors).map_err(|e| lost(&e))
     }
 }
@@ -169,9 +170,9 @@ impl Drop for Guard {
 }
 
 pub fn died() -> Failure {
-    Failure::new("ERR_SYSCALL", "spawn", "the guard process has ended")
+    Failure::new(Code::Syscall, Phase::Spawn, "the guard process has ended")
 }
 
 fn lost(error: &Error) -> Failure {
-    Failure::syscall("spawn", "the guard process is lost", error)
+    Failure::syscall(Phase::Spawn, "the guard process is lost", error)
 }

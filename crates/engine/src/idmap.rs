@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::{IdMapping, UserNamespace};
 
 use crate::failure::{Failure, Result};
@@ -39,7 +40,7 @@ fn put(pid: i32, file: &str, text: &str) -> Result<()> {
     let path = PathBuf::from(format!("/proc/{pid}/{file}"));
     let result = OpenOptions::new().write(true).open(&path).and_then(|mut f| f.write_all(text.as_bytes()));
     result.map_err(|e| {
-        let failure = Failure::io("spawn", "cannot write", &path, &e);
+        let failure = Failure::io(Phase::Spawn, "cannot write", &path, &e);
         match e.raw_os_error() {
             Some(libc_eperm) if libc_eperm == rustix::io::Errno::PERM.raw_os_error() => failure.hint(
                 "the mapped ids must exist in the caller's own user namespace and be allowed to it; AppArmor \
@@ -68,10 +69,10 @@ fn with_program(program: &str, pid: i32, mappings: &[IdMapping]) -> Result<()> {
             } else {
                 format!("the ranges must be listed for this user in /etc/{kind}")
             };
-            Err(Failure::new("ERR_USERNS_DENIED", "spawn", format!("{program} refused the id mappings: {reason}"))
+            Err(Failure::new(Code::UsernsDenied, Phase::Spawn, format!("{program} refused the id mappings: {reason}"))
                 .hint(hint))
         }
-        Err(error) => Err(Failure::new("ERR_USERNS_DENIED", "spawn", format!("{program} cannot be run: {error}")).hint(
+        Err(error) => Err(Failure::new(Code::UsernsDenied, Phase::Spawn, format!("{program} cannot be run: {error}")).hint(
             "mapping more than one's own id needs newuidmap and newgidmap (Debian: apt-get install uidmap); map a single id to do without",
         )),
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use caisson_cgroup::Cgroup;
+use caisson_code::Phase;
 use caisson_sys::{pidfd, poll, scheduling};
 
 use crate::failure::{Failure, Result};
@@ -43,7 +44,7 @@ fn await_end(process: &OwnedFd, id: &str) -> Result<()> {
     match poll::readable([process], Some(PATIENCE)) {
         Ok([true]) => Ok(()),
         Ok(_) => Err(crate::lifecycle::does_not_end(id, PATIENCE)),
-        Err(error) => Err(Failure::syscall("delete", "cannot wait for the container's process", &error)),
+        Err(error) => Err(Failure::syscall(Phase::Delete, "cannot wait for the container's process", &error)),
     }
 }
 

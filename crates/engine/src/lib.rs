@@ -41,5 +41,5 @@ pub use owner::Owner;
 pub use request::{
     CreateRequest, Created, DestroyRequest, Event, Handle, ImageOrigin, OverlayRequest, Reply, Stdio, Token,
 };
-pub use state::{Phase, StateFile};
+pub use state::{Progress, StateFile};
 pub use status::{ContainerRecord, Status, configuration, record, records, signal, status};

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use caisson_code::{Code, Phase};
 use caisson_sys::pidfd::Exit;
 
 use crate::failure::{Failure, Result};
@@ -448,14 +449,18 @@ impl Lifecycle {
             }
             Stage::Created | Stage::Running => cannot_start_running(),
             Stage::Stopped | Stage::Ending | Stage::Gone => cannot_start("has stopped"),
-            _ => Failure::new("ERR_INVALID_STATE", "start", "cannot start a container in the creating state"),
+            _ => Failure::new(
+                Code::InvalidState,
+                Phase::Start,
+                "cannot start a container in the creating state",
+            ),
         };
         out.push(Effect::AnswerStart(token, Err(refused)));
     }
 
     fn start_failed(&mut self, failure: Failure, out: &mut Effects) {
         let Some(Starting { token, .. }) = self.start.take() else { return };
-        if failure.code == "ERR_HOOK" {
+        if failure.code == Code::Hook {
             self.ending.push((token, Some(failure)));
             self.poststop = true;
             return self.end(out);
@@ -519,7 +524,7 @@ impl Lifecycle {
             Stage::Ending => self.advance_ending(out),
             _ => {
                 // runtime-spec, Lifecycle: after a failed hook the poststop hooks still run.
-                self.poststop = failure.code == "ERR_HOOK";
+                self.poststop = failure.code == Code::Hook;
                 self.answer_create(failure);
                 self.end(out);
             }

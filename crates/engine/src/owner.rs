@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::UserNamespace;
 use caisson_plan::protocol::{self, MAX_OWNER_REPLY, Opening, OwnerReply, OwnerRequest, fd};
 use caisson_sys::spawn::{Spawn, spawn};
@@ -26,7 +27,7 @@ pub struct Owner {
 impl Owner {
     /// Starts the helper at `program` as owner and writes the maps of its namespace.
     pub fn start(program: PathBuf, namespace: &UserNamespace) -> Result<Self> {
-        let failed = |e: Error| Failure::syscall("unpack", "cannot start the owner of files", &e);
+        let failed = |e: Error| Failure::syscall(Phase::Unpack, "cannot start the owner of files", &e);
         let (ours, theirs) = socket::pair().map_err(failed)?;
         let null = descriptor::null().map_err(failed)?;
         let descriptors =
@@ -132,5 +133,5 @@ impl Drop for Owner {
 }
 
 fn lost() -> Failure {
-    Failure::new("ERR_SYSCALL", "unpack", "the owner of files answered something else")
+    Failure::new(Code::Syscall, Phase::Unpack, "the owner of files answered something else")
 }

@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use caisson_code::Phase;
 use caisson_sys::console::{self, RawMode, Size};
 use caisson_sys::{poll, poll::Interest, process, terminal};
 use rustix::io::Errno;
@@ -26,7 +27,7 @@ pub struct Streams<'fd> {
 /// input terminal is in raw mode meanwhile. End of file on our input is not forwarded. COMPAT(runc): the peers do not
 /// translate it to Ctrl-D either.
 pub fn proxy(master: &OwnedFd, container: Option<&OwnedFd>, streams: &Streams<'_>) -> Result<()> {
-    let failed = |e: caisson_sys::Error| Failure::syscall("start", "cannot proxy the terminal", &e);
+    let failed = |e: caisson_sys::Error| Failure::syscall(Phase::Start, "cannot proxy the terminal", &e);
     console::set_nonblocking(master).map_err(failed)?;
     let size_of_ours = || console::size(streams.input).or_else(|| console::size(streams.output));
     let mut size = None;
@@ -143,7 +144,7 @@ impl Flow {
 
 fn broken(call: &'static str, errno: Errno) -> Failure {
     let error = caisson_sys::Error::new(call, "a standard stream", errno.raw_os_error());
-    Failure::syscall("start", "cannot proxy the terminal", &error)
+    Failure::syscall(Phase::Start, "cannot proxy the terminal", &error)
 }
 
 #[cfg(test)]

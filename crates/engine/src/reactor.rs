@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use caisson_code::Phase;
 use caisson_sys::pidfd;
 
 use crate::container::Container;
@@ -142,7 +143,7 @@ impl Reactor {
         self.shared
             .poller
             .add(fd, key.encode())
-            .map_err(|e| Failure::syscall("prepare", "cannot watch a descriptor", &e))
+            .map_err(|e| Failure::syscall(Phase::Prepare, "cannot watch a descriptor", &e))
     }
 
     /// Duplicates may live on in children, so closing alone does not remove a descriptor from the set.

@@ -9,6 +9,7 @@ use crate::engine::Shared;
 use crate::failure::{Failure, Result};
 use crate::guard::{Guard, Origin};
 use crate::message::Message;
+use caisson_code::{Code, Phase};
 
 #[derive(Default)]
 pub struct Guards(Mutex<State>);
@@ -69,7 +70,7 @@ impl Shared {
         }
         let sent = state.spawner.as_ref().map(|spawner| spawner.send(Order::Start(origin, answer)));
         drop(state);
-        let gone = || Failure::new("ERR_SYSCALL", "spawn", "the spawner thread has ended");
+        let gone = || Failure::new(Code::Syscall, Phase::Spawn, "the spawner thread has ended");
         match sent {
             Some(Ok(())) => answered.recv().unwrap_or_else(|_| Err(gone())),
             _ => Err(gone()),
@@ -101,6 +102,6 @@ fn start(shared: &Arc<Shared>, origin: Origin) -> Result<Arc<Guard>> {
 }
 
 pub fn no_thread(error: &std::io::Error) -> Failure {
-    Failure::new("ERR_SYSCALL", "prepare", format!("cannot start a thread: {error}"))
+    Failure::new(Code::Syscall, Phase::Prepare, format!("cannot start a thread: {error}"))
         .hint("a limit on processes (ulimit -u, pids.max of the cgroup) is reached")
 }

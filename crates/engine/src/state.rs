@@ -5,14 +5,14 @@ use caisson_cgroup as cgroup;
 use crate::failure::{Failure, Result};
 
 pub use caisson_state::{
-    CgroupState, CleanupRecord, Kind, OverlayState, Phase, ROOTFS, START_SOCKET, StateDirectory, StateFile,
-    StateRoot, VERSION, check_id,
+    CgroupState, CleanupRecord, Kind, OverlayState, Progress, ROOTFS, START_SOCKET, StateDirectory,
+    StateFile, StateRoot, VERSION, check_id,
 };
 
 impl From<caisson_state::Error> for Failure {
     fn from(error: caisson_state::Error) -> Self {
         let caisson_state::Error { kind, message, path, errno, hint } = error;
-        Self { path, errno, hint, ..Self::new(kind.code().as_str(), kind.phase().as_str(), message) }
+        Self { path, errno, hint, ..Self::new(kind.code(), kind.phase(), message) }
     }
 }
 

@@ -4,10 +4,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use caisson_cgroup::Cgroup;
+use caisson_code::{Code, Phase};
 use caisson_sys::{pidfd, socket};
 
 use crate::failure::{Failure, Result};
-use crate::state::{Kind, Phase, START_SOCKET, StateDirectory, StateFile, StateRoot, not_found};
+use crate::state::{Kind, Progress, START_SOCKET, StateDirectory, StateFile, StateRoot, not_found};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -113,7 +114,7 @@ pub fn status(root: &Path, id: &str) -> Result<Status> {
 }
 
 pub(crate) fn of(directory: &StateDirectory, state: &StateFile) -> Result<Status> {
-    if state.status == Phase::Creating {
+    if state.status == Progress::Creating {
         return Ok(if state.owner_is_alive() { Status::Creating } else { Status::Stopped });
     }
     if process(state)?.is_none() {
@@ -150,7 +151,7 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
         return signal_all(&cgroup, number);
     }
     // COMPAT(runc): engines take this wording for "already gone".
-    let gone = || Failure::new("ERR_INVALID_STATE", "kill", "container not running");
+    let gone = || Failure::new(Code::InvalidState, Phase::Kill, "container not running");
     let Some(process) = process(&state)? else {
         // In a shared or joined pid namespace, other processes outlive the first one.
         let others = || cgroup.processes().is_ok_and(|processes| !processes.is_empty());
@@ -168,7 +169,7 @@ pub fn signal(root: &Path, id: &str, number: i32, all: bool) -> Result<()> {
         // Killed through the cgroup, and already reaped.
         Err(error) if killed && error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Ok(()),
         Err(error) if error.errno() == rustix::io::Errno::SRCH.raw_os_error() => Err(gone()),
-        Err(error) => Err(Failure::syscall("kill", "cannot signal the container", &error)),
+        Err(error) => Err(Failure::syscall(Phase::Kill, "cannot signal the container", &error)),
         Ok(()) => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
+use caisson_code::{Code, Phase};
 use caisson_sys::pidfd::{self, Exit};
 use caisson_sys::poll;
 
@@ -25,8 +26,9 @@ pub struct Watched {
 pub fn open(root: &Path, id: &str) -> Result<Watched> {
     let state = StateDirectory::open(root, id)?.read_state()?.ok_or_else(|| not_found(id))?;
     let cgroup = caisson_cgroup::Cgroup::open(&state.cgroup.mode, &state.cgroup.directories);
-    let pidfd = status::process(&state)?
-        .ok_or_else(|| Failure::new("ERR_INVALID_STATE", "wait", format!("container not running: {id}")))?;
+    let pidfd = status::process(&state)?.ok_or_else(|| {
+        Failure::new(Code::InvalidState, Phase::Wait, format!("container not running: {id}"))
+    })?;
     Ok(Watched { pidfd, cgroup })
 }
 

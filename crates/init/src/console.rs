@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_plan::Terminal;
 use caisson_plan::protocol::Report;
 use caisson_sys::file::{self, DEVPTS_SUPER_MAGIC, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDWR};
@@ -71,7 +72,7 @@ fn open_master(setup: &Setup<'_>) -> Result<OwnedFd> {
         .map_err(|error| SetupError::from(error).hint(hint))?;
     // SECURITY: files of a devpts cannot be made or swapped, so its `ptmx` is the kernel's.
     if file::filesystem(pts.as_fd())? != DEVPTS_SUPER_MAGIC {
-        return Err(SetupError::refused("ERR_SYSCALL", "/dev/pts is not a devpts").on("/dev/pts").hint(hint));
+        return Err(SetupError::refused(Code::Syscall, "/dev/pts is not a devpts").on("/dev/pts").hint(hint));
     }
     file::open_at(pts.as_fd(), "ptmx", O_RDWR | O_NOFOLLOW, 0).map_err(|error| {
         SetupError::from(error)
@@ -87,6 +88,6 @@ fn verify(slave: &OwnedFd) -> Result<()> {
     if is_slave {
         Ok(())
     } else {
-        Err(SetupError::refused("ERR_SYSCALL", "the peer of the pty is not a pty slave"))
+        Err(SetupError::refused(Code::Syscall, "the peer of the pty is not a pty slave"))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::Plan;
 use caisson_plan::protocol::{Report, decode, fd};
 use caisson_sys::{credentials, descriptor, memfd, process};
@@ -26,7 +27,7 @@ pub fn run() -> i32 {
 }
 
 fn create(control: &mut Control) -> Result<i32> {
-    let inherited = begin(control).map_err(|problem| problem.phase("spawn").about("caisson-init"));
+    let inherited = begin(control).map_err(|problem| problem.phase(Phase::Spawn).about("caisson-init"));
     let Inherited { plan, listener, guard } = inherited?;
     let procfs = Procfs::default();
     let sources = namespaces::enter(&plan, control, &procfs, guard)?;
@@ -49,7 +50,7 @@ fn begin(control: &mut Control) -> Result<Inherited> {
     credentials::set_name(c"caisson-init")?;
     let bytes = memfd::read_all(&descriptor::inherited(fd::PLAN)?)?;
     let plan: Plan =
-        decode(&bytes).map_err(|error| SetupError::refused("ERR_SYSCALL", format!("the plan: {error}")))?;
+        decode(&bytes).map_err(|error| SetupError::refused(Code::Syscall, format!("the plan: {error}")))?;
     let least = fd::PRESERVED + plan.preserve_fds.cast_signed();
     let guard = descriptor::inherited(least).ok(); // not every container has it
     control.move_above(least)?;

@@ -1,6 +1,7 @@
 //! From a failed call to the [`Failure`] that travels to the addon: code, phase, one line of text, and a hint where the
 //! usual cause is known.
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol::Failure;
 use caisson_sys::{Error, errno};
 
@@ -15,8 +16,8 @@ impl From<Error> for SetupError {
         let too_old = error.errno() == errno::ENOSYS;
         let hint = "Linux 5.6 or newer is needed, and a sandbox around us must not hide its system calls";
         Self(Box::new(Failure {
-            code: if too_old { "ERR_KERNEL_TOO_OLD" } else { "ERR_SYSCALL" }.to_owned(),
-            phase: "setup".to_owned(),
+            code: if too_old { Code::KernelTooOld } else { Code::Syscall },
+            phase: Phase::Setup,
             message: error.to_string(),
             syscall: Some(error.call().to_owned()),
             errno: error.errno(),
@@ -28,10 +29,10 @@ impl From<Error> for SetupError {
 
 impl SetupError {
     /// Something we refuse to do, with no failed call behind it.
-    pub fn refused(code: &str, message: impl Into<String>) -> Self {
+    pub fn refused(code: Code, message: impl Into<String>) -> Self {
         Self(Box::new(Failure {
-            code: code.to_owned(),
-            phase: "setup".to_owned(),
+            code,
+            phase: Phase::Setup,
             message: message.into(),
             syscall: None,
             errno: 0,
@@ -46,8 +47,8 @@ impl SetupError {
         self
     }
 
-    pub fn code(mut self, code: &str) -> Self {
-        code.clone_into(&mut self.0.code);
+    pub fn code(mut self, code: Code) -> Self {
+        self.0.code = code;
         self
     }
 
@@ -56,8 +57,8 @@ impl SetupError {
         self
     }
 
-    pub fn phase(mut self, phase: &str) -> Self {
-        phase.clone_into(&mut self.0.phase);
+    pub fn phase(mut self, phase: Phase) -> Self {
+        self.0.phase = phase;
         self
     }
 
@@ -90,7 +91,7 @@ impl SetupError {
 
     /// Hooks name their own phase.
     pub fn is_of_a_hook(&self) -> bool {
-        self.0.phase == "hook"
+        self.0.phase == Phase::Hook
     }
 
     pub fn into_failure(self) -> Failure {
@@ -114,7 +115,7 @@ mod tests {
             failure.message,
             "mounts[3] (\"/proc\"): fsmount(5, 0x1, 0xe): EPERM (Operation not permitted)"
         );
-        assert_eq!((failure.code.as_str(), failure.errno), ("ERR_SYSCALL", errno::EPERM));
+        assert_eq!((failure.code, failure.errno), (Code::Syscall, errno::EPERM));
         assert_eq!((failure.syscall.as_deref(), failure.path.as_deref()), (Some("fsmount"), Some("/proc")));
         assert_eq!(failure.hint.as_deref(), Some("first"));
     }
@@ -122,6 +123,6 @@ mod tests {
     #[test]
     fn a_missing_system_call_is_an_old_kernel() {
         let failure = SetupError::from(Error::new("openat2", "", errno::ENOSYS)).into_failure();
-        assert_eq!(failure.code, "ERR_KERNEL_TOO_OLD");
+        assert_eq!(failure.code, Code::KernelTooOld);
     }
 }

@@ -8,6 +8,7 @@ mod opener;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use caisson_plan::protocol::{
     CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd,
@@ -166,11 +167,11 @@ impl SpawnRequest {
                 SetupError::from(descriptor::go_on_with(&self.descriptors, create::run)).about("caisson-init")
             }
             Err(error) => SetupError::from(error)
-                .code("ERR_CGROUP_UNAVAILABLE")
+                .code(Code::CgroupUnavailable)
                 .about("unable to apply cgroup configuration"),
         };
         if let Some(control) = self.descriptors.into_iter().nth(fd::CONTROL as usize) {
-            Control::new(control).fail(problem.phase("spawn").into_failure(), Report::Failed);
+            Control::new(control).fail(problem.phase(Phase::Spawn).into_failure(), Report::Failed);
         }
         process::exit(1)
     }

@@ -1,5 +1,6 @@
 //! Hooks that run in the container's namespaces: createContainer before pivot_root, startContainer before exec.
 
+use caisson_code::{Code, Phase};
 use caisson_hook::{Context, Environment, HookError};
 use caisson_plan::{Hook, Plan};
 use caisson_sys::process;
@@ -36,8 +37,8 @@ pub fn run_all(hooks: &[Hook], context: &HookContext<'_>) -> Result<()> {
     result.map_err(|HookError { message, path, call }| {
         let problem = match call {
             Some(error) => SetupError::from(error).message(message),
-            None => SetupError::refused("ERR_HOOK", message),
+            None => SetupError::refused(Code::Hook, message),
         };
-        problem.code("ERR_HOOK").phase("hook").on(path)
+        problem.code(Code::Hook).phase(Phase::Hook).on(path)
     })
 }

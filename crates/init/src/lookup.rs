@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use caisson_code::Code;
 use caisson_sys::errno::{EACCES, ELOOP, ENOENT, ENOTDIR};
 use caisson_sys::file::{self, Kind, O_PATH};
 use caisson_sys::resolve;
@@ -31,7 +32,7 @@ pub fn find(program: &str, path: Option<&str>) -> Result<String> {
     Err(match denied {
         // There is one, but not for this user.
         Some(denied) => denied.message(format!("exec: {program:?}: permission denied")),
-        None => SetupError::refused("ERR_EXEC_NOT_FOUND", reason),
+        None => SetupError::refused(Code::ExecNotFound, reason),
     })
 }
 
@@ -44,10 +45,10 @@ pub fn find(program: &str, path: Option<&str>) -> Result<String> {
 pub fn check(path: &str) -> Result<()> {
     let found = resolve::open_without_magic_links(path, O_PATH).map_err(|error| {
         let (code, text) = match error.errno() {
-            ENOENT => ("ERR_EXEC_NOT_FOUND", "no such file or directory"),
-            ENOTDIR => ("ERR_EXEC_NOT_FOUND", "not a directory"),
-            EACCES => ("ERR_EXEC_DENIED", "permission denied"),
-            ELOOP => ("ERR_EXEC_DENIED", "too many levels of symbolic links"),
+            ENOENT => (Code::ExecNotFound, "no such file or directory"),
+            ENOTDIR => (Code::ExecNotFound, "not a directory"),
+            EACCES => (Code::ExecDenied, "permission denied"),
+            ELOOP => (Code::ExecDenied, "too many levels of symbolic links"),
             _ => return SetupError::from(error),
         };
         let looped = error.errno() == ELOOP;
@@ -60,12 +61,10 @@ pub fn check(path: &str) -> Result<()> {
         }
     })?;
     if file::status(found.as_fd())?.kind == Kind::Directory {
-        return Err(
-            SetupError::refused("ERR_EXEC_DENIED", format!("exec: {path:?}: is a directory")).on(path)
-        );
+        return Err(SetupError::refused(Code::ExecDenied, format!("exec: {path:?}: is a directory")).on(path));
     }
     let denied = |problem: SetupError| {
-        problem.code("ERR_EXEC_DENIED").message(format!("exec: {path:?}: permission denied")).on(path)
+        problem.code(Code::ExecDenied).message(format!("exec: {path:?}: permission denied")).on(path)
     };
     file::may_execute(found.as_fd()).map_err(|error| denied(error.into()))
 }
@@ -74,7 +73,7 @@ pub fn check(path: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn message(program: &str, path: Option<&str>) -> (String, String) {
+    fn message(program: &str, path: Option<&str>) -> (Code, String) {
         let failure = find(program, path).unwrap_err().into_failure();
         (failure.code, failure.message)
     }
@@ -88,9 +87,9 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_in_the_words_of_runc() {
         let expected = "exec: \"nosuch\": executable file not found in $PATH";
-        assert_eq!(message("nosuch", Some("/bin")), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+        assert_eq!(message("nosuch", Some("/bin")), (Code::ExecNotFound, expected.into()));
         let expected = "exec: \"/no/such\": stat /no/such: no such file or directory";
-        assert_eq!(message("/no/such", None), ("ERR_EXEC_NOT_FOUND".into(), expected.into()));
+        assert_eq!(message("/no/such", None), (Code::ExecNotFound, expected.into()));
     }
 
     #[test]
@@ -105,8 +104,8 @@ mod tests {
     #[test]
     fn what_may_not_be_executed_is_told_apart() {
         let expected = "exec: \"/etc/passwd\": permission denied";
-        assert_eq!(message("/etc/passwd", None), ("ERR_EXEC_DENIED".into(), expected.into()));
+        assert_eq!(message("/etc/passwd", None), (Code::ExecDenied, expected.into()));
         let expected = "exec: \"/etc\": is a directory";
-        assert_eq!(message("/etc", None), ("ERR_EXEC_DENIED".into(), expected.into()));
+        assert_eq!(message("/etc", None), (Code::ExecDenied, expected.into()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
@@ -15,7 +16,7 @@ use crate::failure::{Result, SetupError};
 use crate::procfs::Procfs;
 use crate::sources::Sources;
 
-const PHASE: &str = "spawn";
+const PHASE: Phase = Phase::Spawn;
 
 /// Joins, creates and waits as the plan says. The host paths that the caller's user may open are open when it returns.
 pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<OwnedFd>) -> Result<Sources> {
@@ -86,7 +87,7 @@ fn at(subject: &str, error: caisson_sys::Error) -> SetupError {
 }
 
 fn refused(reason: String) -> SetupError {
-    SetupError::refused("ERR_INVALID_SPEC", reason).phase(PHASE)
+    SetupError::refused(Code::InvalidSpec, reason).phase(PHASE)
 }
 
 /// Arms the signal for the caller's death, and catches a death that came first. Needed again after every change of
@@ -136,7 +137,7 @@ fn join_cgroup(procs_file: &str) -> Result<()> {
     };
     join().map_err(|error| {
         SetupError::from(error)
-            .code("ERR_CGROUP_UNAVAILABLE")
+            .code(Code::CgroupUnavailable)
             .phase(PHASE)
             .about("unable to apply cgroup configuration")
     })
@@ -176,7 +177,7 @@ fn open(join: &JoinNamespace) -> Result<Opened<'_>> {
         Ok(kind) if kind == join.kind.flag() => Ok(Opened { join, fd }),
         _ => {
             let reason = format!("the path is not a {} namespace", join.kind.name());
-            Err(SetupError::refused("ERR_INVALID_SPEC", reason).on(&join.path).phase(PHASE).about(&subject))
+            Err(SetupError::refused(Code::InvalidSpec, reason).on(&join.path).phase(PHASE).about(&subject))
         }
     }
 }

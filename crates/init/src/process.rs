@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use caisson_code::Code;
 use caisson_plan::protocol::fd;
 use caisson_plan::{Hook, Program, User};
 use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
@@ -86,15 +87,15 @@ impl Setup<'_> {
         };
         let (code, hint) = match error.errno() {
             ENOENT => (
-                "ERR_EXEC_NOT_FOUND",
+                Code::ExecNotFound,
                 "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
             ),
-            EACCES => ("ERR_EXEC_DENIED", ""),
+            EACCES => (Code::ExecDenied, ""),
             ENOEXEC => (
-                "ERR_SYSCALL",
+                Code::Syscall,
                 "not an executable for this machine (another architecture, or a script without #! line)",
             ),
-            _ => ("ERR_SYSCALL", ""),
+            _ => (Code::Syscall, ""),
         };
         let problem = SetupError::from(error).code(code);
         if hint.is_empty() { problem } else { problem.hint(hint) }
@@ -102,7 +103,7 @@ impl Setup<'_> {
 
     fn prepare_exec(&self, program: &Program) -> Result<(&str, Strings, Strings)> {
         self.must_be_closed()?;
-        let not_found = || SetupError::refused("ERR_INVALID_SPEC", "the program was not looked up");
+        let not_found = || SetupError::refused(Code::InvalidSpec, "the program was not looked up");
         let path = self.program.as_deref().ok_or_else(not_found)?;
         let arguments = Strings::new(program.args.iter().map(String::as_str))?;
         let home = self.home.as_ref().map(|home| format!("HOME={home}"));

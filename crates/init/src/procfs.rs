@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_flags::MountAttributes;
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use caisson_sys::mount;
@@ -95,6 +96,6 @@ fn host_instance() -> Result<OwnedFd> {
     if is_proc {
         Ok(root)
     } else {
-        Err(SetupError::refused("ERR_SYSCALL", "/proc is not a procfs").on("/proc"))
+        Err(SetupError::refused(Code::Syscall, "/proc is not a procfs").on("/proc"))
     }
 }

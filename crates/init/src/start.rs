@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::Plan;
 use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode};
 use caisson_sys::poll::Poller;
@@ -11,7 +12,7 @@ use crate::control::{Control, ControlMessage};
 use crate::failure::{Result, SetupError};
 use crate::setup::Setup;
 
-const PHASE: &str = "start";
+const PHASE: Phase = Phase::Start;
 
 /// Returns only when the program could not be started, or when the caller of an attached container is gone.
 pub fn wait(mut setup: Setup<'_>) -> i32 {
@@ -30,7 +31,7 @@ pub fn wait(mut setup: Setup<'_>) -> i32 {
 /// Comes back only with what went wrong.
 fn start(mut setup: Setup<'_>, starter: &Starter<'_>) -> Failure {
     let plan = setup.plan;
-    let nothing = || SetupError::refused("ERR_INVALID_SPEC", "the configuration has no process to start");
+    let nothing = || SetupError::refused(Code::InvalidSpec, "the configuration has no process to start");
     if plan.start.is_empty() {
         return nothing().phase(PHASE).about("process").into_failure();
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use caisson_code::Code;
 use caisson_flags::Namespaces;
 use caisson_plan::{Hook, NamespaceKind, Plan};
 use caisson_sys::errno;
@@ -98,7 +99,7 @@ fn attack(bundle: &Bundle, plan: &Plan, spawn: &dyn Fn(&Bundle, &Plan) -> Option
         set_start_hooks(&mut hooked, vec![hook]);
         let mut helper = spawn(bundle, &hooked)?;
         helper.created();
-        assert_eq!(helper.start().unwrap_err().code, "ERR_HOOK", "{directory}");
+        assert_eq!(helper.start().unwrap_err().code, Code::Hook, "{directory}");
     }
     Some(())
 }

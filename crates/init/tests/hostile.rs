@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use caisson_code::Phase;
 use caisson_flags::MountFlags;
 use caisson_plan::protocol::{Failure, Report};
 use caisson_plan::{Device, Operation};
@@ -220,7 +221,7 @@ fn the_helper_cannot_be_overwritten_from_inside() {
     // Either the kernel refuses the loop, or the helper is run once more, without the descriptors that it needs.
     match helper.start() {
         Ok(()) => assert_eq!(helper.wait(), caisson_sys::pidfd::Exit::Code(1)),
-        Err(failure) => assert_eq!(failure.phase, "start"),
+        Err(failure) => assert_eq!(failure.phase, Phase::Start),
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use caisson_code::Phase;
 use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::{Mount, Operation};
 use support::plans::{Parts, bind, filesystem};
@@ -64,7 +65,7 @@ fn a_bind_of_a_missing_source_names_its_mount() {
         failure.message.starts_with("mounts[6] (\"/data\"): openat(AT_FDCWD, \"/no/such/source\""),
         "{failure:?}"
     );
-    assert_eq!((failure.phase.as_str(), failure.path.as_deref()), ("setup", Some("/no/such/source")));
+    assert_eq!((failure.phase, failure.path.as_deref()), (Phase::Setup, Some("/no/such/source")));
 }
 
 #[test]

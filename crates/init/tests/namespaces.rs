@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::process::Command;
 
+use caisson_code::{Code, Phase};
 use caisson_flags::{MountFlags, Namespaces};
 use caisson_plan::protocol::Report;
 use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
@@ -231,7 +232,7 @@ fn a_joined_user_namespace_has_the_mappings_of_the_configuration() {
     assert_eq!(Helper::spawn(&bundle, &plan).finish().1, Exit::Code(0));
     plan.joined_mappings.as_mut().unwrap().gid_mappings[0].size -= 1;
     let failure = Helper::spawn(&bundle, &plan).failed();
-    assert_eq!(failure.code, "ERR_INVALID_SPEC");
+    assert_eq!(failure.code, Code::InvalidSpec);
     assert!(failure.message.starts_with("linux.gidMappings: the joined user namespace has"), "{failure:?}");
 }
 
@@ -271,7 +272,7 @@ fn a_path_of_another_kind_is_refused() {
         plan.clone_flags &= !Namespaces::NETWORK;
         plan.join = vec![JoinNamespace { kind: NamespaceKind::Network, path: path.to_owned() }];
         let failure = Helper::spawn(&bundle, &plan).failed();
-        assert_eq!((failure.code.as_str(), failure.phase.as_str()), ("ERR_INVALID_SPEC", "spawn"));
+        assert_eq!((failure.code, failure.phase), (Code::InvalidSpec, Phase::Spawn));
         assert_eq!(
             failure.message,
             format!("linux.namespaces: network {path:?}: the path is not a network namespace")
@@ -343,6 +344,6 @@ fn cgroups_are_joined_before_anything_else() {
     }
     plan.early = vec![Operation::JoinCgroup { host_procs_file: "/no/such/cgroup.procs".into() }];
     let failure = Helper::spawn(&bundle, &plan).failed();
-    assert_eq!(failure.code, "ERR_CGROUP_UNAVAILABLE");
+    assert_eq!(failure.code, Code::CgroupUnavailable);
     assert!(failure.message.starts_with("unable to apply cgroup configuration: openat("), "{failure:?}");
 }

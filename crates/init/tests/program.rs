@@ -6,6 +6,7 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::{Operation, Plan};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::{file, pidfd};
@@ -144,21 +145,21 @@ fn a_program_that_is_missing_or_denied_is_told_at_create() {
         let failure = Helper::spawn(&bundle, &plan).failed();
         (failure.code, failure.message)
     };
-    let code = |code: &str, message: &str| (code.to_owned(), message.to_owned());
+    let code = |code: Code, message: &str| (code, message.to_owned());
     assert_eq!(
         failure("nosuch", 0),
-        code("ERR_EXEC_NOT_FOUND", "exec: \"nosuch\": executable file not found in $PATH")
+        code(Code::ExecNotFound, "exec: \"nosuch\": executable file not found in $PATH")
     );
     assert_eq!(
         failure("/bin/nosuch", 0),
-        code("ERR_EXEC_NOT_FOUND", "exec: \"/bin/nosuch\": stat /bin/nosuch: no such file or directory")
+        code(Code::ExecNotFound, "exec: \"/bin/nosuch\": stat /bin/nosuch: no such file or directory")
     );
-    assert_eq!(failure("/bin/plain", 0), code("ERR_EXEC_DENIED", "exec: \"/bin/plain\": permission denied"));
+    assert_eq!(failure("/bin/plain", 0), code(Code::ExecDenied, "exec: \"/bin/plain\": permission denied"));
     assert_eq!(
         failure("/bin/private", 1000),
-        code("ERR_EXEC_DENIED", "exec: \"/bin/private\": permission denied")
+        code(Code::ExecDenied, "exec: \"/bin/private\": permission denied")
     );
-    assert_eq!(failure("/bin", 0), code("ERR_EXEC_DENIED", "exec: \"/bin\": is a directory"));
+    assert_eq!(failure("/bin", 0), code(Code::ExecDenied, "exec: \"/bin\": is a directory"));
 }
 
 #[test]
@@ -312,10 +313,10 @@ fn a_program_that_cannot_be_executed_fails_the_start() {
         (failure.code, failure.phase, failure.syscall.unwrap(), failure.hint.unwrap())
     };
     let (code, phase, syscall, hint) = failure("garbage", b"\0\0\0\0");
-    assert_eq!((code.as_str(), phase.as_str(), syscall.as_str()), ("ERR_SYSCALL", "start", "execve"));
+    assert_eq!((code, phase, syscall.as_str()), (Code::Syscall, Phase::Start, "execve"));
     assert!(hint.contains("not an executable for this machine"), "{hint}");
     let (code, _, _, hint) = failure("script", b"#!/no/such/interpreter\n");
-    assert_eq!(code, "ERR_EXEC_NOT_FOUND");
+    assert_eq!(code, Code::ExecNotFound);
     assert!(hint.contains("interpreter"), "{hint}");
 }
 
@@ -371,7 +372,7 @@ fn a_root_that_is_a_link_or_missing_is_refused() {
             }
         }
         let failure = Helper::spawn(&bundle, &plan).failed();
-        assert_eq!(failure.code, "ERR_INVALID_BUNDLE");
+        assert_eq!(failure.code, Code::InvalidBundle);
         assert!(failure.message.contains(text), "{failure:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::{Hook, Operation, Plan, Terminal};
 use caisson_sys::pidfd::Exit;
 use support::plans::{Parts, process, set_start_hooks};
@@ -149,7 +150,7 @@ fn a_failing_hook_is_named_with_what_it_printed() {
         &with_create_hook(&bundle, hook("createContainer", &bundle, "echo oops >&2; exit 3")),
     )
     .failed();
-    assert_eq!((failure.code.as_str(), failure.phase.as_str()), ("ERR_HOOK", "hook"));
+    assert_eq!((failure.code, failure.phase), (Code::Hook, Phase::Hook));
     assert_eq!(
         failure.message,
         "error running createContainer hook #1: exit status 3, stdout: , stderr: oops"
@@ -161,7 +162,7 @@ fn a_failing_hook_is_named_with_what_it_printed() {
     let mut helper = Helper::spawn(&bundle, &plan);
     helper.created();
     let failure = helper.start().unwrap_err();
-    assert_eq!(failure.code, "ERR_HOOK");
+    assert_eq!(failure.code, Code::Hook);
     assert!(
         failure.message.starts_with("error running startContainer hook #1: cannot run /no/such/hook: ENOENT"),
         "{failure:?}"

@@ -2,6 +2,7 @@
 //! the frames, so no length of ours can lie (CVE-2021-43784 was such a length). Encoded by postcard, at most
 //! [`MAX_MESSAGE`] bytes; anything that does not decode exactly is an error.
 
+use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -169,10 +170,9 @@ pub enum OwnerReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// One of the package's stable codes (`ERR_SYSCALL`, `ERR_EXEC_NOT_FOUND`, …; see ts/errors.ts).
-    pub code: String,
-    /// `spawn`, `setup`, `hook`, `start`.
-    pub phase: String,
+    pub code: Code,
+    /// `spawn`, `setup`, `hook` or `start`.
+    pub phase: Phase,
     /// One line: what failed, on what, why.
     pub message: String,
     pub syscall: Option<String>,

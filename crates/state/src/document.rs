@@ -27,7 +27,7 @@ pub struct StateFile {
     pub created: String,
     /// Name of the creating user, or the uid if it has no name.
     pub owner: String,
-    pub status: Phase,
+    pub status: Progress,
     pub attached: bool,
     pub owner_pid: i32,
     /// Decimal, because it may exceed JavaScript's safe integers.
@@ -89,7 +89,7 @@ pub struct ImageOrigin {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum Progress {
     /// Written before anything else exists, so that a killed create can be cleaned up.
     Creating,
     /// The helper has reported `Created`.

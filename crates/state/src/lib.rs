@@ -18,7 +18,7 @@ mod root;
 pub use cleanup::CleanupRecord;
 pub use directory::{ROOTFS, START_SOCKET, StateDirectory};
 #[cfg(feature = "document")]
-pub use document::{CgroupState, ImageOrigin, OverlayState, Phase, StateFile, VERSION};
+pub use document::{CgroupState, ImageOrigin, OverlayState, Progress, StateFile, VERSION};
 pub use error::{Error, Kind, Result};
 pub use id::{BUNDLES, check_id};
 #[cfg(feature = "document")]

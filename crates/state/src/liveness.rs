@@ -29,7 +29,7 @@ impl StateFile {
 
     /// Incomplete or attached, with a dead owner.
     pub fn is_orphan(&self) -> bool {
-        (self.status == crate::Phase::Creating || self.attached) && !self.owner_is_alive()
+        (self.status == crate::Progress::Creating || self.attached) && !self.owner_is_alive()
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
-fn failure(code: &str) -> Failure {
-    Failure::new(code, "setup", "on purpose")
+fn failure(code: Code) -> Failure {
+    Failure::new(code, Phase::Setup, "on purpose")
 }
 
 /// A container brought to a stage, and the last effects.
@@ -40,7 +40,7 @@ impl Case {
         self.effects.contains(effect)
     }
 
-    fn ends_with(&self, code: &str, token: Token) {
+    fn ends_with(&self, code: Code, token: Token) {
         let found = self.effects.iter().any(|effect| match effect {
             Effect::AnswerStart(t, Err(f)) => *t == token && f.code == code,
             Effect::AnswerRemoved(t, Err(f)) => *t == token && f.code == code,
@@ -100,24 +100,24 @@ fn id_maps_come_when_the_process_to_map_exists() {
 fn runtime_hooks_have_no_deadline_of_ours_and_their_failure_runs_poststop() {
     let case = Case::begin().prepared(Demands::default()).step(Message::NamespacesReady);
     assert_eq!(case.effects, [Effect::Deadline(None), Effect::Run(Task::RuntimeHooks)]);
-    let case = case.step(Message::HooksRan(Err(failure("ERR_HOOK"))));
+    let case = case.step(Message::HooksRan(Err(failure(Code::Hook))));
     assert!(case.has(&Effect::Run(Task::Kill)) && !case.has(&REMOVE_WITH_HOOKS));
     let case = case.step(Message::Killed).step(Message::Exited(Some(Exit::Signal(9))));
     assert!(case.has(&REMOVE_WITH_HOOKS));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_HOOK", 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Hook, 1);
 }
 
 #[test]
 fn a_failed_preparation_leaves_nothing_to_wait_for() {
-    let case = Case::begin().step(Message::Prepared { asked: false, result: Err(failure("ERR_EXISTS")) });
-    case.ends_with("ERR_EXISTS", 1);
+    let case = Case::begin().step(Message::Prepared { asked: false, result: Err(failure(Code::Exists)) });
+    case.ends_with(Code::Exists, 1);
     assert!(case.has(&Effect::Forget));
 }
 
 #[test]
 fn a_cgroup_that_cannot_be_made_is_unmade_after_the_process_born_in_it() {
     let case =
-        Case::begin().step(Message::Prepared { asked: true, result: Err(failure("ERR_CGROUP_UNAVAILABLE")) });
+        Case::begin().step(Message::Prepared { asked: true, result: Err(failure(Code::CgroupUnavailable)) });
     assert!(!case.has(&REMOVE), "the guard has not answered");
     let case = case.step(Message::Cloned(Ok(())));
     assert!(case.has(&Effect::Run(Task::Kill)));
@@ -125,16 +125,16 @@ fn a_cgroup_that_cannot_be_made_is_unmade_after_the_process_born_in_it() {
     assert!(!case.has(&REMOVE), "the process lives");
     let case = case.step(Message::Exited(Some(Exit::Signal(9))));
     assert!(case.has(&REMOVE));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_CGROUP_UNAVAILABLE", 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::CgroupUnavailable, 1);
 }
 
 #[test]
 fn a_refused_clone_is_the_creates_failure() {
     let case = Case::begin()
         .step(Message::Prepared { asked: true, result: Ok(Demands::default()) })
-        .step(Message::Cloned(Err(failure("ERR_USERNS_DENIED"))));
+        .step(Message::Cloned(Err(failure(Code::UsernsDenied))));
     assert!(case.has(&REMOVE));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_USERNS_DENIED", 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::UsernsDenied, 1);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_helper_that_dies_says_how_and_an_oom_kill_is_told_apart() {
     assert_eq!(case.effects, [Effect::Run(Task::CountOom)]);
     let case = case.step(Message::OomCounted(true));
     assert!(case.has(&REMOVE));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_OOM", 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Oom, 1);
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn a_helper_that_dies_during_hooks_cancels_them() {
     let case = Case::begin().prepared(Demands::default()).step(Message::NamespacesReady);
     let case = case.step(Message::Exited(Some(Exit::Signal(9))));
     assert!(case.has(&Effect::CancelTask) && !case.has(&REMOVE));
-    let case = case.step(Message::HooksRan(Err(failure("ERR_HOOK"))));
+    let case = case.step(Message::HooksRan(Err(failure(Code::Hook))));
     assert!(case.has(&REMOVE));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_SYSCALL", 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Syscall, 1);
 }
 
 #[test]
@@ -178,10 +178,10 @@ fn a_program_that_ends_at_once_was_started_all_the_same() {
 #[test]
 fn a_second_start_and_one_of_another_process_are_told_apart() {
     let case = Case::created(Demands::default()).step(Message::Start(2)).step(Message::Start(3));
-    case.ends_with("ERR_INVALID_STATE", 3);
+    case.ends_with(Code::InvalidState, 3);
     // The helper has accepted the request of another process.
     let case = case.step(Message::ControlClosed { alive: true });
-    case.ends_with("ERR_INVALID_STATE", 2);
+    case.ends_with(Code::InvalidState, 2);
     let case = case.step(Message::Delete { token: 4, force: false });
     assert_eq!(case.effects, [Effect::RefuseDelete(4)]);
 }
@@ -198,11 +198,11 @@ fn poststart_hooks_come_before_the_answer_and_their_failure_removes_the_containe
     let case = started();
     assert_eq!(case.effects, [Effect::Run(Task::PoststartHooks)]);
     assert_eq!(case.step(Message::HooksRan(Ok(()))).effects, [Effect::AnswerStart(2, Ok(()))]);
-    let case = started().step(Message::HooksRan(Err(failure("ERR_HOOK"))));
+    let case = started().step(Message::HooksRan(Err(failure(Code::Hook))));
     assert!(case.has(&Effect::Run(Task::Kill)));
     let case = case.step(Message::Killed).step(Message::Exited(Some(Exit::Signal(9))));
     assert!(case.has(&Effect::ReportExit { exit: Some(Exit::Signal(9)), oom_killed: false }));
-    case.step(Message::Removed(Ok(vec![]))).ends_with("ERR_HOOK", 2);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Hook, 2);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_delete_without_force_leaves_a_running_container_alone() {
 fn a_process_that_does_not_die_is_told_and_goes_when_it_ends() {
     let case = Case::running().step(Message::Delete { token: 5, force: true }).step(Message::Killed);
     let case = case.step(Message::Overdue);
-    case.ends_with("ERR_TIMEOUT", 5);
+    case.ends_with(Code::Timeout, 5);
     let case = case.step(Message::Delete { token: 6, force: true });
     assert!(case.has(&Effect::Run(Task::Kill)));
     let case = case.step(Message::Killed).step(Message::Exited(Some(Exit::Signal(9))));
@@ -229,7 +229,7 @@ fn a_process_that_does_not_die_is_told_and_goes_when_it_ends() {
 fn a_frozen_process_is_told_at_once_and_goes_when_it_is_thawed() {
     let case = Case::running().step(Message::Delete { token: 5, force: true });
     let case = case.step(Message::Frozen("/sys/fs/cgroup/freezer/x".into()));
-    case.ends_with("ERR_INVALID_STATE", 5);
+    case.ends_with(Code::InvalidState, 5);
     let case = case.step(Message::Delete { token: 6, force: true });
     assert!(case.has(&Effect::Run(Task::Kill)));
     let case = case.step(Message::Killed).step(Message::Exited(Some(Exit::Signal(9))));
@@ -309,7 +309,7 @@ impl World {
         }
     }
 
-    fn result(random: &mut Random, code: &str) -> Result<()> {
+    fn result(random: &mut Random, code: Code) -> Result<()> {
         if random.below(4) == 0 { Err(failure(code)) } else { Ok(()) }
     }
 
@@ -326,30 +326,30 @@ impl World {
                 match task {
                     Task::Prepare => {
                         self.asked |= random.below(3) > 0 || self.clone_answered;
-                        let result = Self::result(random, "ERR_CGROUP_UNAVAILABLE");
-                        let result = if self.asked { result } else { Err(failure("ERR_EXISTS")) };
+                        let result = Self::result(random, Code::CgroupUnavailable);
+                        let result = if self.asked { result } else { Err(failure(Code::Exists)) };
                         let result = result.map(|()| Demands {
                             id_maps: [IdMaps::None, IdMaps::AfterClone][random.below(2) as usize],
                             poststart: random.below(2) == 0,
                         });
                         Message::Prepared { asked: self.asked, result }
                     }
-                    Task::MapIds => Message::IdsMapped(Self::result(random, "ERR_SYSCALL")),
+                    Task::MapIds => Message::IdsMapped(Self::result(random, Code::Syscall)),
                     Task::RuntimeHooks | Task::PoststartHooks => {
-                        Message::HooksRan(Self::result(random, "ERR_HOOK"))
+                        Message::HooksRan(Self::result(random, Code::Hook))
                     }
-                    Task::Publish => Message::Published(Self::result(random, "ERR_SYSCALL")),
+                    Task::Publish => Message::Published(Self::result(random, Code::Syscall)),
                     Task::CountOom => Message::OomCounted(random.below(2) == 0),
                     Task::Kill => Message::Killed,
                     Task::Remove { .. } => {
-                        Message::Removed(Self::result(random, "ERR_SYSCALL").map(|()| vec![]))
+                        Message::Removed(Self::result(random, Code::Syscall).map(|()| vec![]))
                     }
                 }
             }
             2 if !self.clone_answered && (self.asked || self.tasks.contains(&Task::Prepare)) => {
                 self.clone_answered = true;
                 self.asked = true;
-                let result = Self::result(random, "ERR_SYSCALL");
+                let result = Self::result(random, Code::Syscall);
                 self.alive = result.is_ok();
                 Message::Cloned(result)
             }
@@ -360,9 +360,9 @@ impl World {
             }
             4 if self.alive => Message::NamespacesReady,
             5 if self.alive => Message::SetUp,
-            6 if self.alive => Message::SetupFailed(failure("ERR_SYSCALL")),
+            6 if self.alive => Message::SetupFailed(failure(Code::Syscall)),
             7 if self.alive => Message::Starting,
-            8 if self.alive => Message::StartFailed(failure("ERR_EXEC_NOT_FOUND")),
+            8 if self.alive => Message::StartFailed(failure(Code::ExecNotFound)),
             9 if self.clone_answered => Message::ControlClosed { alive: self.alive },
             10 if self.deadline => {
                 self.deadline = false;

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
 use caisson_sys::{credentials, errno, pidfd, poll, process};
@@ -277,7 +278,7 @@ impl Reactor {
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let invalid = |reason: String| {
             let message = format!("caisson-init sent an invalid message: {reason}");
-            lifecycle::Message::SetupFailed(Failure::new("ERR_SYSCALL", "setup", message))
+            lifecycle::Message::SetupFailed(Failure::new(Code::Syscall, Phase::Setup, message))
         };
         let message = match (protocol::decode::<Report>(&bytes), descriptors.pop()) {
             (Ok(Report::Replaced { pid }), Some(pidfd)) => {
@@ -294,8 +295,11 @@ impl Reactor {
                 return;
             }
             (Ok(Report::Replaced { .. } | Report::Console), None) => {
-                let failure =
-                    Failure::syscall("setup", "cannot take a descriptor of caisson-init", &guard::no_room());
+                let failure = Failure::syscall(
+                    Phase::Setup,
+                    "cannot take a descriptor of caisson-init",
+                    &guard::no_room(),
+                );
                 lifecycle::Message::SetupFailed(failure)
             }
             (Ok(Report::NamespacesReady), _) => lifecycle::Message::NamespacesReady,

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use caisson_code::{Code, Phase};
 use caisson_sys::poll::{self, Waker};
 use caisson_sys::{Error, errno, socket};
 
@@ -16,14 +17,14 @@ const RETRY: Duration = Duration::from_millis(20);
 /// Sends the master. Waits for a busy listener until `cancelled`.
 pub fn send(path: &str, master: &OwnedFd, cancelled: Option<&Waker>) -> Result<()> {
     let failed = |error: Error| {
-        Failure::syscall("setup", "cannot send the terminal to the console socket", &error).on(path)
+        Failure::syscall(Phase::Setup, "cannot send the terminal to the console socket", &error).on(path)
     };
     let deadline = Instant::now() + PATIENCE;
     let socket = loop {
         match socket::connect_stream(path) {
             Err(error) if error.errno() == errno::EAGAIN && Instant::now() < deadline => {
                 if given_up(cancelled) {
-                    return Err(Failure::new("ERR_INVALID_STATE", "setup", "cancelled"));
+                    return Err(Failure::new(Code::InvalidState, Phase::Setup, "cancelled"));
                 }
             }
             other => break other.map_err(failed)?,

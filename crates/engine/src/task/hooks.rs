@@ -4,18 +4,19 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use caisson_code::{Code, Phase};
 use caisson_hook::{Context, Environment, HookError};
 use caisson_plan::Config;
 use caisson_sys::poll::Waker;
 
 use super::Subject;
 use crate::failure::{Failure, Result};
-use crate::state::{Phase, StateDirectory, StateFile};
+use crate::state::{Progress, StateDirectory, StateFile};
 
 /// prestart, then createRuntime. COMPAT(runc): the state says `creating`.
 pub fn runtime(subject: &Subject) -> Result<()> {
     let record = &subject.record;
-    let state = StateFile { pid: Some(subject.pid), status: Phase::Creating, ..record.state.clone() };
+    let state = StateFile { pid: Some(subject.pid), status: Progress::Creating, ..record.state.clone() };
     record.directory.write_state(&state)?;
     let text = state.oci_state("creating", subject.pid);
     ["prestart", "createRuntime"]
@@ -73,6 +74,9 @@ fn context<'a>(state: &'a str, bundle: &'a str, cancelled: Option<&'a Waker>) ->
 }
 
 fn failure(HookError { message, path, call }: HookError) -> Failure {
-    let known = call.map(|error| Failure::syscall("hook", "cannot run", &error)).unwrap_or_default();
-    Failure { code: "ERR_HOOK".into(), phase: Some("hook".into()), message, path: Some(path), ..known }
+    let known = match call {
+        Some(error) => Failure::syscall(Phase::Hook, "cannot run", &error),
+        None => Failure::new(Code::Hook, Phase::Hook, ""),
+    };
+    Failure { code: Code::Hook, message, path: Some(path), ..known }
 }

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::{Operation, Plan};
 use caisson_sys::{file, mount};
 
@@ -18,12 +19,13 @@ pub fn of(plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
     let Some(store) = wanted else { return Ok(None) };
     let path = format!("/proc/{pid}/ns/user");
     let namespace = File::open(&path)
-        .map_err(|error| Failure::io("spawn", "cannot open", std::path::Path::new(&path), &error))?;
+        .map_err(|error| Failure::io(Phase::Spawn, "cannot open", std::path::Path::new(&path), &error))?;
     let mapped = mount::clone_tree(file::CWD, store, false)
         .and_then(|tree| mount::map_ids(tree.as_fd(), namespace.as_fd()).map(|()| tree));
     mapped.map(Some).map_err(|error| {
-        let mut failure = Failure::syscall("spawn", "cannot map the owners of the image's layers", &error);
-        failure.code = "ERR_OVERLAY_UNAVAILABLE".to_owned();
+        let mut failure =
+            Failure::syscall(Phase::Spawn, "cannot map the owners of the image's layers", &error);
+        failure.code = Code::OverlayUnavailable;
         failure.on(store.clone()).hint("Linux 5.19 is needed, and a file system that can (tmpfs: Linux 6.3)")
     })
 }

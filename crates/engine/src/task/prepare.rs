@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
+use caisson_code::{Code, Phase};
 use caisson_plan::protocol::{self, CleanupTargets, Command};
 use caisson_sys::{descriptor, memfd, socket};
 
@@ -14,7 +15,7 @@ use crate::guard::{Origin, SpawnRequest};
 use crate::lifecycle::{Demands, IdMaps};
 use crate::record::{Placed, Record};
 use crate::request::{CreateRequest, Handle, Stdio};
-use crate::state::{CgroupState, OverlayState, Phase, START_SOCKET, StateDirectory, StateFile, VERSION};
+use crate::state::{CgroupState, OverlayState, Progress, START_SOCKET, StateDirectory, StateFile, VERSION};
 use crate::{cgroups, clock};
 
 /// The result of the task.
@@ -126,7 +127,7 @@ fn fill(
     directory: &StateDirectory,
     state: &StateFile,
 ) -> Result<Ends> {
-    let failed = |what: &'static str| move |e: caisson_sys::Error| Failure::syscall("prepare", what, &e);
+    let failed = |what: &'static str| move |e: caisson_sys::Error| Failure::syscall(Phase::Prepare, what, &e);
     directory.write_config(&decided.bytes)?;
     directory.write_state(state)?;
     if request.overlay.is_some() {
@@ -136,7 +137,7 @@ fn fill(
         socket::listen(&directory.fd, START_SOCKET).map_err(failed("cannot make the start socket"))?;
     let (control, theirs) = socket::pair().map_err(failed("cannot make the control socket"))?;
     let encoded = protocol::encode(&decided.plan)
-        .map_err(|e| Failure::new("ERR_INVALID_SPEC", "prepare", e.to_string()))?;
+        .map_err(|e| Failure::new(Code::InvalidSpec, Phase::Prepare, e.to_string()))?;
     let plan = memfd::data("caisson-plan", &encoded).map_err(failed("cannot make the plan"))?;
     let (streams, mut inherited) = streams(&request.stdio, decided.config.terminal())?;
     inherited.extend([theirs, plan, listener]); // fd::CONTROL, fd::PLAN, fd::START
@@ -150,10 +151,10 @@ fn fill(
 /// exit status tells why.
 pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
     let bytes =
-        protocol::encode(&command).map_err(|e| Failure::new("ERR_SYSCALL", "spawn", e.to_string()))?;
+        protocol::encode(&command).map_err(|e| Failure::new(Code::Syscall, Phase::Spawn, e.to_string()))?;
     match socket::send(control, &bytes, descriptor.as_slice()) {
         Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
-            Err(Failure::syscall("spawn", "cannot let the container proceed", &error))
+            Err(Failure::syscall(Phase::Spawn, "cannot let the container proceed", &error))
         }
         _ => Ok(()),
     }
@@ -170,7 +171,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
         annotations: decided.config.annotations(),
         created: clock::now(),
         owner: facts.owner.clone(),
-        status: Phase::Creating,
+        status: Progress::Creating,
         attached: request.attached,
         owner_pid: facts.pid,
         owner_start_time: facts.start_time.to_string(),
@@ -199,7 +200,7 @@ type Streams = ([Option<OwnedFd>; 3], Vec<OwnedFd>);
 
 /// Our ends of the pipes, and the program's descriptors 0, 1 and 2. With a terminal the helper opens those itself.
 fn streams(stdio: &[Stdio; 3], terminal: bool) -> Result<Streams> {
-    let failed = |e: caisson_sys::Error| Failure::syscall("prepare", "cannot set up stdio", &e);
+    let failed = |e: caisson_sys::Error| Failure::syscall(Phase::Prepare, "cannot set up stdio", &e);
     let (mut ours, mut theirs) = ([None, None, None], Vec::new());
     for (number, stream) in stdio.iter().enumerate() {
         let given = match stream {

@@ -6,7 +6,7 @@ use caisson_sys::pidfd;
 
 use super::{Subject, console};
 use crate::failure::Result;
-use crate::state::{Phase, StateFile};
+use crate::state::{Progress, StateFile};
 
 /// Returns the start time of the first process.
 pub fn publish(subject: &Subject, master: Option<&OwnedFd>) -> Result<u64> {
@@ -18,7 +18,7 @@ pub fn publish(subject: &Subject, master: Option<&OwnedFd>) -> Result<u64> {
     record.directory.write_state(&StateFile {
         pid: Some(*pid),
         start_time: Some(start_time.to_string()),
-        status: Phase::Ready,
+        status: Progress::Ready,
         ..record.state.clone()
     })?;
     Ok(start_time)

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use caisson_code::Code;
 use caisson_sys::file::{
     self, Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY,
 };
@@ -21,7 +22,7 @@ pub fn fill(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
 fn copy_entries(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(SetupError::refused(
-            "ERR_SYSCALL",
+            Code::Syscall,
             format!("tmpcopyup: more than {MAX_DEPTH} directories deep"),
         ));
     }
@@ -46,7 +47,7 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str, depth: usize
             let source = file::open_at(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)?;
             if file::status(source.as_fd())?.inode != status.inode {
                 return Err(SetupError::refused(
-                    "ERR_SYSCALL",
+                    Code::Syscall,
                     "tmpcopyup: the file was swapped while it was copied",
                 ));
             }

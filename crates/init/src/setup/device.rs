@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_plan::{Device, DeviceKind};
 use caisson_sys::file::{self, Kind, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, Status};
 use caisson_sys::{device, errno, resolve};
@@ -35,7 +36,7 @@ impl LastDirectory {
         };
         match &self.fd {
             Some(fd) => Ok((fd.as_fd(), name)),
-            None => Err(SetupError::refused("ERR_SYSCALL", "no directory").on(path)),
+            None => Err(SetupError::refused(Code::Syscall, "no directory").on(path)),
         }
     }
 }
@@ -86,7 +87,7 @@ fn taken(device: &Device, status: &Status) -> SetupError {
         Kind::CharacterDevice | Kind::BlockDevice => format!("device {}:{}", status.node.0, status.node.1),
         kind => format!("{kind:?}"),
     };
-    SetupError::refused("ERR_SYSCALL", format!("another kind of file has this path already ({found})"))
+    SetupError::refused(Code::Syscall, format!("another kind of file has this path already ({found})"))
         .on(&device.inside)
 }
 
@@ -102,7 +103,7 @@ fn bind_node(setup: &Setup<'_>, device: &Device, parent: BorrowedFd<'_>, name: &
     let status = file::status(host.as_fd())?;
     if !is_the_device(&status, device) {
         return Err(
-            SetupError::refused("ERR_SYSCALL", "the host has another file at this path").on(&device.inside)
+            SetupError::refused(Code::Syscall, "the host has another file at this path").on(&device.inside)
         );
     }
     let target = mount_point(parent, name)?;
@@ -119,7 +120,7 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     let target = file::open_at(parent, name, O_PATH | O_NOFOLLOW, 0)?;
     match file::status(target.as_fd())?.kind {
         Kind::Symlink | Kind::Directory => {
-            Err(SetupError::refused("ERR_SYSCALL", "a link or directory has this path already").on(name))
+            Err(SetupError::refused(Code::Syscall, "a link or directory has this path already").on(name))
         }
         _ => Ok(target),
     }

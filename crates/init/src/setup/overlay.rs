@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_flags::MountFlags;
 use caisson_plan::Overlay;
 use caisson_sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
@@ -33,7 +34,7 @@ pub fn mount(setup: &Setup<'_>, overlay: &Overlay) -> Result<OwnedFd> {
     let point = setup.host.sources.open(&overlay.host_path, false)?;
     if file::status(point.as_fd())?.kind != Kind::Directory {
         return Err(
-            SetupError::refused("ERR_SYSCALL", "the mount point is not a directory").on(&overlay.host_path)
+            SetupError::refused(Code::Syscall, "the mount point is not a directory").on(&overlay.host_path)
         );
     }
     let ground = ground(setup, overlay, point)?;
@@ -59,7 +60,7 @@ fn unavailable(problem: SetupError) -> SetupError {
         }
         _ => "the kernel needs overlayfs; see /proc/filesystems, a module may be missing",
     };
-    problem.code("ERR_OVERLAY_UNAVAILABLE").hint(hint)
+    problem.code(Code::OverlayUnavailable).hint(hint)
 }
 
 /// What the overlay is mounted on: the mount point, or on it a tmpfs for what has to be somewhere.
@@ -83,7 +84,7 @@ fn store(setup: &Setup<'_>, overlay: &Overlay, ground: BorrowedFd<'_>) -> Result
     }
     let Some(mapped) = setup.host.sources.idmapped() else {
         let reason = "layers with mapped owners are not to be had for this combination of namespaces";
-        return Err(SetupError::refused("ERR_OVERLAY_UNAVAILABLE", reason));
+        return Err(SetupError::refused(Code::OverlayUnavailable, reason));
     };
     file::make_directory(ground, "store", 0o700)?;
     let target = file::open_at(ground, "store", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?;
@@ -160,7 +161,7 @@ fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, target: MountTarge
     }
     last?;
     let Path::Host(path) = target.path else {
-        return Err(SetupError::refused("ERR_SYSCALL", "no host path"));
+        return Err(SetupError::refused(Code::Syscall, "no host path"));
     };
     Ok(file::open_at(file::CWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?)
 }

@@ -4,6 +4,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_flags::{MountAttributes, MountFlags};
 use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
 use caisson_sys::mount::{self, Change};
@@ -81,7 +82,7 @@ fn find(setup: &Setup<'_>, target: MountTarget<'_>) -> Result<OwnedFd> {
 
 /// SECURITY: CVE-2021-30465: between mounting and looking again another process may have swapped the path.
 fn swapped() -> SetupError {
-    SetupError::refused("ERR_SYSCALL", "the mount point was swapped while it was mounted on")
+    SetupError::refused(Code::Syscall, "the mount point was swapped while it was mounted on")
 }
 
 /// Applies a change to the mount that `mounted` is the root of.
@@ -98,7 +99,7 @@ fn change_classic(setup: &Setup<'_>, mounted: BorrowedFd<'_>, change: Change) ->
         change.propagation | recursive
     } else if change.recursive {
         let reason = "attributes of a whole tree of mounts (rro and its like) need Linux 5.12";
-        return Err(SetupError::refused("ERR_KERNEL_TOO_OLD", reason));
+        return Err(SetupError::refused(Code::KernelTooOld, reason));
     } else {
         let attributes = mount::flags_of(mounted)?.attributes() & !change.clear | change.set;
         MountFlags::REMOUNT | MountFlags::BIND | attributes.flags()

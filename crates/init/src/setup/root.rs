@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_flags::MountFlags;
 use caisson_plan::{Operation, Plan};
 use caisson_sys::file::{self, CWD, Kind, O_DIRECTORY, O_PATH};
@@ -14,15 +15,23 @@ use crate::failure::{Result, SetupError};
 
 /// Opens the root and binds it onto itself: pivot_root wants a mount point.
 pub fn open(setup: &Setup<'_>, host_path: &str) -> Result<OwnedFd> {
-    let invalid = |problem: SetupError| problem.code("ERR_INVALID_BUNDLE").on(host_path);
+    let invalid = |problem: SetupError| problem.code(Code::InvalidBundle).on(host_path);
     let found = setup.host.sources.open(host_path, false).map_err(|error| invalid(error.into()))?;
     // SECURITY: a link here could be swapped between check and use (CVE-2019-19921).
     match file::status(found.as_fd())?.kind {
         Kind::Directory => {}
         Kind::Symlink => {
-            return Err(invalid(SetupError::refused("", "the root file system must not be a symbolic link")));
+            return Err(invalid(SetupError::refused(
+                Code::InvalidBundle,
+                "the root file system must not be a symbolic link",
+            )));
         }
-        _ => return Err(invalid(SetupError::refused("", "the root file system is not a directory"))),
+        _ => {
+            return Err(invalid(SetupError::refused(
+                Code::InvalidBundle,
+                "the root file system is not a directory",
+            )));
+        }
     }
     if !setup.has_mount_namespace() {
         return Ok(found);

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_sys::file::{self, Kind, O_DIRECTORY, O_PATH, PROC_SUPER_MAGIC};
 use caisson_sys::{errno, resolve};
 
@@ -44,7 +45,7 @@ pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_pr
     let path = clean(inside);
     if path.is_empty() {
         return Err(SetupError::refused(
-            "ERR_INVALID_SPEC",
+            Code::InvalidSpec,
             "a mount cannot cover the root file system itself",
         )
         .on("/"));
@@ -63,7 +64,7 @@ fn find(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool) -> Result<Ta
     match found {
         Some(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
             let reason = "the source is a file, the mount point a directory";
-            Err(SetupError::refused("ERR_SYSCALL", reason).on(inside))
+            Err(SetupError::refused(Code::Syscall, reason).on(inside))
         }
         Some(fd) => Ok(Target { fd, existed: true }),
         None => {
@@ -94,7 +95,7 @@ fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
             return Ok(());
         }
         let reason = "\"/proc\" cannot be mounted because it is not of type proc";
-        return Err(SetupError::refused("ERR_INVALID_SPEC", reason).on("/proc"));
+        return Err(SetupError::refused(Code::InvalidSpec, reason).on("/proc"));
     }
     let named_so = path.strip_prefix("proc/");
     let lies_there = file::filesystem(target.fd.as_fd())? == PROC_SUPER_MAGIC;
@@ -102,7 +103,7 @@ fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
         return Ok(());
     }
     let reason = format!("\"/{path}\" cannot be mounted because it is inside /proc");
-    Err(SetupError::refused("ERR_INVALID_SPEC", reason).on(format!("/{path}")))
+    Err(SetupError::refused(Code::InvalidSpec, reason).on(format!("/{path}")))
 }
 
 /// The path without leading slash, `.` and `..` as text: for comparing names only, never for opening.

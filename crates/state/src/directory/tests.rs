@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use super::*;
-use crate::{CgroupState, Phase, StateFile, VERSION};
+use crate::{CgroupState, Progress, StateFile, VERSION};
 
 struct Scratch(PathBuf);
 
@@ -32,7 +32,7 @@ fn state(id: &str) -> StateFile {
         annotations: [("a".to_owned(), "b".to_owned())].into(),
         created: "2026-01-01T00:00:00.000000000Z".into(),
         owner: "root".into(),
-        status: Phase::Ready,
+        status: Progress::Ready,
         attached: false,
         owner_pid: 1,
         owner_start_time: "1".into(),
