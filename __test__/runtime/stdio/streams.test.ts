@@ -338,6 +338,19 @@ for (const [reader, start] of Object.entries(stuck)) {
     t.is((await result(t, child)) as unknown, reason)
   })
 
+  able(`a time-out is not held up by ${reader}`, async (t) => {
+    const child = start({ timeout: 200, reject: true })
+    t.is(((await result(t, child)) as ProcessError).code, 'ERR_TIMEOUT')
+  })
+
+  able(`a kill is not held up by ${reader}`, async (t) => {
+    const child = start({})
+    await child.started
+    await sleep(200)
+    child.kill('SIGKILL')
+    t.is((await result(t, child)).signal, 'SIGKILL')
+  })
+
   able(`a disposal is not held up by ${reader}`, async (t) => {
     const child = start({})
     await child.started
@@ -346,6 +359,54 @@ for (const [reader, start] of Object.entries(stuck)) {
     t.is((await result(t, child)).signal, 'SIGKILL')
   })
 }
+
+able('what was read before a time-out is kept, although another reader takes nothing', async (t) => {
+  const child = sh(`echo said; ${toStderr}`, { timeout: 500, buffer: true })
+  child.stderr!.pipe(new Writable({ write: () => {} }))
+  const { timedOut, stdout, stderr } = (await result(t, child)) as Awaited<ContainerProcess>
+  t.true(timedOut)
+  t.is(stdout, 'said\n')
+  t.regex(stderr, /^y+\n/)
+})
+
+able('a slow reader of a program that was killed gets all that it wrote', async (t) => {
+  const child = sh('head -c 200000 /dev/zero; sleep 60', { buffer: false })
+  const sizes: number[] = []
+  const slow = new Writable({
+    highWaterMark: 1,
+    write: (chunk: Buffer, _encoding, done) => {
+      sizes.push(chunk.length)
+      setTimeout(done, 700)
+    },
+  })
+  const passed = new Promise((resolve) => pipeline(child.stdout!, slow, resolve))
+  await child.started
+  await sleep(300)
+  child.kill('SIGKILL')
+  t.is((await result(t, child)).signal, 'SIGKILL')
+  await passed
+  const all = sizes.reduce((sum, size) => sum + size, 0)
+  t.true(all >= 65_536 && all <= 200_000, `${all} bytes`)
+})
+
+able('many lines at once leave the event loop free', async (t) => {
+  const child = sh('yes | head -n 2000000', { buffer: false })
+  let [count, sinceTurn, most] = [0, 0, 0]
+  let ended = false
+  const turn = (): void => {
+    most = Math.max(most, sinceTurn)
+    sinceTurn = 0
+    if (!ended) setImmediate(turn)
+  }
+  turn()
+  for await (const line of child) {
+    count += line.length
+    sinceTurn++
+  }
+  ended = true
+  t.is(count, 2_000_000)
+  t.true(most < 500_000, `${most} lines without a turn of the event loop`)
+})
 
 able('an abort after the program has ended is not held up by its reader', async (t) => {
   const reason = new Error('enough')

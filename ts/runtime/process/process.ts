@@ -21,6 +21,7 @@ import { NULL, PIPE, planStdio, type StdioPlan, type StdioValue } from '../stdio
 import { CallerStreams, type StreamName } from '../stdio/caller-streams.ts'
 import { lines, type LineOptions } from '../stdio/lines.ts'
 import { OutputStream } from '../stdio/output-stream.ts'
+import { stalled } from '../stdio/stalled.ts'
 import { transfer } from '../stdio/transfer.ts'
 import { discardUnread } from '../stdio/unread.ts'
 
@@ -65,6 +66,10 @@ export type OutputOf<Options extends RunOptions> = Options extends { encoding: '
 /** Milliseconds until a delete that failed is tried again. */
 const DELETE_DELAYS = [20, 100, 500]
 const MAX_BUFFER = 100 * 2 ** 20
+/** Signals that are sent to end a program. */
+const ENDING: ReadonlySet<number> = new Set(
+  ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGABRT', 'SIGKILL', 'SIGTERM'].map(signalNumber),
+)
 
 /**
  * Returned at once by {@link run}. `await` it for the result; iterate it for lines of stdout. A failed start rejects
@@ -102,6 +107,8 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
   readonly #warn: RuntimeSettings['warn']
   #container: Container | undefined
   #queued: Signal | undefined
+  /** It was told to end: a reader that takes nothing is not waited for. */
+  #told = false
   #referenced = true
   readonly #timers = new Set<NodeJS.Timeout>()
   #running = false
@@ -185,8 +192,9 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
 
   /** Signals the program, as soon as it runs. `false` when it has ended. Throws `ERR_INVALID_OPTION`. */
   kill(signal: Signal = 'SIGTERM'): boolean {
-    signalNumber(signal)
+    const number = signalNumber(signal)
     if (this.#ending.signal.aborted) return false
+    this.#told ||= ENDING.has(number)
     if (this.#container && this.#running) {
       this.#container.kill(signal).catch(() => {}) // it has ended just now
     } else this.#queued = signal
@@ -308,21 +316,33 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     return result
   }
 
-  /** Waits for the readers, who take the time they like, until the run is abandoned. */
+  /**
+   * Waits for the readers, who take the time they like after a program that ended by itself, until the run is
+   * abandoned.
+   */
   async #outputRead({ stdout, stderr, console }: Container): Promise<void> {
     const outputs = [this.stdout, this.stderr].filter((stream) => stream !== null)
     outputs.forEach(discardUnread)
     const ends = outputs.map((stream) => finished(stream).catch(() => {}))
-    await abortable(Promise.all([...ends, this.#given.passedOn()]), this.#abandoned.signal).catch(() => {
+    const sources = [stdout, stderr, console]
+    const done = new AbortController()
+    const signals = [this.#abandoned.signal]
+    if (this.#told) signals.push(stalled([...sources, ...outputs, ...this.#given.outputs()], done.signal))
+    try {
+      await abortable(Promise.all([...ends, this.#given.passedOn()]), AbortSignal.any(signals))
+    } catch {
       // A reader that goes on has what was passed to it, and then the end.
-      for (const stream of [stdout, stderr, console]) stream?.destroy()
+      for (const stream of sources) stream?.destroy()
       this.#given.close()
-    })
+    } finally {
+      done.abort()
+    }
   }
 
   #end(): void {
     const { killSignal = 'SIGKILL', forceKillAfterDelay = 5000 } = this.#options
     this.kill(killSignal)
+    this.#told = true
     if (signalNumber(killSignal) === 9) return
     if (!this.#ending.signal.aborted) this.#after(forceKillAfterDelay, () => this.kill('SIGKILL'))
   }

@@ -13,7 +13,7 @@ export class CallerStreams {
   readonly stdin: PassThrough | undefined
   readonly stdout: PassThrough | undefined
   readonly stderr: PassThrough | undefined
-  readonly #outputs: Promise<void>[] = []
+  readonly #outputs: { from: PassThrough; target: Writable; passed: Promise<void> }[] = []
 
   constructor(
     [stdin, stdout, stderr]: readonly (Readable | Writable | undefined)[],
@@ -32,7 +32,7 @@ export class CallerStreams {
       const passed = transfer(from, target, { end: false }).then((failure) => {
         if (failure?.side === 'target') onFailure(name, failure.cause)
       })
-      this.#outputs.push(passed)
+      this.#outputs.push({ from, target, passed })
       return from
     }
     this.stdout = output('stdout', stdout as Writable)
@@ -41,7 +41,12 @@ export class CallerStreams {
 
   /** Resolves when all that the program wrote has reached the caller's streams. */
   async passedOn(): Promise<void> {
-    await Promise.all(this.#outputs)
+    await Promise.all(this.#outputs.map(({ passed }) => passed))
+  }
+
+  /** The streams that output passes through. */
+  outputs(): Writable[] {
+    return this.#outputs.flatMap(({ from, target }) => [from, target])
   }
 
   /** There is no container. */

@@ -2,6 +2,12 @@
 import { constants } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
+import { setImmediate as turn } from 'node:timers/promises'
+
+/** Milliseconds of lines until the event loop goes round. */
+const SLICE = 10
+/** Lines between two looks at the clock. */
+const BATCH = 256
 
 export interface LineOptions {
   encoding: BufferEncoding
@@ -26,6 +32,7 @@ export async function* lines(
   let pieces: string[] = []
   let length = 0
   let endsWithReturn = false
+  let [begun, count] = [performance.now(), 0]
   try {
     for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       let text = decoder.write(chunk)
@@ -37,6 +44,11 @@ export async function* lines(
           yield pieces.join('')
           pieces = []
           length = 0
+          // Lines that are there already come by microtasks alone: timers and sockets would wait for all of them.
+          if (++count % BATCH === 0 && performance.now() - begun > SLICE) {
+            await turn()
+            begun = performance.now()
+          }
         }
         length += piece.length
         if (length > most) return onOverflow()
