@@ -86,7 +86,7 @@ const CREATE = {
 }
 const RUN = {
   ...SHARED,
-  input: [1, null, true, {}, []],
+  input: [1, null, true, {}, () => []],
   timeout: TIME,
   killSignal: ['SIGNOPE', '', null, true, {}, -1, 65, 1.5],
   forceKillAfterDelay: TIME,

@@ -24,6 +24,7 @@ import type { CreateOptions } from './lifecycle/create-options.ts'
 import type { RunOptions } from './process/process.ts'
 import type { RuntimeOptions } from './runtime.ts'
 import type { SpecOptions, UserIds } from './source/spec-options.ts'
+import { isInputStream } from './stdio/input.ts'
 
 const size: Check = either(whole(0), text)
 const id: Check = whole(0, 2 ** 32 - 2)
@@ -131,7 +132,7 @@ export const runOptions: Known<RunOptions> = {
   input: either(
     text,
     such('bytes', (value) => value instanceof Uint8Array),
-    such('a stream', (value) => has(value, 'pipe', 'on')),
+    such('a stream, an iterable or an async iterable of them', isInputStream),
   ),
   timeout: milliseconds,
   killSignal: such('a signal', (value) => typeof value === 'string' || typeof value === 'number'),

@@ -1,5 +1,5 @@
 /** Streams that fail or go away: the program sees the end of its pipe, the result comes, and nothing is unhandled. */
-import { createReadStream, readdirSync } from 'node:fs'
+import { createReadStream, createWriteStream, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, pipeline, Readable, Writable } from 'node:stream'
 import { once } from 'node:events'
@@ -196,6 +196,126 @@ for (const [what, input] of Object.entries(inputs)) {
       t.true(stream.destroyed)
     })
   }
+}
+
+const web = (...chunks: string[]): ReadableStream<string> =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk)
+      controller.close()
+    },
+  })
+const given: Record<string, () => NonNullable<RunOptions['input']>> = {
+  'a stream of the web': () => web('one ', 'two'),
+  'the body of a response': () => new Response('one two').body!,
+  'a list': () => ['one ', Buffer.from('two')],
+  'a generator': () =>
+    (function* () {
+      yield 'one '
+      yield 'two'
+    })(),
+  'an async generator': () =>
+    (async function* () {
+      yield 'one '
+      await sleep(50)
+      yield Buffer.from('two')
+    })(),
+}
+for (const [what, input] of Object.entries(given)) {
+  for (const place of ['input', 'stdio'] as const) {
+    able(`stdin is what the caller gives: ${what}, as ${place}`, async (t) => {
+      const from = input()
+      const options: RunOptions =
+        place === 'input' ? { input: from } : { stdio: [from as ReadableStream, 'pipe', 'pipe'] }
+      t.is((await result(t, sh('cat', options))).stdout, 'one two')
+    })
+  }
+}
+
+able('a stream of the web that fails, is locked or is not read to its end', async (t) => {
+  const failing = new ReadableStream({ start: (controller) => controller.error(new Error('no source')) })
+  const failed = (await result(t, sh('cat; sleep 60', { input: failing, reject: true }))) as ProcessError
+  t.is(failed.code, 'ERR_STREAM')
+  t.is((failed.cause as Error).message, 'no source')
+  const locked = web('x')
+  locked.getReader()
+  t.is(((await result(t, sh('cat', { input: locked, reject: true }))) as ProcessError).code, 'ERR_STREAM')
+  let cancelled = false
+  const unread = new ReadableStream({
+    pull: (controller) => controller.enqueue(Buffer.alloc(100_000)),
+    cancel: () => void (cancelled = true),
+  })
+  t.is((await result(t, sh('exit 3', { input: unread }))).exitCode, 3)
+  await sleep(0)
+  t.true(cancelled)
+})
+
+able(
+  'streams for stdout and stderr are ended, also where both are one, or the program cannot start',
+  async (t) => {
+    const [out, both, unused] = [new PassThrough(), new PassThrough(), new PassThrough()]
+    await result(t, sh('echo out', { stdio: ['ignore', out, 'ignore'] }))
+    t.true(out.writableFinished)
+    t.is(String(out.read()), 'out\n')
+    await result(t, sh('echo out; echo err >&2', { stdio: ['ignore', both, both] }))
+    t.true(both.writableFinished)
+    t.deepEqual(String(both.read()).split('\n').toSorted(), ['', 'err', 'out'])
+    const child = runtime.run({ rootfs: rootfs() }, ['no-such-program'], {
+      stdio: ['ignore', unused, 'ignore'],
+    })
+    t.is(((await result(t, child as ContainerProcess)) as ProcessError).code, 'ERR_EXEC_NOT_FOUND')
+    if (!unused.writableFinished) await once(unused, 'finish')
+    t.true(unused.writableFinished)
+  },
+)
+
+able('a file stream for stdout is complete with the result', async (t) => {
+  const path = join(scratch('output'), 'file')
+  await result(t, sh('seq 1 100000', { stdio: ['ignore', createWriteStream(path), 'ignore'] }))
+  t.is(statSync(path).size, 588_895)
+})
+
+able('stdout goes to a stream of the web', async (t) => {
+  let text = ''
+  let closed = false
+  const target = new WritableStream({
+    write: (chunk: Buffer) => void (text += chunk),
+    close: () => void (closed = true),
+  })
+  await result(t, sh('echo out', { stdio: ['ignore', target, 'ignore'] }))
+  t.deepEqual([text, closed], ['out\n', true])
+})
+
+able('streams of the wrong direction are refused', async (t) => {
+  for (const [at, stdio] of [
+    [0, [failing(), 'pipe', 'pipe']],
+    [1, ['pipe', Readable.from([]), 'pipe']],
+    [2, ['pipe', 'pipe', web('x')]],
+  ] as const) {
+    const child = runtime.run({ rootfs: rootfs() }, ['true'], { stdio: stdio as never })
+    const error = (await result(t, child as ContainerProcess)) as ProcessError
+    t.is(error.code, 'ERR_INVALID_OPTION')
+    t.regex(error.message, new RegExp(`stdio\\[${at}\\]: must be a stream that can be`))
+  }
+})
+
+const typed: Record<string, RunOptions> = {
+  'a line': { input: 'one\n' },
+  'an unfinished line': { input: 'one' },
+  nothing: { input: '' },
+  'a line and Ctrl-D': { input: 'one\n\x04' },
+  'a stream': { input: Readable.from(['o', 'ne']) },
+  'a stream in stdio': { stdio: [Readable.from(['one\n']), 'pipe', 'pipe'] },
+}
+for (const [what, options] of Object.entries(typed)) {
+  able(`the end of what is typed at a terminal is Ctrl-D: ${what}`, async (t) => {
+    const { exitCode, stdout } = await result(
+      t,
+      sh('stty -echo; cat; echo end', { terminal: true, ...options }),
+    )
+    t.is(exitCode, 0)
+    t.regex(stdout.toString(), what === 'nothing' ? /^end\r\n$/ : /one(\r\n)?end\r\n$/)
+  })
 }
 
 able('an input that is not read to its end is destroyed, and no failure', async (t) => {

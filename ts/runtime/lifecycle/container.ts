@@ -292,15 +292,15 @@ export class Container {
 
   #connect({ stdin, stdout, stderr }: CallerStreams): void {
     const terminal = stdin || stdout ? this.console : null
-    if (stdin) connect(stdin, terminal ?? this.stdin, { end: !terminal })
+    if (stdin) connect(stdin, terminal ?? this.stdin)
     if (stdout) connect(terminal ?? this.stdout, stdout)
     if (stderr) connect(this.stderr, stderr)
   }
 }
 explainErrors(Container)
 
-function connect(from: Readable | null, to: Writable | null, options?: { end: boolean }): void {
-  if (from && to) void transfer(from, to, options)
+function connect(from: Readable | null, to: Writable | null): void {
+  if (from && to) void transfer(from, to)
 }
 
 /** What was made for a container of another process. Undefined with `force` where it is gone already. */

@@ -19,6 +19,7 @@ import type { Source } from '../source/source.ts'
 import type { SpecOptions } from '../source/spec-options.ts'
 import { NULL, PIPE, planStdio, type StdioPlan, type StdioValue } from '../stdio/stdio.ts'
 import { CallerStreams, type StreamName } from '../stdio/caller-streams.ts'
+import { isInputStream, toReadable, type InputStream } from '../stdio/input.ts'
 import { lines, type LineOptions } from '../stdio/lines.ts'
 import { OutputStream } from '../stdio/output-stream.ts'
 import { stalled } from '../stdio/stalled.ts'
@@ -30,11 +31,11 @@ export interface RunOptions extends LifetimeOptions, Omit<SpecOptions, 'args'> {
   /** Id of the container. Default: a random one. */
   id?: string | undefined
   /**
-   * What the program reads on stdin; then its end. Without it stdin stays open until `stdin.end()`. A stream that fails
-   * ends the program, and the result rejects with `ERR_STREAM`; a stream that the program does not read to its end is
-   * destroyed, except `process.stdin`.
+   * What the program reads on stdin; then its end, which is Ctrl-D for a terminal. Without it stdin stays open until
+   * `stdin.end()`. A stream that fails ends the program, and the result rejects with `ERR_STREAM`; a stream that the
+   * program does not read to its end is destroyed, except `process.stdin`.
    */
-  input?: string | Uint8Array | Readable | undefined
+  input?: string | Uint8Array | InputStream | undefined
   /** Milliseconds from the start of the program until `killSignal` ends it, at most 2147483647. Default: none. */
   timeout?: number | undefined
   /**
@@ -139,7 +140,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     this.stderr = stderr ? new OutputStream() : null
     // The result says how it went; listeners are not needed.
     for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.on('error', () => {})
-    this.#given = new CallerStreams(this.#plan?.connect ?? [], (name, cause) =>
+    this.#given = new CallerStreams(this.#plan?.connect ?? [undefined, undefined, undefined], (name, cause) =>
       this.#streamFailed(name, cause),
     )
     this.#feed()
@@ -376,8 +377,8 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const { input } = this.#options
     if (!this.stdin || input === undefined) return
     if (typeof input === 'string' || input instanceof Uint8Array) this.stdin.end(input)
-    else if (has(input, 'pipe', 'on')) {
-      void transfer(input, this.stdin).then((failure) => {
+    else if (isInputStream(input)) {
+      void transfer(toReadable(input), this.stdin).then((failure) => {
         if (failure?.side === 'source') this.#streamFailed('stdin', failure.cause)
       })
     }
@@ -387,8 +388,7 @@ export class ContainerProcess<Output extends string | Buffer = string> implement
     const terminal = container.console
     const stdin = terminal ?? container.stdin
     const source = this.#given.stdin ?? (this.stdin as PassThrough | null)
-    // The end of what is typed does not end a terminal.
-    if (source && stdin) void transfer(source, stdin, { end: !terminal, passError: true })
+    if (source && stdin) void transfer(source, stdin, { passError: true })
     const outputs = [
       [terminal ?? container.stdout, this.#given.stdout ?? this.stdout],
       [container.stderr, this.#given.stderr ?? this.stderr],

@@ -9,11 +9,16 @@ const MOST = 1 << 20
 /** Milliseconds between two tries to write to a full terminal. */
 const LONGEST_DELAY = 50
 
-/** What the program writes is read here; what is written here is typed there. */
+/** Ctrl-D, which the line discipline takes for VEOF (termios(3)). */
+const END = 0x04
+const NEWLINE = 0x0a
+
+/** What the program writes is read here; what is written here is typed there, and its end is Ctrl-D. */
 export class Console extends Duplex {
   readonly #terminal: ReadStream
   /** The master's descriptor; owned by this stream. */
   readonly fd: number
+  #lastTyped = NEWLINE
 
   constructor(fd: number) {
     super()
@@ -64,7 +69,14 @@ export class Console extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#lastTyped = chunk.at(-1) ?? this.#lastTyped
     this.#send(chunk, done)
+  }
+
+  /** Within a line the first Ctrl-D only hands over what was typed. */
+  override _final(done: (error?: Error | null) => void): void {
+    const startsLine = this.#lastTyped === NEWLINE || this.#lastTyped === END
+    this.#send(Buffer.from(startsLine ? [END] : [END, END]), done)
   }
 
   /**

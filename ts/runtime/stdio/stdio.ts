@@ -1,10 +1,17 @@
 /** Standard streams: what the caller names to what the native side takes, and descriptors to Node streams. */
 import { Socket } from 'node:net'
-import { Readable, Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import type { WritableStream } from 'node:stream/web'
 import { SpecError } from '../../errors.ts'
+import { has } from '../../options.ts'
+import { isInputStream, type InputStream } from './input.ts'
+
+/** A stream that takes what the program writes. It is ended after the program. */
+export type OutputTarget = Writable | WritableStream
 
 /** One stream, as in `node:child_process`: a new pipe, this process's own, /dev/null, a descriptor, a stream. */
-export type StdioValue = 'pipe' | 'inherit' | 'ignore' | number | Readable | Writable | null | undefined
+export type StdioValue =
+  'pipe' | 'inherit' | 'ignore' | number | InputStream | OutputTarget | null | undefined
 
 /** One value for all three, or one each for stdin, stdout and stderr. */
 export type StdioOption = 'pipe' | 'inherit' | 'ignore' | readonly StdioValue[]
@@ -15,7 +22,7 @@ export const PIPE = -2
 /** What goes to the native side, and the streams to connect to our ends of the pipes. */
 export interface StdioPlan {
   numbers: [number, number, number]
-  connect: [Readable | Writable | undefined, Readable | Writable | undefined, Readable | Writable | undefined]
+  connect: [InputStream | undefined, OutputTarget | undefined, OutputTarget | undefined]
 }
 
 /** Throws `ERR_INVALID_OPTION`. */
@@ -29,10 +36,15 @@ export function planStdio(option: StdioOption | undefined): StdioPlan {
     if (value === 'ignore') plan.numbers[index] = NULL
     else if (value === 'inherit') plan.numbers[index] = index
     else if (typeof value === 'number' && Number.isInteger(value) && value >= 0) plan.numbers[index] = value
-    else if (isStream(value)) {
-      const descriptor = descriptorOf(value)
+    else if (typeof value === 'object' && value !== null) {
+      const descriptor = descriptorOf(value as Readable | Writable)
       if (descriptor !== undefined) plan.numbers[index] = descriptor
-      else plan.connect[index] = value
+      else if (index === 0 && isInputStream(value)) plan.connect[0] = value
+      else if (index !== 0 && isOutputTarget(value)) {
+        if ('locked' in value && value.locked) throw invalid(`stdio[${index}]`, 'is locked by another writer')
+        plan.connect[index] = value
+      } else
+        throw invalid(`stdio[${index}]`, `must be a stream that can be ${index === 0 ? 'read' : 'written'}`)
     } else if (value !== 'pipe' && value !== undefined && value !== null) {
       throw invalid(
         `stdio[${index}]`,
@@ -43,8 +55,8 @@ export function planStdio(option: StdioOption | undefined): StdioPlan {
   return plan
 }
 
-function isStream(value: StdioValue): value is Readable | Writable {
-  return typeof value === 'object' && value !== null && ('read' in value || 'write' in value)
+function isOutputTarget(value: object): value is OutputTarget {
+  return has(value, 'write', 'on') || has(value, 'getWriter')
 }
 
 /** A stream with a descriptor hands the descriptor on, as in `node:child_process`. */
