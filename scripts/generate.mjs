@@ -2,7 +2,7 @@
 // stale.
 import { run } from './prepare.mjs'
 
-const crates = ['caisson-code']
+const crates = ['caisson-code', 'caisson-plan']
 run('cargo', ['test', '--quiet', ...crates.flatMap((crate) => ['-p', crate]), '--test', 'generated'], {
   CAISSON_GENERATE: '1',
 })

@@ -7,4 +7,4 @@ mod namespace;
 mod set;
 
 pub use mount::{MountAttributes, MountFlags};
-pub use namespace::Namespaces;
+pub use namespace::{NamespaceKind, Namespaces};

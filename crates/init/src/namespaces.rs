@@ -143,15 +143,6 @@ fn join_cgroup(procs_file: &str) -> Result<()> {
     })
 }
 
-/// Below `/proc/self/ns`.
-fn file_name(kind: NamespaceKind) -> &'static str {
-    match kind {
-        NamespaceKind::Mount => "mnt",
-        NamespaceKind::Network => "net",
-        other => other.name(),
-    }
-}
-
 fn unshare(kind: NamespaceKind) -> Result<()> {
     namespace::unshare(kind.flag()).map_err(|error| at(&format!("linux.namespaces: {}", kind.name()), error))
 }
@@ -187,7 +178,7 @@ fn refuse_settings_of_the_caller(plan: &Plan, opened: &[Opened<'_>]) -> Result<(
     for namespace in opened {
         let kind = namespace.join.kind;
         let theirs = file::status(namespace.fd.as_fd()).map_err(|error| namespace.failed(error))?;
-        let own = format!("/proc/self/ns/{}", file_name(kind));
+        let own = format!("/proc/self/ns/{}", kind.file());
         let ours = file::status_of(&own).map_err(|error| at(&own, error))?;
         if (theirs.device, theirs.inode) != (ours.device, ours.inode) {
             continue;

@@ -7,7 +7,7 @@ use caisson_flags::MountFlags;
 use crate::config::Config;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
-use crate::{Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
+use crate::{NamespaceKind, Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
 
 /// Decides everything about one container. No side effect, no privilege.
 ///
@@ -20,7 +20,8 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     kernel_memory(config, &mut warnings);
     let user = split.user_namespace.as_ref();
     // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
-    let bind_devices = config.namespace("user").is_some() || host.in_user_namespace || host.euid != 0;
+    let bind_devices =
+        config.namespace(NamespaceKind::User).is_some() || host.in_user_namespace || host.euid != 0;
 
     let mut early = host
         .cgroup
@@ -29,7 +30,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         .map(|file| Operation::JoinCgroup { host_procs_file: file.clone() })
         .collect::<Vec<_>>();
     early.push(Operation::ResetCpuAffinity);
-    if config.creates("cgroup") && host.cgroup.mode != CgroupMode::None {
+    if config.creates(NamespaceKind::Cgroup) && host.cgroup.mode != CgroupMode::None {
         early.push(Operation::UnshareCgroup);
     }
 
@@ -37,7 +38,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     if options.new_keyring {
         setup.push(Operation::NewSessionKeyring);
     }
-    if config.creates("network") {
+    if config.creates(NamespaceKind::Network) {
         setup.push(Operation::LoopbackUp);
     }
     setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
@@ -93,7 +94,7 @@ fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, Sp
         let host_path = config.root_path(options.bundle.as_ref()).display().to_string();
         return Ok(Operation::OpenRoot { host_path });
     };
-    if !config.creates("mount") {
+    if !config.creates(NamespaceKind::Mount) {
         let reason =
             "an image's root file system is mounted in a new mount namespace, which ends with the container";
         return Err(SpecError::invalid("linux.namespaces", reason));
@@ -107,9 +108,9 @@ fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, Sp
         tmpfs_size: overlay.tmpfs_size,
         host_path: overlay.host_path,
         volatile: overlay.volatile,
-        user_xattr: !privileged || config.namespace("user").is_some(),
+        user_xattr: !privileged || config.namespace(NamespaceKind::User).is_some(),
         // An unprivileged caller's files are its own: they belong to the container's root as they are.
-        idmapped: privileged && config.namespace("user").is_some(),
+        idmapped: privileged && config.namespace(NamespaceKind::User).is_some(),
     }))
 }
 

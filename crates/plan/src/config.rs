@@ -7,11 +7,7 @@ use oci_spec::runtime::LinuxResources;
 
 use crate::document::{self, Document, Linux};
 use crate::issue::SpecError;
-use crate::{Hook, json, resources, unsupported, validate};
-
-/// The six lists of `hooks`, in the order they run.
-pub const HOOKS: [&str; 6] =
-    ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+use crate::{Hook, NamespaceKind, json, resources, unsupported, validate};
 
 /// Straight from the text where nothing is wrong with it; otherwise once more, for what is wrong and where.
 fn document(bytes: &[u8]) -> Result<Document, SpecError> {
@@ -68,17 +64,7 @@ impl Config {
     }
 
     pub(crate) fn hook_list(&self, list: &str) -> &[document::Hook] {
-        let Some(hooks) = &self.document.hooks else { return &[] };
-        let list = match list {
-            "prestart" => &hooks.prestart,
-            "createRuntime" => &hooks.create_runtime,
-            "createContainer" => &hooks.create_container,
-            "startContainer" => &hooks.start_container,
-            "poststart" => &hooks.poststart,
-            "poststop" => &hooks.poststop,
-            _ => &None,
-        };
-        list.as_deref().unwrap_or_default()
+        self.document.hooks.as_ref().map_or(&[], |hooks| hooks.list(list))
     }
 
     pub fn terminal(&self) -> bool {
@@ -101,13 +87,13 @@ impl Config {
     }
 
     pub fn has_pid_namespace(&self) -> bool {
-        self.namespace("pid").is_some()
+        self.namespace(NamespaceKind::Pid).is_some()
     }
 
     /// Whether a user of the host may be one in the container: there is no user namespace, it maps that user, or it is
     /// joined and its maps are not known here.
     pub fn maps_user(&self, uid: u32) -> bool {
-        !self.creates("user")
+        !self.creates(NamespaceKind::User)
             || self
                 .linux
                 .uid_mappings
@@ -116,12 +102,12 @@ impl Config {
                 .any(|map| uid.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
     }
 
-    pub(crate) fn namespace(&self, kind: &str) -> Option<&crate::document::Namespace> {
-        self.linux.namespaces.iter().flatten().find(|namespace| namespace.kind == kind)
+    pub(crate) fn namespace(&self, kind: NamespaceKind) -> Option<&crate::document::Namespace> {
+        self.linux.namespaces.iter().flatten().find(|namespace| namespace.kind == kind.name())
     }
 
     /// A namespace that is made, not joined.
-    pub(crate) fn creates(&self, kind: &str) -> bool {
+    pub(crate) fn creates(&self, kind: NamespaceKind) -> bool {
         self.namespace(kind).is_some_and(|namespace| namespace.path.as_deref().unwrap_or_default().is_empty())
     }
 }

@@ -95,16 +95,38 @@ pub struct Rlimit {
     pub hard: u64,
 }
 
-/// In the order they run. Other lists are ignored, as all unknown properties are.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Hooks {
-    pub prestart: Option<Vec<Hook>>,
-    pub create_runtime: Option<Vec<Hook>>,
-    pub create_container: Option<Vec<Hook>>,
-    pub start_container: Option<Vec<Hook>>,
-    pub poststart: Option<Vec<Hook>>,
-    pub poststop: Option<Vec<Hook>>,
+/// Declares the lists of `hooks` in the order in which they run: a member, its name in config.json.
+macro_rules! hooks {
+    ($($member:ident $name:literal)*) => {
+        /// Other lists are ignored, as all unknown properties are.
+        #[derive(Debug, Clone, Deserialize)]
+        pub struct Hooks {
+            $(#[serde(rename = $name)] pub $member: Option<Vec<Hook>>,)*
+        }
+
+        /// The lists of `hooks`, in the order in which they run.
+        pub const HOOKS: &[&str] = &[$($name),*];
+
+        impl Hooks {
+            /// One list by its name; an unknown one is empty.
+            pub fn list(&self, name: &str) -> &[Hook] {
+                let list = match name {
+                    $($name => &self.$member,)*
+                    _ => &None,
+                };
+                list.as_deref().unwrap_or_default()
+            }
+        }
+    };
+}
+
+hooks! {
+    prestart "prestart"
+    create_runtime "createRuntime"
+    create_container "createContainer"
+    start_container "startContainer"
+    poststart "poststart"
+    poststop "poststop"
 }
 
 #[derive(Debug, Clone, Deserialize)]

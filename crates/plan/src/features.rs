@@ -2,18 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::config::HOOKS;
-use crate::{capabilities, mount_options};
+use crate::document::HOOKS;
+use crate::{NamespaceKind, capabilities, mount_options};
 
 /// The features object; the caller adds annotations of its own.
 pub fn features() -> Value {
+    let mut namespaces: Vec<_> = NamespaceKind::ALL.iter().map(|kind| kind.name()).collect();
+    namespaces.sort_unstable();
     json!({
         "ociVersionMin": "1.0.0",
         "ociVersionMax": "1.3.0",
         "hooks": HOOKS,
         "mountOptions": mount_options::names(),
         "linux": {
-            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
+            "namespaces": namespaces,
             "capabilities": capabilities::names(),
             "cgroup": { "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true },
             "seccomp": { "enabled": false },

@@ -23,12 +23,14 @@ mod sysctl;
 mod unsupported;
 mod validate;
 
-pub use caisson_flags::{MountAttributes, MountFlags, Namespaces};
+pub use caisson_flags::{MountAttributes, MountFlags, NamespaceKind, Namespaces};
 pub use capabilities::show as show_capabilities;
 pub use compose::plan;
-pub use config::{Config, HOOKS};
+pub use config::Config;
+pub use document::HOOKS;
 pub use features::features;
 pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options, OverlayOptions};
 pub use issue::{Issue, SpecError};
+pub use mount_options::names as mount_option_names;
 pub use operation::*;
 pub use sysctl::namespace_of as namespace_of_sysctl;

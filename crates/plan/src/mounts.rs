@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::document;
 use crate::host::{CgroupMode, Host, Options};
 use crate::mount_options::{self, Decoded};
-use crate::{CgroupHierarchy, Mount, Operation, UserNamespace};
+use crate::{CgroupHierarchy, Mount, NamespaceKind, Operation, UserNamespace};
 
 pub(crate) fn operations(
     config: &Config,
@@ -82,7 +82,8 @@ fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: 
         // With a cgroup namespace of its own the container sees its cgroup as the root, so that is what a bind shows
         // too.
         let own = host.cgroup.hierarchies.first().map(|h| h.directory.clone()).unwrap_or_default();
-        let host_bind = if config.namespace("cgroup").is_some() { own } else { "/sys/fs/cgroup".to_owned() };
+        let host_bind =
+            if config.namespace(NamespaceKind::Cgroup).is_some() { own } else { "/sys/fs/cgroup".to_owned() };
         return Operation::MountCgroupV2 { index, inside, flags, host_bind };
     }
     // COMPAT(runc): the unified hierarchy of a hybrid host places processes and has no controllers to show.
@@ -102,7 +103,7 @@ fn cgroup(index: u32, inside: String, decoded: &Decoded, config: &Config, host: 
         inside,
         flags,
         hierarchies: hierarchies.collect(),
-        cgroup_namespace: config.creates("cgroup"),
+        cgroup_namespace: config.creates(NamespaceKind::Cgroup),
         readonly: flags.contains(MountFlags::RDONLY),
     }
 }

@@ -1,21 +1,10 @@
 //! Which namespaces are made by the first clone, which are joined, which come after joining (design D1).
 
-use caisson_flags::Namespaces;
+use caisson_flags::{NamespaceKind, Namespaces};
 
 use crate::config::Config;
 use crate::document;
-use crate::{Host, IdMapping, JoinNamespace, NamespaceKind, TimeOffsets, UserNamespace};
-
-const KINDS: [NamespaceKind; 8] = [
-    NamespaceKind::Pid,
-    NamespaceKind::Network,
-    NamespaceKind::Mount,
-    NamespaceKind::Ipc,
-    NamespaceKind::Uts,
-    NamespaceKind::User,
-    NamespaceKind::Cgroup,
-    NamespaceKind::Time,
-];
+use crate::{Host, IdMapping, JoinNamespace, TimeOffsets, UserNamespace};
 
 pub(crate) struct Split {
     pub clone_flags: Namespaces,
@@ -30,21 +19,21 @@ pub(crate) fn split(config: &Config, host: &Host) -> Split {
     let mut flags = Namespaces::empty();
     let mut join = Vec::new();
     for namespace in config.linux.namespaces.iter().flatten() {
-        let Some(kind) = KINDS.iter().find(|kind| kind.name() == namespace.kind) else { continue };
+        let Some(kind) = NamespaceKind::named(&namespace.kind) else { continue };
         match namespace.path.as_ref().filter(|path| !path.is_empty()) {
-            Some(path) => join.push(JoinNamespace { kind: *kind, path: path.clone() }),
+            Some(path) => join.push(JoinNamespace { kind, path: path.clone() }),
             // The cgroup namespace is unshared after placement, the time namespace after its offsets are known.
             None if matches!(kind, NamespaceKind::Cgroup | NamespaceKind::Time) => {}
             None => flags |= kind.flag(),
         }
     }
-    let user_namespace = config.creates("user").then(|| user_namespace(config, host));
+    let user_namespace = config.creates(NamespaceKind::User).then(|| user_namespace(config, host));
     // COMPAT(containerd, CRI-O): both write the mappings of a user namespace beside its path.
-    let joins_user = config.namespace("user").is_some() && user_namespace.is_none();
+    let joins_user = config.namespace(NamespaceKind::User).is_some() && user_namespace.is_none();
     let joined_mappings = (joins_user
         && config.linux.uid_mappings.as_ref().is_some_and(|list| !list.is_empty()))
     .then(|| self::user_namespace(config, host));
-    let time_namespace = config.creates("time").then(|| offsets(config));
+    let time_namespace = config.creates(NamespaceKind::Time).then(|| offsets(config));
     let (clone_flags, clone_after_join) =
         if join.is_empty() { (flags, Namespaces::empty()) } else { (Namespaces::empty(), flags) };
     Split { clone_flags, join, clone_after_join, user_namespace, joined_mappings, time_namespace }

@@ -11,7 +11,7 @@
 //! Paths: `host` paths are in the runtime's mount namespace; `inside` paths are resolved below the container's root by
 //! descriptor (`RESOLVE_IN_ROOT`), before and after pivot_root alike.
 
-use caisson_flags::{MountAttributes, MountFlags, Namespaces};
+use caisson_flags::{MountAttributes, MountFlags, NamespaceKind, Namespaces};
 use serde::{Deserialize, Serialize};
 
 /// All that one container needs between clone and exec.
@@ -52,48 +52,6 @@ impl Plan {
     pub fn state(&self, status: &str, pid: i32) -> String {
         let separator = if self.state_prefix.trim_end().ends_with('{') { "" } else { "," };
         format!("{}{separator}\"status\":\"{status}\",\"pid\":{pid}}}", self.state_prefix)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NamespaceKind {
-    Pid,
-    Network,
-    Mount,
-    Ipc,
-    Uts,
-    User,
-    Cgroup,
-    Time,
-}
-
-impl NamespaceKind {
-    /// As a set of one.
-    pub fn flag(self) -> Namespaces {
-        match self {
-            Self::Pid => Namespaces::PID,
-            Self::Network => Namespaces::NETWORK,
-            Self::Mount => Namespaces::MOUNT,
-            Self::Ipc => Namespaces::IPC,
-            Self::Uts => Namespaces::UTS,
-            Self::User => Namespaces::USER,
-            Self::Cgroup => Namespaces::CGROUP,
-            Self::Time => Namespaces::TIME,
-        }
-    }
-
-    /// `type` in config.json.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pid => "pid",
-            Self::Network => "network",
-            Self::Mount => "mount",
-            Self::Ipc => "ipc",
-            Self::Uts => "uts",
-            Self::User => "user",
-            Self::Cgroup => "cgroup",
-            Self::Time => "time",
-        }
     }
 }
 

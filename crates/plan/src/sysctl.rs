@@ -64,7 +64,7 @@ pub(crate) fn check(config: &Config, issues: &mut Issues) {
             Some("use `hostname` instead".to_owned())
         } else {
             match namespace_of(&path) {
-                Some(kind) if config.namespace(kind.name()).is_some() => None,
+                Some(kind) if config.namespace(kind).is_some() => None,
                 Some(kind) => Some(format!("needs a {:?} namespace of the container's own", kind.name())),
                 None => Some("belongs to no namespace: it would change the host".to_owned()),
             }

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{Config, HOOKS};
+use crate::config::Config;
+use crate::document::HOOKS;
 use crate::document::Process;
 use crate::issue::{Issues, SpecError};
-use crate::{mount_options, rlimits, sysctl};
+use crate::{NamespaceKind, mount_options, rlimits, sysctl};
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
 const MAX_STRINGS: usize = 200_000;
 /// Lines of `/proc/PID/uid_map`: user_namespaces(7).
 const MAX_MAPPINGS: usize = 340;
-
-const NAMESPACES: [&str; 8] = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
 
 pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     let mut issues = Issues::default();
@@ -62,11 +61,10 @@ fn namespaces(config: &Config, issues: &mut Issues) {
     let mut seen = BTreeSet::new();
     for (index, namespace) in config.linux.namespaces.iter().flatten().enumerate() {
         let path = format!("linux.namespaces[{index}]");
-        if !NAMESPACES.contains(&namespace.kind.as_str()) {
-            issues.add(
-                format!("{path}.type"),
-                format!("unknown namespace {:?}: expected one of {}", namespace.kind, NAMESPACES.join(", ")),
-            );
+        if NamespaceKind::named(&namespace.kind).is_none() {
+            let known = NamespaceKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+            let message = format!("unknown namespace {:?}: expected one of {known}", namespace.kind);
+            issues.add(format!("{path}.type"), message);
         } else if !seen.insert(&namespace.kind) {
             issues.add(path, format!("duplicate namespace {:?}", namespace.kind));
         } else if namespace.path.as_ref().is_some_and(|path| !path.is_empty() && !path.starts_with('/')) {
@@ -107,7 +105,7 @@ fn mappings(config: &Config, issues: &mut Issues) {
         config.linux.uid_mappings.as_deref().unwrap_or_default(),
         config.linux.gid_mappings.as_deref().unwrap_or_default(),
     );
-    if config.namespace("user").is_none() {
+    if config.namespace(NamespaceKind::User).is_none() {
         for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
             if !list.is_empty() {
                 issues.add(format!("linux.{name}"), "needs a \"user\" namespace");
@@ -143,7 +141,7 @@ fn time(config: &Config, issues: &mut Issues) {
             issues.add(format!("linux.timeOffsets.{clock}.nanosecs"), "must be below 1000000000");
         }
     }
-    if offsets.is_some_and(|offsets| !offsets.is_empty()) && !config.creates("time") {
+    if offsets.is_some_and(|offsets| !offsets.is_empty()) && !config.creates(NamespaceKind::Time) {
         issues.add(
             "linux.timeOffsets",
             "needs a new \"time\" namespace: one that is joined or inherited has its offsets already",
@@ -249,7 +247,7 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
             id(format!("process.user.additionalGids[{index}]"), *gid, issues);
         }
     }
-    let Some(user) = process.user.as_ref().filter(|_| config.creates("user")) else { return };
+    let Some(user) = process.user.as_ref().filter(|_| config.creates(NamespaceKind::User)) else { return };
     let (uids, gids) = (&config.linux.uid_mappings, &config.linux.gid_mappings);
     let mapped = |list: &Option<Vec<crate::document::IdMapping>>, id: u32| {
         list.as_deref().is_none_or(|list| {

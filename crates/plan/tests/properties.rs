@@ -227,7 +227,7 @@ fn every_property_is_used_or_refused_or_said_to_have_no_effect() {
 #[test]
 fn every_kind_of_hook_and_every_property_of_one_is_used() {
     // prestart, createRuntime, poststart and poststop run outside and are read from the configuration.
-    for list in caisson_plan::HOOKS {
+    for list in caisson_plan::HOOKS.iter().copied() {
         let hook = json!({"path": "/bin/h", "args": ["h", "1"], "env": ["A=1"], "timeout": 3});
         let config = parse(&changed(&[("hooks", json!({ list: [hook] }))])).unwrap();
         let hooks = config.hooks(list);

@@ -1,9 +1,10 @@
 /** Namespaces and what belongs to them (config-linux.md, "Namespaces" and on). */
+import type { NAMESPACES } from './names.ts'
 
 /** config-linux.md, "Namespaces". */
 export interface Namespace {
   /** One entry at most for each. */
-  type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time'
+  type: (typeof NAMESPACES)[number]
   /** Absolute path in the runtime's mount namespace: joined instead of made. */
   path?: string
 }

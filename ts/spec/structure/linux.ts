@@ -11,6 +11,7 @@ import type {
   TimeOffset,
   TimeOffsets,
 } from '../runtime/index.ts'
+import { NAMESPACES } from '../runtime/names.ts'
 import {
   int64,
   list,
@@ -36,8 +37,6 @@ import {
 } from './leaf.ts'
 import { resources } from './resources.ts'
 import { seccomp } from './seccomp.ts'
-
-export const NAMESPACES = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const
 
 let mappings: Optional<IdMapping[]> | undefined
 /** One schema for the mappings of the container and of mounts. */

@@ -1,5 +1,6 @@
 /** Structure of config.json, as in the JSON schemas of the runtime specification. */
 import type { Hook, Hooks, Mount, Root, RuntimeSpec } from '../runtime/index.ts'
+import { HOOKS } from '../runtime/names.ts'
 import {
   list,
   object,
@@ -55,12 +56,6 @@ function hooks(): Schema<Hooks> {
     timeout: optional(whole(1, Number.MAX_SAFE_INTEGER)),
   })
   const hooks = optional(list(hook))
-  return object<Hooks>({
-    prestart: hooks,
-    createRuntime: hooks,
-    createContainer: hooks,
-    startContainer: hooks,
-    poststart: hooks,
-    poststop: hooks,
-  })
+  const lists = Object.fromEntries(HOOKS.map((name) => [name, hooks]))
+  return object<Hooks>(lists as Record<(typeof HOOKS)[number], typeof hooks>)
 }

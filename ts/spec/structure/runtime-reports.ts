@@ -19,7 +19,7 @@ import {
   whole,
   type Schema,
 } from './leaf.ts'
-import { NAMESPACES } from './linux.ts'
+import { NAMESPACES } from '../runtime/names.ts'
 import { ACTIONS, ARCHITECTURES, OPERATORS, SECCOMP_FLAGS } from './seccomp.ts'
 
 export function runtimeState(): Schema<RuntimeState> {

@@ -1,18 +1,10 @@
 /** `hooks`. */
+import { HOOKS } from '../../runtime/names.ts'
 import { each, type Report } from '../report.ts'
 import type { Config } from './platform.ts'
 
-const LISTS = [
-  'prestart',
-  'createRuntime',
-  'createContainer',
-  'startContainer',
-  'poststart',
-  'poststop',
-] as const
-
 export function hooks(config: Config, report: Report): void {
-  for (const list of LISTS) {
+  for (const list of HOOKS) {
     for (const [index, { path, timeout }] of each(config.hooks?.[list])) {
       const at = `hooks.${list}[${index}]`
       if (typeof path === 'string' && !path.startsWith('/'))

@@ -1,13 +1,7 @@
 /** The known mount options: config.md, "Linux mount options", and data for file systems. */
+import { MOUNT_OPTIONS } from '../../runtime/names.ts'
 
-/** Those of the specification, and `rnodev`, which its own example and every runtime has. */
-export const MOUNT_OPTIONS: ReadonlySet<string> = new Set(
-  `async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec
-  noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime
-  remount rexec ridmap rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate
-  rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid
-  symfollow sync tmpcopyup unbindable`.split(/\s+/),
-)
+const KNOWN: ReadonlySet<string> = new Set(MOUNT_OPTIONS)
 
 /** Data options of the file systems that containers usually have; for all others every option counts as known. */
 const DATA = new Map<string, readonly string[]>(
@@ -34,7 +28,7 @@ export function isIdMapOption(option: string): boolean {
 
 /** Whether the option is passed to the file system. */
 export function isData(option: string): boolean {
-  return option !== '' && !MOUNT_OPTIONS.has(option) && !isIdMapOption(option)
+  return option !== '' && !KNOWN.has(option) && !isIdMapOption(option)
 }
 
 /** Whether a file system with known options does not have this one. */
