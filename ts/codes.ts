@@ -42,10 +42,12 @@ export type ErrorCode =
   | 'ERR_BINDING_MISSING'
   /** Not Linux, or an architecture without a package. */
   | 'ERR_PLATFORM'
-  /** A path leads through a link, or was exchanged: another user decides where it leads. */
+  /** A path leads through a link or to another file than expected: another user could decide where it leads. */
   | 'ERR_UNSAFE_PATH'
   /** A system call failed: `syscall` and `errno` say which and why. */
   | 'ERR_SYSCALL'
+  /** A process or thread of this package was killed, or broke its protocol. */
+  | 'ERR_INTERNAL'
   /** No such image. */
   | 'ERR_IMAGE_NOT_FOUND'
   /** A blob is missing. */

@@ -89,6 +89,22 @@ privileged(
   },
 )
 
+privileged('a file that the kernel cannot execute fails the start, and nothing is left', async (t) => {
+  const source = join(folder, 'garbage')
+  writeFileSync(source, '\0\0\0\0', { mode: 0o755 })
+  const path = edited((spec) => {
+    spec.mounts!.push({ destination: '/garbage', type: 'bind', source, options: ['bind'] })
+    spec.process!.args = ['/garbage']
+  })
+  const id = `bad-${process.pid}-${serial++}`
+  const container = await runtime.create(id, { bundle: path, stdio: 'ignore' })
+  const error = await t.throwsAsync<CaissonError>(container.start(), { code: 'ERR_EXEC_DENIED' })
+  t.is(error?.errno, 'ENOEXEC')
+  t.regex(error?.hint ?? '', /not an executable for this machine/)
+  await container.delete({ force: true })
+  t.deepEqual(remains(root, id).processes, [])
+})
+
 privileged('mounts of unknown type or without a source', async (t) => {
   const mount = (type: string, source: string) =>
     edited((spec) => void spec.mounts!.push({ destination: '/tmp', type, source }))

@@ -97,10 +97,12 @@ texts! {
         BindingMissing = "ERR_BINDING_MISSING",
         /// Not Linux, or an architecture without a package.
         Platform = "ERR_PLATFORM",
-        /// A path leads through a link, or was exchanged: another user decides where it leads.
+        /// A path leads through a link or to another file than expected: another user could decide where it leads.
         UnsafePath = "ERR_UNSAFE_PATH",
         /// A system call failed: `syscall` and `errno` say which and why.
         Syscall = "ERR_SYSCALL",
+        /// A process or thread of this package was killed, or broke its protocol.
+        Internal = "ERR_INTERNAL",
         /// No such image.
         ImageNotFound = "ERR_IMAGE_NOT_FOUND",
         /// A blob is missing.

@@ -47,6 +47,11 @@ impl Failure {
         self
     }
 
+    /// A process or thread of ours is gone, or answered what it must not.
+    pub fn internal(phase: Phase, message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, phase, message)
+    }
+
     /// A failed system call of the operation `what`.
     pub fn syscall(phase: Phase, what: &str, error: &caisson_sys::Error) -> Self {
         Self {

@@ -58,8 +58,8 @@ fn not_stopped(id: &str, status: Status) -> Failure {
 pub fn start(root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
     let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
-    let bytes = protocol::encode(&StartRequest::Start)
-        .map_err(|e| Failure::new(Code::Syscall, Phase::Start, e.to_string()))?;
+    let bytes =
+        protocol::encode(&StartRequest::Start).map_err(|e| Failure::internal(Phase::Start, e.to_string()))?;
     socket::send(&socket, &bytes, &[])
         .map_err(|e| Failure::syscall(Phase::Start, "cannot ask the container to start", &e))?;
     let mut taken = false;
@@ -67,7 +67,10 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
         let _ = poll::readable([&socket], None);
         let reply = match socket::receive(&socket, MAX_MESSAGE, false) {
             Err(error) if error.errno() == errno::EAGAIN => continue,
-            Ok(Some(message)) => protocol::decode::<StartReply>(&message.bytes).ok(),
+            Ok(Some(message)) => {
+                let invalid = |e| Failure::internal(Phase::Start, format!("the container's answer: {e}"));
+                Some(protocol::decode::<StartReply>(&message.bytes).map_err(invalid)?)
+            }
             Ok(None) | Err(_) => None,
         };
         match reply {

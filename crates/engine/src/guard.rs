@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::protocol::{self, CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, fd};
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, credentials, descriptor, errno, pidfd, socket};
@@ -154,8 +154,7 @@ impl Guard {
     }
 
     fn send(&self, request: &GuardRequest, descriptors: &[&OwnedFd]) -> Result<()> {
-        let bytes = protocol::encode(request)
-            .map_err(|e| Failure::new(Code::Syscall, Phase::Spawn, e.to_string()))?;
+        let bytes = protocol::encode(request).map_err(|e| Failure::internal(Phase::Spawn, e.to_string()))?;
         socket::send(&self.socket, &bytes, descriptors).map_err(|e| lost(&e))
     }
 }
@@ -170,7 +169,7 @@ impl Drop for Guard {
 }
 
 pub fn died() -> Failure {
-    Failure::new(Code::Syscall, Phase::Spawn, "the guard process has ended")
+    Failure::internal(Phase::Spawn, "the guard process has ended")
 }
 
 fn lost(error: &Error) -> Failure {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::UserNamespace;
 use caisson_plan::protocol::{self, MAX_OWNER_REPLY, Opening, OwnerReply, OwnerRequest, fd};
 use caisson_sys::spawn::{Spawn, spawn};
@@ -133,5 +133,5 @@ impl Drop for Owner {
 }
 
 fn lost() -> Failure {
-    Failure::new(Code::Syscall, Phase::Unpack, "the owner of files answered something else")
+    Failure::internal(Phase::Unpack, "the owner of files answered something else")
 }

@@ -9,7 +9,7 @@ use crate::engine::Shared;
 use crate::failure::{Failure, Result};
 use crate::guard::{Guard, Origin};
 use crate::message::Message;
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 
 #[derive(Default)]
 pub struct Guards(Mutex<State>);
@@ -70,7 +70,7 @@ impl Shared {
         }
         let sent = state.spawner.as_ref().map(|spawner| spawner.send(Order::Start(origin, answer)));
         drop(state);
-        let gone = || Failure::new(Code::Syscall, Phase::Spawn, "the spawner thread has ended");
+        let gone = || Failure::internal(Phase::Spawn, "the spawner thread has ended");
         match sent {
             Some(Ok(())) => answered.recv().unwrap_or_else(|_| Err(gone())),
             _ => Err(gone()),
@@ -102,6 +102,8 @@ fn start(shared: &Arc<Shared>, origin: Origin) -> Result<Arc<Guard>> {
 }
 
 pub fn no_thread(error: &std::io::Error) -> Failure {
-    Failure::new(Code::Syscall, Phase::Prepare, format!("cannot start a thread: {error}"))
+    let errno = error.raw_os_error().unwrap_or(0);
+    let error = caisson_sys::Error::new("clone", "CLONE_THREAD", errno);
+    Failure::syscall(Phase::Prepare, "cannot start a thread", &error)
         .hint("a limit on processes (ulimit -u, pids.max of the cgroup) is reached")
 }

@@ -72,7 +72,9 @@ fn open_master(setup: &Setup<'_>) -> Result<OwnedFd> {
         .map_err(|error| SetupError::from(error).hint(hint))?;
     // SECURITY: files of a devpts cannot be made or swapped, so its `ptmx` is the kernel's.
     if file::filesystem(pts.as_fd())? != DEVPTS_SUPER_MAGIC {
-        return Err(SetupError::refused(Code::Syscall, "/dev/pts is not a devpts").on("/dev/pts").hint(hint));
+        return Err(SetupError::refused(Code::InvalidSpec, "/dev/pts is not a devpts")
+            .on("/dev/pts")
+            .hint(hint));
     }
     file::open_at(pts.as_fd(), "ptmx", O_RDWR | O_NOFOLLOW, 0).map_err(|error| {
         SetupError::from(error)
@@ -85,9 +87,5 @@ fn verify(slave: &OwnedFd) -> Result<()> {
     let is_slave = status.kind == Kind::CharacterDevice
         && SLAVE_MAJORS.contains(&status.node.0)
         && file::filesystem(slave.as_fd())? == DEVPTS_SUPER_MAGIC;
-    if is_slave {
-        Ok(())
-    } else {
-        Err(SetupError::refused(Code::Syscall, "the peer of the pty is not a pty slave"))
-    }
+    if is_slave { Ok(()) } else { Err(SetupError::unsafe_path("the peer of the pty is not a pty slave")) }
 }

@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_code::Code;
 use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, decode, encode};
 use caisson_sys::{poll, process, socket};
 
@@ -40,7 +39,7 @@ impl Control {
 
     /// Sends a report, with a descriptor where it has one.
     pub fn report(&self, report: &Report, descriptor: Option<&OwnedFd>) -> Result<()> {
-        let bytes = encode(report).map_err(|error| SetupError::refused(Code::Syscall, error.to_string()))?;
+        let bytes = encode(report).map_err(|error| SetupError::internal(error.to_string()))?;
         socket::send(&self.socket, &bytes, descriptor.as_slice())?;
         Ok(())
     }
@@ -66,7 +65,7 @@ impl Control {
             Some(message) => match decode(&message.bytes) {
                 Ok(Command::Proceed) => Ok(ControlMessage::Proceed(message.descriptors.into_iter().next())),
                 Ok(Command::Start) => Ok(ControlMessage::Start),
-                Err(error) => Err(SetupError::refused(Code::Syscall, error.to_string())),
+                Err(error) => Err(SetupError::internal(error.to_string())),
             },
         }
     }

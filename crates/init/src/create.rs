@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::Plan;
 use caisson_plan::protocol::{Report, decode, fd};
 use caisson_sys::{credentials, descriptor, memfd, process};
@@ -49,8 +49,7 @@ struct Inherited {
 fn begin(control: &mut Control) -> Result<Inherited> {
     credentials::set_name(c"caisson-init")?;
     let bytes = memfd::read_all(&descriptor::inherited(fd::PLAN)?)?;
-    let plan: Plan =
-        decode(&bytes).map_err(|error| SetupError::refused(Code::Syscall, format!("the plan: {error}")))?;
+    let plan: Plan = decode(&bytes).map_err(|error| SetupError::internal(format!("the plan: {error}")))?;
     let least = fd::PRESERVED + plan.preserve_fds.cast_signed();
     let guard = descriptor::inherited(least).ok(); // not every container has it
     control.move_above(least)?;

@@ -14,9 +14,16 @@ pub struct SetupError(Box<Failure>);
 impl From<Error> for SetupError {
     fn from(error: Error) -> Self {
         let too_old = error.errno() == errno::ENOSYS;
+        // How the resolver refuses a link (RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS, O_NOFOLLOW) or another mount.
+        let unsafe_path =
+            error.call().starts_with("open") && matches!(error.errno(), errno::ELOOP | errno::EXDEV);
         let hint = "Linux 5.6 or newer is needed, and a sandbox around us must not hide its system calls";
         Self(Box::new(Failure {
-            code: if too_old { Code::KernelTooOld } else { Code::Syscall },
+            code: match () {
+                () if too_old => Code::KernelTooOld,
+                () if unsafe_path => Code::UnsafePath,
+                () => Code::Syscall,
+            },
             phase: Phase::Setup,
             message: error.to_string(),
             syscall: Some(error.call().to_owned()),
@@ -39,6 +46,16 @@ impl SetupError {
             path: None,
             hint: None,
         }))
+    }
+
+    /// SECURITY: a path that leads elsewhere, or to another kind of file, than it must.
+    pub fn unsafe_path(message: impl Into<String>) -> Self {
+        Self::refused(Code::UnsafePath, message)
+    }
+
+    /// A plan or message that this package should never have written.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::refused(Code::Internal, message)
     }
 
     /// Replaces the text; call and errno stay.
@@ -124,5 +141,15 @@ mod tests {
     fn a_missing_system_call_is_an_old_kernel() {
         let failure = SetupError::from(Error::new("openat2", "", errno::ENOSYS)).into_failure();
         assert_eq!(failure.code, Code::KernelTooOld);
+    }
+
+    #[test]
+    fn a_link_that_the_resolver_refuses_is_an_unsafe_path() {
+        let code = |call, errno| SetupError::from(Error::new(call, "", errno)).into_failure().code;
+        assert_eq!(code("openat2", errno::ELOOP), Code::UnsafePath);
+        assert_eq!(code("openat2", errno::EXDEV), Code::UnsafePath);
+        assert_eq!(code("openat", errno::ELOOP), Code::UnsafePath);
+        assert_eq!(code("openat2", errno::ENOENT), Code::Syscall);
+        assert_eq!(code("renameat", errno::EXDEV), Code::Syscall);
     }
 }

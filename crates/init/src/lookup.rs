@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use caisson_code::Code;
-use caisson_sys::errno::{EACCES, ELOOP, ENOENT, ENOTDIR};
+use caisson_sys::errno::{EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR};
 use caisson_sys::file::{self, Kind, O_PATH};
 use caisson_sys::resolve;
 
@@ -47,6 +47,7 @@ pub fn check(path: &str) -> Result<()> {
         let (code, text) = match error.errno() {
             ENOENT => (Code::ExecNotFound, "no such file or directory"),
             ENOTDIR => (Code::ExecNotFound, "not a directory"),
+            ENAMETOOLONG => (Code::ExecNotFound, "file name too long"),
             EACCES => (Code::ExecDenied, "permission denied"),
             ELOOP => (Code::ExecDenied, "too many levels of symbolic links"),
             _ => return SetupError::from(error),

@@ -45,7 +45,10 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
             // It is owned by the user namespace of the process that unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
-            other => return Err(refused(format!("{other:?} is not an early operation"))),
+            other => {
+                let reason = format!("{other:?} is not an early operation");
+                return Err(SetupError::internal(reason).phase(PHASE));
+            }
         }
     }
     let in_time = changes_user && use_callers_rights(plan)?;
@@ -106,7 +109,8 @@ fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
     match control.wait() {
         Ok(ControlMessage::Proceed(descriptor)) => Ok(descriptor),
         Ok(ControlMessage::Start) => {
-            Err(refused(format!("protocol error: got Start while waiting for {what}")))
+            let reason = format!("protocol error: got Start while waiting for {what}");
+            Err(SetupError::internal(reason).phase(PHASE))
         }
         Ok(ControlMessage::End) => process::exit(1), // the caller is gone
         Err(problem) => Err(problem.phase(PHASE).about(&format!("waiting for {what}"))),

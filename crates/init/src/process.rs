@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use caisson_code::Code;
 use caisson_plan::protocol::fd;
 use caisson_plan::{Hook, Program, User};
-use caisson_sys::errno::{EACCES, ENOENT, ENOEXEC};
+use caisson_sys::errno::{
+    E2BIG, EACCES, EINVAL, EISDIR, ELIBBAD, ELOOP, ENAMETOOLONG, ENOENT, ENOEXEC, ENOTDIR, EPERM, ETXTBSY,
+};
 use caisson_sys::file::{O_DIRECTORY, O_PATH};
 use caisson_sys::process::{self, Strings};
 use caisson_sys::{Error, credentials, descriptor, resolve};
@@ -85,25 +87,12 @@ impl Setup<'_> {
             Ok((path, arguments, environment)) => process::execute(path, &arguments, &environment),
             Err(problem) => return problem,
         };
-        let (code, hint) = match error.errno() {
-            ENOENT => (
-                Code::ExecNotFound,
-                "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
-            ),
-            EACCES => (Code::ExecDenied, ""),
-            ENOEXEC => (
-                Code::Syscall,
-                "not an executable for this machine (another architecture, or a script without #! line)",
-            ),
-            _ => (Code::Syscall, ""),
-        };
-        let problem = SetupError::from(error).code(code);
-        if hint.is_empty() { problem } else { problem.hint(hint) }
+        exec_failure(error)
     }
 
     fn prepare_exec(&self, program: &Program) -> Result<(&str, Strings, Strings)> {
         self.must_be_closed()?;
-        let not_found = || SetupError::refused(Code::InvalidSpec, "the program was not looked up");
+        let not_found = || SetupError::internal("the program was not looked up");
         let path = self.program.as_deref().ok_or_else(not_found)?;
         let arguments = Strings::new(program.args.iter().map(String::as_str))?;
         let home = self.home.as_ref().map(|home| format!("HOME={home}"));
@@ -123,12 +112,34 @@ impl Setup<'_> {
     }
 }
 
+/// Like a shell's status: 127 for what is not found, 126 for what cannot be executed. execve(2) lists the errors.
+fn exec_failure(error: Error) -> SetupError {
+    let (code, hint) = match error.errno() {
+        ENOENT | ENOTDIR | ENAMETOOLONG => (
+            Code::ExecNotFound,
+            "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
+        ),
+        ENOEXEC => (
+            Code::ExecDenied,
+            "not an executable for this machine (another architecture, or a script without #! line)",
+        ),
+        EACCES | EPERM => (Code::ExecDenied, "the program or its interpreter must not be executed here"),
+        ELOOP => (Code::ExecDenied, "its interpreters form a loop, or are more than five"),
+        EINVAL | EISDIR | ELIBBAD => (Code::ExecDenied, "its dynamic loader is not an executable"),
+        E2BIG => {
+            (Code::ExecDenied, "the arguments and the environment are too long together, or one of them is")
+        }
+        ETXTBSY => (Code::ExecDenied, "a process has the file open for writing"),
+        _ => return error.into(),
+    };
+    SetupError::from(error).code(code).hint(hint)
+}
+
 /// SECURITY: CVE-2024-21626: a directory outside the root shows as unreachable.
 fn verify_directory() -> Result<()> {
     let here = process::current_directory()?;
     if here.starts_with('/') {
         return Ok(());
     }
-    let error = Error::new("getcwd", "", ENOENT);
-    Err(SetupError::from(error).message("the working directory is outside the container's root"))
+    Err(SetupError::unsafe_path("the working directory is outside the container's root"))
 }

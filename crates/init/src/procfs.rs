@@ -6,7 +6,6 @@
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use caisson_code::Code;
 use caisson_flags::MountAttributes;
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use caisson_sys::mount;
@@ -93,9 +92,5 @@ fn host_instance() -> Result<OwnedFd> {
     let root = file::open_at(CWD, "/proc", O_PATH | O_DIRECTORY, 0)?;
     let is_proc = file::filesystem(root.as_fd())? == file::PROC_SUPER_MAGIC
         && file::status(root.as_fd())?.inode == PROC_ROOT_INO;
-    if is_proc {
-        Ok(root)
-    } else {
-        Err(SetupError::refused(Code::Syscall, "/proc is not a procfs").on("/proc"))
-    }
+    if is_proc { Ok(root) } else { Err(SetupError::unsafe_path("/proc is not a procfs").on("/proc")) }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use caisson_code::Phase;
+use caisson_code::{Code, Phase};
 use caisson_flags::MountFlags;
 use caisson_plan::protocol::{Failure, Report};
 use caisson_plan::{Device, Operation};
@@ -56,7 +56,7 @@ fn another_kind_of_file_in_place_of_a_device_is_refused() {
     let refused = |found: &str| {
         let failure = failed(&bundle, with_the_images_dev(&["true"]));
         let expected = format!("device \"/dev/zero\": another kind of file has this path already ({found})");
-        assert_eq!(failure.message, expected);
+        assert_eq!((failure.code, failure.message), (Code::UnsafePath, expected));
         fs::remove_file(&zero).unwrap();
     };
     fs::write(&zero, "").unwrap();
@@ -95,6 +95,7 @@ fn a_null_device_that_is_something_else_masks_nothing() {
         let link = Operation::Symlink { inside: "/dev/null".into(), target: target.into() };
         parts.before_pivot.push(link);
         let failure = failed(&bundle, parts);
+        assert_eq!(failure.code, Code::UnsafePath);
         assert_eq!(
             failure.message,
             "linux.maskedPaths \"/proc/keys\": the container's /dev/null is not the null device"

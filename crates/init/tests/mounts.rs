@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use caisson_code::Phase;
+use caisson_code::{Code, Phase};
 use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::{Mount, Operation};
 use support::plans::{Parts, bind, filesystem};
@@ -189,6 +189,7 @@ fn links_in_place_of_proc_and_sys_are_refused() {
         let failure =
             Helper::spawn(&bundle, &with(&bundle, filesystem("/x", "tmpfs", MountFlags::empty(), "")))
                 .failed();
+        assert_eq!(failure.code, Code::UnsafePath);
         assert!(failure.message.contains("must be mounted on ordinary directory"), "{failure:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use caisson_code::{Code, Phase};
 use caisson_plan::{Operation, Plan};
 use caisson_sys::pidfd::Exit;
-use caisson_sys::{file, pidfd};
+use caisson_sys::{errno, file, pidfd};
 use support::plans::{DEFAULT_CAPABILITIES, PATH, Parts, Process, default_plan, process, set_args};
 use support::{Bundle, Helper, shell};
 
@@ -302,22 +302,52 @@ fn a_caller_that_dies_early_takes_the_helper_along() {
 fn a_program_that_cannot_be_executed_fails_the_start() {
     privileged!();
     let bundle = Bundle::new();
-    let failure = |name: &str, content: &[u8]| {
+    let write = |name: &str, content: &[u8], mode| {
         let path = bundle.root().join("bin").join(name);
         fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut helper = Helper::spawn(&bundle, &default_plan(&bundle, &[name]));
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let failure = |args: &[&str]| {
+        let mut helper = Helper::spawn(&bundle, &default_plan(&bundle, args));
         helper.created();
         let failure = helper.start().unwrap_err();
         assert_eq!(helper.wait(), Exit::Code(1));
-        (failure.code, failure.phase, failure.syscall.unwrap(), failure.hint.unwrap())
+        assert_eq!((failure.phase, failure.syscall.as_deref()), (Phase::Start, Some("execve")));
+        (failure.code, failure.errno, failure.hint.unwrap())
     };
-    let (code, phase, syscall, hint) = failure("garbage", b"\0\0\0\0");
-    assert_eq!((code, phase, syscall.as_str()), (Code::Syscall, Phase::Start, "execve"));
-    assert!(hint.contains("not an executable for this machine"), "{hint}");
-    let (code, _, _, hint) = failure("script", b"#!/no/such/interpreter\n");
-    assert_eq!(code, Code::ExecNotFound);
-    assert!(hint.contains("interpreter"), "{hint}");
+    write("plain", b"", 0o644);
+    let cases: [(&str, &[u8], _, _, &str); 7] = [
+        ("garbage", b"\0\0\0\0", Code::ExecDenied, errno::ENOEXEC, "not an executable for this machine"),
+        ("missing", b"#!/no/such/interpreter\n", Code::ExecNotFound, errno::ENOENT, "interpreter"),
+        ("below-a-file", b"#!/bin/plain/sh\n", Code::ExecNotFound, errno::ENOTDIR, "interpreter"),
+        ("directory", b"#!/bin\n", Code::ExecDenied, errno::EACCES, "interpreter"),
+        ("denied", b"#!/bin/plain\n", Code::ExecDenied, errno::EACCES, "interpreter"),
+        ("loop", b"#!/bin/loop\n", Code::ExecDenied, errno::ELOOP, "interpreters form a loop"),
+        ("machine", &elf_for_another_machine(), Code::ExecDenied, errno::ENOEXEC, "another architecture"),
+    ];
+    for (name, content, code, errno, text) in cases {
+        write(name, content, 0o755);
+        let (found, number, hint) = failure(&[name]);
+        assert_eq!((found, number), (code, errno), "{name}");
+        assert!(hint.contains(text), "{name}: {hint}");
+    }
+    // MAX_ARG_STRLEN: one argument has 128 KiB at most.
+    let (code, errno, _) = failure(&["true", &"x".repeat(128 << 10)]);
+    assert_eq!((code, errno), (Code::ExecDenied, errno::E2BIG));
+    let busy = fs::OpenOptions::new().append(true).open(bundle.root().join("bin/busybox")).unwrap();
+    let (code, errno, hint) = failure(&["true"]);
+    drop(busy);
+    assert_eq!((code, errno), (Code::ExecDenied, errno::ETXTBSY));
+    assert!(hint.contains("open for writing"), "{hint}");
+}
+
+/// The header of an ELF executable for a machine of type 0 (EM_NONE).
+fn elf_for_another_machine() -> Vec<u8> {
+    let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+    header.resize(16, 0);
+    header.extend([2, 0, 0, 0, 1, 0, 0, 0]);
+    header.resize(64, 0);
+    header
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn a_console_link_of_the_image_is_not_followed() {
     let link = Operation::Symlink { inside: "/dev/console".into(), target: canary.display().to_string() };
     plan.setup.insert(place, link);
     let failure = Helper::spawn(&bundle, &plan).failed();
+    assert_eq!(failure.code, Code::UnsafePath);
     assert!(
         failure.message.contains("process.terminal: a link or directory has this path already"),
         "{failure:?}"

@@ -60,9 +60,5 @@ pub fn died(exit: Option<Exit>, oom_killed: bool) -> Failure {
         return Failure::new(Code::Oom, Phase::Setup, format!("container init {how}: out of memory"))
             .hint("the memory limit is too small even for the container's set-up; allow at least 1 MiB");
     }
-    Failure::new(
-        Code::Syscall,
-        Phase::Setup,
-        format!("container init {how} before the container was created"),
-    )
+    Failure::internal(Phase::Setup, format!("container init {how} before the container was created"))
 }

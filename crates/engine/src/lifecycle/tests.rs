@@ -154,7 +154,7 @@ fn a_helper_that_dies_during_hooks_cancels_them() {
     assert!(case.has(&Effect::CancelTask) && !case.has(&REMOVE));
     let case = case.step(Message::HooksRan(Err(failure(Code::Hook))));
     assert!(case.has(&REMOVE));
-    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Syscall, 1);
+    case.step(Message::Removed(Ok(vec![]))).ends_with(Code::Internal, 1);
 }
 
 #[test]

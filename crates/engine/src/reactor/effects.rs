@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::protocol::Command;
 use caisson_sys::poll::Waker;
 use caisson_sys::{credentials, pidfd};
@@ -171,6 +171,6 @@ fn guarded<T>(task: impl FnOnce() -> T, failed: impl FnOnce(Failure) -> T) -> T 
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(task)).unwrap_or_else(|panic| {
         let reason = panic.downcast_ref::<String>().map(String::as_str);
         let reason = reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-        failed(Failure::new(Code::Syscall, Phase::Setup, format!("internal error: {reason}")))
+        failed(Failure::internal(Phase::Setup, format!("internal error: {reason}")))
     })
 }

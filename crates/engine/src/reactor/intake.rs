@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
 use caisson_sys::{credentials, errno, pidfd, poll, process};
@@ -278,7 +278,7 @@ impl Reactor {
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let invalid = |reason: String| {
             let message = format!("caisson-init sent an invalid message: {reason}");
-            lifecycle::Message::SetupFailed(Failure::new(Code::Syscall, Phase::Setup, message))
+            lifecycle::Message::SetupFailed(Failure::internal(Phase::Setup, message))
         };
         let message = match (protocol::decode::<Report>(&bytes), descriptors.pop()) {
             (Ok(Report::Replaced { pid }), Some(pidfd)) => {

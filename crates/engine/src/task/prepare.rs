@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use caisson_code::{Code, Phase};
+use caisson_code::Phase;
 use caisson_plan::protocol::{self, CleanupTargets, Command};
 use caisson_sys::{descriptor, memfd, socket};
 
@@ -136,8 +136,8 @@ fn fill(
     let listener =
         socket::listen(&directory.fd, START_SOCKET).map_err(failed("cannot make the start socket"))?;
     let (control, theirs) = socket::pair().map_err(failed("cannot make the control socket"))?;
-    let encoded = protocol::encode(&decided.plan)
-        .map_err(|e| Failure::new(Code::InvalidSpec, Phase::Prepare, e.to_string()))?;
+    let encoded =
+        protocol::encode(&decided.plan).map_err(|e| Failure::internal(Phase::Prepare, e.to_string()))?;
     let plan = memfd::data("caisson-plan", &encoded).map_err(failed("cannot make the plan"))?;
     let (streams, mut inherited) = streams(&request.stdio, decided.config.terminal())?;
     inherited.extend([theirs, plan, listener]); // fd::CONTROL, fd::PLAN, fd::START
@@ -150,8 +150,7 @@ fn fill(
 /// Sends a command to a helper, with the descriptor it needs. If the helper is gone, its report in the socket or its
 /// exit status tells why.
 pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
-    let bytes =
-        protocol::encode(&command).map_err(|e| Failure::new(Code::Syscall, Phase::Spawn, e.to_string()))?;
+    let bytes = protocol::encode(&command).map_err(|e| Failure::internal(Phase::Spawn, e.to_string()))?;
     match socket::send(control, &bytes, descriptor.as_slice()) {
         Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
             Err(Failure::syscall(Phase::Spawn, "cannot let the container proceed", &error))

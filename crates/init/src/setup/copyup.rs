@@ -22,7 +22,7 @@ pub fn fill(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
 fn copy_entries(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(SetupError::refused(
-            Code::Syscall,
+            Code::LimitExceeded,
             format!("tmpcopyup: more than {MAX_DEPTH} directories deep"),
         ));
     }
@@ -46,10 +46,7 @@ fn copy_entry(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str, depth: usize
         Kind::RegularFile => {
             let source = file::open_at(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)?;
             if file::status(source.as_fd())?.inode != status.inode {
-                return Err(SetupError::refused(
-                    Code::Syscall,
-                    "tmpcopyup: the file was swapped while it was copied",
-                ));
+                return Err(SetupError::unsafe_path("tmpcopyup: the file was swapped while it was copied"));
             }
             let made = file::open_at(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)?;
             copy::content(source.as_fd(), made.as_fd())?;

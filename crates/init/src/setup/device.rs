@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use caisson_code::Code;
 use caisson_plan::{Device, DeviceKind};
 use caisson_sys::file::{self, Kind, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, Status};
 use caisson_sys::{device, errno, resolve};
@@ -36,7 +35,7 @@ impl LastDirectory {
         };
         match &self.fd {
             Some(fd) => Ok((fd.as_fd(), name)),
-            None => Err(SetupError::refused(Code::Syscall, "no directory").on(path)),
+            None => Err(SetupError::internal("no directory").on(path)),
         }
     }
 }
@@ -87,7 +86,7 @@ fn taken(device: &Device, status: &Status) -> SetupError {
         Kind::CharacterDevice | Kind::BlockDevice => format!("device {}:{}", status.node.0, status.node.1),
         kind => format!("{kind:?}"),
     };
-    SetupError::refused(Code::Syscall, format!("another kind of file has this path already ({found})"))
+    SetupError::unsafe_path(format!("another kind of file has this path already ({found})"))
         .on(&device.inside)
 }
 
@@ -102,9 +101,7 @@ fn bind_node(setup: &Setup<'_>, device: &Device, parent: BorrowedFd<'_>, name: &
     })?;
     let status = file::status(host.as_fd())?;
     if !is_the_device(&status, device) {
-        return Err(
-            SetupError::refused(Code::Syscall, "the host has another file at this path").on(&device.inside)
-        );
+        return Err(SetupError::unsafe_path("the host has another file at this path").on(&device.inside));
     }
     let target = mount_point(parent, name)?;
     let spot = MountTarget { fd: target.as_fd(), path: Path::Inside(&device.inside) };
@@ -120,7 +117,7 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     let target = file::open_at(parent, name, O_PATH | O_NOFOLLOW, 0)?;
     match file::status(target.as_fd())?.kind {
         Kind::Symlink | Kind::Directory => {
-            Err(SetupError::refused(Code::Syscall, "a link or directory has this path already").on(name))
+            Err(SetupError::unsafe_path("a link or directory has this path already").on(name))
         }
         _ => Ok(target),
     }

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use caisson_code::Code;
 use caisson_flags::MountFlags;
 use caisson_sys::file::{self, Kind, O_NOFOLLOW, O_PATH};
 use caisson_sys::resolve;
@@ -68,8 +67,9 @@ fn null<'s>(setup: &'s Setup<'_>) -> Result<BorrowedFd<'s>> {
     }
     let null = resolve::open_in_root(setup.root()?, "/dev/null", O_PATH | O_NOFOLLOW)?;
     if !file::status(null.as_fd())?.is_char_device(1, 3) {
-        return Err(SetupError::refused(Code::Syscall, "the container's /dev/null is not the null device")
-            .on("/dev/null"));
+        return Err(
+            SetupError::unsafe_path("the container's /dev/null is not the null device").on("/dev/null")
+        );
     }
     Ok(setup.host.masks.null.get_or_init(|| null).as_fd())
 }

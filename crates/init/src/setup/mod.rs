@@ -16,7 +16,6 @@ mod target;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use caisson_code::Code;
 use caisson_flags::Namespaces;
 use caisson_plan::{Hook, NamespaceKind, Operation, Plan};
 use caisson_sys::{credentials, keyring, network, process};
@@ -109,7 +108,7 @@ impl<'p> Setup<'p> {
     fn execute(&mut self, operation: &Operation) -> Result<()> {
         match operation {
             Operation::JoinCgroup { .. } | Operation::ResetCpuAffinity | Operation::UnshareCgroup => {
-                return Err(SetupError::refused(Code::InvalidSpec, "an operation that has to come early"));
+                return Err(SetupError::internal("an operation that has to come early"));
             }
             Operation::NewSessionKeyring => new_session_keyring()?,
             Operation::LoopbackUp => network::loopback_up()?,
@@ -175,14 +174,14 @@ impl<'p> Setup<'p> {
         if self.closed {
             return Ok(());
         }
-        Err(SetupError::refused(Code::InvalidSpec, "descriptors of the host are open still"))
+        Err(SetupError::internal("descriptors of the host are open still"))
     }
 
     /// The container's root; an error before [`Operation::OpenRoot`].
     pub fn root(&self) -> Result<BorrowedFd<'_>> {
         match &self.host.root {
             Some(root) => Ok(root.as_fd()),
-            None => Err(SetupError::refused(Code::InvalidSpec, "no root file system is open yet")),
+            None => Err(SetupError::internal("no root file system is open yet")),
         }
     }
 

@@ -33,9 +33,8 @@ struct Layers {
 pub fn mount(setup: &Setup<'_>, overlay: &Overlay) -> Result<OwnedFd> {
     let point = setup.host.sources.open(&overlay.host_path, false)?;
     if file::status(point.as_fd())?.kind != Kind::Directory {
-        return Err(
-            SetupError::refused(Code::Syscall, "the mount point is not a directory").on(&overlay.host_path)
-        );
+        return Err(SetupError::refused(Code::InvalidBundle, "the mount point is not a directory")
+            .on(&overlay.host_path));
     }
     let ground = ground(setup, overlay, point)?;
     let store = store(setup, overlay, ground.as_fd())?;
@@ -161,7 +160,7 @@ fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, target: MountTarge
     }
     last?;
     let Path::Host(path) = target.path else {
-        return Err(SetupError::refused(Code::Syscall, "no host path"));
+        return Err(SetupError::internal("no host path"));
     };
     Ok(file::open_at(file::CWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?)
 }

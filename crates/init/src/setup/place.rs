@@ -82,7 +82,7 @@ fn find(setup: &Setup<'_>, target: MountTarget<'_>) -> Result<OwnedFd> {
 
 /// SECURITY: CVE-2021-30465: between mounting and looking again another process may have swapped the path.
 fn swapped() -> SetupError {
-    SetupError::refused(Code::Syscall, "the mount point was swapped while it was mounted on")
+    SetupError::unsafe_path("the mount point was swapped while it was mounted on")
 }
 
 /// Applies a change to the mount that `mounted` is the root of.

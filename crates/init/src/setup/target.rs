@@ -64,7 +64,7 @@ fn find(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool) -> Result<Ta
     match found {
         Some(fd) if shape == Shape::File && file::status(fd.as_fd())?.kind == Kind::Directory => {
             let reason = "the source is a file, the mount point a directory";
-            Err(SetupError::refused(Code::Syscall, reason).on(inside))
+            Err(SetupError::refused(Code::InvalidSpec, reason).on(inside))
         }
         Some(fd) => Ok(Target { fd, existed: true }),
         None => {
@@ -82,7 +82,7 @@ fn find_plain(setup: &Setup<'_>, inside: &str, flags: i32) -> Result<Option<Owne
         Err(error) if error.errno() == errno::ENOENT => Ok(None),
         Err(error) if matches!(error.errno(), errno::ELOOP | errno::ENOTDIR) => {
             let reason = format!("{inside:?} must be mounted on ordinary directory");
-            Err(SetupError::from(error).message(reason).on(inside))
+            Err(SetupError::from(error).code(Code::UnsafePath).message(reason).on(inside))
         }
         Err(error) => Err(error.on(inside).into()),
     }
