@@ -61,6 +61,9 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     let mut in_time = in_time;
     if new_user {
         // Before the change of ids: only its owner may write to the files of this process.
+        if let Some(score) = oom_score(plan) {
+            let _ = Procfs::of_the_host().and_then(|procfs| set_oom_score(&procfs, score));
+        }
         if let Some(offsets) = plan.time_namespace.as_ref().filter(|_| !in_time) {
             enter_time_namespace(offsets, &Procfs::of_the_host()?)?;
             in_time = true;
@@ -121,16 +124,26 @@ fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
 /// inherited by a second clone is set before, with the caller's rights. Whether a new time namespace is among it.
 fn use_callers_rights(plan: &Plan) -> Result<bool> {
     let procfs = Procfs::default(); // of the caller's pid namespace, and gone before any other is entered
-    for operation in &plan.setup {
-        if let Operation::OomScoreAdj(score) = operation {
-            let _ = procfs.write("self/oom_score_adj", &score.to_string()); // its own turn tells whether that did it
-        }
+    if let Some(score) = oom_score(plan) {
+        let _ = set_oom_score(&procfs, score);
     }
     let Some(offsets) = &plan.time_namespace else { return Ok(false) };
     match enter_time_namespace(offsets, &procfs) {
         Err(problem) if problem.errno() == errno::EPERM => Ok(false),
         other => other.map(|()| true),
     }
+}
+
+fn oom_score(plan: &Plan) -> Option<i32> {
+    plan.setup.iter().find_map(|operation| match operation {
+        Operation::OomScoreAdj(score) => Some(*score),
+        _ => None,
+    })
+}
+
+/// Where this fails the operation itself, later, reports it.
+fn set_oom_score(procfs: &Procfs, score: i32) -> Result<()> {
+    procfs.write("self/oom_score_adj", &score.to_string())
 }
 
 /// The cgroup's `cgroup.procs` belongs to the user who called us: this comes before any change of ids.
