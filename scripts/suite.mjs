@@ -9,10 +9,10 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 
 /** A failure that no line accounts for is one failed test. */
-async function suite(name, command, args, count) {
+async function suite(name, command, args, count, options = {}) {
   console.log(`\n# ${name}`)
   const before = total.failed
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, args, { ...options, cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve) => {
     child.on('error', () => resolve(-1))
     child.on('close', (status) => resolve(status))
@@ -56,11 +56,14 @@ const countLibtest = (line) => {
   }
 }
 
-/** The TypeScript tests, or a selection of them; `node` is another executable, `under` a command that starts it. */
+/**
+ * The TypeScript tests, or a selection of them; `node` is another executable, `under` a command that starts it, `user`
+ * another user's options of child_process.spawn.
+ */
 export async function typescript(selection = [], options = {}) {
-  const { node = process.execPath, name = 'TypeScript', under = [] } = options
+  const { node = process.execPath, name = 'TypeScript', under = [], user = {} } = options
   const [command, ...args] = [...under, node, 'node_modules/ava/entrypoints/cli.mjs', '--tap', ...selection]
-  await suite(name, command, args, countTap)
+  await suite(name, command, args, countTap, user)
 }
 
 export async function rust({ name = 'Rust', under = [], selection = ['--workspace'] } = {}) {

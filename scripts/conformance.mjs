@@ -1,0 +1,11 @@
+// The tests of the specification that run without peers: as root, as an ordinary user, and on every kind of cgroups.
+import { readdirSync } from 'node:fs'
+import { root } from './prepare.mjs'
+
+const folder = '__test__/conformance'
+/** These compare with other runtimes, which need root. */
+const COMPARED = ['differential.test.ts', 'engines.test.ts']
+
+export const conformance = readdirSync(`${root}/${folder}`)
+  .filter((name) => name.endsWith('.test.ts') && !COMPARED.includes(name))
+  .map((name) => `${folder}/${name}`)
