@@ -1,7 +1,6 @@
 //! Containers of a state root, read and signalled on libuv's thread pool: a directory may be large or on a slow disk,
 //! and a cgroup of version 1 is frozen before it is killed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use caisson_code::{Code, Phase};
@@ -31,7 +30,8 @@ pub struct ContainerDocument {
     pub oci_version: String,
     pub bundle: String,
     pub rootfs: String,
-    pub annotations: BTreeMap<String, String>,
+    /// A JSON object: its parse is faster than one call per member, which would hold up the event loop.
+    pub annotations: String,
     pub created: String,
     pub owner: String,
     /// Everything but the start has been done.
@@ -56,7 +56,7 @@ impl From<engine::ContainerRecord> for ContainerRecord {
             oci_version: state.oci_version,
             bundle: state.bundle,
             rootfs: state.rootfs,
-            annotations: state.annotations,
+            annotations: serde_json::json!(state.annotations).to_string(),
             created: state.created,
             owner: state.owner,
             ready: state.status == engine::Progress::Ready,
@@ -91,16 +91,16 @@ pub struct Read {
 }
 
 impl Task for Read {
-    type Output = engine::Result<engine::ContainerRecord>;
+    type Output = engine::Result<ContainerRecord>;
     type JsValue = Either<ContainerRecord, NativeError>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        Ok(engine::record(&self.root, &self.id))
+        Ok(engine::record(&self.root, &self.id).map(Into::into))
     }
 
     fn resolve(&mut self, _: Env, record: Self::Output) -> Result<Self::JsValue> {
         Ok(match record {
-            Ok(record) => Either::A(record.into()),
+            Ok(record) => Either::A(record),
             Err(failure) => Either::B(failure.into()),
         })
     }
@@ -111,16 +111,16 @@ pub struct List {
 }
 
 impl Task for List {
-    type Output = engine::Result<Vec<engine::ContainerRecord>>;
+    type Output = engine::Result<Vec<ContainerRecord>>;
     type JsValue = Either<Vec<ContainerRecord>, NativeError>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        Ok(engine::records(&self.root))
+        Ok(engine::records(&self.root).map(|records| records.into_iter().map(Into::into).collect()))
     }
 
     fn resolve(&mut self, _: Env, records: Self::Output) -> Result<Self::JsValue> {
         Ok(match records {
-            Ok(records) => Either::A(records.into_iter().map(Into::into).collect()),
+            Ok(records) => Either::A(records),
             Err(failure) => Either::B(failure.into()),
         })
     }

@@ -11,6 +11,7 @@ use caisson_sys::{errno, poll, socket};
 
 use crate::failure::{Failure, Result};
 use crate::leftover;
+use crate::lifecycle::{cannot_start, cannot_start_running};
 use crate::request::DestroyRequest;
 use crate::state::{Kind, START_SOCKET, StateDirectory};
 use crate::status::{self, Status};
@@ -37,19 +38,20 @@ pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
             return Err(not_stopped(&request.id, now));
         }
     }
-    let config = hooks::config_of(&directory);
+    let config = match hooks::config_of(&directory) {
+        Err(failure) if !request.force => return Err(failure),
+        config => config,
+    };
     leftover::remove(&directory)?;
-    Ok(config.zip(state).map(|(config, state)| hooks::poststop(&config, &state)).unwrap_or_default())
-}
-
-/// Why a container that may not be killed cannot be deleted; `None` if it has ended meanwhile.
-pub fn refuse_delete(root: &Path, id: &str) -> Result<Option<Failure>> {
-    let now = status::status(root, id)?;
-    Ok((now != Status::Stopped).then(|| not_stopped(id, now)))
+    Ok(match (config, state) {
+        (Ok(Some(config)), Some(state)) => hooks::poststop(&config, &state),
+        (Err(failure), _) => vec![format!("poststop hooks were not run: {}", failure.message)],
+        _ => Vec::new(),
+    })
 }
 
 /// COMPAT(runc): its wording.
-fn not_stopped(id: &str, status: Status) -> Failure {
+pub fn not_stopped(id: &str, status: Status) -> Failure {
     let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
     Failure::new(Code::InvalidState, Phase::Delete, message)
 }
@@ -57,6 +59,10 @@ fn not_stopped(id: &str, status: Status) -> Failure {
 /// Asks the helper to start the program, and returns when it has, including poststart hooks.
 pub fn start(root: &Path, id: &str) -> Result<()> {
     let directory = StateDirectory::open(root, id)?;
+    // Read first: without them the program would start without its poststart hooks.
+    let state =
+        directory.read_state()?.ok_or_else(|| cannot_start(&format!("is {}", Status::Creating.name())))?;
+    let config = hooks::config_of(&directory)?;
     let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
     let bytes =
         protocol::encode(&StartRequest::Start).map_err(|e| Failure::internal(Phase::Start, e.to_string()))?;
@@ -80,8 +86,8 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
             None => return Err(not_created(root, id)),
         }
     }
-    let Some(state) = directory.read_state()? else { return Ok(()) };
-    hooks::poststart_of(&directory, &state).map_err(|failure| after_failed_hook(root, id, failure))
+    let Some(config) = config else { return Ok(()) };
+    hooks::poststart_of(&config, &state).map_err(|failure| after_failed_hook(root, id, failure))
 }
 
 /// runtime-spec, Lifecycle: after a failed hook the container is stopped and deleted.
@@ -115,9 +121,9 @@ fn connect(directory: &StateDirectory) -> Result<Option<OwnedFd>> {
 /// COMPAT(runc): its wording for a container that cannot be started.
 fn not_created(root: &Path, id: &str) -> Failure {
     match status::status(root, id) {
-        Ok(Status::Stopped) => crate::lifecycle::cannot_start("has stopped"),
-        Ok(Status::Running | Status::Paused) => crate::lifecycle::cannot_start_running(),
-        Ok(state) => crate::lifecycle::cannot_start(&format!("is {}", state.name())),
+        Ok(Status::Stopped) => cannot_start("has stopped"),
+        Ok(Status::Running | Status::Paused) => cannot_start_running(),
+        Ok(state) => cannot_start(&format!("is {}", state.name())),
         Err(failure) => failure,
     }
 }

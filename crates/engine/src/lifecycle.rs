@@ -233,6 +233,11 @@ impl Lifecycle {
         self.stage == Stage::Stopped
     }
 
+    /// Whether the program runs, as opposed to its set-up.
+    pub fn is_running(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// Whether `token` is the create's.
     pub fn creates(&self, token: Token) -> bool {
         self.create == Some(token)

@@ -138,12 +138,19 @@ mod files {
         AsFd, AtFlags, CONFIG, Errno, Error, Kind, Mode, OFlags, OwnedFd, Result, StateDirectory, owned,
     };
 
-    /// Far larger than any sane document.
-    const LIMIT: usize = 16 << 20;
+    /// Bytes of `config.json`, which may list many mounts, variables and system calls.
+    const CONFIG_LIMIT: usize = 16 << 20;
+    /// Bytes of the other documents: annotations are all that grows in them, and Kubernetes allows 256 KiB of these.
+    const LIMIT: usize = 1 << 20;
+
+    fn limit(name: &str) -> usize {
+        if name == CONFIG { CONFIG_LIMIT } else { LIMIT }
+    }
 
     impl StateDirectory {
         /// Writes the private copy of the configuration.
         pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
+            self.check_size(CONFIG, bytes)?;
             let written = self.create_file(CONFIG).and_then(|fd| write_all(&fd, bytes));
             written.map_err(|errno| Error::system("write", &self.path.join(CONFIG), errno))
         }
@@ -155,6 +162,7 @@ mod files {
 
         /// Replaces the file by rename(2): a reader sees all of it or none of it.
         pub(crate) fn replace_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+            self.check_size(name, bytes)?;
             let fresh = format!(".{name}.new");
             let written = self.create_file(&fresh).and_then(|fd| write_all(&fd, bytes));
             let replaced =
@@ -162,6 +170,22 @@ mod files {
             replaced.map_err(|errno| {
                 let _ = rustix::fs::unlinkat(&self.fd, fresh.as_str(), AtFlags::empty());
                 Error::system("write", &self.path.join(name), errno)
+            })
+        }
+
+        /// What could not be read again is not written.
+        fn check_size(&self, name: &str, bytes: &[u8]) -> Result<()> {
+            let (size, limit) = (bytes.len(), limit(name));
+            if size <= limit {
+                return Ok(());
+            }
+            let path = self.path.join(name);
+            let message = format!("write {}: {size} bytes exceed the limit of {limit}", path.display());
+            let error = Error::new(Kind::TooLarge, message).on(&path);
+            Err(if name == CONFIG {
+                error
+            } else {
+                error.hint("shorten the annotations of the configuration")
             })
         }
 
@@ -196,7 +220,7 @@ mod files {
             if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::RegularFile {
                 return Err(damaged("not a regular file"));
             }
-            match caisson_sys::file::read_all(fd.as_fd(), LIMIT) {
+            match caisson_sys::file::read_all(fd.as_fd(), limit(name)) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.errno() == Errno::FBIG.raw_os_error() => Err(damaged("too large")),
                 Err(error) => Err(Error::system("read", &path, Errno::from_raw_os_error(error.errno()))),

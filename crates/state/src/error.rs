@@ -18,6 +18,8 @@ pub enum Kind {
     Damaged,
     /// Written by a later version of this package.
     Version,
+    /// A document exceeds its limit.
+    TooLarge,
     System,
 }
 
@@ -30,6 +32,7 @@ impl Kind {
             Self::Unsafe => Code::StateUnsafe,
             Self::Damaged => Code::StateDamaged,
             Self::Version => Code::StateVersion,
+            Self::TooLarge => Code::LimitExceeded,
             Self::System => Code::Syscall,
         }
     }
@@ -39,7 +42,7 @@ impl Kind {
         match self {
             Self::InvalidId => Phase::Validate,
             Self::NotFound | Self::Unsafe | Self::Damaged | Self::Version => Phase::Resolve,
-            Self::Exists | Self::System => Phase::Prepare,
+            Self::Exists | Self::TooLarge | Self::System => Phase::Prepare,
         }
     }
 }

@@ -43,7 +43,7 @@ export function stateOf({ id, status, state, problem }: ContainerRecord): Contai
     rootfs: state?.rootfs ?? '',
     created: state?.created ?? '',
     owner: state?.owner ?? '',
-    annotations: state?.annotations ?? {},
+    annotations: JSON.parse(state?.annotations ?? '{}') as Record<string, string>,
     ...(problem && { problem: problem.message }),
   }
 }

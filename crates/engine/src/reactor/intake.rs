@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use caisson_cgroup::Cgroup;
 use caisson_code::Phase;
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
@@ -18,6 +19,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::message::{Done, Message};
 use crate::request::{CreateRequest, DestroyRequest, Handle, Reply, Token};
 use crate::spawner::no_thread;
+use crate::status::Status;
 use crate::task::prepare::Prepared;
 use crate::{denied, foreign, guard, proxy, watch};
 
@@ -353,18 +355,26 @@ impl Reactor {
         });
     }
 
+    /// The engine knows its own process: the state file, which others may have changed, is not read for this.
     pub(super) fn refuse_delete(&mut self, handle: Handle, token: Token) {
-        let Some(record) = self.containers.get(&handle).and_then(|c| c.record.clone()) else { return };
+        let Some(container) = self.containers.get(&handle) else { return };
+        let Some(record) = container.record.clone() else { return };
+        let (process, runs) = (container.first.pidfd.clone(), container.lifecycle.is_running());
         let shared = Arc::clone(&self.shared);
         self.submit(move || {
-            let (root, id) = (record.root.clone(), record.state.id.clone());
-            match foreign::refuse_delete(&root, &id) {
-                Ok(None) => {
-                    // It has just ended, and its exit is about to be reported.
-                    let request = DestroyRequest { root, id, force: false };
-                    shared.tell(Message::Destroy { token, request });
-                }
-                Ok(Some(failure)) | Err(failure) => shared.reply(token, Err(failure)),
+            let id = record.state.id.clone();
+            if process.is_some_and(|process| poll::readable_now(&*process).unwrap_or(false)) {
+                // It has just ended, and its exit is about to be reported.
+                let request = DestroyRequest { root: record.root.clone(), id, force: false };
+                shared.tell(Message::Destroy { token, request });
+            } else {
+                let frozen = record.cgroup().is_some_and(Cgroup::is_frozen);
+                let status = match (runs, frozen) {
+                    (false, _) => Status::Creating,
+                    (true, true) => Status::Paused,
+                    (true, false) => Status::Running,
+                };
+                shared.reply(token, Err(foreign::not_stopped(&id, status)));
             }
             shared.tell(Message::JobDone);
         });

@@ -30,11 +30,10 @@ pub fn poststart(subject: &Subject) -> Result<()> {
     run(&record.config, "poststart", &text, &record.state.bundle, cancelled.as_deref())
 }
 
-/// For a container created by another process, from its private copy of the configuration.
-pub fn poststart_of(directory: &StateDirectory, state: &StateFile) -> Result<()> {
-    let Some(config) = config_of(directory) else { return Ok(()) };
+/// For a container created by another process.
+pub fn poststart_of(config: &Config, state: &StateFile) -> Result<()> {
     let text = state.oci_state("running", state.pid.unwrap_or_default());
-    run(&config, "poststart", &text, &state.bundle, None)
+    run(config, "poststart", &text, &state.bundle, None)
 }
 
 /// runtime-spec, Lifecycle: a failed poststop hook is a warning, and the remaining ones still run.
@@ -50,9 +49,17 @@ pub fn poststop(config: &Config, state: &StateFile) -> Vec<String> {
         .collect()
 }
 
-/// The private copy of a configuration. A damaged one has no hooks.
-pub fn config_of(directory: &StateDirectory) -> Option<Config> {
-    Config::parse(&directory.read_config().ok()?).ok()
+/// The private copy of a configuration; `None` if a killed create has not written it.
+pub fn config_of(directory: &StateDirectory) -> Result<Option<Config>> {
+    let bytes = match directory.read_config() {
+        Err(error) if error.errno.as_deref() == Some("ENOENT") => return Ok(None),
+        bytes => bytes?,
+    };
+    Config::parse(&bytes).map(Some).map_err(|error| {
+        let message = format!("damaged configuration of container {}: {error}", directory.id());
+        Failure::new(Code::StateDamaged, Phase::Resolve, message)
+            .hint("end the container and remove what is left of it: caisson delete --force")
+    })
 }
 
 fn run(config: &Config, list: &str, state: &str, bundle: &str, cancelled: Option<&Waker>) -> Result<()> {
