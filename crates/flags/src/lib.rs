@@ -4,7 +4,9 @@
 
 mod mount;
 mod namespace;
+mod seccomp;
 mod set;
 
 pub use mount::{MountAttributes, MountFlags};
 pub use namespace::{NamespaceKind, Namespaces};
+pub use seccomp::SeccompFlags;

@@ -1,0 +1,15 @@
+//! `SECCOMP_FILTER_FLAG_*` of seccomp(2).
+
+use crate::set::flag_set;
+
+flag_set! {
+    /// Flags of `SECCOMP_SET_MODE_FILTER`.
+    SeccompFlags {
+        TSYNC = 0x1, "SECCOMP_FILTER_FLAG_TSYNC";
+        LOG = 0x2, "SECCOMP_FILTER_FLAG_LOG";
+        SPEC_ALLOW = 0x4, "SECCOMP_FILTER_FLAG_SPEC_ALLOW";
+        NEW_LISTENER = 0x8, "SECCOMP_FILTER_FLAG_NEW_LISTENER";
+        TSYNC_ESRCH = 0x10, "SECCOMP_FILTER_FLAG_TSYNC_ESRCH";
+        WAIT_KILLABLE_RECV = 0x20, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV";
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tests of filters share: an interpreter, the definition of a profile's verdicts, and profiles to try.
+#![allow(dead_code)]
+
+pub mod definition;
+pub mod interpreter;
+pub mod random;
