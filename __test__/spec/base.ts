@@ -16,6 +16,9 @@ export function runtimeBase(): RuntimeSpec {
       capabilities: { bounding: ['CAP_KILL'], permitted: ['CAP_KILL'], effective: ['CAP_KILL'] },
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 1024 }],
       oomScoreAdj: 0,
+      scheduler: { policy: 'SCHED_BATCH', nice: 5, flags: ['SCHED_FLAG_RESET_ON_FORK'] },
+      ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 4 },
+      execCPUAffinity: { initial: '0', final: '0-1' },
     },
     hostname: 'web',
     mounts: [
@@ -58,6 +61,8 @@ export function runtimeBase(): RuntimeSpec {
         ],
       },
       sysctl: { 'net.ipv4.ip_forward': '1' },
+      memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
+      personality: { domain: 'LINUX' },
       maskedPaths: ['/proc/kcore'],
       readonlyPaths: ['/proc/sys'],
     },

@@ -15,7 +15,7 @@ import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
 
 /** Properties that the native core does not interpret: only TypeScript checks them. */
 const UNREAD =
-  /^(?:linux\.(?:seccomp|intelRdt|memoryPolicy|netDevices|personality\.flags)|process\.(?:scheduler|ioPriority|execCPUAffinity|commandLine|user\.username)|mounts\[\d+\](?:\.[ug]idMappings.*)?$)/
+  /^(?:linux\.(?:seccomp|intelRdt|netDevices)|process\.(?:commandLine|user\.username)|mounts\[\d+\](?:\.[ug]idMappings.*)?$)/
 
 const bundle = scratch('agreement')
 mkdirSync(join(bundle, 'rootfs'))
@@ -46,8 +46,7 @@ function native(text: string, isReduced = false): string[] {
 
 function withoutUnread(text: string): string {
   const document = readObject(text, 'config.json') as any
-  for (const name of ['seccomp', 'intelRdt', 'memoryPolicy', 'netDevices']) delete document.linux?.[name]
-  for (const name of ['scheduler', 'ioPriority']) delete document.process?.[name]
+  for (const name of ['seccomp', 'intelRdt', 'netDevices']) delete document.linux?.[name]
   return formatRuntimeSpec(document)
 }
 

@@ -137,14 +137,32 @@ export const errors: Case[] = [
   ],
   [
     'process.scheduler.runtime',
-    'at most the deadline 5',
-    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 6, deadline: 5, period: 7 }),
+    'at most the deadline 5000',
+    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 6000, deadline: 5000, period: 7000 }),
   ],
   [
     'process.scheduler.deadline',
-    'at most the period 4',
-    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 1, deadline: 5, period: 4 }),
+    'at most the period 4000',
+    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 2000, deadline: 5000, period: 4000 }),
   ],
+  [
+    'process.scheduler.runtime',
+    'from 1024 to 9223372036854775807',
+    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', deadline: 5000 }),
+  ],
+  [
+    'process.scheduler.deadline',
+    'from 1024 to 9223372036854775807',
+    (c) => (c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 1024, deadline: 2n ** 63n }),
+  ],
+  ['process.scheduler.policy', 'one of SCHED_OTHER', (c) => (c.process.scheduler = {})],
+  ['process.scheduler.policy', 'one of SCHED_OTHER', (c) => (c.process.scheduler = { policy: 'SCHED_EXT' })],
+  [
+    'process.scheduler.flags[1]',
+    'one of SCHED_FLAG_RESET_ON_FORK',
+    (c) => (c.process.scheduler = { policy: 'SCHED_OTHER', flags: ['SCHED_FLAG_RECLAIM', 'RESET_ON_FORK'] }),
+  ],
+  ['process.ioPriority.class', 'one of IOPRIO_CLASS_RT', (c) => (c.process.ioPriority = { priority: 1 })],
   [
     'process.ioPriority.priority',
     'from 0 to 7',
@@ -297,6 +315,16 @@ export const errors: Case[] = [
     'takes none',
     (c) => (c.linux.memoryPolicy = { mode: 'MPOL_LOCAL', nodes: '0' }),
   ],
+  [
+    'linux.memoryPolicy.nodes',
+    'ranges such as 0-3,7',
+    (c) => (c.linux.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0-3,seven' }),
+  ],
+  [
+    'linux.memoryPolicy.flags[0]',
+    'one of MPOL_F_NUMA_BALANCING',
+    (c) => (c.linux.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_STATIC'] }),
+  ],
   ['linux.memoryPolicy.nodes', 'at least one', (c) => (c.linux.memoryPolicy = { mode: 'MPOL_BIND' })],
   [
     'linux.memoryPolicy.flags[0]',
@@ -318,6 +346,16 @@ export const errors: Case[] = [
   ['linux.rootfsPropagation', 'one of private, shared', (c) => (c.linux.rootfsPropagation = 'public')],
   ['annotations', 'must not be empty', (c) => (c.annotations[''] = 'x')],
   ['annotations.n', 'must be a text, not 5', (c) => (c.annotations['n'] = 5)],
+  [
+    'process.execCPUAffinity.final',
+    'ranges such as 0-3,7',
+    (c) => (c.process.execCPUAffinity = { initial: '', final: '3-1' }),
+  ],
+  [
+    'process.execCPUAffinity.initial',
+    'numbers up to 65536',
+    (c) => (c.process.execCPUAffinity = { initial: '65537' }),
+  ],
   [
     'process.execCPUAffinity.initial',
     'list of CPUs',
@@ -352,6 +390,19 @@ export const strictErrors: Case[] = [
 
 /** Warnings, which `runnable` makes errors. */
 export const notRunnable: Case[] = [
+  [
+    'process.scheduler.flags',
+    'startContainer hooks cannot run under SCHED_DEADLINE',
+    (c) => {
+      c.process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 1024, deadline: 2048 }
+      c.hooks.startContainer = c.hooks.createRuntime
+    },
+  ],
+  [
+    'linux.personality.flags',
+    'supports no flags',
+    (c) => (c.linux.personality = { domain: 'LINUX', flags: ['ADDR_NO_RANDOMIZE'] }),
+  ],
   [
     'mounts[1].options',
     'needs the option "bind"',
@@ -395,6 +446,11 @@ export const notRunnable: Case[] = [
 
 /** Warnings always. */
 export const warnings: Case[] = [
+  [
+    'process.scheduler.policy',
+    'does not implement it',
+    (c) => (c.process.scheduler = { policy: 'SCHED_ISO' }),
+  ],
   ['mounts[1].options', 'a bind mount ignores it', (c) => c.mounts[1].options.push('size=1')],
   ['mounts[0].destination', 'deprecated', (c) => (c.mounts[0].destination = 'proc')],
   ['mounts[0].options[0]', '"hidepidd=2" is unknown', (c) => (c.mounts[0].options = ['hidepidd=2'])],

@@ -10,9 +10,6 @@ macro_rules! flag_set {
         impl $type {
             $($(#[$inner])* pub const $name: Self = Self($value);)*
 
-            /// Every flag with its name.
-            pub const NAMES: &[(Self, &str)] = &[$((Self::$name, $text)),*];
-
             pub const fn from_bits(bits: u64) -> Self {
                 Self(bits)
             }
@@ -48,7 +45,7 @@ macro_rules! flag_set {
             pub fn names(self) -> Vec<String> {
                 let mut rest = self;
                 let mut names = Vec::new();
-                for (flag, name) in Self::NAMES {
+                for (flag, name) in <Self as $crate::Named>::NAMES {
                     if !flag.is_empty() && rest.contains(*flag) {
                         names.push((*name).to_owned());
                         rest &= !*flag;
@@ -59,6 +56,10 @@ macro_rules! flag_set {
                 }
                 names
             }
+        }
+
+        impl $crate::Named for $type {
+            const NAMES: &[(Self, &str)] = &[$((Self::$name, $text)),*];
         }
 
         impl std::ops::BitOr for $type {

@@ -85,6 +85,11 @@ impl SetupError {
         self
     }
 
+    pub fn replace_hint(mut self, hint: &str) -> Self {
+        self.0.hint = Some(hint.to_owned());
+        self
+    }
+
     /// Adds to the text what else is known, e.g. what the kernel logged.
     pub fn detail(mut self, detail: Option<String>) -> Self {
         if let Some(detail) = detail {

@@ -40,8 +40,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     for operation in &plan.early {
         match operation {
             Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
-            // COMPAT(runc): refused by a sandbox, it does not fail the start.
-            Operation::ResetCpuAffinity => drop(scheduling::use_all_cpus()),
+            Operation::ResetCpuAffinity => reset_cpu_affinity(control),
             // It is owned by the user namespace of the process that unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
@@ -158,6 +157,13 @@ fn join_cgroup(procs_file: &str) -> Result<()> {
             .phase(PHASE)
             .about("unable to apply cgroup configuration")
     })
+}
+
+/// COMPAT(runc): where a sandbox refuses it, the container starts with the caller's affinity, and a warning.
+fn reset_cpu_affinity(control: &Control) {
+    if let Err(error) = scheduling::use_all_cpus() {
+        control.warn(format!("the CPU affinity of the caller is inherited: {error}"));
+    }
 }
 
 fn unshare(kind: NamespaceKind) -> Result<()> {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use caisson_code::{Code, Phase};
-use caisson_plan::{Operation, Plan};
+use caisson_plan::{Operation, PersonalityDomain, Plan};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::{errno, file, pidfd};
 use support::plans::{DEFAULT_CAPABILITIES, PATH, Parts, Process, default_plan, process, set_args};
@@ -186,7 +186,7 @@ fn kernel_settings_are_applied() {
         Operation::OomScoreAdj(321),
         Operation::Rlimit { resource: 4, name: "RLIMIT_CORE".into(), soft: 0, hard: u64::MAX },
         Operation::Umask(0o27),
-        Operation::Personality(8), // LINUX32
+        Operation::Personality(PersonalityDomain::Linux32),
     ]);
     let script = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/kernel/domainname \
                   /proc/self/oom_score_adj; umask; ulimit -c; ulimit -Hc; cat /proc/self/personality";

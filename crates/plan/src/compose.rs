@@ -7,7 +7,10 @@ use caisson_flags::MountFlags;
 use crate::config::Config;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
-use crate::{NamespaceKind, Operation, Overlay, Plan, devices, mounts, namespaces, process, rlimits, sysctl};
+use crate::{
+    NamespaceKind, Operation, Overlay, Plan, devices, memory_policy, mounts, namespaces, personality,
+    process, rlimits, scheduling, sysctl,
+};
 
 /// Decides everything about one container. No side effect, no privilege.
 ///
@@ -63,7 +66,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     setup.extend(readonly.map(|path| Operation::ReadonlyPath { inside: path.clone() }));
     let masked = once_each(config.linux.masked_paths.as_deref());
     setup.extend(masked.map(|path| Operation::MaskPath { inside: path.clone() }));
-    setup.extend(attributes(config)?);
+    setup.extend(attributes(config));
     setup.extend(process::become_user(config, host, user, &mut warnings)?);
 
     Ok(Plan {
@@ -208,21 +211,9 @@ fn start(config: &Config) -> Vec<Operation> {
 }
 
 /// Attributes of the first process that are set while it still has every privilege.
-fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
+fn attributes(config: &Config) -> Vec<Operation> {
+    let Some(process) = &config.document.process else { return vec![] };
     let mut operations = Vec::new();
-    if let Some(personality) = &config.linux.personality {
-        operations.push(Operation::Personality(match personality.domain.as_str() {
-            "LINUX" => 0,
-            "LINUX32" => 8,
-            other => {
-                return Err(SpecError::invalid(
-                    "linux.personality.domain",
-                    format!("invalid domain {other:?}: expected LINUX or LINUX32"),
-                ));
-            }
-        }));
-    }
-    let Some(process) = &config.document.process else { return Ok(operations) };
     operations.extend(process.oom_score_adj.map(Operation::OomScoreAdj));
     operations.extend(rlimits::operations(process));
     // COMPAT(runc): 022 where nothing is said, whatever the caller's own umask is.
@@ -230,7 +221,10 @@ fn attributes(config: &Config) -> Result<Vec<Operation>, SpecError> {
     if process.no_new_privileges.unwrap_or(false) {
         operations.push(Operation::NoNewPrivileges);
     }
-    Ok(operations)
+    operations.extend(scheduling::operations(process));
+    operations.extend(personality::operation(config));
+    operations.extend(memory_policy::operation(config));
+    operations
 }
 
 /// The OCI state, open at its end: the helper adds status and pid, which depend on where a hook runs.

@@ -7,7 +7,7 @@ use oci_spec::runtime::LinuxResources;
 
 use crate::document::{self, Document, Linux};
 use crate::issue::SpecError;
-use crate::{Hook, NamespaceKind, json, resources, unsupported, validate};
+use crate::{ExecCpuAffinity, Hook, NamespaceKind, exec_affinity, json, resources, unsupported, validate};
 
 /// Straight from the text where nothing is wrong with it; otherwise once more, for what is wrong and where.
 fn document(bytes: &[u8]) -> Result<Document, SpecError> {
@@ -69,6 +69,10 @@ impl Config {
 
     pub fn terminal(&self) -> bool {
         self.document.process.as_ref().and_then(|process| process.terminal).unwrap_or(false)
+    }
+
+    pub fn exec_cpu_affinity(&self) -> ExecCpuAffinity {
+        self.document.process.as_ref().map(exec_affinity::of).unwrap_or_default()
     }
 
     pub fn resources(&self) -> Option<&LinuxResources> {

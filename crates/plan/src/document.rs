@@ -54,8 +54,35 @@ pub struct Process {
     pub apparmor_profile: Option<String>,
     pub selinux_label: Option<String>,
     pub oom_score_adj: Option<i32>,
-    pub io_priority: Option<Value>,
-    pub scheduler: Option<Value>,
+    pub io_priority: Option<IoPriority>,
+    pub scheduler: Option<Scheduler>,
+    #[serde(rename = "execCPUAffinity")]
+    pub exec_cpu_affinity: Option<ExecCpuAffinity>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Scheduler {
+    pub policy: Option<String>,
+    pub nice: Option<i32>,
+    pub priority: Option<i32>,
+    pub flags: Option<Vec<String>>,
+    pub runtime: Option<u64>,
+    pub deadline: Option<u64>,
+    pub period: Option<u64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct IoPriority {
+    pub class: Option<String>,
+    pub priority: Option<i32>,
+}
+
+/// CPUs in list format.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ExecCpuAffinity {
+    pub initial: Option<String>,
+    #[serde(rename = "final")]
+    pub last: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -155,7 +182,7 @@ pub struct Linux {
     pub personality: Option<Personality>,
     pub seccomp: Option<Value>,
     pub intel_rdt: Option<Value>,
-    pub memory_policy: Option<Value>,
+    pub memory_policy: Option<MemoryPolicy>,
     pub net_devices: Option<Value>,
 }
 
@@ -197,6 +224,14 @@ pub struct Device {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Personality {
-    pub domain: String,
-    pub flags: Option<Value>,
+    pub domain: Option<String>,
+    pub flags: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct MemoryPolicy {
+    pub mode: Option<String>,
+    /// In list format.
+    pub nodes: Option<String>,
+    pub flags: Option<Vec<String>>,
 }

@@ -1,5 +1,6 @@
 //! What this build can do, as the features document of the specification lists it. Nothing that is refused is listed.
 
+use caisson_flags::{MemoryPolicyFlags, MemoryPolicyMode, Named};
 use serde_json::{Value, json};
 
 use crate::document::HOOKS;
@@ -22,8 +23,15 @@ pub fn features() -> Value {
             "apparmor": { "enabled": false },
             "selinux": { "enabled": false },
             "intelRdt": { "enabled": false },
+            "memoryPolicy": { "modes": sorted::<MemoryPolicyMode>(), "flags": sorted::<MemoryPolicyFlags>() },
             "mountExtensions": { "idmap": { "enabled": false } },
             "netDevices": { "enabled": false },
         },
     })
+}
+
+fn sorted<T: Named>() -> Vec<&'static str> {
+    let mut names = T::names();
+    names.sort_unstable();
+    names
 }

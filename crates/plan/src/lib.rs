@@ -7,27 +7,36 @@ mod compose;
 mod config;
 mod devices;
 pub mod document;
+mod exec_affinity;
 mod features;
 mod host;
 mod issue;
 mod json;
+mod memory_policy;
 mod mount_options;
 mod mounts;
+mod named;
 mod namespaces;
 mod operation;
+mod personality;
 mod process;
 pub mod protocol;
 mod resources;
 mod rlimits;
+mod scheduling;
 mod sysctl;
 mod unsupported;
 mod validate;
 
-pub use caisson_flags::{MountAttributes, MountFlags, NamespaceKind, Namespaces};
+pub use caisson_flags::{
+    IdList, IoPriorityClass, MemoryPolicy, MountAttributes, MountFlags, NamespaceKind, Namespaces,
+    PersonalityDomain, Scheduler,
+};
 pub use capabilities::show as show_capabilities;
 pub use compose::plan;
 pub use config::Config;
 pub use document::HOOKS;
+pub use exec_affinity::ExecCpuAffinity;
 pub use features::features;
 pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, Options, OverlayOptions};
 pub use issue::{Issue, SpecError};

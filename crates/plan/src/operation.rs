@@ -11,7 +11,10 @@
 //! Paths: `host` paths are in the runtime's mount namespace; `inside` paths are resolved below the container's root by
 //! descriptor (`RESOLVE_IN_ROOT`), before and after pivot_root alike.
 
-use caisson_flags::{MountAttributes, MountFlags, NamespaceKind, Namespaces};
+use caisson_flags::{
+    IoPriorityClass, MemoryPolicy, MountAttributes, MountFlags, NamespaceKind, Namespaces, PersonalityDomain,
+    Scheduler,
+};
 use serde::{Deserialize, Serialize};
 
 /// All that one container needs between clone and exec.
@@ -173,8 +176,17 @@ pub enum Operation {
     },
     /// Through the private procfs, only when the configuration sets it.
     OomScoreAdj(i32),
-    /// `personality(2)` domain.
-    Personality(u64),
+    /// `sched_setattr(2)`, once the cgroup, which may forbid it, is joined.
+    Scheduler(Scheduler),
+    /// `ioprio_set(2)`; 0 is first, 7 last.
+    IoPriority {
+        class: IoPriorityClass,
+        priority: u32,
+    },
+    /// `personality(2)`.
+    Personality(PersonalityDomain),
+    /// `set_mempolicy(2)`.
+    MemoryPolicy(MemoryPolicy),
     /// Of hooks from here on, and of the program.
     Umask(u32),
     NoNewPrivileges,

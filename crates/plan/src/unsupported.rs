@@ -12,21 +12,12 @@ const LATER: &str = "is not implemented yet";
 pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     let mut issues = Issues::default();
     let linux = &config.linux;
-    let values = [
-        ("linux.intelRdt", &linux.intel_rdt),
-        ("linux.memoryPolicy", &linux.memory_policy),
-        ("linux.netDevices", &linux.net_devices),
-    ];
+    let values = [("linux.intelRdt", &linux.intel_rdt), ("linux.netDevices", &linux.net_devices)];
     for (path, _) in values.iter().filter(|(_, value)| has_effect(value.as_ref())) {
         issues.add(*path, LATER);
     }
     let mut incomplete = Issues::default();
-    let process = config.document.process.as_ref();
-    let required = [
-        ("linux.seccomp", linux.seccomp.as_ref(), "defaultAction"),
-        ("process.scheduler", process.and_then(|process| process.scheduler.as_ref()), "policy"),
-        ("process.ioPriority", process.and_then(|process| process.io_priority.as_ref()), "class"),
-    ];
+    let required = [("linux.seccomp", linux.seccomp.as_ref(), "defaultAction")];
     for (path, value, member) in required {
         if value
             .and_then(Value::as_object)
@@ -39,14 +30,9 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     if has_effect(linux.seccomp.as_ref()) {
         issues.add("linux.seccomp", format!("{LATER}; leave it out to run without a system call filter"));
     }
-    if let Some(process) = &config.document.process {
-        for (path, value) in
-            [("process.ioPriority", &process.io_priority), ("process.scheduler", &process.scheduler)]
-        {
-            if has_effect(value.as_ref()) {
-                issues.add(path, LATER);
-            }
-        }
+    let scheduler = config.document.process.as_ref().and_then(|process| process.scheduler.as_ref());
+    if scheduler.is_some_and(|scheduler| scheduler.policy.as_deref() == Some("SCHED_ISO")) {
+        issues.add("process.scheduler.policy", "Linux reserves SCHED_ISO and does not implement it");
     }
     for (index, mount) in config.document.mounts.iter().flatten().enumerate() {
         let options = mount.options.as_deref().unwrap_or_default();
@@ -56,9 +42,6 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
         {
             issues.add(format!("mounts[{index}]"), format!("an id-mapped mount {LATER}"));
         }
-    }
-    if linux.personality.as_ref().is_some_and(|personality| has_effect(personality.flags.as_ref())) {
-        issues.add("linux.personality.flags", "the specification names no flags yet");
     }
     issues.finish(true)
 }

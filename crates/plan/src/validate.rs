@@ -6,7 +6,9 @@ use crate::config::Config;
 use crate::document::HOOKS;
 use crate::document::Process;
 use crate::issue::{Issues, SpecError};
-use crate::{NamespaceKind, mount_options, rlimits, sysctl};
+use crate::{
+    NamespaceKind, exec_affinity, memory_policy, mount_options, personality, rlimits, scheduling, sysctl,
+};
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
 const MAX_STRINGS: usize = 200_000;
@@ -26,6 +28,8 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
         check_process(config, process, &mut issues);
     }
     hooks(config, &mut issues);
+    memory_policy::check(config, &mut issues);
+    personality::check(config, &mut issues);
     sysctl::check(config, &mut issues);
     if config.document.annotations.iter().flatten().any(|(key, _)| key.is_empty()) {
         issues.add("annotations", "a key must not be empty");
@@ -230,6 +234,8 @@ fn check_process(config: &Config, process: &Process, issues: &mut Issues) {
         }
     }
     rlimits::check(process, issues);
+    scheduling::check(config, process, issues);
+    exec_affinity::check(process, issues);
     if process.oom_score_adj.is_some_and(|value| !(-1000..=1000).contains(&value)) {
         issues.add("process.oomScoreAdj", "must be from -1000 to 1000");
     }

@@ -16,6 +16,10 @@ fn refused(changes: &[(&str, Value)]) -> caisson_plan::SpecError {
 /// The path that is named, words of the message, and what was changed.
 type Case = (&'static str, &'static str, Vec<(&'static str, Value)>);
 
+fn scheduler(value: Value) -> (&'static str, Value) {
+    ("process.scheduler", value)
+}
+
 #[test]
 fn rules_that_types_cannot_express() {
     let many: Vec<_> = (0..341).map(|id| json!({"containerID": id, "hostID": id, "size": 1})).collect();
@@ -66,6 +70,130 @@ fn rules_that_types_cannot_express() {
         ),
         ("linux.seccomp.defaultAction", "missing", vec![("linux.seccomp", json!({}))]),
         ("process.scheduler.policy", "missing", vec![("process.scheduler", json!({}))]),
+        (
+            "process.scheduler.policy",
+            "expected one of SCHED_OTHER",
+            vec![scheduler(json!({"policy": "SCHED_EXT"}))],
+        ),
+        (
+            "process.scheduler.flags[0]",
+            "expected one of SCHED_FLAG_RESET",
+            vec![scheduler(json!({"policy": "SCHED_RR", "priority": 1, "flags": ["RESET_ON_FORK"]}))],
+        ),
+        (
+            "process.scheduler.nice",
+            "from -20 to 19",
+            vec![scheduler(json!({"policy": "SCHED_OTHER", "nice": 20}))],
+        ),
+        (
+            "process.scheduler.nice",
+            "not for SCHED_IDLE",
+            vec![scheduler(json!({"policy": "SCHED_IDLE", "nice": 1}))],
+        ),
+        ("process.scheduler.priority", "from 1 to 99", vec![scheduler(json!({"policy": "SCHED_FIFO"}))]),
+        (
+            "process.scheduler.priority",
+            "not for SCHED_BATCH",
+            vec![scheduler(json!({"policy": "SCHED_BATCH", "priority": 1}))],
+        ),
+        (
+            "process.scheduler.period",
+            "not for SCHED_RR",
+            vec![scheduler(json!({"policy": "SCHED_RR", "priority": 1, "period": 1}))],
+        ),
+        (
+            "process.scheduler.runtime",
+            "1024",
+            vec![scheduler(json!({"policy": "SCHED_DEADLINE", "deadline": 2048}))],
+        ),
+        (
+            "process.scheduler.deadline",
+            "9223372036854775807",
+            vec![scheduler(json!({"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 1u64 << 63}))],
+        ),
+        (
+            "process.scheduler.runtime",
+            "at most the deadline 2000",
+            vec![scheduler(json!({"policy": "SCHED_DEADLINE", "runtime": 3000, "deadline": 2000}))],
+        ),
+        (
+            "process.scheduler.deadline",
+            "at most the period 1500",
+            vec![scheduler(
+                json!({"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2000, "period": 1500}),
+            )],
+        ),
+        (
+            "process.scheduler.flags",
+            "startContainer hooks",
+            vec![
+                scheduler(json!({"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2000})),
+                ("hooks", json!({"startContainer": [{"path": "/h"}]})),
+            ],
+        ),
+        ("process.ioPriority.class", "missing", vec![("process.ioPriority", json!({"priority": 1}))]),
+        (
+            "process.ioPriority.class",
+            "expected one of IOPRIO_CLASS_RT",
+            vec![("process.ioPriority", json!({"class": "IOPRIO_CLASS_NONE"}))],
+        ),
+        (
+            "process.ioPriority.priority",
+            "from 0 to 7",
+            vec![("process.ioPriority", json!({"class": "IOPRIO_CLASS_BE", "priority": 8}))],
+        ),
+        (
+            "process.execCPUAffinity.final",
+            "0-3,7",
+            vec![("process.execCPUAffinity", json!({"initial": "", "final": "0-"}))],
+        ),
+        ("linux.memoryPolicy.mode", "missing", vec![("linux.memoryPolicy", json!({}))]),
+        (
+            "linux.memoryPolicy.mode",
+            "expected one of MPOL_DEFAULT",
+            vec![("linux.memoryPolicy", json!({"mode": "MPOL_BEST"}))],
+        ),
+        (
+            "linux.memoryPolicy.nodes",
+            "at least one",
+            vec![("linux.memoryPolicy", json!({"mode": "MPOL_BIND"}))],
+        ),
+        (
+            "linux.memoryPolicy.nodes",
+            "takes none",
+            vec![("linux.memoryPolicy", json!({"mode": "MPOL_LOCAL", "nodes": "0"}))],
+        ),
+        (
+            "linux.memoryPolicy.nodes",
+            "0-3,7",
+            vec![("linux.memoryPolicy", json!({"mode": "MPOL_BIND", "nodes": "x"}))],
+        ),
+        (
+            "linux.memoryPolicy.flags[1]",
+            "expected one of MPOL_F",
+            vec![(
+                "linux.memoryPolicy",
+                json!({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES", "x"]}),
+            )],
+        ),
+        (
+            "linux.memoryPolicy.flags",
+            "excludes",
+            vec![(
+                "linux.memoryPolicy",
+                json!({
+                    "mode": "MPOL_BIND", "nodes": "0",
+                    "flags": ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]
+                }),
+            )],
+        ),
+        ("linux.personality.domain", "missing", vec![("linux.personality", json!({}))]),
+        ("linux.personality.domain", "LINUX, LINUX32", vec![("linux.personality", json!({"domain": "BSD"}))]),
+        (
+            "linux.personality.flags",
+            "no flags",
+            vec![("linux.personality", json!({"domain": "LINUX", "flags": ["x"]}))],
+        ),
         ("linux.namespaces[6]", "duplicate", vec![("linux.namespaces[6]", json!({"type": "ipc"}))]),
         ("linux.namespaces[0].type", "expected one of", vec![("linux.namespaces[0].type", json!("xyz"))]),
         ("linux.namespaces[1].path", "absolute", vec![("linux.namespaces[1].path", json!("proc/1/ns/net"))]),

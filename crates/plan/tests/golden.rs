@@ -59,6 +59,19 @@ fn everything_at_once() {
         ("linux.sysctl", json!({"net.ipv4.ip_forward": "1", "kernel.msgmax": "65536"})),
         ("linux.rootfsPropagation", json!("rshared")),
         ("linux.personality", json!({"domain": "LINUX32"})),
+        (
+            "linux.memoryPolicy",
+            json!({"mode": "MPOL_BIND", "nodes": "0-1, 4", "flags": ["MPOL_F_STATIC_NODES"]}),
+        ),
+        (
+            "process.scheduler",
+            json!({
+                "policy": "SCHED_DEADLINE", "flags": ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_DL_OVERRUN"],
+                "runtime": 10_000_000, "deadline": 30_000_000, "period": 30_000_000
+            }),
+        ),
+        ("process.ioPriority", json!({"class": "IOPRIO_CLASS_RT", "priority": 3})),
+        ("process.execCPUAffinity", json!({"initial": "7"})),
         ("process.user", json!({"uid": 7, "gid": 8, "umask": 63, "additionalGids": [9, 10]})),
         ("process.terminal", json!(true)),
         ("process.consoleSize", json!({"height": 24, "width": 80})),

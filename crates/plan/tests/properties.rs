@@ -3,6 +3,7 @@
 
 mod support;
 
+use caisson_plan::IdList;
 use serde_json::{Value, json};
 use support::{changed, default_config, parse, planned};
 
@@ -92,8 +93,24 @@ fn cases() -> Vec<Case> {
         ("process.oomScoreAdj", json!(100), &[], Planned),
         ("process.apparmorProfile", json!("profile"), &[], Warned),
         ("process.selinuxLabel", json!("label"), &[], Warned),
-        ("process.scheduler", json!({"policy": "SCHED_BATCH"}), &[], Refused),
-        ("process.ioPriority", json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0}), &[], Refused),
+        ("process.scheduler", json!({"policy": "SCHED_BATCH"}), &[], Planned),
+        (
+            "process.scheduler.policy",
+            json!("SCHED_ISO"),
+            &[("process.scheduler", r#"{"policy": "SCHED_OTHER"}"#)],
+            Refused,
+        ),
+        ("process.ioPriority", json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0}), &[], Planned),
+        (
+            "process.execCPUAffinity",
+            json!({"initial": "0", "final": "1-2"}),
+            &[],
+            Read(|config| {
+                let affinity = config.exec_cpu_affinity();
+                let mask = |list: Option<IdList>| list.map(|list| list.mask());
+                (mask(affinity.initial), mask(affinity.last)) == (Some(vec![1]), Some(vec![6]))
+            }),
+        ),
         ("hostname", json!("other"), &[], Planned),
         ("domainname", json!("other"), &[], Planned),
         ("annotations", json!({"a": "b"}), &[], Planned),
@@ -111,16 +128,10 @@ fn cases() -> Vec<Case> {
         ("linux.readonlyPaths", list(&["/x"]), &[], Planned),
         ("linux.sysctl", json!({"kernel.msgmax": "1"}), &[], Planned),
         ("linux.personality", json!({"domain": "LINUX32"}), &[], Planned),
-        (
-            "linux.personality.flags",
-            list(&["X"]),
-            &[("linux.personality", r#"{"domain": "LINUX"}"#)],
-            Refused,
-        ),
         ("linux.mountLabel", json!("label"), &[], Warned),
         ("linux.seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}), &[], Refused),
         ("linux.intelRdt", json!({"closID": "x"}), &[], Refused),
-        ("linux.memoryPolicy", json!({"mode": "MPOL_DEFAULT"}), &[], Refused),
+        ("linux.memoryPolicy", json!({"mode": "MPOL_DEFAULT"}), &[], Planned),
         ("linux.netDevices", json!({"eth0": {}}), &[], Refused),
         (
             "linux.resources.devices",
@@ -289,6 +300,8 @@ fn empty_values_ask_for_nothing() {
         ("annotations", Value::Null),
         ("process.apparmorProfile", json!("")),
         ("process.scheduler", Value::Null),
+        ("process.execCPUAffinity", json!({"initial": "", "final": null})),
+        ("linux.personality", Value::Null),
         ("process.user.additionalGids", json!([])),
     ] {
         assert_eq!(planned(&changed(&[(path, value)])).unwrap(), before, "{path}");

@@ -13,6 +13,7 @@ pub mod device;
 mod entry;
 pub mod file;
 pub mod keyring;
+pub mod memory_policy;
 pub mod mount;
 pub mod namespace;
 pub mod network;

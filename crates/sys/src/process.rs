@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_int, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use caisson_flags::PersonalityDomain;
 use rustix::fs::Mode;
 
 use crate::call::{OrError, check, check_descriptor, describe};
@@ -139,10 +140,10 @@ pub fn limit(resource: u32) -> Result<(u64, u64)> {
 }
 
 /// `personality(2)`.
-pub fn set_personality(domain: u64) -> Result<()> {
+pub fn set_personality(domain: PersonalityDomain) -> Result<()> {
     // SAFETY: no pointers.
-    let result = unsafe { libc::personality(domain as libc::c_ulong) };
-    check(result.into(), "personality", || format!("{domain:#x}")).map(drop)
+    let result = unsafe { libc::personality(domain.number().into()) };
+    check(result.into(), "personality", || format!("PER_{}", domain.name())).map(drop)
 }
 
 /// `umask(2)`; returns the old one. Cannot fail.

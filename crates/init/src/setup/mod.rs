@@ -10,6 +10,7 @@ mod mount;
 mod overlay;
 pub mod place;
 mod root;
+mod scheduling;
 mod subject;
 mod target;
 
@@ -141,6 +142,9 @@ impl<'p> Setup<'p> {
             Operation::MaskPath { inside } => mask::hide(self, inside)?,
             Operation::Rlimit { resource, soft, hard, .. } => kernel::limit(*resource, *soft, *hard)?,
             Operation::OomScoreAdj(score) => kernel::oom_score(self, *score)?,
+            Operation::Scheduler(scheduler) => scheduling::set_scheduler(scheduler)?,
+            Operation::IoPriority { class, priority } => scheduling::set_io_priority(*class, *priority)?,
+            Operation::MemoryPolicy(policy) => scheduling::set_memory_policy(policy)?,
             Operation::Personality(domain) => process::set_personality(*domain)?,
             Operation::Umask(mask) => self.umask = *mask,
             Operation::NoNewPrivileges => credentials::no_new_privileges()?,

@@ -42,7 +42,7 @@ export const RUNTIME_RULES: readonly Rule<RuntimeSpec>[] = [
   about(process, 'process'),
   about(rlimits, 'process.rlimits'),
   about(capabilities, 'process.capabilities'),
-  about(scheduling, 'process.scheduler', 'process.ioPriority'),
+  about(scheduling, 'process.scheduler', 'process.ioPriority', 'process.execCPUAffinity'),
   about(hooks, 'hooks'),
   about(sysctl, 'linux.sysctl'),
   about(resources, 'linux.resources'),

@@ -1,5 +1,6 @@
 /** `linux.intelRdt` and `linux.memoryPolicy`. */
 import { each, type Report } from '../report.ts'
+import { ID_LIST, isIdList } from './id-list.ts'
 import type { Config } from './platform.ts'
 
 export function intelRdt(config: Config, report: Report): void {
@@ -23,6 +24,7 @@ export function memoryPolicy(config: Config, report: Report): void {
     if (!report.isBroken(`${at}.mode`)) report.wrong(`${at}.mode`, undefined, 'a mode such as MPOL_BIND')
     return
   }
+  if (nodes && !isIdList(nodes)) report.wrong(`${at}.nodes`, nodes, ID_LIST)
   const [none, some] = [
     ['MPOL_DEFAULT', 'MPOL_LOCAL'],
     ['MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED_MANY'],
@@ -34,8 +36,8 @@ export function memoryPolicy(config: Config, report: Report): void {
   const [balancing, fixed] = ['MPOL_F_NUMA_BALANCING', 'MPOL_F_STATIC_NODES']
   for (const [index, flag] of each(flags)) {
     const path = `${at}.flags[${index}]`
-    if (flag === balancing && mode !== 'MPOL_BIND')
-      report.error(path, `${flag} is for MPOL_BIND`, { found: flag })
+    if (flag === balancing && mode !== 'MPOL_BIND' && mode !== 'MPOL_PREFERRED_MANY')
+      report.error(path, `${flag} is for MPOL_BIND and MPOL_PREFERRED_MANY`, { found: flag })
     if (flag === fixed && flags?.includes('MPOL_F_RELATIVE_NODES')) {
       report.error(path, `${flag} excludes MPOL_F_RELATIVE_NODES`, { found: flag })
     }

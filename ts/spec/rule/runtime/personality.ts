@@ -7,4 +7,7 @@ export function personality(config: Config, report: Report): void {
   if (personality && !personality.domain && !report.isBroken('linux.personality.domain')) {
     report.wrong('linux.personality.domain', undefined, 'one of LINUX, LINUX32')
   }
+  if (personality?.flags?.length) {
+    report.runnable('linux.personality.flags', 'the specification supports no flags')
+  }
 }
