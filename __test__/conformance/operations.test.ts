@@ -1,7 +1,6 @@
 /** runtime.md, "Operations". */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
 import { COMMAND } from '../cli/session.ts'
 import { bundle } from '../fixtures/bundle.ts'

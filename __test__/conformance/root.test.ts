@@ -1,5 +1,4 @@
 /** config.md, "Specification version", "Root", "Hostname", "Annotations" and "Extensibility". */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootfs } from '../fixtures/rootfs.ts'
 import { requirements, top, type Requirement } from './requirements.ts'

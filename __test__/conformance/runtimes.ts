@@ -49,7 +49,9 @@ export function peer(name: 'runc' | 'crun'): Contender {
   return (bundle, id) => {
     const command = [name, '--root', join(root, name), 'run', '--bundle', bundle, id]
     if (name === 'crun') command.unshift(withHugetlb)
-    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+    // A pipe as stdin: crun 1.8 gives the device of an ignored one, the host's /dev/null, to the container's user.
+    const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' })
+    child.stdin.end()
     const outputs = Promise.all([text(child.stdout), text(child.stderr)])
     return new Promise((resolve, reject) => {
       child.on('error', reject)
