@@ -35,7 +35,7 @@ struct Instruction {
 
 const ALL_ACCESS: u32 = 7;
 
-/// Loads the program of the rules (the last matching rule decides; no match denies) and makes it the only one of a
+/// Loads the program of the rules (the last rule about an access decides; none denies) and makes it the only one of a
 /// cgroup directory: what an earlier container left there goes. Programs of the cgroups above keep their say.
 pub fn attach_device_program(cgroup: impl AsFd, rules: &[DeviceRule]) -> Result<()> {
     const BPF_PROG_ATTACH: i64 = 8;
@@ -195,16 +195,19 @@ fn bpf(command: i64, attribute: &mut Attribute, arguments: &str) -> Result<i64> 
     if result < 0 { Err(Error::last("bpf", arguments)) } else { Ok(result) }
 }
 
-// Registers: r1 the context {u32 access_type; u32 major; u32 minor}, r2 kind, r3 access, r4 major, r5 minor.
+// Registers: r1 the context {u32 access_type; u32 major; u32 minor}, then scratch; r2 kind, r3 the access that no rule
+// has decided yet, r4 major, r5 minor.
 const LOAD_WORD: u8 = 0x61;
 const MOVE_REGISTER: u8 = 0xbc;
 const MOVE: u8 = 0xb4;
 const AND: u8 = 0x54;
 const SHIFT_RIGHT: u8 = 0x74;
+const JUMP_EQUAL: u8 = 0x16;
 const JUMP_NOT_EQUAL: u8 = 0x56;
-const JUMP_NOT_EQUAL_REGISTER: u8 = 0x5e;
 const EXIT: u8 = 0x95;
 
+/// The program of a list of rules: each kind of access is decided by the last rule about the device and this access;
+/// what no rule is about is denied. A request is allowed if all of its access is.
 fn generate(rules: &[DeviceRule]) -> Vec<Instruction> {
     let step = |code: u8, destination: u8, source: u8, offset: i16, immediate: u32| Instruction {
         code,
@@ -220,21 +223,10 @@ fn generate(rules: &[DeviceRule]) -> Vec<Instruction> {
         step(LOAD_WORD, 4, 1, 4, 0),
         step(LOAD_WORD, 5, 1, 8, 0),
     ];
-    // The list says "later rules win": read from its end, the first match decides.
     for rule in rules.iter().rev() {
         let mut block = Vec::new();
         if let Some(kind) = rule.kind {
             block.push(step(JUMP_NOT_EQUAL, 2, 0, 0, kind as u32));
-        }
-        if rule.access & ALL_ACCESS != ALL_ACCESS {
-            // Allowing needs every asked-for access in the rule; a deny of some access hits any request for it.
-            block.push(step(MOVE_REGISTER, 1, 3, 0, 0));
-            block.push(step(AND, 1, 0, 0, rule.access));
-            if rule.allow {
-                block.push(step(JUMP_NOT_EQUAL_REGISTER, 1, 3, 0, 0));
-            } else {
-                block.push(step(0x16 /* jump if equal */, 1, 0, 0, 0));
-            }
         }
         if let Some(major) = rule.major {
             block.push(step(JUMP_NOT_EQUAL, 4, 0, 0, major));
@@ -242,12 +234,24 @@ fn generate(rules: &[DeviceRule]) -> Vec<Instruction> {
         if let Some(minor) = rule.minor {
             block.push(step(JUMP_NOT_EQUAL, 5, 0, 0, minor));
         }
+        match rule.access & ALL_ACCESS {
+            ALL_ACCESS => {}
+            access if rule.allow => {
+                block.push(step(AND, 3, 0, 0, !access));
+                block.push(step(JUMP_NOT_EQUAL, 3, 0, 0, 0));
+            }
+            access => {
+                block.push(step(MOVE_REGISTER, 1, 3, 0, 0));
+                block.push(step(AND, 1, 0, 0, access));
+                block.push(step(JUMP_EQUAL, 1, 0, 0, 0));
+            }
+        }
         let unconditional = block.is_empty();
         block.push(step(MOVE, 0, 0, 0, u32::from(rule.allow)));
         block.push(step(EXIT, 0, 0, 0, 0));
         let length = block.len();
         for (index, instruction) in block.iter_mut().enumerate() {
-            if matches!(instruction.code, JUMP_NOT_EQUAL | JUMP_NOT_EQUAL_REGISTER | 0x16) {
+            if matches!(instruction.code, JUMP_EQUAL | JUMP_NOT_EQUAL) {
                 // To the first instruction after the block; a block has at most eight.
                 instruction.offset = i16::try_from(length - index - 1).unwrap_or(i16::MAX);
             }
@@ -262,53 +266,4 @@ fn generate(rules: &[DeviceRule]) -> Vec<Instruction> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_total_rule_ends_the_program() {
-        let rule = |allow, kind, access| DeviceRule { allow, kind, major: None, minor: None, access };
-        let program = generate(&[rule(false, None, 7), rule(true, Some(DeviceKind::Char), 1)]);
-        assert_eq!(program.len(), 6 + 6 + 2);
-        let jump = program.iter().find(|i| i.code == JUMP_NOT_EQUAL).unwrap();
-        assert_eq!(jump.offset, 5); // over the rest of its block
-        assert_eq!(program.last().unwrap().code, EXIT);
-    }
-
-    #[test]
-    #[allow(clippy::print_stdout)] // a skipped test says why
-    fn the_same_list_is_loaded_once() {
-        let list = |major| {
-            [DeviceRule { allow: true, kind: None, major: Some(major), minor: None, access: ALL_ACCESS }]
-        };
-        let first = match loaded(&list(1)) {
-            Ok(program) => program,
-            Err(error) => return println!("SKIPPED: loading BPF programs is not allowed here: {error}"),
-        };
-        assert!(Arc::ptr_eq(&first, &loaded(&list(1)).unwrap()));
-        for major in 2..10 {
-            loaded(&list(major)).unwrap();
-        }
-        assert!(!Arc::ptr_eq(&first, &loaded(&list(1)).unwrap()));
-        forget_device_programs();
-        assert!(LOADED.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    #[allow(clippy::print_stdout)] // a skipped test says why
-    fn the_kernel_accepts_the_program() {
-        let rules: Vec<_> = (0..12)
-            .map(|n| DeviceRule {
-                allow: n % 2 == 1,
-                kind: Some(DeviceKind::Char),
-                major: Some(n),
-                minor: None,
-                access: n % 8,
-            })
-            .collect();
-        match load(&generate(&rules)) {
-            Ok(_) => {}
-            Err(error) => println!("SKIPPED: loading BPF programs is not allowed here: {error}"),
-        }
-    }
-}
+mod tests;
