@@ -7,6 +7,7 @@ import { prepare } from './prepare.mjs'
 import { rust, skip, summary, typescript } from './suite.mjs'
 
 const tests = [
+  '__test__/conformance/cgroup-values.test.ts',
   '__test__/native/lifecycle.test.ts',
   '__test__/native/owner.test.ts',
   '__test__/runtime/lifecycle/lifecycle.test.ts',

@@ -7,9 +7,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
+use rustix::io::Errno;
 
 use crate::placement::Place;
-use crate::{Cgroup, Error, Operation, Placement, Result, devices, files, operation, resources};
+use crate::{
+    Cgroup, Error, Mode, Operation, Placement, Result, Write, devices, files, operation, owner, resources,
+};
 
 impl Placement {
     /// Creates the directories and applies the limits and device rules (default deny, with or without `wanted`).
@@ -26,23 +29,29 @@ impl Placement {
     /// # Errors
     /// A limit whose controller is missing, or that this version of cgroups does not support.
     pub fn operations(&self, wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
-        let make = |directory: &Path| Operation::MakeDirectory { directory: directory.to_path_buf() };
+        let (version_2, version_1): (Vec<_>, Vec<_>) = self.places.iter().partition(|place| place.unified);
         let mut list = Vec::new();
-        for place in self.places.iter().filter(|place| place.unified) {
-            list.push(make(&place.directory));
-            list.extend(place.leaf.as_deref().map(make));
+        for place in &version_2 {
+            list.extend(directories_v2(place));
         }
-        list.extend(self.places.iter().filter(|place| !place.unified).map(|place| make(&place.directory)));
+        for place in &version_1 {
+            list.extend(directories_v1(place));
+        }
         list.extend(resources::operations(&self.places, wanted)?);
-        list.extend(devices::operation(&self.places, wanted, self.rootless)?);
+        list.extend(devices::operation(self, wanted)?);
         for place in &self.places {
-            list.extend(place.leaf.as_deref().map(|leaf| match place.unified {
-                true => Operation::EnableControllers { directory: place.directory.clone() },
-                false => make(leaf),
-            }));
+            list.extend(if place.unified { child_v2(place) } else { child_v1(place) });
         }
         list.extend(resources::operations_of_leaves(&self.places, wanted)?);
+        list.extend(self.change_owner());
         Ok(list)
+    }
+
+    /// SECURITY: only in version 2, where these files do not reach the limits. In version 1 delegation is not secure.
+    fn change_owner(&self) -> Option<Operation> {
+        let place = self.places.first().filter(|_| self.mode == Mode::V2)?;
+        let directory = place.processes().to_path_buf();
+        self.owner.map(|owner| Operation::ChangeOwner { directory, owner, if_permitted: self.rootless })
     }
 
     /// The first half of [`create`](Self::create): the version 2 directories, into which a process can be cloned while
@@ -50,7 +59,11 @@ impl Placement {
     /// [`operations`](Self::operations).
     pub fn begin(&self, operations: Vec<Operation>) -> Result<Making> {
         let is_first = |operation: &Operation| match operation {
-            Operation::MakeDirectory { directory } => self.of(directory).is_some_and(|place| place.unified),
+            Operation::MakeParent { directory }
+            | Operation::MakeDirectory { directory }
+            | Operation::EnableControllers { directory } => {
+                self.places.iter().any(|place| place.unified && directory.starts_with(&place.mount_point))
+            }
             _ => false,
         };
         let count = operations.iter().take_while(|operation| is_first(operation)).count();
@@ -66,50 +79,117 @@ impl Placement {
             .iter()
             .find(|place| place.directory == directory || place.leaf.as_deref() == Some(directory))
     }
-
-    fn make(place: &Place, made: &mut Made) -> Result<()> {
-        let directory = &place.directory;
-        // A hybrid host has controllers in version 2 that no version 1 hierarchy has.
-        if place.unified && !place.controllers.is_empty() {
-            make_parents(place, made)?;
-            enable_controllers(place)?;
-        }
-        match fs::create_dir(directory) {
-            Ok(()) => made.directories.push(directory.clone()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                refuse_used(directory)?;
-                // A leaf that an earlier container has left keeps its cpus, which would conflict with new ones.
-                place.leaf.iter().for_each(|leaf| drop(fs::remove_dir(leaf)));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_parents(place, made)?;
-                fs::create_dir(directory).map_err(|e| Error::io("cannot make", directory, &e))?;
-                made.directories.push(directory.clone());
-            }
-            Err(error) => return Err(Error::io("cannot make", directory, &error)),
-        }
-        if place.unified || has(place, "freezer") {
-            refuse_frozen(directory)?; // by an ancestor: a process that joins would never start
-        }
-        if has(place, "cpuset") && !place.unified {
-            inherit_cpuset(&place.mount_point, directory)?;
-        }
-        Ok(())
-    }
 }
 
-fn make_leaf(place: &Place, made: &mut Made) -> Result<()> {
-    let Some(leaf) = &place.leaf else { return Ok(()) };
-    // Before Linux 5.11, `memory.use_hierarchy` must be set to include children, and only before there are any.
-    if !place.unified && files::read(&place.directory, "memory.use_hierarchy").is_ok_and(|v| v.trim() == "0")
-    {
-        files::write(&place.directory, "memory.use_hierarchy", "1")?;
+fn make(directory: &Path) -> Operation {
+    Operation::MakeDirectory { directory: directory.to_path_buf() }
+}
+
+/// The directories between the mount point and the container's, from the top.
+fn parents(place: &Place) -> Vec<PathBuf> {
+    let above = place.directory.ancestors().skip(1);
+    let mut parents: Vec<_> =
+        above.take_while(|d| *d != place.mount_point && d.starts_with(&place.mount_point)).collect();
+    parents.reverse();
+    parents.into_iter().map(Path::to_path_buf).collect()
+}
+
+/// A hybrid host has version 2 without controllers, as a rule.
+fn directories_v2(place: &Place) -> Vec<Operation> {
+    let enable = |directory: &Path| {
+        (!place.controllers.is_empty())
+            .then(|| Operation::EnableControllers { directory: directory.to_path_buf() })
+    };
+    let mut list: Vec<_> = enable(&place.mount_point).into_iter().collect();
+    for directory in parents(place) {
+        let enable = enable(&directory);
+        list.push(Operation::MakeParent { directory });
+        list.extend(enable);
     }
-    fs::create_dir(leaf).map_err(|error| Error::io("cannot make", leaf, &error))?;
-    made.directories.push(leaf.clone());
-    if has(place, "cpuset") && !place.unified {
-        inherit_cpuset(&place.directory, leaf)?;
+    list.push(make(&place.directory));
+    list.extend(place.leaf.as_deref().map(make));
+    list
+}
+
+fn directories_v1(place: &Place) -> Vec<Operation> {
+    let mut list = Vec::new();
+    for directory in parents(place) {
+        list.push(Operation::MakeParent { directory: directory.clone() });
+        list.extend(inherit_cpuset(place, &directory));
     }
+    list.push(make(&place.directory));
+    list.extend(inherit_cpuset(place, &place.directory));
+    list
+}
+
+fn inherit_cpuset(place: &Place, directory: &Path) -> Option<Operation> {
+    has(place, "cpuset").then(|| Operation::InheritCpuset { directory: directory.to_path_buf() })
+}
+
+fn child_v2(place: &Place) -> Vec<Operation> {
+    let directory = place.leaf.as_ref().map(|_| place.directory.clone());
+    directory.map(|directory| Operation::EnableControllers { directory }).into_iter().collect()
+}
+
+fn child_v1(place: &Place) -> Vec<Operation> {
+    let Some(leaf) = &place.leaf else { return Vec::new() };
+    // Before Linux 5.11 a memory cgroup includes its children only if this is set before there are any.
+    let hierarchical = has(place, "memory")
+        .then(|| Operation::Write(Write::new(&place.directory, "memory.use_hierarchy", 1).optional(true)));
+    hierarchical.into_iter().chain([make(leaf)]).chain(inherit_cpuset(place, leaf)).collect()
+}
+
+/// Attempts to make a directory whose parents other containers keep removing with themselves.
+const ATTEMPTS: usize = 100;
+
+/// Makes the container's directory, and its parents again if another container has removed them meanwhile.
+fn make_again(place: &Place, placement: &Placement, made: &mut Made) -> Result<()> {
+    let mut result = make_directory(place, made);
+    for _ in 0..ATTEMPTS {
+        if !matches!(&result, Err(error) if error.errno() == Some(Errno::NOENT.raw_os_error())) {
+            break;
+        }
+        let list = if place.unified { directories_v2(place) } else { directories_v1(place) };
+        for parent in
+            list.iter().take_while(|operation| !matches!(operation, Operation::MakeDirectory { .. }))
+        {
+            perform(parent, placement, made)?;
+        }
+        result = make_directory(place, made);
+    }
+    result
+}
+
+/// The container's directory, which may have existed before.
+fn make_directory(place: &Place, made: &mut Made) -> Result<()> {
+    let directory = &place.directory;
+    match fs::create_dir(directory) {
+        Ok(()) => made.directories.push(directory.clone()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            refuse_used(directory)?;
+            // A leaf that an earlier container has left keeps its cpus, which would conflict with new ones.
+            place.leaf.iter().for_each(|leaf| drop(fs::remove_dir(leaf)));
+        }
+        Err(error) => return Err(Error::io("cannot make", directory, &error)),
+    }
+    if place.unified {
+        refuse_threaded(directory)?;
+    }
+    if place.unified || has(place, "freezer") {
+        refuse_frozen(directory)?; // by an ancestor: a process that joins would never start
+    }
+    Ok(())
+}
+
+fn make_leaf(leaf: &Path, made: &mut Made) -> Result<()> {
+    fs::create_dir(leaf).map_err(|error| {
+        let failure = Error::io("cannot make", leaf, &error);
+        match error.kind() {
+            ErrorKind::OutOfMemory => failure.hint("the memory limit is too small: allow at least 1 MiB"),
+            _ => failure,
+        }
+    })?;
+    made.directories.push(leaf.to_path_buf());
     Ok(())
 }
 
@@ -151,25 +231,39 @@ impl Making {
 
 fn perform(operation: &Operation, placement: &Placement, made: &mut Made) -> Result<()> {
     match operation {
+        Operation::MakeParent { directory } => make_parent(directory, made),
         Operation::MakeDirectory { directory } => match placement.of(directory) {
-            Some(place) if place.directory == *directory => Placement::make(place, made),
-            Some(place) => make_leaf(place, made),
-            None => Ok(()),
+            Some(place) if place.directory == *directory => make_again(place, placement, made),
+            _ => make_leaf(directory, made),
         },
-        Operation::EnableControllers { directory } => hand_down(directory),
-        Operation::CheckUsage { directory, file, limit } => operation::check_usage(directory, file, *limit),
+        Operation::EnableControllers { directory } => {
+            unless_removed(directory, enable_controllers(directory))
+        }
+        Operation::InheritCpuset { directory } => unless_removed(directory, copy_cpuset(directory)),
+        Operation::CheckUsage { directory, file, limited, limit } => {
+            operation::check_usage(directory, file, limited, *limit)
+        }
         Operation::Write(write) => write.apply(),
-        Operation::WriteInEitherOrder(first, second) => match first.apply() {
-            Ok(()) => second.apply(),
-            Err(_) => second.apply().and_then(|()| first.apply()),
-        },
+        Operation::WriteInAnyOrder(writes) => operation::write_in_any_order(writes),
         Operation::RestrictDevices { directory, rules, if_permitted } => {
             let unified = placement.of(directory).is_some_and(|place| place.unified);
-            match devices::restrict(directory, rules, unified) {
-                Err(error) if *if_permitted && error.is_denied() => Ok(()),
-                other => other,
-            }
+            permitted(devices::restrict(directory, rules, unified), *if_permitted)
         }
+        Operation::ChangeOwner { directory, owner, if_permitted } => {
+            permitted(owner::change(directory, *owner), *if_permitted)
+        }
+    }
+}
+
+/// A parent that another container has just removed with itself is made again with the container's directory.
+fn unless_removed(directory: &Path, result: Result<()>) -> Result<()> {
+    result.or_else(|error| if directory.exists() { Err(error) } else { Ok(()) })
+}
+
+fn permitted(result: Result<()>, if_permitted: bool) -> Result<()> {
+    match result {
+        Err(error) if if_permitted && error.is_denied() => Ok(()),
+        other => other,
     }
 }
 
@@ -188,20 +282,12 @@ struct Made {
     parents: Vec<PathBuf>,
 }
 
-fn make_parents(place: &Place, made: &mut Made) -> Result<()> {
-    let missing: Vec<_> = place
-        .directory
-        .ancestors()
-        .skip(1)
-        .take_while(|d| d.starts_with(&place.mount_point) && !d.exists())
-        .map(Path::to_path_buf)
-        .collect();
-    for directory in missing.iter().rev() {
-        match fs::create_dir(directory) {
-            Ok(()) => made.parents.insert(0, directory.clone()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {} // a concurrent start creates the same parent
-            Err(error) => return Err(Error::io("cannot make", directory, &error)),
-        }
+fn make_parent(directory: &Path, made: &mut Made) -> Result<()> {
+    match fs::create_dir(directory) {
+        Ok(()) => made.parents.insert(0, directory.to_path_buf()),
+        // In the second case its own parent was removed; making the container's directory notices.
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
+        Err(error) => return Err(Error::io("cannot make", directory, &error)),
     }
     Ok(())
 }
@@ -228,44 +314,32 @@ fn refuse_frozen(directory: &Path) -> Result<()> {
         .hint("thaw it, or the cgroup above it that is frozen"))
 }
 
+/// Such a cgroup has no memory and no I/O limits, and neither lists nor kills its processes.
+fn refuse_threaded(directory: &Path) -> Result<()> {
+    let kind = files::read(directory, "cgroup.type").unwrap_or_default();
+    if !matches!(kind.trim(), "threaded" | "domain invalid") {
+        return Ok(());
+    }
+    Err(Error::new(format!("{}: the cgroup's type is {:?}", directory.display(), kind.trim())).hint(
+        "the cgroup above it is threaded, or has processes beside its children: choose another cgroupsPath",
+    ))
+}
+
 fn has(place: &Place, controller: &str) -> bool {
     place.controllers.iter().any(|name| name == controller)
 }
 
-/// Version 1: a new cpuset is empty and accepts no process; every level inherits its parent's values.
-fn inherit_cpuset(top: &Path, directory: &Path) -> Result<()> {
-    let mut levels: Vec<_> = directory.ancestors().take_while(|d| *d != top).collect();
-    levels.reverse();
-    for directory in levels {
-        let Some(parent) = directory.parent() else { continue };
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            if files::read(directory, file)?.trim().is_empty() {
-                files::write(directory, file, files::read(parent, file)?.trim())?;
-            }
+fn copy_cpuset(directory: &Path) -> Result<()> {
+    let Some(parent) = directory.parent() else { return Ok(()) };
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        if files::read(directory, file)?.trim().is_empty() {
+            files::write(directory, file, files::read(parent, file)?.trim())?;
         }
     }
     Ok(())
 }
 
-/// Version 2: every level above the container enables its controllers for children, all at once or one by one (one that
-/// cannot be enabled must not prevent the others; a limit that needs it fails by itself).
-fn enable_controllers(place: &Place) -> Result<()> {
-    // The usual case: all controllers are already enabled for the container's parent.
-    let parent = place.directory.parent().unwrap_or(&place.mount_point);
-    let enabled = files::read(parent, "cgroup.subtree_control")?;
-    if place.controllers.iter().all(|c| enabled.split_ascii_whitespace().any(|name| name == c)) {
-        return Ok(());
-    }
-    let mut levels: Vec<_> =
-        place.directory.ancestors().skip(1).take_while(|d| d.starts_with(&place.mount_point)).collect();
-    levels.reverse();
-    for directory in levels {
-        hand_down(directory)?;
-    }
-    Ok(())
-}
-
-fn hand_down(directory: &Path) -> Result<()> {
+fn enable_controllers(directory: &Path) -> Result<()> {
     let available = files::read(directory, "cgroup.controllers")?;
     let enabled = files::read(directory, "cgroup.subtree_control")?;
     let enabled: Vec<_> = enabled.split_ascii_whitespace().collect();

@@ -7,8 +7,7 @@ use caisson_sys::{bpf, errno};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType, LinuxResources};
 use serde::Serialize;
 
-use crate::placement::Place;
-use crate::{Error, Operation, Result, files};
+use crate::{Error, Operation, Placement, Result, files};
 
 /// One rule of the list, wildcards as `None`; serialised as `allow c 1:3 rwm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,26 +39,26 @@ const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
     ('c', Some(10), Some(200), "rwm"),
 ];
 
-/// `None` without a hierarchy that can restrict devices.
-pub(crate) fn operation(
-    places: &[Place],
-    wanted: Option<&LinuxResources>,
-    rootless: bool,
-) -> Result<Option<Operation>> {
+/// # Errors
+/// SECURITY: without a hierarchy that can restrict devices a program with CAP_MKNOD could use all of the host's. For an
+/// unprivileged user, who cannot create devices, `None`. COMPAT(runc): refused there, too.
+pub(crate) fn operation(placement: &Placement, wanted: Option<&LinuxResources>) -> Result<Option<Operation>> {
     let rules = complete(wanted.and_then(|limits| limits.devices().as_deref()).unwrap_or_default())?;
-    let version_2 = places.iter().all(|place| place.unified);
-    let (place, rules) = if version_2 {
-        (places.first(), rules)
-    } else {
-        let place = places.iter().find(|place| place.controllers.iter().any(|c| c == "devices"));
-        let exceptions = if place.is_some() { exceptions(&rules)? } else { Vec::new() };
-        (place, rules.into_iter().take(1).chain(exceptions).collect())
+    let places = &placement.places;
+    let version_1 = places.iter().find(|place| place.controllers.iter().any(|c| c == "devices"));
+    // A program can be attached to any cgroup of version 2, those of a hybrid host included.
+    let Some(place) = version_1.or_else(|| places.iter().find(|place| place.unified)) else {
+        if placement.rootless {
+            return Ok(None);
+        }
+        return Err(Error::new(
+            "linux.resources.devices: no cgroup hierarchy that can restrict devices is mounted",
+        )
+        .hint("mount cgroup version 2, or the devices hierarchy of version 1"));
     };
-    Ok(place.map(|place| Operation::RestrictDevices {
-        directory: place.directory.clone(),
-        rules,
-        if_permitted: rootless,
-    }))
+    let rules = if place.unified { rules } else { exceptions(&rules)? };
+    let directory = place.directory.clone();
+    Ok(Some(Operation::RestrictDevices { directory, rules, if_permitted: placement.rootless }))
 }
 
 /// Applies the rules of [`operation`].
@@ -68,34 +67,17 @@ pub(crate) fn restrict(directory: &Path, rules: &[Rule], version_2: bool) -> Res
 }
 
 /// Deny all, the configuration's rules, the devices that every container has. Rules before the last one about all
-/// devices have no effect, and neither do rules without access.
+/// devices have no effect.
 fn complete(wanted: &[LinuxDeviceCgroup]) -> Result<Vec<Rule>> {
-    let mut rules = vec![Rule { read: true, write: true, mknod: true, ..Rule::none(false, 'a', None, None) }];
+    let mut rules = vec![with_access(Rule::none(false, 'a', None, None), "rwm")?];
     for rule in wanted {
-        add(&mut rules, parse(rule)?);
+        rules.push(parse(rule)?);
     }
     for (kind, major, minor, access) in ALWAYS {
-        add(&mut rules, with_access(Rule::none(true, kind, major, minor), access)?);
+        rules.push(with_access(Rule::none(true, kind, major, minor), access)?);
     }
     let last_total = rules.iter().rposition(Rule::is_total).unwrap_or(0);
     Ok(rules.split_off(last_total))
-}
-
-/// Merges consecutive rules with the same verdict and devices: opening for reading and writing is a single request, and
-/// one rule must allow it.
-fn add(rules: &mut Vec<Rule>, new: Rule) {
-    if !(new.read || new.write || new.mknod) {
-        return;
-    }
-    let same_verdict = rules.iter_mut().rev().take_while(|rule| rule.allow == new.allow && !rule.is_total());
-    match same_verdict.into_iter().find(|rule| rule.is_about_the_devices_of(&new)) {
-        Some(rule) if !new.is_total() => {
-            rule.read |= new.read;
-            rule.write |= new.write;
-            rule.mknod |= new.mknod;
-        }
-        _ => rules.push(new),
-    }
 }
 
 fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
@@ -115,9 +97,11 @@ fn parse(rule: &LinuxDeviceCgroup) -> Result<Rule> {
     };
     let (major, minor) = (number(rule.major())?, number(rule.minor())?);
     let base = Rule::none(rule.allow(), kind, major, minor);
-    // A rule about all devices includes every access, as in devices.allow.
-    let access = rule.access().as_deref().unwrap_or(if kind == 'a' { "rwm" } else { "" });
-    with_access(base, access)
+    match rule.access().as_deref().unwrap_or_default() {
+        // COMPAT(runc): refused.
+        "" => Err(Error::new("linux.resources.devices: missing access: expected letters of \"rwm\"")),
+        access => with_access(base, access),
+    }
 }
 
 fn with_access(mut rule: Rule, access: &str) -> Result<Rule> {
@@ -146,11 +130,20 @@ impl Rule {
         (self.kind, self.major, self.minor) == (other.kind, other.major, other.minor)
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    fn shares_devices_with(&self, other: &Self) -> bool {
         let either = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
         let kinds = self.kind == other.kind || self.kind == 'a' || other.kind == 'a';
+        kinds && either(self.major, other.major) && either(self.minor, other.minor)
+    }
+
+    /// The devices of both, of one kind.
+    fn intersection(&self, other: &Self) -> Self {
+        Self { major: self.major.or(other.major), minor: self.minor.or(other.minor), ..*self }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
         let access = (self.read && other.read) || (self.write && other.write) || (self.mknod && other.mknod);
-        kinds && access && either(self.major, other.major) && either(self.minor, other.minor)
+        access && self.shares_devices_with(other)
     }
 
     /// Whether this rule applies to all devices of `other`.
@@ -194,24 +187,15 @@ impl From<Rule> for String {
     }
 }
 
-/// Version 1 has a default verdict and a set of exceptions, not a list. The kernel removes an exception only if the
-/// numbers are equal, and otherwise ignores the request silently, so the effect of the list is computed here.
+/// Version 1 has a default verdict, the first rule, and a set of exceptions, not a list. The kernel removes an
+/// exception only if the numbers are equal, and otherwise ignores the request silently, so the effect of the list is
+/// computed here.
 fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
     let Some((first, rest)) = rules.split_first() else { return Ok(Vec::new()) };
     let mut set: Vec<Rule> = Vec::new();
     for rule in rest.iter().flat_map(Rule::by_kind) {
         if rule.allow != first.allow {
-            match set.iter_mut().find(|old| old.is_about_the_devices_of(&rule)) {
-                Some(old) => {
-                    *old = Rule {
-                        read: old.read || rule.read,
-                        write: old.write || rule.write,
-                        mknod: old.mknod || rule.mknod,
-                        ..*old
-                    };
-                }
-                None => set.push(rule),
-            }
+            include(&mut set, rule);
             continue;
         }
         for old in set.iter_mut().filter(|old| rule.overlaps(old)) {
@@ -229,7 +213,38 @@ fn exceptions(rules: &[Rule]) -> Result<Vec<Rule>> {
         }
         set.retain(|old| old.read || old.write || old.mknod);
     }
-    Ok(set)
+    if !first.allow {
+        join_halves(&mut set);
+    }
+    Ok(std::iter::once(*first).chain(set).collect())
+}
+
+fn include(set: &mut Vec<Rule>, rule: Rule) {
+    match set.iter_mut().find(|old| old.is_about_the_devices_of(&rule)) {
+        Some(old) => {
+            old.read |= rule.read;
+            old.write |= rule.write;
+            old.mknod |= rule.mknod;
+        }
+        None => set.push(rule),
+    }
+}
+
+/// Opening for reading and writing is one request, which the kernel allows only if one exception has both. So devices
+/// that one exception lets be read and another written, `c 10:* r` and `c 10:229 w`, get an exception with both.
+fn join_halves(set: &mut Vec<Rule>) {
+    let mut index = 0;
+    while let Some(one) = set.get(index).copied() {
+        for other in set.clone() {
+            let both = Rule { read: true, write: true, mknod: false, ..one.intersection(&other) };
+            let halves = (one.read && !one.write && other.write) || (one.write && !one.read && other.read);
+            let is_there = |old: &Rule| old.read && old.write && old.covers_devices_of(&both);
+            if halves && one.shares_devices_with(&other) && !set.iter().any(is_there) {
+                include(set, both);
+            }
+        }
+        index += 1;
+    }
 }
 
 /// Writes the default verdict and its exceptions.

@@ -13,6 +13,8 @@ mod freeze;
 mod host;
 #[cfg(feature = "resources")]
 mod operation;
+#[cfg(feature = "resources")]
+mod owner;
 mod placement;
 #[cfg(feature = "resources")]
 mod resources;

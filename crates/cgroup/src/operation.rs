@@ -10,26 +10,37 @@ use crate::{DeviceRule, Error, Result, files};
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Operation {
-    /// Includes missing parents. Version 2: enables controllers for it; version 1: a cpuset inherits its parent's
-    /// values, without which it accepts no process.
+    /// A directory above the container's: made if missing, and then removed with the container.
+    MakeParent {
+        directory: PathBuf,
+    },
+    /// The container's directory in a hierarchy, or its child. An existing one with processes or frozen is refused.
     MakeDirectory {
         directory: PathBuf,
     },
-    /// Enables the controllers of a version 2 cgroup for its children.
+    /// Version 2: enables every available controller for the children. One that cannot be enabled is left out: a limit
+    /// that needs it fails by itself.
     EnableControllers {
         directory: PathBuf,
     },
-    /// `checkBeforeUpdate`: a limit below the usage in `file` is refused instead of enforced by killing.
+    /// Version 1: a new cpuset has no CPUs and no memory nodes and accepts no process. It takes its parent's.
+    InheritCpuset {
+        directory: PathBuf,
+    },
+    /// `checkBeforeUpdate`: a limit that is not above the usage in `file` is refused instead of enforced by killing.
     CheckUsage {
         directory: PathBuf,
         file: String,
+        /// `memory` or `memory+swap`.
+        limited: String,
         limit: i64,
     },
     Write(Write),
-    /// The kernel accepts the two writes in only one order, which depends on the previous values (memory ≤ memory plus
-    /// swap, at all times).
-    WriteInEitherOrder(Write, Write),
-    /// Version 1: `devices.allow` and `devices.deny`; version 2: a BPF program. The last matching rule decides.
+    /// The kernel compares these values with each other, so the order that it accepts depends on the previous values:
+    /// memory ≤ memory plus swap, burst ≤ quota, quota ÷ period ≤ that of the parent.
+    WriteInAnyOrder(Vec<Write>),
+    /// Version 1: `devices.allow` and `devices.deny`; version 2: a BPF program. For each kind of access the last
+    /// matching rule decides.
     RestrictDevices {
         directory: PathBuf,
         rules: Vec<DeviceRule>,
@@ -37,6 +48,26 @@ pub enum Operation {
         #[serde(skip_serializing_if = "is_false")]
         if_permitted: bool,
     },
+    /// Version 2: the directory, and its files that /sys/kernel/cgroup/delegate names, get this owner. config-linux.md,
+    /// "Cgroup ownership".
+    ChangeOwner {
+        directory: PathBuf,
+        owner: u32,
+        /// Skipped without permission: an unprivileged user cannot give files away.
+        #[serde(skip_serializing_if = "is_false")]
+        if_permitted: bool,
+    },
+}
+
+impl Operation {
+    /// Values that depend on each other; one alone is a plain write.
+    pub(crate) fn writes(mut writes: Vec<Write>) -> Option<Self> {
+        match writes.len() {
+            0 => None,
+            1 => writes.pop().map(Self::Write),
+            _ => Some(Self::WriteInAnyOrder(writes)),
+        }
+    }
 }
 
 /// A value for a file of a cgroup.
@@ -90,28 +121,53 @@ impl Write {
     }
 }
 
+/// Writes all values in the first order that the kernel accepts.
+pub(crate) fn write_in_any_order(writes: &[Write]) -> Result<()> {
+    let mut pending: Vec<&Write> = writes.iter().collect();
+    while !pending.is_empty() {
+        let before = pending.len();
+        let mut failure = None;
+        pending.retain(|write| match write.apply() {
+            Ok(()) => false,
+            Err(error) => {
+                failure.get_or_insert(error);
+                true
+            }
+        });
+        if let Some(error) = failure.filter(|_| pending.len() == before) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// Explains a failed write if the cause is known better than from its errno.
 fn explained(file: &str, error: Error) -> Error {
-    if file == "memory.memsw.limit_in_bytes" {
-        return error
-            .hint("limiting swap needs swap accounting: boot with swapaccount=1, or leave memory.swap out");
-    }
-    let page_size = file.strip_prefix("hugetlb.").and_then(|rest| rest.split('.').next());
-    match page_size {
-        Some(size) if error.errno() == Some(Errno::NOENT.raw_os_error()) => {
+    let is_missing = error.errno() == Some(Errno::NOENT.raw_os_error());
+    match file.split('.').collect::<Vec<_>>()[..] {
+        ["memory", "memsw", "limit_in_bytes"] => error
+            .hint("limiting swap needs swap accounting: boot with swapaccount=1, or leave memory.swap out"),
+        ["hugetlb", size, ..] if is_missing => {
             Error::new(format!("linux.resources.hugepageLimits: this kernel has no huge pages of {size}"))
                 .hint("the sizes there are: ls /sys/kernel/mm/hugepages; written as 2MB or 1GB")
+        }
+        ["blkio" | "io", .., "weight" | "weight_device"] if is_missing => error
+            .hint("weights need the BFQ scheduler (modprobe bfq) or, in version 2, the iocost controller"),
+        ["blkio", "leaf_weight" | "leaf_weight_device"] if is_missing => error
+            .hint("leaf weights belong to the CFQ scheduler, which Linux 5.0 removed: leave leafWeight out"),
+        ["cpu", "rt_period_us" | "rt_runtime_us"] if is_missing => {
+            error.hint("this kernel has no real-time group scheduling (CONFIG_RT_GROUP_SCHED)")
         }
         _ => error,
     }
 }
 
 /// `checkBeforeUpdate`.
-pub(crate) fn check_usage(directory: &Path, file: &str, limit: i64) -> Result<()> {
+pub(crate) fn check_usage(directory: &Path, file: &str, limited: &str, limit: i64) -> Result<()> {
     let usage: i64 = files::read(directory, file)?.trim().parse().unwrap_or(0);
-    if usage > limit {
+    if limit <= usage {
         // COMPAT(runc): its wording.
-        return Err(Error::new(format!("rejecting memory limit {limit} < usage {usage}")));
+        return Err(Error::new(format!("rejecting {limited} limit {limit} <= usage {usage}")));
     }
     Ok(())
 }

@@ -51,6 +51,8 @@ pub struct Placement {
     /// The configuration has a path, so the container needs a cgroup.
     pub explicit: bool,
     pub rootless: bool,
+    /// The user of the host that the container's cgroup of version 2 is delegated to, if it is not the caller.
+    pub owner: Option<u32>,
 }
 
 impl Host {
@@ -88,6 +90,7 @@ impl Host {
             places: places.collect(),
             explicit: wanted.is_some(),
             rootless: request.rootless,
+            owner: None,
         })
     }
 }
@@ -115,6 +118,12 @@ impl Placement {
             };
             place.leaf = limited.then(|| place.directory.join(LEAF));
         }
+    }
+
+    /// Gives the cgroup that the container sees as its own to a user of the host (cgroup version 2).
+    #[cfg(feature = "resources")]
+    pub fn delegate_to(&mut self, owner: u32) {
+        self.owner = Some(owner);
     }
 
     pub fn directories(&self) -> Vec<PathBuf> {

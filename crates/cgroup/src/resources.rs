@@ -63,14 +63,20 @@ fn add_limits(list: &mut Vec<Operation>, places: &[Place], limits: &LinuxResourc
     }
     if let Some(pids) = limits.pids() {
         let place = controller(places, "pids", "linux.resources.pids")?;
-        let value = if pids.limit() < 0 { "max".to_owned() } else { pids.limit().to_string() };
+        let value = match pids.limit() {
+            ..0 => "max".to_owned(),
+            // COMPAT(runc): as systemd has no 0. The container's first process is one.
+            limit => limit.max(1).to_string(),
+        };
         list.push(Operation::Write(Write::new(&place.directory, "pids.max", value)));
     }
     if let Some(io) = limits.block_io().as_ref().filter(|io| block_io::is_set(io)) {
-        if version_2 {
-            block_io::version_2(list, &controller(places, "io", "linux.resources.blockIO")?.directory, io)?;
+        let name = if version_2 || find(places, "blkio").is_none() { "io" } else { "blkio" };
+        let place = controller(places, name, "linux.resources.blockIO")?;
+        if place.unified {
+            block_io::version_2(list, &place.directory, io)?;
         } else {
-            block_io::version_1(list, &controller(places, "blkio", "linux.resources.blockIO")?.directory, io);
+            block_io::version_1(list, &place.directory, io);
         }
     }
     for limit in limits.hugepage_limits().iter().flatten() {
@@ -100,7 +106,7 @@ fn add_cpu(list: &mut Vec<Operation>, places: &[Place], cpu: &LinuxCpu) -> Resul
         if place.unified {
             cpu::version_2(list, &place.directory, cpu)?;
         } else {
-            cpu::version_1(list, &place.directory, cpu);
+            cpu::version_1(list, &place.directory, cpu)?;
         }
     }
     for (file, value) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
@@ -123,9 +129,13 @@ pub fn wants_limits(limits: &LinuxResources) -> bool {
 
 /// The place of a required controller.
 fn controller<'a>(places: &'a [Place], name: &str, property: &str) -> Result<&'a Place> {
-    places.iter().find(|place| place.controllers.iter().any(|c| c == name)).ok_or_else(|| {
+    find(places, name).ok_or_else(|| {
         Error::new(format!("{property}: the cgroup controller {name:?} is not available")).hint(
             "it is not compiled in, not mounted, switched off at boot (cgroup_disable=) or not delegated to this user; remove the limit or enable the controller",
         )
     })
+}
+
+fn find<'a>(places: &'a [Place], name: &str) -> Option<&'a Place> {
+    places.iter().find(|place| place.controllers.iter().any(|c| c == name))
 }

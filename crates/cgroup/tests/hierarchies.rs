@@ -153,12 +153,15 @@ fn the_list_is_what_is_done() {
     let mut written = 0;
     for operation in &operations {
         let writes = match operation {
-            Operation::MakeDirectory { directory } | Operation::EnableControllers { directory } => {
+            Operation::MakeParent { directory }
+            | Operation::MakeDirectory { directory }
+            | Operation::EnableControllers { directory } => {
                 assert!(directory.is_dir());
                 continue;
             }
+            Operation::Write(write) if write.optional => continue,
             Operation::Write(write) => vec![write],
-            Operation::WriteInEitherOrder(first, second) => vec![first, second],
+            Operation::WriteInAnyOrder(writes) => writes.iter().collect(),
             _ => continue,
         };
         for write in writes {
@@ -368,10 +371,144 @@ fn zero_minus_one_and_absent_differ() {
     subtree.create("absent", "{}").unwrap();
     let pids: Vec<_> =
         ["zero", "unlimited", "absent"].map(|name| subtree.file(name, "pids.max").unwrap()).into();
-    assert_eq!(pids, ["0", "max", "max"]);
+    assert_eq!(pids, ["1", "max", "max"]);
     let file = if subtree.version_2() { "memory.max" } else { "memory.limit_in_bytes" };
     assert_eq!(subtree.file("zero", file), subtree.file("absent", file));
     assert_eq!(subtree.file("unlimited", file), subtree.file("absent", file));
+}
+
+/// Each row fits only if its values are written in an order that depends on the row before.
+#[test]
+fn values_that_depend_on_each_other_replace_earlier_ones() {
+    let Some(subtree) = Subtree::new("order") else { return };
+    let rows = [
+        (20_000, 100_000, 10_000, 67_108_864, 134_217_728),
+        (2_000, 10_000, 1_000, 268_435_456, 268_435_456),
+        (500_000, 1_000_000, 400_000, 33_554_432, 67_108_864),
+        (1_000, 1_000, 0, 134_217_728, 134_217_728),
+    ];
+    // The kernel compares quota ÷ period with that of the parent.
+    let parent = r#"{"cpu": {"quota": 100000, "period": 100000}}"#;
+    subtree.create("above", parent).unwrap();
+    for (quota, period, burst, limit, swap) in rows.iter().chain(rows.iter().rev()) {
+        let resources = format!(
+            r#"{{"cpu": {{"quota": {quota}, "period": {period}, "burst": {burst}}},
+            "memory": {{"limit": {limit}, "swap": {swap}}}}}"#
+        );
+        subtree.create("above/c", &resources).unwrap();
+        let expected = if subtree.version_2() {
+            [
+                ("cpu.max", format!("{quota} {period}")),
+                ("cpu.max.burst", burst.to_string()),
+                ("memory.max", limit.to_string()),
+                ("memory.swap.max", (swap - limit).to_string()),
+            ]
+        } else {
+            [
+                ("cpu.cfs_quota_us", quota.to_string()),
+                ("cpu.cfs_burst_us", burst.to_string()),
+                ("memory.limit_in_bytes", limit.to_string()),
+                ("memory.memsw.limit_in_bytes", swap.to_string()),
+            ]
+        };
+        for (file, value) in expected {
+            assert_eq!(subtree.file("above/c", file), Some(value), "{file} of {resources}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_cgroup_becomes_one_with_shares_and_the_reverse() {
+    let Some(subtree) = Subtree::new("idle") else { return };
+    let file = if subtree.version_2() { ("cpu.weight", "59") } else { ("cpu.shares", "512") };
+    for idle in [0, 1, 1, 0] {
+        let resources = format!(r#"{{"cpu": {{"shares": 512, "idle": {idle}}}}}"#);
+        subtree.create("c", &resources).unwrap();
+        if subtree.file("c", "cpu.idle").is_none() {
+            return println!("SKIPPED: this kernel has no cpu.idle");
+        }
+        assert_eq!(subtree.file("c", "cpu.idle"), Some(idle.to_string()));
+        assert_eq!(subtree.file("c", file.0).as_deref() == Some(file.1), idle == 0);
+    }
+}
+
+#[test]
+fn containers_that_come_and_go_share_a_parent() {
+    let Some(subtree) = Subtree::new("shared") else { return };
+    let run = |name: &str| {
+        for _ in 0..100 {
+            let placement = subtree.place(&format!("both/{name}"));
+            let cgroup = placement.create(None).unwrap();
+            for directory in cgroup.directories().iter().filter(|d| d.join("cpuset.cpus").exists()) {
+                let is_version_1 = directory.join("tasks").exists();
+                let cpus = fs::read_to_string(directory.join("cpuset.cpus")).unwrap();
+                assert!(!is_version_1 || !cpus.trim().is_empty());
+            }
+            cgroup.remove().unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| run("one"));
+        scope.spawn(|| run("two"));
+    });
+}
+
+#[test]
+fn a_delegated_cgroup_belongs_to_its_user_except_for_the_limits() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(subtree) = Subtree::new("owner") else { return };
+    let resources: LinuxResources = serde_json::from_str(r#"{"pids": {"limit": 17}}"#).unwrap();
+    let delegated = fs::read_to_string("/sys/kernel/cgroup/delegate").unwrap();
+    for protected in [false, true] {
+        let mut placement = subtree.place(if protected { "protected" } else { "plain" });
+        if protected {
+            placement.protect(&resources);
+        }
+        placement.delegate_to(12345);
+        placement.create(Some(&resources)).unwrap();
+        for place in &placement.places {
+            let owner = |path: &Path| path.metadata().unwrap().uid();
+            let expected = if subtree.version_2() { 12345 } else { 0 };
+            assert_eq!(owner(place.processes()), expected);
+            if protected && place.leaf.is_some() {
+                assert_eq!(owner(&place.directory), 0);
+            }
+            let mut owned: Vec<_> = fs::read_dir(place.processes())
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .filter(|entry| owner(&entry.path()) != 0)
+                .map(|entry| entry.file_name().into_string().unwrap())
+                .collect();
+            owned.sort();
+            let mut names: Vec<_> =
+                delegated.split_whitespace().filter(|file| place.processes().join(file).exists()).collect();
+            names.sort_unstable();
+            assert_eq!(owned, if subtree.version_2() { names } else { Vec::new() });
+        }
+    }
+}
+
+#[test]
+fn a_cgroup_in_a_threaded_subtree_is_refused() {
+    let Some(subtree) = Subtree::new("threaded") else { return };
+    subtree.create("made", "{}").unwrap();
+    let Some(top) = subtree.host.hierarchies.iter().find(|h| h.unified) else {
+        return println!("SKIPPED: there is no version 2 hierarchy here");
+    };
+    let top = top.mount_point.join(subtree.path.trim_start_matches('/'));
+    // Domain controllers forbid threaded children.
+    for controller in fs::read_to_string(top.join("cgroup.subtree_control")).unwrap().split_whitespace() {
+        fs::write(top.join("cgroup.subtree_control"), format!("-{controller}")).unwrap();
+    }
+    fs::write(top.join("made/cgroup.type"), "threaded").unwrap();
+    for name in ["made", "other"] {
+        let refusal = match subtree.create(name, "{}") {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("{name} was made"),
+        };
+        assert!(refusal.contains("the cgroup's type is"), "{refusal}");
+    }
+    assert!(!top.join("other").exists());
 }
 
 #[test]
@@ -601,6 +738,8 @@ fn only_the_devices_of_the_list_can_be_used() {
     let all_but = subtree.create("all-but", rules).unwrap();
     assert!(try_it(&all_but, read_kmsg));
     assert!(!try_it(&all_but, write_kmsg));
+    let rules = r#"{"devices": [{"allow": true, "type": "c", "major": 1, "access": "r"}, {"allow": true, "type": "c", "minor": 11, "access": "w"}]}"#;
+    assert!(try_it(&subtree.create("halves", rules).unwrap(), both));
     // A cgroup is reused: the same list again, then another one.
     for _ in 0..2 {
         assert!(!try_it(&subtree.create("reading", "{}").unwrap(), read_kmsg));

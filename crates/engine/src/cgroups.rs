@@ -34,6 +34,10 @@ pub fn place(
     if let Some(limits) = resources.filter(|_| config.maps_user(euid)) {
         placement.protect(limits);
     }
+    // What the caller makes is its own already.
+    if let Some(owner) = config.cgroup_owner().filter(|owner| *owner != euid) {
+        placement.delegate_to(owner);
+    }
     let dispensable = request.rootless && !placement.explicit && !resources.is_some_and(cgroup::wants_limits);
     Ok((!dispensable || placement.is_permitted()).then_some(placement))
 }

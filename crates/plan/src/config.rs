@@ -7,7 +7,9 @@ use oci_spec::runtime::LinuxResources;
 
 use crate::document::{self, Document, Linux};
 use crate::issue::SpecError;
-use crate::{ExecCpuAffinity, Hook, NamespaceKind, exec_affinity, json, resources, unsupported, validate};
+use crate::{
+    ExecCpuAffinity, Hook, NamespaceKind, exec_affinity, json, mounts, resources, unsupported, validate,
+};
 
 /// Straight from the text where nothing is wrong with it; otherwise once more, for what is wrong and where.
 fn document(bytes: &[u8]) -> Result<Document, SpecError> {
@@ -106,6 +108,27 @@ impl Config {
                 .any(|map| uid.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
     }
 
+    /// The user of the host who owns the container's cgroup of version 2: the one of the program, if the container has
+    /// a cgroup namespace of its own and its cgroups mounted writable (config-linux.md, "Cgroup ownership"). `None`
+    /// also in a joined user namespace, whose maps are not known here.
+    pub fn cgroup_owner(&self) -> Option<u32> {
+        let mut mounts = self.document.mounts.iter().flatten();
+        if !self.creates(NamespaceKind::Cgroup) || !mounts.any(mounts::is_writable_cgroup) {
+            return None;
+        }
+        let user = self.document.process.as_ref().and_then(|process| process.user.as_ref());
+        let uid = user.map_or(0, |user| user.uid);
+        if self.namespace(NamespaceKind::User).is_none() {
+            return Some(uid);
+        }
+        self.linux.uid_mappings.iter().flatten().filter(|_| self.creates(NamespaceKind::User)).find_map(
+            |map| {
+                let offset = uid.checked_sub(map.container_id).filter(|offset| *offset < map.size)?;
+                map.host_id.checked_add(offset)
+            },
+        )
+    }
+
     pub(crate) fn namespace(&self, kind: NamespaceKind) -> Option<&crate::document::Namespace> {
         self.linux.namespaces.iter().flatten().find(|namespace| namespace.kind == kind.name())
     }
@@ -119,6 +142,37 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_owner_of_the_cgroup_is_the_programs_user_where_it_may_write() {
+        let owner = |mount: &str, namespaces: &str, maps: &str| {
+            let maps = format!(r#""uidMappings": [{maps}], "gidMappings": [{maps}]"#);
+            let text = format!(
+                r#"{{"ociVersion": "1.3.0", "root": {{"path": "r"}},
+                "process": {{"cwd": "/", "args": ["a"], "user": {{"uid": 5, "gid": 0}}}}, "mounts": [{mount}],
+                "linux": {{"namespaces": [{{"type": "mount"}}{namespaces}], {maps}}}}}"#
+            );
+            Config::parse(text.as_bytes()).unwrap().cgroup_owner()
+        };
+        let mount = |destination: &str, options: &str| {
+            format!(
+                r#"{{"destination": "{destination}", "type": "cgroup", "source": "cgroup", "options": [{options}]}}"#
+            )
+        };
+        let (writable, cgroup) = (mount("/sys/fs/cgroup/", r#""nosuid""#), r#", {"type": "cgroup"}"#);
+        let user = r#", {"type": "cgroup"}, {"type": "user"}"#;
+        let map = r#"{"containerID": 0, "hostID": 1000, "size": 10}"#;
+        assert_eq!(owner(&writable, cgroup, ""), Some(5));
+        assert_eq!(owner(&writable, user, map), Some(1005));
+        assert_eq!(owner(&writable, "", ""), None, "the host's cgroup namespace");
+        let joined = r#", {"type": "cgroup", "path": "/proc/1/ns/cgroup"}"#;
+        assert_eq!(owner(&writable, joined, ""), None);
+        for mount in ["", &mount("/sys/fs/cgroup", r#""ro""#), &mount("/mnt", "")] {
+            assert_eq!(owner(mount, cgroup, ""), None, "{mount}");
+        }
+        let other = writable.replace("\"source\": \"cgroup\"", "\"source\": \"x\"");
+        assert_eq!(owner(&other, cgroup, ""), None);
+    }
 
     #[test]
     fn a_user_is_mapped_where_nothing_keeps_it_out() {

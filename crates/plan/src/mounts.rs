@@ -70,6 +70,15 @@ fn operation(
     })
 }
 
+/// Whether it shows the cgroups at their usual place, writable.
+pub(crate) fn is_writable_cgroup(mount: &document::Mount) -> bool {
+    let decoded = mount_options::decode(mount.options.as_deref().unwrap_or_default());
+    mount.source.as_deref() == Some("cgroup")
+        && matches!(mount.kind.as_deref(), Some("cgroup" | "cgroup2"))
+        && destination(&mount.destination) == "/sys/fs/cgroup"
+        && !decoded.flags.contains(MountFlags::RDONLY)
+}
+
 /// A relative destination is deprecated but legal: it counts from the root.
 fn destination(path: &str) -> String {
     let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();

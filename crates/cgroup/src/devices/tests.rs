@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// Parses `allow c 10:229 rw`; `*` for a number means absent.
@@ -23,10 +25,9 @@ fn list(texts: &[&str]) -> Vec<Rule> {
 
 /// The exceptions for version 1, without those that every container has.
 fn own_exceptions(texts: &[&str]) -> Result<Vec<String>> {
-    let count = exceptions(&list(&[]))?.len();
+    let always = exceptions(&list(&[]))?;
     let all = exceptions(&list(texts))?;
-    let own = all.len().saturating_sub(count);
-    Ok(all.iter().take(own).map(Rule::text).collect())
+    Ok(all.iter().filter(|rule| !always.contains(rule)).map(Rule::text).collect())
 }
 
 #[test]
@@ -40,10 +41,10 @@ fn nothing_asked_for_is_not_everything() {
 
 #[test]
 fn the_last_rule_about_everything_replaces_what_came_before() {
-    let rules = list(&["allow c 10:1 r", "allow a"]);
+    let rules = list(&["allow c 10:1 r", "allow a *:* rwm"]);
     assert!(rules.iter().all(|rule| rule.allow));
     assert_eq!(rules[0].text(), "a");
-    assert_eq!(exceptions(&rules).unwrap(), []);
+    assert_eq!(exceptions(&rules).unwrap(), rules[..1]);
 }
 
 #[test]
@@ -52,18 +53,20 @@ fn unknown_access_is_refused() {
 }
 
 #[test]
-fn reading_and_writing_allowed_apart_are_allowed_together() {
-    assert_eq!(list(&["allow c 10:229 r", "allow b 8:0 r", "allow c 10:229 w"])[1].text(), "c 10:229 rw");
-    let apart = list(&["allow c 10:229 r", "deny c 10:229 r", "allow c 10:229 w"]);
-    assert_eq!(
-        apart[1..4].iter().map(Rule::text).collect::<Vec<_>>(),
-        ["c 10:229 r", "c 10:229 r", "c 10:229 w"]
-    );
+fn a_rule_without_access_is_refused() {
+    for text in ["allow c 10:229", "deny a", "allow a *:*"] {
+        let refusal = complete(&[rule(text)]).unwrap_err().to_string();
+        assert!(refusal.contains("missing access"), "{text}: {refusal}");
+    }
 }
 
 #[test]
-fn a_rule_about_no_access_is_none() {
-    assert_eq!(list(&["allow c 10:229"]), list(&[]));
+fn devices_that_may_be_read_and_written_by_different_rules_may_be_opened_for_both() {
+    assert_eq!(own_exceptions(&["allow c 10:229 r", "allow c 10:229 w"]).unwrap(), ["c 10:229 rw"]);
+    assert_eq!(
+        own_exceptions(&["allow c 10:* r", "allow c *:229 w"]).unwrap(),
+        ["c 10:* r", "c *:229 w", "c 10:229 rw"]
+    );
 }
 
 #[test]
@@ -81,6 +84,69 @@ fn version_1_refuses_what_it_cannot_express() {
 
 #[test]
 fn all_but_one_device_that_may_be_made_like_any() {
-    let rules = list(&["allow a", "deny b 8:0 rwm"]);
-    assert_eq!(exceptions(&rules).unwrap().iter().map(Rule::text).collect::<Vec<_>>(), ["b 8:0 rw"]);
+    let rules = list(&["allow a *:* rwm", "deny b 8:0 rwm"]);
+    let shown: Vec<_> = exceptions(&rules).unwrap().iter().map(Rule::text).collect();
+    assert_eq!(shown, ["a", "b 8:0 rw"]);
+}
+
+/// The definition: each kind of access is decided by the last rule about this device and this access.
+fn allows(rules: &[Rule], device: &Rule) -> bool {
+    let asks = |letter: fn(&Rule) -> bool| {
+        let decisive = rules.iter().rev().find(|rule| letter(rule) && rule.covers_devices_of(device));
+        !letter(device) || decisive.is_some_and(|rule| rule.allow)
+    };
+    asks(|rule| rule.read) && asks(|rule| rule.write) && asks(|rule| rule.mknod)
+}
+
+/// security/device_cgroup.c: an allowing exception must have all of the access, a denying one any of it.
+fn kernel_allows(default_and_exceptions: &[Rule], device: &Rule) -> bool {
+    let (default, exceptions) = default_and_exceptions.split_first().unwrap();
+    let all = |rule: &Rule| {
+        [(rule.read, device.read), (rule.write, device.write), (rule.mknod, device.mknod)]
+            .iter()
+            .all(|(has, asks)| *has || !*asks)
+    };
+    let mut matching = exceptions.iter().filter(|rule| rule.covers_devices_of(device));
+    if default.allow { !matching.any(|rule| rule.overlaps(device)) } else { matching.any(all) }
+}
+
+fn any_rule() -> impl Strategy<Value = Rule> {
+    let number = || prop_oneof![Just(None), Just(Some(1)), Just(Some(2))];
+    let kind = prop_oneof![Just('a'), Just('b'), Just('c')];
+    (any::<bool>(), kind, number(), number(), 1u8..8).prop_map(|(allow, kind, major, minor, access)| Rule {
+        allow,
+        kind,
+        major,
+        minor,
+        read: access & 1 != 0,
+        write: access & 2 != 0,
+        mknod: access & 4 != 0,
+    })
+}
+
+proptest! {
+    #[test]
+    fn version_1_decides_as_the_list_does(
+        total in any::<bool>(),
+        rules in proptest::collection::vec(any_rule(), 0..6),
+    ) {
+        let first = with_access(Rule::none(total, 'a', None, None), "rwm").unwrap();
+        let rules: Vec<_> = std::iter::once(first).chain(rules).collect();
+        let rules = rules[rules.iter().rposition(Rule::is_total).unwrap()..].to_vec();
+        let Ok(exceptions) = exceptions(&rules) else { return Ok(()) }; // it cannot express the list
+        for (major, minor) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3)] {
+            for kind in ['b', 'c'] {
+                // The kernel asks for mknod alone.
+                for access in ["r", "w", "rw", "m"] {
+                    let device = Rule::none(true, kind, Some(major), Some(minor));
+                    let device = with_access(device, access).unwrap();
+                    prop_assert_eq!(
+                        kernel_allows(&exceptions, &device),
+                        allows(&rules, &device),
+                        "{}: {:?}", device.text(), exceptions
+                    );
+                }
+            }
+        }
+    }
 }

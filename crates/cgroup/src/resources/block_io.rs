@@ -22,11 +22,11 @@ fn ceilings(io: &LinuxBlockIo) -> [Ceiling<'_>; 4] {
     ]
 }
 
-/// Weights belong to the CFQ scheduler (before Linux 5.0) or to BFQ, which has files of its own.
+/// Weights belong to the CFQ scheduler (before Linux 5.0) or else to BFQ, which has files of its own.
 pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, io: &LinuxBlockIo) {
     let mut add = |write: Write| list.push(Operation::Write(write));
     if let Some(weight) = io.weight().filter(|weight| *weight != 0) {
-        add(Write::new(directory, "blkio.bfq.weight", weight).or_else("blkio.weight", weight));
+        add(Write::new(directory, "blkio.weight", weight).or_else("blkio.bfq.weight", weight));
     }
     if let Some(weight) = io.leaf_weight().filter(|weight| *weight != 0) {
         add(Write::new(directory, "blkio.leaf_weight", weight));
@@ -35,8 +35,8 @@ pub(super) fn version_1(list: &mut Vec<Operation>, directory: &Path, io: &LinuxB
         let numbers = format!("{}:{}", device.major(), device.minor());
         if let Some(weight) = device.weight().filter(|weight| *weight != 0) {
             let value = format!("{numbers} {weight}");
-            add(Write::new(directory, "blkio.bfq.weight_device", &value)
-                .or_else("blkio.weight_device", &value));
+            add(Write::new(directory, "blkio.weight_device", &value)
+                .or_else("blkio.bfq.weight_device", &value));
         }
         if let Some(weight) = device.leaf_weight().filter(|weight| *weight != 0) {
             add(Write::new(directory, "blkio.leaf_weight_device", format!("{numbers} {weight}")));
@@ -62,8 +62,9 @@ pub(super) fn version_2(list: &mut Vec<Operation>, directory: &Path, io: &LinuxB
     }
     for device in io.weight_device().iter().flatten() {
         if let Some(weight) = device.weight().filter(|weight| *weight != 0) {
-            let value = format!("{}:{} {weight}", device.major(), device.minor());
-            add(Write::new(directory, "io.bfq.weight", value));
+            let numbers = format!("{}:{}", device.major(), device.minor());
+            add(Write::new(directory, "io.bfq.weight", format!("{numbers} {weight}"))
+                .or_else("io.weight", format!("{numbers} {}", io_weight(weight))));
         }
     }
     for (devices, _, key) in ceilings(io) {

@@ -46,7 +46,7 @@ pub(super) fn rdma(
     let parts = [("hca_handle", limit.hca_handles()), ("hca_object", limit.hca_objects())];
     let limits: Vec<_> =
         parts.iter().filter_map(|(key, value)| value.map(|value| format!("{key}={value}"))).collect();
-    if limits.is_empty() || device.contains([' ', '\n']) {
+    if limits.is_empty() || device.is_empty() || device.contains(char::is_whitespace) {
         return Err(Error::new(format!(
             "linux.resources.rdma: {device:?} needs a device name and one of hcaHandles and hcaObjects"
         )));
@@ -76,12 +76,21 @@ pub(super) fn network(
         list.push(Operation::Write(Write::new(&place.directory, "net_cls.classid", id)));
     }
     for interface in network.priorities().iter().flatten() {
+        if interface.name().is_empty() || interface.name().contains(char::is_whitespace) {
+            return Err(Error::new(format!(
+                "linux.resources.network.priorities: invalid interface {:?}: expected a name such as eth0",
+                interface.name()
+            )));
+        }
         let place = controller(places, "net_prio", "linux.resources.network.priorities")?;
         let value = format!("{} {}", interface.name(), interface.priority());
         list.push(Operation::Write(Write::new(&place.directory, "net_prio.ifpriomap", value)));
     }
     Ok(())
 }
+
+/// Prefixes of files that every cgroup of version 2 has: `cgroup.max.depth`, `irq.pressure`.
+const WITHOUT_CONTROLLER: [&str; 2] = ["cgroup", "irq"];
 
 /// Version 2 files by name, after everything else, so that they take precedence. A value of several lines is written
 /// line by line (`io.max`).
@@ -100,7 +109,8 @@ pub(super) fn unified(
     }
     for (file, value) in entries {
         // SECURITY: only a file of this cgroup.
-        let Some((name, _)) = file.split_once('.').filter(|_| !file.contains('/')) else {
+        let name = file.split_once('.').filter(|(name, _)| !name.is_empty() && !file.contains('/'));
+        let Some((name, _)) = name else {
             return Err(Error::new(format!(
                 "linux.resources.unified: invalid file {file:?}: expected a name such as memory.high"
             )));
@@ -109,7 +119,7 @@ pub(super) fn unified(
         if name == "cgroup" && places.first().is_some_and(|place| place.leaf.is_some()) {
             continue;
         }
-        let place = if name == "cgroup" {
+        let place = if WITHOUT_CONTROLLER.contains(&name) {
             places
                 .first()
                 .ok_or_else(|| Error::new("linux.resources.unified: no cgroup hierarchy is mounted"))?
