@@ -103,14 +103,81 @@ function* properties(value: unknown, path: (string | number)[] = []): Generator<
   for (const key of keys) yield* properties((value as Record<string | number, unknown>)[key], [...path, key])
 }
 
-const REPLACEMENTS = [null, 5, -1, 1.5, 'x', '', true, [], {}, 2n ** 64n, ['x'], [5], { x: 5 }, { x: 'y' }]
+const REPLACEMENTS = [
+  null,
+  0,
+  5,
+  -1,
+  -2,
+  1.5,
+  2 ** 32,
+  2n ** 63n,
+  'x',
+  '',
+  true,
+  [],
+  {},
+  2n ** 64n,
+  ['x'],
+  'a b',
+  [5],
+  { x: 5 },
+  { x: 'y' },
+]
+
+/** The base with every property of `linux.resources`. */
+function baseWithResources(): any {
+  const throttle = [{ major: 8, minor: 0, rate: 1000 }]
+  const spec: any = runtimeBase()
+  spec.linux.resources = {
+    devices: [{ allow: true, type: 'c', major: 10, minor: 229, access: 'rw' }],
+    memory: {
+      limit: 1000,
+      reservation: 500,
+      swap: 3000,
+      kernel: 0,
+      kernelTCP: 0,
+      swappiness: 10,
+      disableOOMKiller: true,
+      useHierarchy: true,
+      checkBeforeUpdate: true,
+    },
+    cpu: {
+      shares: 512,
+      quota: 2000,
+      burst: 100,
+      period: 5000,
+      realtimeRuntime: 10,
+      realtimePeriod: 20,
+      cpus: '0-1',
+      mems: '0',
+      idle: 0,
+    },
+    pids: { limit: 17 },
+    blockIO: {
+      weight: 100,
+      leafWeight: 200,
+      weightDevice: [{ major: 8, minor: 0, weight: 300, leafWeight: 400 }],
+      throttleReadBpsDevice: throttle,
+      throttleWriteBpsDevice: throttle,
+      throttleReadIOPSDevice: throttle,
+      throttleWriteIOPSDevice: throttle,
+    },
+    hugepageLimits: [{ pageSize: '2MB', limit: 4_194_304 }],
+    network: { classID: 7, priorities: [{ name: 'eth0', priority: 5 }] },
+    rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 4 } },
+    unified: { 'memory.high': '900', 'cgroup.max.depth': '3' },
+  }
+  return spec
+}
 
 for (const [index, replacement] of [undefined, ...REPLACEMENTS].entries()) {
   const shown = replacement === undefined ? 'nothing' : formatRuntimeSpec(replacement as never)
   test(`${index} ${shown} in the place of every property`, (t) => {
     const disagreements: string[] = []
-    for (const path of properties(runtimeBase())) {
+    for (const path of properties(baseWithResources())) {
       const text = changed((spec) => {
+        spec.linux.resources = baseWithResources().linux.resources
         const parent = path.slice(0, -1).reduce((value, key) => value[key], spec)
         const last = path.at(-1)!
         if (replacement !== undefined) parent[last] = replacement

@@ -27,25 +27,30 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
         serde_json::from_slice(bytes).map_err(|error| SpecError::invalid(AT, error.to_string()))?;
     let resources = &probe.linux.resources;
     let mut issues = Issues::default();
-    // An absent limit means unlimited, as if `pids` were absent.
-    match resources.get("pids") {
-        // COMPAT(runc): 0 means unlimited too, as with runc 1.1 and Docker, not a container that cannot fork.
-        Some(pids)
-            if pids.is_object() && pids.get("limit").is_none_or(|limit| limit.is_null() || *limit == 0) =>
-        {
-            parsed.set_pids(None);
-        }
-        // serde reads a list of one as an object of one.
-        Some(Value::Array(_)) => issues.add(format!("{AT}.pids"), "must be an object"),
-        _ => {}
+    for name in ["memory", "cpu", "pids", "blockIO", "network"] {
+        refuse_list(resources.get(name), format!("{AT}.{name}"), &mut issues);
+    }
+    // An absent limit means unlimited, as if `pids` were absent; 0 is a limit.
+    if resources.get("pids").and_then(Value::as_object).is_some_and(|pids| is_absent(pids.get("limit"))) {
+        parsed.set_pids(None);
     }
     for (path, rule) in objects(resources, AT, "devices", &mut issues) {
         required(&path, rule, &["allow"], &mut issues);
         let kind = rule.get("type").and_then(Value::as_str).unwrap_or_default();
-        if !matches!(kind, "" | "a" | "b" | "c") {
+        if !is_absent(rule.get("type")) && !matches!(kind, "a" | "b" | "c") {
             issues.add(format!("{path}.type"), format!("invalid type {kind:?}: expected a, b or c"));
         }
         let access = rule.get("access").and_then(Value::as_str).unwrap_or_default();
+        if access.is_empty() {
+            // COMPAT(runc): refused, as it would allow or deny nothing.
+            issues.add(format!("{path}.access"), "is missing: expected letters of \"rwm\"");
+        }
+        for name in ["major", "minor"] {
+            let number = rule.get(name).and_then(Value::as_i64).unwrap_or(-1);
+            if number != -1 && u32::try_from(number).is_err() {
+                issues.add(format!("{path}.{name}"), "must be a device number, or -1 for every one");
+            }
+        }
         if !access.bytes().all(|letter| b"rwma".contains(&letter)) {
             issues.add(
                 format!("{path}.access"),
@@ -70,7 +75,17 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
                 format!("invalid page size {:?}: expected one such as 2MB", size.unwrap_or_default()),
             );
         }
+        if limit.get("limit").and_then(Value::as_i64).is_some_and(|limit| limit < 0) {
+            issues.add(format!("{path}.limit"), "must not be negative");
+        }
     }
+    for name in ["limit", "reservation", "swap"] {
+        let value = resources.get("memory").and_then(|memory| memory.get(name)).and_then(Value::as_i64);
+        if value.is_some_and(|value| value < -1) {
+            issues.add(format!("{AT}.memory.{name}"), "must be a number of bytes, or -1 for no limit");
+        }
+    }
+    network(resources, &mut issues);
     let swappiness =
         resources.get("memory").and_then(|memory| memory.get("swappiness")).and_then(Value::as_u64);
     if swappiness.is_some_and(|swappiness| swappiness > 100) {
@@ -79,26 +94,39 @@ pub(crate) fn check(bytes: &[u8], parsed: &mut LinuxResources) -> Result<(), Spe
     burst(resources, &mut issues);
     block_io(resources, &mut issues);
     for (name, device) in resources.get("rdma").and_then(Value::as_object).into_iter().flatten() {
+        refuse_list(Some(device), format!("{AT}.rdma.{name}"), &mut issues);
+        if !is_word(name) {
+            issues.add(format!("{AT}.rdma.{name}"), "must be the name of a device, without spaces");
+        }
         if is_absent(device.get("hcaHandles")) && is_absent(device.get("hcaObjects")) {
             issues.add(format!("{AT}.rdma.{name}"), "needs hcaHandles or hcaObjects");
         }
     }
     for key in resources.get("unified").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-        if key.is_empty() || key.contains('/') {
-            issues.add(format!("{AT}.unified[{key:?}]"), "must be the name of a file, without /");
+        let controller = key.split_once('.').map_or("", |(controller, _)| controller);
+        if controller.is_empty() || key.contains('/') {
+            issues.add(format!("{AT}.unified[{key:?}]"), "must be the name of a file such as memory.high");
         }
     }
     issues.finish(false)
 }
 
 fn burst(resources: &Map<String, Value>, issues: &mut Issues) {
-    let number =
-        |name: &str| resources.get("cpu").and_then(|cpu| cpu.get(name)).and_then(Value::as_i64).unwrap_or(0);
-    if number("quota") > 0 && number("burst") > number("quota") {
-        issues.add(
-            format!("{AT}.cpu.burst"),
-            format!("{} is above the quota {}", number("burst"), number("quota")),
-        );
+    let number = |name: &str| resources.get("cpu").and_then(|cpu| cpu.get(name)).and_then(Value::as_u64);
+    if let (Some(quota @ 1..), Some(burst)) = (number("quota"), number("burst"))
+        && burst > quota
+    {
+        issues.add(format!("{AT}.cpu.burst"), format!("{burst} is above the quota {quota}"));
+    }
+}
+
+fn network(resources: &Map<String, Value>, issues: &mut Issues) {
+    let Some(network) = resources.get("network").and_then(Value::as_object) else { return };
+    for (path, interface) in objects(network, &format!("{AT}.network"), "priorities", issues) {
+        required(&path, interface, &["name", "priority"], issues);
+        if interface.get("name").and_then(Value::as_str).is_some_and(|name| !is_word(name)) {
+            issues.add(format!("{path}.name"), "must be the name of an interface, without spaces");
+        }
     }
 }
 
@@ -118,6 +146,13 @@ fn block_io(resources: &Map<String, Value>, issues: &mut Issues) {
                 required(&path, device, &["major", "minor", "rate"], issues);
             }
         }
+    }
+}
+
+/// serde reads a list as the properties of an object.
+fn refuse_list(value: Option<&Value>, path: String, issues: &mut Issues) {
+    if value.is_some_and(Value::is_array) {
+        issues.add(path, "must be an object");
     }
 }
 
@@ -144,6 +179,11 @@ fn required(path: &str, object: &Map<String, Value>, names: &[&str], issues: &mu
     for name in names.iter().filter(|name| is_absent(object.get(**name))) {
         issues.add(format!("{path}.{name}"), "is missing");
     }
+}
+
+/// A name that is one word of a line for the kernel.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && !name.contains([' ', '\t', '\n', '\0'])
 }
 
 fn is_absent(value: Option<&Value>) -> bool {

@@ -363,7 +363,11 @@ fn versions_with_suffixes_and_newer_minors_are_taken() {
 fn resources_are_complete_and_fit_together() {
     let cases: Vec<(&str, &str, Value)> = vec![
         ("linux.resources.devices[0].allow", "missing", json!({"devices": [{"access": "r"}]})),
-        ("linux.resources.devices[0].type", "expected", json!({"devices": [{"allow": true, "type": "u"}]})),
+        (
+            "linux.resources.devices[0].type",
+            "expected",
+            json!({"devices": [{"allow": true, "access": "r", "type": "u"}]}),
+        ),
         (
             "linux.resources.devices[0].access",
             "letters of",
@@ -392,7 +396,32 @@ fn resources_are_complete_and_fit_together() {
             json!({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0}]}}),
         ),
         ("linux.resources.rdma.mlx5", "hcaHandles", json!({"rdma": {"mlx5": {}}})),
-        ("linux.resources.unified[\"../x\"]", "without /", json!({"unified": {"../x": "1"}})),
+        ("linux.resources.unified[\"../x\"]", "memory.high", json!({"unified": {"../x": "1"}})),
+        ("linux.resources.unified[\"memory\"]", "memory.high", json!({"unified": {"memory": "1"}})),
+        ("linux.resources.devices[0].access", "missing", json!({"devices": [{"allow": true, "type": "c"}]})),
+        (
+            "linux.resources.devices[0].access",
+            "missing",
+            json!({"devices": [{"allow": false, "access": ""}]}),
+        ),
+        (
+            "linux.resources.devices[0].minor",
+            "device number",
+            json!({"devices": [{"allow": true, "access": "r", "minor": -2}]}),
+        ),
+        (
+            "linux.resources.hugepageLimits[0].limit",
+            "negative",
+            json!({"hugepageLimits": [{"pageSize": "2MB", "limit": -1}]}),
+        ),
+        ("linux.resources.memory.swap", "-1 for no limit", json!({"memory": {"limit": 5, "swap": -2}})),
+        (
+            "linux.resources.network.priorities[0].name",
+            "without spaces",
+            json!({"network": {"priorities": [{"name": "eth0 7", "priority": 5}]}}),
+        ),
+        ("linux.resources.network", "object", json!({"network": [7]})),
+        ("linux.resources.rdma.mlx5", "object", json!({"rdma": {"mlx5": [3, 4]}})),
     ];
     for (path, words, resources) in cases {
         let error = refused(&[("linux.resources", resources)]);
@@ -407,7 +436,7 @@ fn an_absent_pids_limit_is_none() {
     let config = parse(&changed(&[("linux.resources", json!({"pids": {}}))])).unwrap();
     assert!(config.resources().unwrap().pids().is_none());
     let config = parse(&changed(&[("linux.resources", json!({"pids": {"limit": 0}}))])).unwrap();
-    assert!(config.resources().unwrap().pids().is_none(), "as with the peers");
+    assert!(config.resources().unwrap().pids().is_some(), "0 is a limit");
 }
 
 /// What engines write and the peers take.

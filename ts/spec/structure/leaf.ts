@@ -25,6 +25,8 @@ export interface Schema<T = unknown> {
   readonly shape?: Readonly<Record<string, Schema>>
   /** Items of an array. */
   readonly item?: Schema
+  /** Values of a map. */
+  readonly values?: Schema
   /** Created when a document first contains it. */
   readonly section?: () => Schema
 }
@@ -108,9 +110,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** An object with arbitrary keys; `__proto__` is an ordinary one. */
 export function mapOf<T>(item: Schema<T>): Schema<Record<string, T>> {
-  return leaf('an object', isObject, (object: Record<string, unknown>, look) => {
+  const map = leaf<Record<string, T>>('an object', isObject, (object: Record<string, unknown>, look) => {
     for (const [name, value] of Object.entries(object)) look([name], item, value)
   })
+  return { ...map, values: item }
 }
 
 /** Strings are most of any document: checked in one loop, and by a schema only if one is invalid. */

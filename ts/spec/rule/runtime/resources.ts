@@ -4,11 +4,17 @@ import { each, type Report } from '../report.ts'
 import type { Config } from './platform.ts'
 
 const AT = 'linux.resources'
+/** One word of a line for the kernel. */
+const WORD = /^[^ \t\n\0]+$/
+const LAST_DEVICE = 2 ** 32 - 1
+/** int64, which is more than any machine has. */
+const MOST = 2n ** 63n - 1n
 const LIST = /^\s*\d+(?:-\d+)?(?:\s*,\s*\d+(?:-\d+)?)*\s*$/
 
 export function resources(config: Config, report: Report): void {
   deviceRules(config, report)
   memory(config, report)
+  network(config, report)
   cpu(config, report)
   blockIo(config, report)
   const pids = config.linux?.resources?.pids
@@ -16,13 +22,16 @@ export function resources(config: Config, report: Report): void {
     report.strictly(`${AT}.pids.limit`, undefined, 'a whole number, -1 for no limit')
   }
   const sizes = new Set<string>()
-  for (const [index, { pageSize }] of each(config.linux?.resources?.hugepageLimits)) {
+  for (const [index, { pageSize, limit }] of each(config.linux?.resources?.hugepageLimits)) {
     if (pageSize && sizes.has(pageSize))
       report.warn(`${AT}.hugepageLimits[${index}]`, `a second limit for ${pageSize}`)
     if (pageSize) sizes.add(pageSize)
+    if (limit && limit > MOST)
+      report.runnable(`${AT}.hugepageLimits[${index}].limit`, `must be at most ${MOST}`)
   }
   for (const [name, device] of Object.entries(config.linux?.resources?.rdma ?? {})) {
     const at = childPath(`${AT}.rdma`, name)
+    if (!WORD.test(name)) report.runnable(at, 'must be the name of a device, without spaces')
     if (device && isAbsent(device.hcaHandles) && isAbsent(device.hcaObjects) && !report.isBroken(at)) {
       report.error(at, 'needs hcaHandles or hcaObjects')
     }
@@ -30,6 +39,8 @@ export function resources(config: Config, report: Report): void {
   for (const key of Object.keys(config.linux?.resources?.unified ?? {})) {
     if (!key || key.includes('/')) {
       report.error(childPath(`${AT}.unified`, key), 'must be the name of a file, without /', { found: key })
+    } else if (!/^[^.]+\./.test(key)) {
+      report.runnable(childPath(`${AT}.unified`, key), 'must be the name of a file such as memory.high')
     }
   }
 }
@@ -37,9 +48,18 @@ export function resources(config: Config, report: Report): void {
 const isAbsent = (value: unknown): boolean => value === undefined || value === null
 
 function deviceRules(config: Config, report: Report): void {
-  for (const [index, { type, access }] of each(config.linux?.resources?.devices)) {
+  for (const [index, rule] of each(config.linux?.resources?.devices)) {
+    const { type, access } = rule
     const at = `${AT}.devices[${index}]`
-    if (type && !['a', 'b', 'c'].includes(type)) report.wrong(`${at}.type`, type, 'one of a, b, c')
+    if (!access && !report.isBroken(`${at}.access`))
+      report.runnable(`${at}.access`, 'is missing: expected letters of r, w, m')
+    for (const name of ['major', 'minor'] as const) {
+      const number = rule[name] ?? -1
+      if (number < -1 || number > LAST_DEVICE)
+        report.runnable(`${at}.${name}`, 'must be a device number, or -1 for every one')
+    }
+    if (!isAbsent(type) && !['a', 'b', 'c'].includes(type!))
+      report.wrong(`${at}.type`, type, 'one of a, b, c')
     if (access && !/^[rwma]+$/.test(access)) report.wrong(`${at}.access`, access, 'letters of r, w, m')
   }
 }
@@ -49,6 +69,9 @@ function memory(config: Config, report: Report): void {
   const at = `${AT}.memory`
   if (swappiness && swappiness > 100)
     report.wrong(`${at}.swappiness`, swappiness, 'a whole number from 0 to 100')
+  for (const [name, value] of Object.entries({ limit, reservation, swap })) {
+    if (value && value < -1) report.runnable(`${at}.${name}`, 'must be a number of bytes, or -1 for no limit')
+  }
   // cgroup versions 1 and 2 interpret these differently.
   if (swap && swap > 0 && limit && limit > swap) {
     report.warn(`${at}.swap`, `${swap} is below the limit ${limit}, which it counts too`)
@@ -76,6 +99,14 @@ function cpu(config: Config, report: Report): void {
     ['mems', mems],
   ] as const) {
     if (list && !LIST.test(list)) report.strictly(`${at}.${name}`, list, 'a list such as 0-3,7')
+  }
+}
+
+function network(config: Config, report: Report): void {
+  for (const [index, { name }] of each(config.linux?.resources?.network?.priorities)) {
+    if (name === undefined || name === null || WORD.test(name)) continue
+    const at = `${AT}.network.priorities[${index}].name`
+    report.runnable(at, 'must be the name of an interface, without spaces')
   }
 }
 
