@@ -11,11 +11,10 @@ use caisson_code::Phase;
 use caisson_sys::{pidfd, poll, scheduling};
 
 use crate::failure::{Failure, Result};
+use crate::lifecycle::PATIENCE;
 use crate::state::{self, StateDirectory, StateRoot};
 use crate::task;
 
-/// How long a killed process may take to end; uninterruptible kernel work takes long.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// A directory without a state is a create in progress, or a leftover after this time.
 const UNWRITTEN: Duration = Duration::from_secs(60);
 /// Time limit of one sweep. The next one continues.
@@ -43,7 +42,7 @@ pub fn remove(directory: &StateDirectory) -> Result<()> {
 fn await_end(process: &OwnedFd, id: &str) -> Result<()> {
     match poll::readable([process], Some(PATIENCE)) {
         Ok([true]) => Ok(()),
-        Ok(_) => Err(crate::lifecycle::does_not_end(id, PATIENCE)),
+        Ok(_) => Err(crate::lifecycle::does_not_end(id)),
         Err(error) => Err(Failure::syscall(Phase::Delete, "cannot wait for the container's process", &error)),
     }
 }

@@ -23,7 +23,7 @@ pub use refusal::{cannot_start, cannot_start_running, closed, does_not_end, froz
 const SETUP: Duration = Duration::from_secs(120);
 
 /// How long a killed process may take to end; uninterruptible kernel work takes long.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// When the parent writes the id maps of a new user namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -610,7 +610,7 @@ impl Lifecycle {
                 self.overdue = true;
                 if self.first == First::Alive || self.running.is_some() {
                     // The removal continues when the process has ended; the callers are told now.
-                    self.answer_all(Err(does_not_end(&self.id, PATIENCE)), out);
+                    self.answer_all(Err(does_not_end(&self.id)), out);
                 }
                 self.advance_ending(out);
             }

@@ -29,6 +29,9 @@ pub use key::WAKER;
 /// How long an engine without containers keeps its threads and its guard for the next start.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Pause after a failed epoll_wait(2), which would fail again at once. Messages and deadlines are still handled.
+const PAUSE: Duration = Duration::from_millis(50);
+
 pub struct Reactor {
     shared: Arc<Shared>,
     containers: HashMap<Handle, Container>,
@@ -79,7 +82,10 @@ impl Reactor {
                 }
                 continue;
             }
-            let Ok(keys) = self.shared.poller.wait(self.timeout(idle_since)) else { continue };
+            let keys = self.shared.poller.wait(self.timeout(idle_since)).unwrap_or_else(|_| {
+                std::thread::sleep(PAUSE);
+                Vec::new()
+            });
             for key in keys {
                 self.ready(Key::decode(key));
             }

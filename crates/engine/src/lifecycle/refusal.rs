@@ -7,6 +7,8 @@ use caisson_sys::pidfd::Exit;
 
 use crate::failure::Failure;
 
+use super::PATIENCE;
+
 /// COMPAT(runc): its wording, as for a running container.
 pub fn cannot_start(why: &str) -> Failure {
     Failure::new(Code::InvalidState, Phase::Start, format!("cannot start a container that {why}"))
@@ -26,8 +28,8 @@ pub fn closed() -> Failure {
     Failure::new(Code::InvalidState, Phase::Prepare, "the thread that asked for the container has ended")
 }
 
-pub fn does_not_end(id: &str, patience: Duration) -> Failure {
-    let message = format!("container {id} does not end {patience:?} after SIGKILL");
+pub fn does_not_end(id: &str) -> Failure {
+    let message = format!("container {id} does not end {PATIENCE:?} after SIGKILL");
     Failure::new(Code::Timeout, Phase::Delete, message)
         .hint("its process is stuck in the kernel, often on a network file system; delete it again later")
 }
