@@ -42,7 +42,7 @@ const SPEC = {
     { uid: 0, groups: [] },
   ],
   hostname: [1, null, ['a'], 'a\0b'],
-  memory: SIZE,
+  memory: [...SIZE, 0, 1, '0', '1023KiB'],
   cpus: CPUS,
   pids: [...WHOLE, 0],
   noNewPrivileges: FLAG,

@@ -34,7 +34,7 @@ export interface SpecOptions {
    */
   user?: number | string | UserIds | undefined
   hostname?: string | undefined
-  /** Memory limit: bytes or `'64MiB'`. */
+  /** Memory limit: bytes or `'64MiB'`; at least 1 MiB. Swap is not limited by it. */
   memory?: Size | undefined
   /** Number of processors, `0.5` is half of one. */
   cpus?: number | undefined
@@ -127,12 +127,22 @@ function applyLimits(spec: RuntimeSpec, options: SpecOptions): void {
   const { memory, cpus, pids } = options
   if (memory === undefined && cpus === undefined && pids === undefined) return
   const resources = ((spec.linux ??= {}).resources ??= {})
-  if (memory !== undefined) resources.memory = { ...resources.memory, limit: parseSize(memory, 'memory') }
+  if (memory !== undefined) resources.memory = { ...resources.memory, limit: memoryLimit(memory) }
   if (cpus !== undefined) {
     const period = 100_000 // microseconds, the kernel's default
     resources.cpu = { ...resources.cpu, quota: Math.round(cpus * period), period }
   }
   if (pids !== undefined) resources.pids = { limit: pids }
+}
+
+/** The container's own set-up needs a quarter of it. */
+const LEAST_MEMORY = 2 ** 20
+
+function memoryLimit(memory: Size): number {
+  const limit = parseSize(memory, 'memory')
+  if (limit >= LEAST_MEMORY) return limit
+  const message = `invalid limit ${JSON.stringify(memory)}: expected at least 1MiB, or no \`memory\` for no limit`
+  throw new SpecError('ERR_INVALID_OPTION', 'options', [{ path: 'memory', message }])
 }
 
 function mergeEnv(
