@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode, Phase } from './codes.ts'
-import { visible } from './visible.ts'
+import { visibleLine } from './visible.ts'
 
 export type { ErrorCode, Phase } from './codes.ts'
 
@@ -48,7 +48,7 @@ export class CaissonError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const { cause, ...fields } = details
     super(
-      visible(details.hint === undefined ? message : `${message} (${details.hint})`),
+      visibleLine(details.hint === undefined ? message : `${message} (${details.hint})`),
       cause === undefined ? undefined : { cause },
     )
     this.code = code

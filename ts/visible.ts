@@ -1,7 +1,7 @@
 /** Text from images, containers and file names, for a terminal. */
 
-/** Controls (C0, DEL, C1), and formats that turn the direction of writing around. */
-const INVISIBLE = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+/** Controls (C0, DEL, C1), separators of lines, and formats that turn the direction of writing around. */
+const INVISIBLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
 /**
  * Escapes control characters but newline and tab as JSON does (`\u001b`), so that JSON stays the same value.
@@ -12,4 +12,12 @@ export function visible(text: string): string {
     if (character === '\n' || character === '\t') return character
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
+}
+
+/**
+ * The same for a message: a newline is escaped, too.
+ * SECURITY: output of a hook or a program could look like a line of its own in a log.
+ */
+export function visibleLine(text: string): string {
+  return visible(text).replaceAll('\n', String.raw`\n`)
 }

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import type { RuntimeSpec } from '../../ts/spec/index.ts'
@@ -141,6 +152,34 @@ sameAsRunc('the log file is always created, and one that cannot be opened is an 
   session.note((statSync(log).mode & 0o777).toString(8))
   await session.say(['--log', join(session.directory, 'missing/log'), 'run', session.id])
   await session.say(['--log', session.directory, 'list', '--quiet'])
+})
+
+withUs('a log that is a FIFO stops no command', async (session, t) => {
+  const log = join(session.directory, 'fifo')
+  spawnSync('mkfifo', [log])
+  const alone = await session.say(['--log', log, 'list', '--quiet'])
+  t.is(alone.status, 1)
+  t.regex(alone.stderr, /msg="open .*fifo: no such device or address"\n$/)
+  const reader = openSync(log, constants.O_RDONLY | constants.O_NONBLOCK)
+  const read = await session.say(['--log', log, '--log-format', 'json', 'state', session.id])
+  t.is(read.stderr, 'container does not exist\n')
+  const line = Buffer.alloc(4096)
+  t.regex(
+    line.toString('utf8', 0, readSync(reader, line)),
+    /^\{"level":"error","msg":"container does not exist"/,
+  )
+  const filler = openSync(log, constants.O_WRONLY | constants.O_NONBLOCK)
+  t.throws(
+    () => {
+      for (;;) writeSync(filler, 'x'.repeat(4096))
+    },
+    { code: 'EAGAIN' },
+  )
+  const full = await session.say(['--log', log, 'state', session.id])
+  t.is(full.status, 1)
+  t.regex(full.stderr, /level=error msg="container does not exist"\n\(cannot write to the log .*fifo: EAGAIN/)
+  closeSync(filler)
+  closeSync(reader)
 })
 
 withUs('a debug line for each step', async (session, t) => {

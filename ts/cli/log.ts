@@ -1,8 +1,10 @@
 /** The log of the command: logrus' two formats, on stderr or in a file (COMPAT(runc): engines read the last line). */
-import { openSync, writeSync } from 'node:fs'
+import { constants, openSync, writeSync } from 'node:fs'
 import { printError } from './output.ts'
 
 export type Level = 'debug' | 'info' | 'warning' | 'error'
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
 
 export interface LogOptions {
   file: string | undefined
@@ -14,10 +16,13 @@ export class Log {
   readonly #options: LogOptions
   readonly #descriptor: number | undefined
 
-  /** Opens the file at once, so that it exists without a line in it, too: engines read it. Throws Node's error. */
+  /**
+   * Opens the file at once, so that it exists without a line in it, too: engines read it. Throws Node's error, which is
+   * ENXIO for a FIFO without a reader. (runc waits for one forever.)
+   */
   constructor(options: LogOptions) {
     this.#options = options
-    if (options.file !== undefined) this.#descriptor = openSync(options.file, 'a', 0o644)
+    if (options.file !== undefined) this.#descriptor = openLog(options.file)
   }
 
   debug(message: string): void {
@@ -43,11 +48,17 @@ export class Log {
         : `time="${time}" level=${level} msg=${quote(message)}`
     if (this.#descriptor === undefined) return printError(`${line}\n`)
     try {
-      writeSync(this.#descriptor, `${line}\n`)
+      for (let rest = Buffer.from(`${line}\n`); rest.length > 0;)
+        rest = rest.subarray(writeSync(this.#descriptor, rest))
     } catch (error) {
       printError(`${line}\n(cannot write to the log ${file}: ${(error as Error).message})\n`)
     }
   }
+}
+
+/** Neither a FIFO without a reader nor one that is full stops the command. */
+function openLog(path: string): number {
+  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o644)
 }
 
 /** logrus leaves a value without quotes where it has only letters, digits and -._/@^+. */

@@ -21,6 +21,7 @@ import type { SpecOptions } from './source/spec-options.ts'
 import { listContainers, readContainer, reclaimContainer } from '../native/state.ts'
 import { defaultRoot } from './state/state-root.ts'
 import { stateOf, type ContainerState } from './state/state.ts'
+import { visibleLine } from '../visible.ts'
 
 export interface RuntimeOptions {
   /** Directory of the state directories. Default `/run/caisson` as root, `$XDG_RUNTIME_DIR/caisson` otherwise. */
@@ -34,7 +35,10 @@ export interface RuntimeOptions {
   rootless?: boolean | undefined
   /** Where the layers of images are, or the directory of it. Default: a store of its own, see {@link Store}. */
   store?: Store | string | undefined
-  /** Gets what is worth saying but no failure. Default `process.emitWarning`, each message once. */
+  /**
+   * Gets what is worth saying but no failure, in one line without control characters. Default `process.emitWarning`,
+   * each message once.
+   */
   onWarning?: ((message: string, containerId: string) => void) | undefined
 }
 
@@ -70,7 +74,7 @@ export class Runtime {
           throw error
         }),
       images: new KnownImages(),
-      warn: onWarning ?? emitWarning,
+      warn: (message, containerId) => (onWarning ?? emitWarning)(visibleLine(message), containerId),
     }
   }
 

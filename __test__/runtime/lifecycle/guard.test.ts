@@ -1,8 +1,9 @@
 /**
  * The guard in bad company: a caller that dies in the middle of a message, a stopped guard, a worker that ends.
  */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { bundle } from '../../fixtures/bundle.ts'
 import { children } from '../../fixtures/children.ts'
@@ -30,6 +31,21 @@ console.log('running')
 ${steps}
 `
 
+/** Freezes a process, which SIGCONT does not undo. Returns how to thaw it. */
+function freeze(pid: number): () => Promise<void> {
+  const v1 = existsSync('/sys/fs/cgroup/freezer')
+  const directory = join(v1 ? '/sys/fs/cgroup/freezer' : '/sys/fs/cgroup', `${newId()}-frozen`)
+  const [file, on, off] = v1 ? ['freezer.state', 'FROZEN', 'THAWED'] : ['cgroup.freeze', '1', '0']
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'cgroup.procs'), String(pid))
+  writeFileSync(join(directory, file!), on!)
+  return async () => {
+    writeFileSync(join(directory, file!), off!)
+    await until(() => readFileSync(join(directory, 'cgroup.procs'), 'latin1') === '', 'the process has ended')
+    rmdirSync(directory)
+  }
+}
+
 privileged(
   'Node killed while it waits for a clone leaves nothing, of other containers neither',
   async (t) => {
@@ -41,14 +57,14 @@ console.log('asked')`
     const running = program(starter(id, steps))
     await nextLine(running)
     const [guard] = children('caisson-guard', running.child.pid)
-    process.kill(guard!, 'SIGSTOP')
+    const thaw = freeze(guard!)
     running.child.stdin!.write('go\n')
     await nextLine(running)
     // Its cgroups are made while the guard clones, so the guard has the request by then.
     await until(() => remains(root, another).cgroups.length > 0, 'the clone is asked for')
     running.child.kill('SIGKILL')
     await running.ended
-    process.kill(guard!, 'SIGCONT')
+    await thaw()
     await until(() => !existsSync(`/proc/${guard}`), 'the guard has ended')
     const left = remains(root, id)
     t.deepEqual([left.processes, left.cgroups, left.directories], [[], [], []])
@@ -66,6 +82,24 @@ privileged('the guard leaves the cgroups of its caller with its first container'
       .map((line) => line.split(':')[2]!)
   await until(() => paths().every((path) => path === '/'), 'it is in the root of every hierarchy')
   running.child.stdin!.end('go\n')
+  t.is((await running.ended).code, 0)
+})
+
+privileged('a guard that was stopped goes on with the next create', async (t) => {
+  const steps = `await words.next()
+const next = await runtime.create(${JSON.stringify(newId())}, options)
+console.log('created')
+await next.delete()
+await container.delete({ force: true })
+process.exit()`
+  const running = program(starter(newId(), steps))
+  await nextLine(running)
+  const [guard] = children('caisson-guard', running.child.pid)
+  process.kill(guard!, 'SIGSTOP')
+  running.child.stdin!.write('go\n')
+  const created = await Promise.race([nextLine(running), sleep(30_000, 'pending')])
+  if (created === 'pending') running.child.kill('SIGKILL')
+  t.is(created, 'created')
   t.is((await running.ended).code, 0)
 })
 

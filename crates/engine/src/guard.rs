@@ -153,8 +153,14 @@ impl Guard {
         matches!(pidfd::wait(&self.process, false), Ok(None))
     }
 
+    /// Continues a guard that was stopped: it would never take a message, nor see its socket close.
+    fn wake(&self) {
+        let _ = pidfd::send_signal(&self.process, 18); // SIGCONT
+    }
+
     fn send(&self, request: &GuardRequest, descriptors: &[&OwnedFd]) -> Result<()> {
         let bytes = protocol::encode(request).map_err(|e| Failure::internal(Phase::Spawn, e.to_string()))?;
+        self.wake();
         socket::send(&self.socket, &bytes, descriptors).map_err(|e| lost(&e))
     }
 }
@@ -163,7 +169,7 @@ impl Drop for Guard {
     /// Ends the guard by closing its socket, then reaps it.
     fn drop(&mut self) {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        let _ = pidfd::send_signal(&self.process, 18); // SIGCONT: a stopped one would never notice
+        self.wake();
         let _ = pidfd::wait(&self.process, true);
     }
 }

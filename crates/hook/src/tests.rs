@@ -3,6 +3,7 @@ use std::os::fd::AsFd;
 use caisson_plan::Hook;
 use caisson_sys::{descriptor, poll};
 
+use crate::output::Output;
 use crate::{Context, Environment, run_all};
 
 fn shell(script: &str) -> Hook {
@@ -41,6 +42,15 @@ fn env_is_exact_and_its_absence_gives_the_default() {
 #[test]
 fn a_hook_without_a_reader_for_its_state_does_not_block() {
     run_all(&[shell("true")], &context(&"x".repeat(1 << 20))).unwrap();
+}
+
+#[test]
+fn output_without_an_end_is_read_for_a_while_only() {
+    let zeros = std::fs::File::open("/dev/zero").unwrap();
+    let mut output = Output::new(zeros.into());
+    output.drain().unwrap();
+    assert!(output.pipe.is_some());
+    assert_eq!(output.text(), "\0".repeat(4096));
 }
 
 #[test]
