@@ -24,7 +24,7 @@ export type ErrorCode =
   | 'ERR_INVALID_OPTION'
   /** A container id is invalid. */
   | 'ERR_INVALID_ID'
-  /** A configuration is valid and asks for what is not implemented. */
+  /** A configuration is valid and asks for what is not implemented or what this host lacks. */
   | 'ERR_UNSUPPORTED_SPEC'
   /** A bundle or its root file system is missing or unusable. */
   | 'ERR_INVALID_BUNDLE'

@@ -219,3 +219,9 @@ sameAsRunc('where errors go', async (session) => {
   await session.say(['--log', log, '--log-format', 'json', 'state', session.id])
   session.note(session.plain(readFileSync(log, 'utf8')))
 })
+
+withUs('what to do about a missing security module is one of two words', async (session, t) => {
+  const { status, stderr } = await session.exactly(['--missing-security-module', 'ignore', 'list'])
+  t.is(status, 1)
+  t.regex(stderr, /invalid value for --missing-security-module: ignore; use error or warn/)
+})

@@ -390,6 +390,9 @@ export const strictErrors: Case[] = [
 
 /** Warnings, which `runnable` makes errors. */
 export const notRunnable: Case[] = [
+  ['process.apparmorProfile', 'a newline', (c) => (c.process.apparmorProfile = 'a\nb')],
+  ['process.selinuxLabel', 'NUL', (c) => (c.process.selinuxLabel = 'a\0')],
+  ['linux.mountLabel', 'quotation mark', (c) => (c.linux.mountLabel = 'a",size=1')],
   [
     'process.scheduler.flags',
     'startContainer hooks cannot run under SCHED_DEADLINE',

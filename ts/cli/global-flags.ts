@@ -23,5 +23,11 @@ export const globalFlags: readonly Flag[] = [
     usage: "ignore cgroup permission errors ('true', 'false', or 'auto')",
     default: 'auto',
   },
+  {
+    name: 'missing-security-module',
+    type: 'text',
+    usage: "for a label whose security module is not active: 'error', or 'warn' to do without it",
+    default: 'error',
+  },
   { name: 'version', aliases: ['v'], type: 'switch', usage: 'print the version', hidden: true },
 ]

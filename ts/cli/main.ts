@@ -159,10 +159,18 @@ function contextOf(program: string, globals: FlagValues, log: Log): Context {
   if (!(String(rootless) in meaning)) {
     throw new UsageError(`invalid value for --rootless: ${String(rootless)}; use true, false or auto`, false)
   }
+  const missing = globals.get('missing-security-module') ?? 'error'
+  if (missing !== 'error' && missing !== 'warn') {
+    throw new UsageError(
+      `invalid value for --missing-security-module: ${String(missing)}; use error or warn`,
+      false,
+    )
+  }
   const runtime = new Runtime({
     root: typeof root === 'string' ? root : undefined,
     cgroupManager: manager,
     rootless: meaning[String(rootless)],
+    missingSecurityModule: missing,
     onWarning: (message) => log.warning(message),
   })
   return { program, runtime, log, explicitRoot: root !== undefined }

@@ -261,6 +261,8 @@ export interface CreateRequest {
   /** If absent, derived from the caller's ids. */
   rootless?: boolean
   cgroupDisabled: boolean
+  /** A label whose security module is not active is a warning instead of an error. */
+  mayMissSecurityModule?: boolean
   /** The pty master is sent to this socket instead of being returned. */
   consoleSocket?: string
   /** The root file system, in place of `root.path`. */

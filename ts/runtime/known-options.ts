@@ -150,6 +150,7 @@ export const runtimeOptions: Known<RuntimeOptions> = {
   root: path,
   cgroupManager: oneOf('cgroupfs', 'disabled'),
   rootless: flag,
+  missingSecurityModule: oneOf('error', 'warn'),
   store: either(
     path,
     such('a Store', (value) => has(value, 'prepare', 'containerDirectory')),

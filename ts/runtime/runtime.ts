@@ -33,6 +33,11 @@ export interface RuntimeOptions {
    * no configuration of its own. Decided from the user id by default.
    */
   rootless?: boolean | undefined
+  /**
+   * What becomes of `apparmorProfile`, `selinuxLabel` and `mountLabel` where that security module is not active. The
+   * default `'error'` refuses the container, as it would be unconfined; `'warn'` runs it without the label.
+   */
+  missingSecurityModule?: 'error' | 'warn' | undefined
   /** Where the layers of images are, or the directory of it. Default: a store of its own, see {@link Store}. */
   store?: Store | string | undefined
   /**
@@ -61,13 +66,14 @@ export class Runtime {
 
   constructor(options: RuntimeOptions = {}) {
     checkOptions(options, runtimeOptions)
-    const { cgroupManager = 'cgroupfs', rootless, store, onWarning } = options
+    const { cgroupManager = 'cgroupfs', rootless, missingSecurityModule, store, onWarning } = options
     this.root = resolve(options.root ?? defaultRoot())
     let opened: Promise<Store> | undefined
     this.#settings = {
       root: this.root,
       cgroupManager,
       rootless,
+      mayMissSecurityModule: missingSecurityModule === 'warn',
       store: () =>
         (opened ??= openStore(store)).catch((error: unknown) => {
           opened = undefined
@@ -149,7 +155,7 @@ export class Runtime {
       signal: undefined,
       warn: () => {},
     })
-    const { cgroupManager, rootless } = this.#settings
+    const { cgroupManager, rootless, mayMissSecurityModule } = this.#settings
     const plan = addon().planContainer({
       id,
       root: this.root,
@@ -160,6 +166,7 @@ export class Runtime {
       newKeyring: true,
       preserveFds: 0,
       cgroupDisabled: cgroupManager === 'disabled',
+      mayMissSecurityModule,
       ...(source.config === undefined ? {} : { config: source.config }),
       ...(rootless === undefined ? {} : { rootless }),
     })

@@ -24,6 +24,8 @@ pub struct CreateRequest {
     /// If absent, derived from the caller's ids.
     pub rootless: Option<bool>,
     pub cgroup_disabled: bool,
+    /// A label whose security module is not active is a warning instead of an error.
+    pub may_miss_security_module: Option<bool>,
     /// The pty master is sent to this socket instead of being returned.
     pub console_socket: Option<String>,
     /// The root file system, in place of `root.path`.
@@ -105,6 +107,7 @@ impl From<CreateRequest> for engine::CreateRequest {
             preserve_fds: request.preserve_fds,
             rootless: request.rootless,
             cgroup_disabled: request.cgroup_disabled,
+            may_miss_security_module: request.may_miss_security_module.unwrap_or(false),
             console_socket: request.console_socket,
             overlay: request.overlay.map(Into::into),
             image: request.image.map(Into::into),

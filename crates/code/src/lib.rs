@@ -79,7 +79,7 @@ texts! {
         InvalidOption = "ERR_INVALID_OPTION",
         /// A container id is invalid.
         InvalidId = "ERR_INVALID_ID",
-        /// A configuration is valid and asks for what is not implemented.
+        /// A configuration is valid and asks for what is not implemented or what this host lacks.
         UnsupportedSpec = "ERR_UNSUPPORTED_SPEC",
         /// A bundle or its root file system is missing or unusable.
         InvalidBundle = "ERR_INVALID_BUNDLE",

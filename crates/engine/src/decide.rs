@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use caisson_code::{Code, Phase};
-use caisson_plan::{Config, Plan};
+use caisson_plan::{Config, MissingModule, Plan};
 use serde::Serialize;
 
 use crate::cgroups;
@@ -59,6 +59,11 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         new_keyring: request.new_keyring,
         preserve_fds: request.preserve_fds,
         attached: request.attached,
+        missing_security_module: if request.may_miss_security_module {
+            MissingModule::Warn
+        } else {
+            MissingModule::Refuse
+        },
         overlay: request.overlay.as_ref().map(|overlay| overlay_options(request, overlay)),
     };
     let host = caisson_plan::Host {

@@ -1,6 +1,7 @@
 //! Properties of the host, queried once per engine: they do not change as long as the process keeps its ids.
 
 use std::fs;
+use std::path::Path;
 
 use caisson_cgroup as cgroup;
 use caisson_code::Phase;
@@ -36,7 +37,7 @@ impl Facts {
             egid: credentials::effective_gid(),
             in_user_namespace: in_user_namespace(&read("/proc/self/uid_map")),
             capabilities: capabilities(&read("/proc/sys/kernel/cap_last_cap")),
-            security_modules: read("/sys/kernel/security/lsm").trim().split(',').map(str::to_owned).collect(),
+            security_modules: security_modules(),
             cgroup: cgroup::Host::detect().map_err(crate::cgroups::failure)?,
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             pid,
@@ -60,6 +61,15 @@ impl Facts {
 /// The content of a file, empty if it is missing.
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Where securityfs is not mounted, the modules tell of themselves.
+fn security_modules() -> Vec<String> {
+    let list = read("/sys/kernel/security/lsm");
+    let listed = list.trim().split(',').filter(|name| !name.is_empty());
+    let apparmor = read("/sys/module/apparmor/parameters/enabled").starts_with('Y').then_some("apparmor");
+    let selinux = Path::new("/sys/fs/selinux/enforce").exists().then_some("selinux");
+    listed.chain(apparmor).chain(selinux).map(str::to_owned).collect()
 }
 
 /// The initial user namespace maps every id to itself in one line.

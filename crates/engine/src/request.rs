@@ -34,6 +34,8 @@ pub struct CreateRequest {
     pub preserve_fds: u32,
     pub rootless: Option<bool>,
     pub cgroup_disabled: bool,
+    /// A label without its security module is a warning, not an error.
+    pub may_miss_security_module: bool,
     pub console_socket: Option<String>,
     pub overlay: Option<OverlayRequest>,
     pub image: Option<ImageOrigin>,

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use caisson_flags::MountAttributes;
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use caisson_sys::mount;
-use caisson_sys::{process, resolve};
+use caisson_sys::{errno, process, resolve};
 
 use crate::failure::{Result, SetupError};
 
@@ -45,6 +45,18 @@ impl Procfs {
     pub fn write(&self, path: &str, text: &str) -> Result<()> {
         let file = self.open(path, O_WRONLY)?;
         Ok(file::write_once(file.as_fd(), text.as_bytes())?)
+    }
+
+    /// The same to the first of several files that exists.
+    pub fn write_first(&self, paths: &[&str], text: &str) -> Result<()> {
+        let mut opened = Err(SetupError::internal("no file to write to"));
+        for path in paths {
+            opened = self.open(path, O_WRONLY);
+            if !matches!(&opened, Err(problem) if problem.errno() == errno::ENOENT) {
+                break;
+            }
+        }
+        Ok(file::write_once(opened?.as_fd(), text.as_bytes())?)
     }
 
     /// Reads a small file.

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::{
-    NamespaceKind, Operation, Overlay, Plan, devices, memory_policy, mounts, namespaces, personality,
+    NamespaceKind, Operation, Overlay, Plan, devices, labels, memory_policy, mounts, namespaces, personality,
     process, rlimits, scheduling, sysctl,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, SpecError> {
     let split = namespaces::split(config, host);
     let mut warnings = Vec::new();
-    labels(config, host, &mut warnings)?;
+    let labels = labels::decide(config, options, host, &mut warnings)?;
     kernel_memory(config, &mut warnings);
     let user = split.user_namespace.as_ref();
     // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
@@ -39,12 +39,13 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
 
     let mut setup = Vec::new();
     if options.new_keyring {
-        setup.push(Operation::NewSessionKeyring);
+        setup.extend(session_keyring(labels.selinux_label.as_deref()));
     }
     if config.creates(NamespaceKind::Network) {
         setup.push(Operation::LoopbackUp);
     }
     setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
+    setup.extend(labels.mount_label.map(Operation::MountLabel));
     setup.push(root(config, options, host)?);
     setup.extend(mounts::operations(config, options, host, user));
     setup.extend(devices::operations(config, bind_devices));
@@ -67,6 +68,8 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let masked = once_each(config.linux.masked_paths.as_deref());
     setup.extend(masked.map(|path| Operation::MaskPath { inside: path.clone() }));
     setup.extend(attributes(config));
+    setup.extend(labels.apparmor_profile.map(Operation::AppArmorProfile));
+    setup.extend(labels.selinux_label.map(Operation::ExecLabel));
     setup.extend(process::become_user(config, host, user, &mut warnings)?);
 
     Ok(Plan {
@@ -90,7 +93,6 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     })
 }
 
-/// Labels where no such module is active are what engines send everywhere: a warning, as with the peers.
 /// Where the root file system comes from.
 fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, SpecError> {
     let Some(overlay) = &options.overlay else {
@@ -117,32 +119,6 @@ fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, Sp
     }))
 }
 
-fn labels(config: &Config, host: &Host, warnings: &mut Vec<String>) -> Result<(), SpecError> {
-    let process = config.document.process.as_ref();
-    let given = [
-        ("process.apparmorProfile", process.and_then(|p| p.apparmor_profile.as_deref()), "apparmor"),
-        ("process.selinuxLabel", process.and_then(|p| p.selinux_label.as_deref()), "selinux"),
-        ("linux.mountLabel", config.linux.mount_label.as_deref(), "selinux"),
-    ];
-    for (path, value, module) in given {
-        if value.is_none_or(str::is_empty) {
-            continue;
-        }
-        if host.security_modules.iter().any(|active| active == module) {
-            let mut error = SpecError::invalid(
-                path,
-                format!(
-                    "is not implemented yet, and {module} is active here: leave it out to run unconfined"
-                ),
-            );
-            error.unsupported = true;
-            return Err(error);
-        }
-        warnings.push(format!("{path} has no effect: {module} is not active"));
-    }
-    Ok(())
-}
-
 /// Limits that Linux took back in 5.16 and the specification calls NOT RECOMMENDED: a warning, as with runc.
 fn kernel_memory(config: &Config, warnings: &mut Vec<String>) {
     let Some(memory) = config.resources().and_then(|resources| resources.memory().as_ref()) else { return };
@@ -158,6 +134,13 @@ fn kernel_memory(config: &Config, warnings: &mut Vec<String>) {
             "linux.resources.memory.useHierarchy: false has no effect: Linux always counts children".into(),
         );
     }
+}
+
+/// Keys get the label of the program, and what is made later that of its maker again.
+fn session_keyring(label: Option<&str>) -> Vec<Operation> {
+    let Some(label) = label else { return vec![Operation::NewSessionKeyring] };
+    let key_label = |label: &str| Operation::KeyLabel(label.to_owned());
+    vec![key_label(label), Operation::NewSessionKeyring, key_label("")]
 }
 
 /// Of the runtime's copy of the mount tree, before anything is mounted: nothing may flow back to the host.

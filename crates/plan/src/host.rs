@@ -52,8 +52,18 @@ pub struct Options {
     pub new_keyring: bool,
     pub preserve_fds: u32,
     pub attached: bool,
+    pub missing_security_module: MissingModule,
     /// The root file system is an overlay, in place of `root.path`.
     pub overlay: Option<OverlayOptions>,
+}
+
+/// What becomes of a label whose security module is not active.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MissingModule {
+    #[default]
+    Refuse,
+    /// The container runs without it.
+    Warn,
 }
 
 /// See [`Overlay`](crate::Overlay), which has the same fields.

@@ -96,6 +96,8 @@ pub enum Operation {
     ResetCpuAffinity,
     /// `unshare(CLONE_NEWCGROUP)`, after placement.
     UnshareCgroup,
+    /// SELinux label of keys and keyrings made from here on; empty: the default one.
+    KeyLabel(String),
     /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`: a new one, without a name.
     NewSessionKeyring,
     /// Bring `lo` up.
@@ -104,6 +106,8 @@ pub enum Operation {
     Propagation {
         flags: MountFlags,
     },
+    /// SELinux context of file systems made from here on, but of those that the kernel labels itself.
+    MountLabel(String),
     /// Open the root file system, bind it onto itself, keep its descriptor for every later `inside` path.
     /// SECURITY: a symlink in the last component is refused.
     OpenRoot {
@@ -187,6 +191,10 @@ pub enum Operation {
     Personality(PersonalityDomain),
     /// `set_mempolicy(2)`.
     MemoryPolicy(MemoryPolicy),
+    /// AppArmor profile of what is executed from here on.
+    AppArmorProfile(String),
+    /// SELinux label of what is executed from here on.
+    ExecLabel(String),
     /// Of hooks from here on, and of the program.
     Umask(u32),
     NoNewPrivileges,

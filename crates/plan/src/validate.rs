@@ -7,7 +7,8 @@ use crate::document::HOOKS;
 use crate::document::Process;
 use crate::issue::{Issues, SpecError};
 use crate::{
-    NamespaceKind, exec_affinity, memory_policy, mount_options, personality, rlimits, scheduling, sysctl,
+    NamespaceKind, exec_affinity, labels, memory_policy, mount_options, personality, rlimits, scheduling,
+    sysctl,
 };
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
@@ -28,6 +29,7 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
         check_process(config, process, &mut issues);
     }
     hooks(config, &mut issues);
+    labels::check(config, &mut issues);
     memory_policy::check(config, &mut issues);
     personality::check(config, &mut issues);
     sysctl::check(config, &mut issues);

@@ -22,6 +22,7 @@ export interface RuntimeSettings {
   root: string
   cgroupManager: 'cgroupfs' | 'disabled'
   rootless: boolean | undefined
+  mayMissSecurityModule: boolean
   store: () => Promise<Store>
   images: KnownImages
   warn: (message: string, containerId: string) => void
@@ -134,6 +135,7 @@ function requestOf(
     newKeyring: options.newKeyring ?? true,
     preserveFds: options.preserveFds ?? 0,
     cgroupDisabled: settings.cgroupManager === 'disabled',
+    mayMissSecurityModule: settings.mayMissSecurityModule,
     ...(config === undefined ? {} : { config }),
     ...(overlay === undefined ? {} : { overlay }),
     ...(image === undefined ? {} : { image }),

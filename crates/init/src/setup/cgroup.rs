@@ -25,7 +25,7 @@ pub struct V1<'p> {
 pub fn mount_v1(setup: &Setup<'_>, inside: &str, view: &V1<'_>) -> Result<()> {
     let target = target::prepare(setup, inside, Shape::Directory, false, false)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let tmpfs = Filesystem { fstype: "tmpfs", source: "tmpfs", flags, data: "mode=755" };
+    let tmpfs = Filesystem { fstype: "tmpfs", source: "tmpfs", flags, data: "mode=755", context: None };
     let spot = MountTarget { fd: target.fd.as_fd(), path: Path::Inside(inside) };
     let top = place::filesystem(setup, &tmpfs, spot)?;
     for hierarchy in view.hierarchies {
@@ -54,8 +54,13 @@ fn mount_hierarchy(
     if !view.namespace {
         return bind(setup, &hierarchy.host_directory, spot, view.flags);
     }
-    let filesystem =
-        Filesystem { fstype: "cgroup", source: "cgroup", flags: view.flags, data: &hierarchy.data };
+    let filesystem = Filesystem {
+        fstype: "cgroup",
+        source: "cgroup",
+        flags: view.flags,
+        data: &hierarchy.data,
+        context: None,
+    };
     place::filesystem(setup, &filesystem, spot).map(drop)
 }
 
@@ -68,7 +73,7 @@ fn bind(setup: &Setup<'_>, host_directory: &str, spot: MountTarget<'_>, flags: M
 pub fn mount_v2(setup: &Setup<'_>, inside: &str, flags: MountFlags, host_bind: &str) -> Result<()> {
     let target = target::prepare(setup, inside, Shape::Directory, false, false)?;
     let spot = MountTarget { fd: target.fd.as_fd(), path: Path::Inside(inside) };
-    let filesystem = Filesystem { fstype: "cgroup2", source: "cgroup", flags, data: "" };
+    let filesystem = Filesystem { fstype: "cgroup2", source: "cgroup", flags, data: "", context: None };
     match place::filesystem(setup, &filesystem, spot) {
         // EPERM: no right in this cgroup namespace; EBUSY: the hierarchy is in use by v1.
         Err(problem) if matches!(problem.errno(), EPERM | EBUSY) => bind(setup, host_bind, spot, flags),

@@ -18,6 +18,8 @@ pub struct Filesystem<'a> {
     pub flags: MountFlags,
     /// Comma-separated.
     pub data: &'a str,
+    /// SELinux context of everything in it. Its commas belong to it.
+    pub context: Option<&'a str>,
 }
 
 impl Filesystem<'_> {
@@ -44,7 +46,17 @@ impl Filesystem<'_> {
                 None => mount::fsconfig_flag(fs, option)?,
             }
         }
+        if let Some(context) = self.context {
+            mount::fsconfig_string(fs, "context", context)?;
+        }
         mount::fsconfig_create(fs)
+    }
+
+    /// The data of mount(2).
+    pub fn classic_data(&self) -> String {
+        let context = self.context.map(|context| format!("context=\"{context}\""));
+        let parts = Some(self.data.to_owned()).filter(|data| !data.is_empty()).into_iter().chain(context);
+        parts.collect::<Vec<_>>().join(",")
     }
 
     fn unknown(&self, error: caisson_sys::Error) -> SetupError {
@@ -62,6 +74,7 @@ impl Filesystem<'_> {
         !self.flags.intersects(MountFlags::I_VERSION | MountFlags::SILENT)
             && !self.data.contains(['"', '\\'])
             && self.data.split(',').all(|option| option.len() <= LONGEST_VALUE)
+            && self.context.is_none_or(|context| context.len() <= LONGEST_VALUE)
             && self.source.len() <= LONGEST_VALUE
     }
 }
@@ -86,6 +99,19 @@ mod tests {
         let layers = format!("lowerdir={}", "/layer:".repeat(50));
         assert!(!Filesystem { data: &layers, ..plain.clone() }.fits_fsconfig());
         assert!(!Filesystem { data: "lowerdir=a\\:b", ..plain.clone() }.fits_fsconfig());
-        assert!(!Filesystem { flags: MountFlags::I_VERSION, ..plain }.fits_fsconfig());
+        assert!(!Filesystem { flags: MountFlags::I_VERSION, ..plain.clone() }.fits_fsconfig());
+        let long = "c".repeat(256);
+        assert!(!Filesystem { context: Some(&long), ..plain }.fits_fsconfig());
+    }
+
+    #[test]
+    fn the_context_is_one_value_whatever_commas_it_has() {
+        let context = Some("system_u:object_r:container_file_t:s0:c1,c2");
+        let labelled = Filesystem { fstype: "tmpfs", data: "mode=755", context, ..Filesystem::default() };
+        assert!(labelled.fits_fsconfig());
+        let quoted = "context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
+        assert_eq!(labelled.classic_data(), format!("mode=755,{quoted}"));
+        assert_eq!(Filesystem { data: "", ..labelled }.classic_data(), quoted);
+        assert_eq!(Filesystem { data: "size=1m", ..Filesystem::default() }.classic_data(), "size=1m");
     }
 }

@@ -26,6 +26,7 @@ pub const EMPTY: Filesystem<'static> = Filesystem {
     source: "tmpfs",
     flags: MountFlags::RDONLY,
     data: "nr_blocks=1,nr_inodes=1",
+    context: None,
 };
 
 /// Covers a directory with an empty one and anything else with the null device; a path that is not there needs nothing.

@@ -5,6 +5,7 @@ mod copyup;
 mod device;
 mod filesystem;
 mod kernel;
+mod label;
 mod mask;
 mod mount;
 mod overlay;
@@ -43,6 +44,8 @@ pub struct Setup<'p> {
     /// The newer mount calls are missing here.
     classic: Cell<bool>,
     pub console: Option<Console>,
+    /// SELinux context of new file systems.
+    mount_label: Option<String>,
     /// The mask the program gets: the caller's, until the plan says another.
     pub umask: u32,
     /// The working directory is not entered yet.
@@ -86,6 +89,7 @@ impl<'p> Setup<'p> {
             host: HostDescriptors { procfs, sources, ..HostDescriptors::default() },
             classic: Cell::new(false),
             console: None,
+            mount_label: None,
             umask,
             outside: true,
             bounding: u64::MAX,
@@ -142,6 +146,10 @@ impl<'p> Setup<'p> {
             Operation::MaskPath { inside } => mask::hide(self, inside)?,
             Operation::Rlimit { resource, soft, hard, .. } => kernel::limit(*resource, *soft, *hard)?,
             Operation::OomScoreAdj(score) => kernel::oom_score(self, *score)?,
+            Operation::KeyLabel(label) => label::of_keys(self, label)?,
+            Operation::MountLabel(label) => self.mount_label = Some(label.clone()),
+            Operation::AppArmorProfile(profile) => label::apparmor_profile(self, profile)?,
+            Operation::ExecLabel(label) => label::of_program(self, label)?,
             Operation::Scheduler(scheduler) => scheduling::set_scheduler(scheduler)?,
             Operation::IoPriority { class, priority } => scheduling::set_io_priority(*class, *priority)?,
             Operation::MemoryPolicy(policy) => scheduling::set_memory_policy(policy)?,

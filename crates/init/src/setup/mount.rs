@@ -7,7 +7,7 @@ use caisson_plan::Mount;
 use caisson_sys::errno::{EINVAL, EPERM};
 use caisson_sys::file::{self, Kind, PROC_SUPER_MAGIC};
 use caisson_sys::mount::Change;
-use caisson_sys::process;
+use caisson_sys::{attribute, process};
 
 use super::filesystem::Filesystem;
 use super::place::{self, MountTarget, Path};
@@ -62,10 +62,18 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
     // COMPAT(runc): below a tmpfs, and below /dev, mount points, devices and links have yet to be made.
     let is_written_to = mount.fstype == "tmpfs" || target::clean(&mount.inside) == "dev";
     let late = if is_written_to { mount.flags & MountFlags::RDONLY } else { MountFlags::empty() };
-    let filesystem =
-        Filesystem { fstype: &mount.fstype, source: &mount.source, flags: mount.flags & !late, data: &data };
+    let filesystem = Filesystem {
+        fstype: &mount.fstype,
+        source: &mount.source,
+        flags: mount.flags & !late,
+        data: &data,
+        context: None,
+    };
     let mounted = place::filesystem(setup, &filesystem, spot(&target, mount))
         .map_err(|problem| explain(problem, mount))?;
+    if let Some(label) = setup.mount_label.as_deref().filter(|_| mount.fstype == "mqueue") {
+        attribute::set(mounted.as_fd(), "security.selinux", label.as_bytes())?;
+    }
     if mount.tmpcopyup && target.existed {
         copyup::fill(target.fd.as_fd(), mounted.as_fd())?;
     }

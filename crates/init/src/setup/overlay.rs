@@ -71,7 +71,13 @@ fn ground(setup: &Setup<'_>, overlay: &Overlay, point: OwnedFd) -> Result<OwnedF
         Some(size) => format!("mode=700,size={size}"),
         None => "mode=700".to_owned(),
     };
-    let tmpfs = Filesystem { fstype: "tmpfs", source: "tmpfs", flags: MountFlags::empty(), data: &data };
+    let tmpfs = Filesystem {
+        fstype: "tmpfs",
+        source: "tmpfs",
+        flags: MountFlags::empty(),
+        data: &data,
+        context: None,
+    };
     place::filesystem(setup, &tmpfs, MountTarget { fd: point.as_fd(), path: Path::Host(&overlay.host_path) })
 }
 
@@ -133,7 +139,8 @@ fn copy_root_attributes(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()
 }
 
 fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, target: MountTarget<'_>) -> Result<OwnedFd> {
-    match create(overlay, layers) {
+    let context = setup.context_of("overlay");
+    match create(overlay, layers, context) {
         Ok(tree) => {
             mount::attach(tree.as_fd(), target.fd)?;
             return Ok(tree);
@@ -151,7 +158,10 @@ fn put(setup: &Setup<'_>, overlay: &Overlay, layers: &Layers, target: MountTarge
     let mut last = Ok(());
     for volatile in options {
         last = setup.host.procfs.with_names(&fds, |names| {
-            let data = classic_data(overlay, volatile, &names[1], &names[2], &names[3..]);
+            let mut data = classic_data(overlay, volatile, &names[1], &names[2], &names[3..]);
+            if let Some(context) = context {
+                data += &format!(",context=\"{context}\"");
+            }
             mount::mount("overlay", &names[0], "overlay", MountFlags::empty(), &data)
         })?;
         if !matches!(&last, Err(error) if error.errno() == EINVAL) {
@@ -177,7 +187,7 @@ impl From<Error> for Refused {
     }
 }
 
-fn create(overlay: &Overlay, layers: &Layers) -> Result<OwnedFd, Refused> {
+fn create(overlay: &Overlay, layers: &Layers, context: Option<&str>) -> Result<OwnedFd, Refused> {
     let fs = mount::fsopen("overlay")?;
     let fs = fs.as_fd();
     for layer in &layers.lower {
@@ -197,6 +207,9 @@ fn create(overlay: &Overlay, layers: &Layers) -> Result<OwnedFd, Refused> {
             if wanted {
                 mount::fsconfig_flag(fs, name)?;
             }
+        }
+        if let Some(context) = context {
+            mount::fsconfig_string(fs, "context", context)?;
         }
         mount::fsconfig_create(fs)
     };

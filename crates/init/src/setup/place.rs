@@ -10,8 +10,8 @@ use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
 use caisson_sys::mount::{self, Change};
 use caisson_sys::{Error, errno, resolve};
 
-use super::Setup;
 use super::filesystem::Filesystem;
+use super::{Setup, label};
 use crate::failure::{Result, SetupError};
 
 /// A mount point: the descriptor to mount on, and the path by which the classic way finds the finished mount again.
@@ -54,15 +54,17 @@ pub fn filesystem(
     filesystem: &Filesystem<'_>,
     target: MountTarget<'_>,
 ) -> Result<OwnedFd> {
+    let context = setup.context_of(filesystem.fstype);
+    let filesystem = &Filesystem { context, ..filesystem.clone() };
     if filesystem.fits_fsconfig() {
         match filesystem.create() {
             Err(problem) if problem.errno() == errno::ENOSYS => setup.classic.set(true),
             tree => return put(tree?, target),
         }
     }
-    let Filesystem { fstype, source, flags, data } = *filesystem;
-    let names = [target.fd];
-    setup.host.procfs.with_names(&names, |names| mount::mount(source, &names[0], fstype, flags, data))??;
+    let Filesystem { fstype, source, flags, .. } = *filesystem;
+    let (names, data) = ([target.fd], filesystem.classic_data());
+    setup.host.procfs.with_names(&names, |names| mount::mount(source, &names[0], fstype, flags, &data))??;
     let mounted = find(setup, target)?;
     let differs = file::status(mounted.as_fd())?.device != file::status(target.fd)?.device;
     if differs { Ok(mounted) } else { Err(swapped()) }
@@ -176,6 +178,11 @@ fn speaks_of_times(flags: MountFlags, cleared: MountFlags) -> bool {
 }
 
 impl Setup<'_> {
+    /// The SELinux context that a new file system of this type is mounted with.
+    pub fn context_of(&self, fstype: &str) -> Option<&str> {
+        self.mount_label.as_deref().filter(|_| label::takes_context(fstype))
+    }
+
     /// Whether a call is missing, and with it the newer ways; remembered for the time when no procfs can be opened.
     fn must_be_classic(&self, error: &Error) -> bool {
         let missing = error.errno() == errno::ENOSYS;

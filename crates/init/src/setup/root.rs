@@ -66,9 +66,15 @@ pub fn change(setup: &Setup<'_>, pivot: bool) -> Result<()> {
 }
 
 fn needs_procfs(plan: &Plan) -> bool {
-    plan.setup
-        .iter()
-        .any(|operation| matches!(operation, Operation::Sysctl { .. } | Operation::OomScoreAdj(_)))
+    plan.setup.iter().any(|operation| {
+        matches!(
+            operation,
+            Operation::Sysctl { .. }
+                | Operation::OomScoreAdj(_)
+                | Operation::AppArmorProfile(_)
+                | Operation::ExecLabel(_)
+        )
+    })
 }
 
 fn pivot_root(setup: &Setup<'_>, root: BorrowedFd<'_>) -> Result<()> {

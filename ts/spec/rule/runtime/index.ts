@@ -7,6 +7,7 @@ import { capabilities } from './capabilities.ts'
 import { devices, netDevices } from './devices.ts'
 import { hiddenPaths } from './hidden-paths.ts'
 import { hooks } from './hooks.ts'
+import { labels } from './labels.ts'
 import { mappings } from './mappings.ts'
 import { intelRdt, memoryPolicy } from './memory-placement.ts'
 import { mounts } from './mounts.ts'
@@ -48,6 +49,7 @@ export const RUNTIME_RULES: readonly Rule<RuntimeSpec>[] = [
   about(resources, 'linux.resources'),
   about(seccomp, 'linux.seccomp'),
   about(hiddenPaths, 'linux.maskedPaths', 'linux.readonlyPaths'),
+  about(labels, 'process.apparmorProfile', 'process.selinuxLabel', 'linux.mountLabel'),
   about(intelRdt, 'linux.intelRdt'),
   about(memoryPolicy, 'linux.memoryPolicy'),
   about(personality, 'linux.personality'),
