@@ -454,6 +454,21 @@ export const notRunnable: Case[] = [
   ['mounts[0].destination', 'root itself', (c) => (c.mounts[0].destination = '/./')],
   ['mounts[0].destination', '".."', (c) => (c.mounts[0].destination = '/a/../b')],
   ['mounts[0].type', 'needed unless', (c) => delete c.mounts[0].type],
+  ['mounts[0].options', 'only supported for bind-mounts', (c) => (c.mounts[0].options = ['idmap'])],
+  ['mounts[0].options', 'for bind mounts only', (c) => (c.mounts[0].options = ['dest-nofollow'])],
+  [
+    'mounts[1].options',
+    'mutually exclusive',
+    (c) => c.mounts[1].options.push('src-nofollow', 'copy-symlink'),
+  ],
+  ['mounts[1].options', 'expected uids=', (c) => c.mounts[1].options.push('idmap=1-2-3')],
+  ['mounts[1].options', 'three numbers', (c) => c.mounts[1].options.push('ridmap=uids=1-2;gids=1-2-3')],
+  ['mounts[1].options', 'both uids= and gids=', (c) => c.mounts[1].options.push('idmap=uids=1-2-3')],
+  [
+    'mounts[1].options',
+    'not mapped in the container',
+    (c) => c.mounts[1].options.push('idmap=uids=@4294967294-4294967294-1;gids=0-0-1'),
+  ],
   ['mounts[0].options', 'tmpfs only', (c) => (c.mounts[0].options = ['tmpcopyup'])],
   ['linux.devices[0].path', '".."', (c) => (c.linux.devices[0].path = '/dev/../x')],
   [

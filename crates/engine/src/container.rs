@@ -24,8 +24,6 @@ pub struct Container {
     pub deadline: Option<Instant>,
     /// Wakes a task that can be cancelled.
     pub cancel: Option<Arc<Waker>>,
-    /// The image's layers with mapped owners, sent to the helper with the next command.
-    pub mapped_store: Option<OwnedFd>,
 }
 
 /// A process of a container, from its clone until it is reaped.
@@ -56,7 +54,6 @@ impl Container {
             warnings: Vec::new(),
             deadline: None,
             cancel: None,
-            mapped_store: None,
         }
     }
 }

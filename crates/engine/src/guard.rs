@@ -43,6 +43,7 @@ pub struct SpawnRequest<'a> {
     pub descriptors: &'a [OwnedFd],
     pub namespaces: caisson_plan::Namespaces,
     pub maps_follow: bool,
+    pub asks: bool,
     /// The version 2 cgroup directory to clone into.
     pub cgroup: Option<&'a OwnedFd>,
     pub attached: Option<CleanupTargets>,
@@ -108,6 +109,7 @@ impl Guard {
             token: request.token,
             namespaces: request.namespaces,
             maps_follow: request.maps_follow,
+            asks: request.asks,
             in_cgroup: request.cgroup.is_some(),
             attached: request.attached.clone(),
         };

@@ -57,8 +57,7 @@ pub enum Message {
 /// The result of a task.
 pub enum Done {
     Prepared(Box<Prepared>),
-    /// With the mapped store of layers, if the plan needs it.
-    IdsMapped(Result<Option<OwnedFd>>),
+    IdsMapped(Result<()>),
     HooksRan(Result<()>),
     /// Start time of the first process, in clock ticks since boot.
     Published(Result<u64>),

@@ -38,14 +38,14 @@ macro_rules! namespaces {
 }
 
 namespaces! {
-    Time TIME = 0x80, "time", "time";
-    Mount MOUNT = 0x2_0000, "mount", "mnt";
-    Cgroup CGROUP = 0x200_0000, "cgroup", "cgroup";
-    Uts UTS = 0x400_0000, "uts", "uts";
-    Ipc IPC = 0x800_0000, "ipc", "ipc";
-    User USER = 0x1000_0000, "user", "user";
     Pid PID = 0x2000_0000, "pid", "pid";
     Network NETWORK = 0x4000_0000, "network", "net";
+    Mount MOUNT = 0x2_0000, "mount", "mnt";
+    Ipc IPC = 0x800_0000, "ipc", "ipc";
+    Uts UTS = 0x400_0000, "uts", "uts";
+    User USER = 0x1000_0000, "user", "user";
+    Cgroup CGROUP = 0x200_0000, "cgroup", "cgroup";
+    Time TIME = 0x80, "time", "time";
 }
 
 impl NamespaceKind {

@@ -15,8 +15,7 @@ pub struct Control {
 /// What `wait` came back with.
 #[derive(Debug)]
 pub enum ControlMessage {
-    /// With what the caller sends along.
-    Proceed(Option<OwnedFd>),
+    Proceed,
     Start,
     /// The caller is gone.
     End,
@@ -63,7 +62,7 @@ impl Control {
         match socket::receive(&self.socket, MAX_MESSAGE, true)? {
             None => Ok(ControlMessage::End),
             Some(message) => match decode(&message.bytes) {
-                Ok(Command::Proceed) => Ok(ControlMessage::Proceed(message.descriptors.into_iter().next())),
+                Ok(Command::Proceed) => Ok(ControlMessage::Proceed),
                 Ok(Command::Start) => Ok(ControlMessage::Start),
                 Err(error) => Err(SetupError::internal(error.to_string())),
             },
@@ -95,7 +94,7 @@ mod tests {
         let control = Control::new(theirs);
         socket::send(&ours, &encode(&Command::Proceed).unwrap(), &[]).unwrap();
         assert!(!control.is_closed());
-        assert!(matches!(control.wait(), Ok(ControlMessage::Proceed(None))));
+        assert!(matches!(control.wait(), Ok(ControlMessage::Proceed)));
         drop(ours);
         assert!(control.is_closed());
         assert!(matches!(control.wait(), Ok(ControlMessage::End)));

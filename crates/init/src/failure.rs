@@ -34,6 +34,12 @@ impl From<Error> for SetupError {
     }
 }
 
+impl From<Failure> for SetupError {
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(failure))
+    }
+}
+
 impl SetupError {
     /// Something we refuse to do, with no failed call behind it.
     pub fn refused(code: Code, message: impl Into<String>) -> Self {

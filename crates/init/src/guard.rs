@@ -2,8 +2,11 @@
 //! with threads and a large heap could not do, and it outlives its caller by the moment it takes to kill and remove
 //! what was attached. PDEATHSIG alone would not do: the program can clear it, and it leaves cgroups and state behind.
 
+mod answer;
 mod cleanup;
-mod opener;
+mod copies;
+mod mapped;
+mod node;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,7 +21,7 @@ use caisson_sys::poll::Poller;
 use caisson_sys::sibling::{Clone, clone_sibling};
 use caisson_sys::{Error, Result, credentials, descriptor, errno, process, signal, socket};
 
-use opener::Openers;
+use copies::Copies;
 
 use crate::control::Control;
 use crate::create;
@@ -53,7 +56,7 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
     poller.add(&control, CONTROL)?;
     poller.add(&caller, CALLER)?;
     let mut moved_out = false;
-    let mut openers = Openers::default();
+    let mut copies = Copies::default();
     loop {
         let ready = poller.wait(None)?;
         if ready.contains(&CONTROL) {
@@ -63,17 +66,22 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
             let Ok(request) = decode(&message.bytes) else { continue };
             match request {
                 GuardRequest::Forget { token } => drop(containers.remove(&token)),
-                GuardRequest::Spawn { token, namespaces, maps_follow, in_cgroup, attached } => {
+                GuardRequest::Spawn { token, namespaces, maps_follow, asks, in_cgroup, attached } => {
                     if let Some(targets) = attached {
                         // Known before it exists: whatever becomes of the caller, it is found.
                         containers.insert(token, Container { targets, process: None });
                     }
-                    let request =
-                        SpawnRequest { namespaces, maps_follow, in_cgroup, descriptors: message.descriptors };
+                    let request = SpawnRequest {
+                        namespaces,
+                        maps_follow,
+                        asks,
+                        in_cgroup,
+                        descriptors: message.descriptors,
+                    };
                     match request.clone_process() {
                         Ok((pid, pidfd, asks)) => {
                             if let Some(asks) = asks {
-                                openers.add(&poller, asks)?;
+                                copies.add(&poller, asks)?;
                             }
                             let answered =
                                 answer(&control, &GuardReply::Spawned { token, pid }, Some(&pidfd));
@@ -97,7 +105,7 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
             return Ok(());
         }
         for key in ready.into_iter().filter(|key| !matches!(*key, CONTROL | CALLER)) {
-            openers.ready(&poller, key)?;
+            copies.ready(&poller, key)?;
         }
     }
 }
@@ -124,6 +132,7 @@ fn settle() -> Result<()> {
 struct SpawnRequest {
     namespaces: Namespaces,
     maps_follow: bool,
+    asks: bool,
     in_cgroup: bool,
     descriptors: Vec<OwnedFd>,
 }
@@ -142,7 +151,7 @@ impl SpawnRequest {
         let root = credentials::effective_uid() == 0;
         credentials::set_dumpable(self.maps_follow && !root)?;
         let mut asks = None;
-        if self.maps_follow && root {
+        if self.asks && root {
             let (ours, theirs) = socket::pair()?;
             asks = Some(ours);
             self.descriptors.push(theirs);

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_main)]
 
+mod caller;
 mod console;
 mod control;
 mod create;
@@ -13,6 +14,7 @@ mod guard;
 mod hook;
 mod identity;
 mod lookup;
+mod mappings;
 mod namespaces;
 mod owner;
 mod passwd;

@@ -5,14 +5,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use caisson_plan::protocol::Report;
-use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets, UserNamespace};
+use caisson_plan::{JoinNamespace, NamespaceKind, Operation, Plan, TimeOffsets};
 use caisson_sys::file::{self, CWD, O_RDONLY, O_WRONLY};
 use caisson_sys::namespace;
 use caisson_sys::sibling::{Clone, clone_sibling};
 use caisson_sys::{capability, credentials, descriptor, errno, process, scheduling};
 
+use crate::caller::Caller;
 use crate::control::{Control, ControlMessage};
 use crate::failure::{Result, SetupError};
+use crate::mappings;
 use crate::procfs::Procfs;
 use crate::sources::Sources;
 
@@ -34,6 +36,8 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
         return Err(refused(reason.to_owned()));
     }
     follow_caller(plan, control)?;
+    // A joined mount namespace may show another /proc.
+    let host = guard.as_ref().map(|_| Procfs::of_the_host()).transpose()?;
     await_word(control, "its control groups")?;
 
     let changes_user = joins_user || plan.clone_after_join.contains(Namespaces::USER);
@@ -56,7 +60,11 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
         unshare(NamespaceKind::Cgroup)?;
     }
 
-    let mut sources = if new_user { Sources::open_all(plan, guard)? } else { Sources::default() };
+    let caller = guard.zip(host).map(|(guard, host)| Caller::new(guard, &host)).transpose()?;
+    let mut sources = Sources::new(caller);
+    if new_user || joins_user {
+        sources.open_all(plan)?;
+    }
     let mut in_time = in_time;
     if new_user {
         // Before the change of ids: only its owner may write to the files of this process.
@@ -67,10 +75,10 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
             enter_time_namespace(offsets, &Procfs::of_the_host()?)?;
             in_time = true;
         }
-        sources.set_idmapped(await_word(control, "the id mappings")?);
+        await_word(control, "the id mappings")?;
     }
     if let Some(expected) = &plan.joined_mappings {
-        verify_mappings(expected)?;
+        mappings::verify(expected).map_err(|problem| problem.phase(PHASE))?;
     }
     if new_user || joins_user {
         become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
@@ -107,9 +115,9 @@ pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
     Ok(())
 }
 
-fn await_word(control: &Control, what: &str) -> Result<Option<OwnedFd>> {
+fn await_word(control: &Control, what: &str) -> Result<()> {
     match control.wait() {
-        Ok(ControlMessage::Proceed(descriptor)) => Ok(descriptor),
+        Ok(ControlMessage::Proceed) => Ok(()),
         Ok(ControlMessage::Start) => {
             let reason = format!("protocol error: got Start while waiting for {what}");
             Err(SetupError::internal(reason).phase(PHASE))
@@ -300,32 +308,6 @@ fn replace(plan: &Plan, control: &Control) -> Result<()> {
     };
     replace().map_err(|problem| problem.phase(PHASE).about("linux.namespaces"))?;
     follow_caller(plan, control)
-}
-
-/// The mappings of the user namespace that was joined are those of the configuration.
-fn verify_mappings(expected: &UserNamespace) -> Result<()> {
-    let procfs = Procfs::of_the_host()?;
-    let lists = [("uid", &expected.uid_mappings), ("gid", &expected.gid_mappings)];
-    for (name, wanted) in lists {
-        let text =
-            procfs.read(&format!("self/{name}_map"), 1 << 20).map_err(|problem| problem.phase(PHASE))?;
-        let mut found: Vec<_> = text.lines().filter_map(parse_mapping).collect();
-        let mut wanted: Vec<_> = wanted.iter().map(|m| (m.container_id, m.host_id, m.size)).collect();
-        found.sort_unstable();
-        wanted.sort_unstable();
-        if found != wanted {
-            let reason =
-                format!("linux.{name}Mappings: the joined user namespace has other mappings: {found:?}");
-            return Err(refused(reason));
-        }
-    }
-    Ok(())
-}
-
-/// `0 1000 1`, a line of `/proc/self/uid_map`.
-fn parse_mapping(line: &str) -> Option<(u32, u32, u32)> {
-    let mut numbers = line.split_ascii_whitespace().map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// The ids of the container's root, all capabilities over its namespaces, none that programs would inherit.

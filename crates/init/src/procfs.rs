@@ -6,7 +6,7 @@
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use caisson_flags::MountAttributes;
+use caisson_flags::{MountAttributes, NamespaceKind};
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use caisson_sys::mount;
 use caisson_sys::{errno, process, resolve};
@@ -75,6 +75,13 @@ impl Procfs {
         let file = resolve::open_beneath(self.root()?, &path, flags)
             .map_err(|error| error.on(format!("/proc/{path}")))?;
         Ok(file)
+    }
+
+    /// A namespace of this process, to be sent to another one.
+    pub fn namespace(&self, kind: NamespaceKind) -> Result<OwnedFd> {
+        let directory = self.open("self/ns", O_PATH | O_DIRECTORY)?;
+        // A magic link, in a directory of a procfs that is known to be one.
+        Ok(file::open_at(directory.as_fd(), kind.file(), O_RDONLY, 0)?)
     }
 
     /// Our pid as this procfs counts, which is not getpid where we could not mount one of our own.

@@ -92,7 +92,7 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
                     Ok(ControlMessage::End) if plan.kill_on_parent_death => return Ok(None),
                     // A detached container outlives its creator.
                     Ok(ControlMessage::End) => poller.remove(control.socket())?,
-                    Ok(ControlMessage::Proceed(_)) | Err(_) => {}
+                    Ok(ControlMessage::Proceed) | Err(_) => {}
                 },
                 LISTENER => {
                     // A connection that is gone already is nobody's start.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use caisson_flags::MountFlags;
 
 use crate::config::Config;
+use crate::devices::Origins;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::{
@@ -22,9 +23,6 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let labels = labels::decide(config, options, host, &mut warnings)?;
     kernel_memory(config, &mut warnings);
     let user = split.user_namespace.as_ref();
-    // mknod is refused outside the initial user namespace: the host's nodes are bound instead.
-    let bind_devices =
-        config.namespace(NamespaceKind::User).is_some() || host.in_user_namespace || host.euid != 0;
 
     let mut early = host
         .cgroup
@@ -47,8 +45,8 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
     setup.extend(labels.mount_label.map(Operation::MountLabel));
     setup.push(root(config, options, host)?);
-    setup.extend(mounts::operations(config, options, host, user));
-    setup.extend(devices::operations(config, bind_devices));
+    setup.extend(mounts::operations(config, options, host, user)?);
+    setup.extend(devices::operations(config, Origins::of(config, host)));
     let create_container = config.hooks("createContainer");
     if !create_container.is_empty() {
         setup.push(Operation::CreateContainerHooks { hooks: create_container });

@@ -1,8 +1,9 @@
 //! The devices and links every container has, and `linux.devices`.
 
 use crate::config::Config;
+use crate::host::Host;
 use crate::mount_options;
-use crate::{Device, DeviceKind, Operation};
+use crate::{Device, DeviceKind, DeviceOrigin, NamespaceKind, Operation};
 
 /// The specification's default devices: path, major, minor.
 const DEFAULT: [(&str, u32, u32); 6] = [
@@ -32,7 +33,28 @@ pub(crate) fn has_own_dev(config: &Config) -> bool {
     })
 }
 
-pub(crate) fn operations(config: &Config, bind: bool) -> Vec<Operation> {
+/// Where nodes come from: those that every container has, and those of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origins {
+    pub default: DeviceOrigin,
+    pub listed: DeviceOrigin,
+}
+
+impl Origins {
+    /// mknod is refused outside the initial user namespace. Root of the host makes the configuration's nodes there
+    /// before: the host may lack them, or have them with another mode.
+    pub fn of(config: &Config, host: &Host) -> Self {
+        let host_root = host.euid == 0 && !host.in_user_namespace;
+        let (default, listed) = match (config.namespace(NamespaceKind::User).is_some(), host_root) {
+            (false, true) => (DeviceOrigin::New, DeviceOrigin::New),
+            (true, true) => (DeviceOrigin::Host, DeviceOrigin::Caller),
+            (_, false) => (DeviceOrigin::Host, DeviceOrigin::Host),
+        };
+        Self { default, listed }
+    }
+}
+
+pub(crate) fn operations(config: &Config, origins: Origins) -> Vec<Operation> {
     if !has_own_dev(config) {
         return Vec::new();
     }
@@ -44,7 +66,7 @@ pub(crate) fn operations(config: &Config, bind: bool) -> Vec<Operation> {
         mode: 0o666,
         uid: 0,
         gid: 0,
-        bind,
+        origin: origins.default,
     });
     let wanted = config.linux.devices.iter().flatten().map(|device| Device {
         inside: device.path.clone(),
@@ -59,7 +81,7 @@ pub(crate) fn operations(config: &Config, bind: bool) -> Vec<Operation> {
         mode: device.file_mode.unwrap_or(0o666) & 0o7777,
         uid: device.uid.unwrap_or(0),
         gid: device.gid.unwrap_or(0),
-        bind: bind && device.kind != "p",
+        origin: if device.kind == "p" { DeviceOrigin::New } else { origins.listed },
     });
     // A device of the configuration replaces the default one at the same path.
     let wanted: Vec<_> = wanted.collect();

@@ -35,8 +35,8 @@ pub struct Mount {
     pub kind: Option<String>,
     pub source: Option<String>,
     pub options: Option<Vec<String>>,
-    pub uid_mappings: Option<Value>,
-    pub gid_mappings: Option<Value>,
+    pub uid_mappings: Option<Vec<IdMapping>>,
+    pub gid_mappings: Option<Vec<IdMapping>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -10,6 +10,7 @@ pub mod document;
 mod exec_affinity;
 mod features;
 mod host;
+mod id_map;
 mod issue;
 mod json;
 mod labels;

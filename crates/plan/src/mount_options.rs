@@ -9,12 +9,23 @@ enum Effect {
     Propagate(Ms),
     /// Recursive attributes: set, clear.
     Recursive(Attr, Attr),
+    /// Owners are mapped, with the mounts below if recursive.
+    MapOwners,
     Bind(bool),
     CopyUp,
+    CopySymlink,
+    /// A link in the last component of the source or of the destination is meant itself.
+    NoFollow(End),
     Nothing,
 }
 
-use Effect::{Bind, Clear, CopyUp, Nothing, Propagate, Recursive, Set};
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Source,
+    Destination,
+}
+
+use Effect::{Bind, Clear, CopySymlink, CopyUp, MapOwners, NoFollow, Nothing, Propagate, Recursive, Set};
 
 const NONE: Attr = Attr::empty();
 
@@ -22,11 +33,14 @@ const TABLE: &[(&str, Effect)] = &[
     ("async", Clear(Ms::SYNCHRONOUS)),
     ("atime", Clear(Ms::NOATIME)),
     ("bind", Bind(false)),
+    ("copy-symlink", CopySymlink),
     ("defaults", Nothing),
+    ("dest-nofollow", NoFollow(End::Destination)),
     ("dev", Clear(Ms::NODEV)),
     ("diratime", Clear(Ms::NODIRATIME)),
     ("dirsync", Set(Ms::DIRSYNC)),
     ("exec", Clear(Ms::NOEXEC)),
+    ("idmap", MapOwners),
     ("iversion", Set(Ms::I_VERSION)),
     ("lazytime", Set(Ms::LAZYTIME)),
     ("loud", Clear(Ms::SILENT)),
@@ -50,6 +64,7 @@ const TABLE: &[(&str, Effect)] = &[
     ("relatime", Set(Ms::RELATIME)),
     ("remount", Set(Ms::REMOUNT)),
     ("rexec", Recursive(NONE, Attr::NOEXEC)),
+    ("ridmap", MapOwners),
     ("rnoatime", Recursive(Attr::NOATIME, Attr::ATIME)),
     ("rnodev", Recursive(Attr::NODEV, NONE)),
     ("rnodiratime", Recursive(Attr::NODIRATIME, NONE)),
@@ -73,6 +88,7 @@ const TABLE: &[(&str, Effect)] = &[
     ("shared", Propagate(Ms::SHARED)),
     ("silent", Set(Ms::SILENT)),
     ("slave", Propagate(Ms::SLAVE)),
+    ("src-nofollow", NoFollow(End::Source)),
     ("strictatime", Set(Ms::STRICTATIME)),
     ("suid", Clear(Ms::NOSUID)),
     ("symfollow", Clear(Ms::NOSYMFOLLOW)),
@@ -86,8 +102,12 @@ pub fn names() -> Vec<&'static str> {
     TABLE.iter().map(|(name, _)| *name).collect()
 }
 
-pub(crate) fn is_idmap(option: &str) -> bool {
-    matches!(option, "idmap" | "ridmap") || option.starts_with("idmap=") || option.starts_with("ridmap=")
+/// `idmap` or `ridmap`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MappingOption {
+    pub recursive: bool,
+    /// As written behind a `=`.
+    pub mappings: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,6 +120,10 @@ pub(crate) struct Decoded {
     pub propagation: Vec<Ms>,
     pub data: String,
     pub tmpcopyup: bool,
+    pub id_map: Option<MappingOption>,
+    pub copy_symlink: bool,
+    pub source_nofollow: bool,
+    pub destination_nofollow: bool,
 }
 
 /// Options in their order: a later one takes back an earlier one.
@@ -124,9 +148,16 @@ pub(crate) fn decode(options: &[String]) -> Decoded {
             // Flags add up: `bind` after `rbind` takes nothing back.
             Some(Bind(recursive)) => decoded.bind = Some(recursive || decoded.bind == Some(true)),
             Some(CopyUp) => decoded.tmpcopyup = true,
+            Some(CopySymlink) => decoded.copy_symlink = true,
+            Some(NoFollow(End::Source)) => decoded.source_nofollow = true,
+            Some(NoFollow(End::Destination)) => decoded.destination_nofollow = true,
+            Some(MapOwners) => decoded.id_map = MappingOption::parse(option),
             Some(Nothing) => {}
-            None if option.is_empty() || is_idmap(option) => {}
-            None => data.push(option.as_str()),
+            None if option.is_empty() => {}
+            None => match MappingOption::parse(option) {
+                Some(map) => decoded.id_map = Some(map),
+                None => data.push(option.as_str()),
+            },
         }
     }
     decoded.data = data.join(",");

@@ -7,6 +7,8 @@ use caisson_flags::MountFlags;
 use crate::config::Config;
 use crate::document;
 use crate::host::{CgroupMode, Host, Options};
+use crate::id_map;
+use crate::issue::SpecError;
 use crate::mount_options::{self, Decoded};
 use crate::{CgroupHierarchy, Mount, NamespaceKind, Operation, UserNamespace};
 
@@ -15,7 +17,7 @@ pub(crate) fn operations(
     options: &Options,
     host: &Host,
     user: Option<&UserNamespace>,
-) -> Vec<Operation> {
+) -> Result<Vec<Operation>, SpecError> {
     let mounts = config.document.mounts.iter().flatten().enumerate();
     mounts
         .map(|(index, mount)| {
@@ -31,7 +33,7 @@ fn operation(
     options: &Options,
     host: &Host,
     user: Option<&UserNamespace>,
-) -> Operation {
+) -> Result<Operation, SpecError> {
     let decoded = mount_options::decode(mount.options.as_deref().unwrap_or_default());
     let inside = destination(&mount.destination);
     let kind = mount.kind.clone().unwrap_or_default();
@@ -39,10 +41,15 @@ fn operation(
         && matches!(kind.as_str(), "cgroup" | "cgroup2")
         && host.cgroup.mode != CgroupMode::None
     {
-        return cgroup(index, inside, &decoded, config, host);
+        return Ok(cgroup(index, inside, &decoded, config, host));
     }
-    let Decoded { bind, flags, cleared, recursive_set, recursive_clear, propagation, mut data, tmpcopyup } =
-        decoded;
+    let invalid = |message| SpecError::invalid(format!("mounts[{index}]"), message);
+    let id_map = id_map::of(mount, &decoded, config).map_err(|(_, message)| invalid(message))?;
+    if id_map.is_some() && host.euid != 0 {
+        // COMPAT(runc): its sentence. The kernel asks for CAP_SYS_ADMIN over the file system.
+        return Err(invalid("id-mapped mounts are not supported for rootless containers".to_owned()));
+    }
+    let Decoded { bind, flags, cleared, recursive_set, recursive_clear, propagation, mut data, .. } = decoded;
     if kind == "devpts" && user.is_some_and(|user| !maps_gid(user, &data)) {
         data = without_gid(&data);
     }
@@ -54,7 +61,10 @@ fn operation(
     if bind.is_some() {
         data.clear();
     }
-    Operation::Mount(Mount {
+    let host_bind =
+        (fstype == "sysfs" && flags.contains(MountFlags::RDONLY) && may_lack_network(config, host))
+            .then(|| "/sys".to_owned());
+    Ok(Operation::Mount(Mount {
         index,
         inside,
         fstype,
@@ -66,8 +76,19 @@ fn operation(
         recursive_clear,
         propagation,
         data,
-        tmpcopyup,
-    })
+        tmpcopyup: decoded.tmpcopyup,
+        id_map,
+        copy_symlink: decoded.copy_symlink,
+        source_nofollow: decoded.source_nofollow,
+        destination_nofollow: decoded.destination_nofollow,
+        host_bind,
+    }))
+}
+
+/// COMPAT(crun): a sysfs belongs to its network namespace. Where the container's user namespace does not own that one,
+/// a read-only view of the host's is bound.
+fn may_lack_network(config: &Config, host: &Host) -> bool {
+    config.namespace(NamespaceKind::User).is_some() || host.in_user_namespace || host.euid != 0
 }
 
 /// Whether it shows the cgroups at their usual place, writable.

@@ -135,7 +135,7 @@ pub enum Operation {
         flags: MountFlags,
         host_bind: String,
     },
-    /// mknod with fd verification (or a bind of the host's node where a user namespace forbids mknod).
+    /// mknod with fd verification, or a bind where a user namespace forbids mknod.
     Device(Device),
     /// A link in `/dev` (`fd`, `stdin`, `core`, …); what the image put there is replaced.
     Symlink {
@@ -246,6 +246,17 @@ pub enum Operation {
 }
 
 impl Plan {
+    /// Whether the first process may need what only the caller may reach or make: a
+    /// [`HostRequest`](crate::protocol::HostRequest).
+    pub fn asks(&self) -> bool {
+        self.user_namespace.is_some()
+            || self.join.iter().any(|join| join.kind == NamespaceKind::User)
+            || self.setup.iter().any(|operation| match operation {
+                Operation::Mount(mount) => mount.id_map.is_some(),
+                _ => false,
+            })
+    }
+
     /// The program that the container becomes.
     pub fn program(&self) -> Option<&Program> {
         self.start.iter().find_map(|operation| match operation {
@@ -272,7 +283,7 @@ pub struct Overlay {
     pub volatile: bool,
     /// Overlay's own attributes are `user.overlay.*`: in a user namespace the others cannot be set.
     pub user_xattr: bool,
-    /// The parent sends `store` as a mount on which owners are mapped into the new user namespace.
+    /// The owners of `store` are mapped into the container's user namespace.
     pub idmapped: bool,
 }
 
@@ -301,6 +312,24 @@ pub struct Mount {
     pub data: String,
     /// Copy what the image has at the mount point into the new tmpfs.
     pub tmpcopyup: bool,
+    /// Of a bind: how the owners of its files are mapped.
+    pub id_map: Option<IdMap>,
+    /// Of a bind: a link that is the source is made again instead of being followed.
+    pub copy_symlink: bool,
+    /// Of a bind: a link in the last component of the source, or of `inside`, is meant itself.
+    pub source_nofollow: bool,
+    pub destination_nofollow: bool,
+    /// Host path that is bound instead, with all below read-only, where the kernel refuses a new file system (EPERM).
+    pub host_bind: Option<String>,
+}
+
+/// How the owners of an id-mapped mount are mapped: `MOUNT_ATTR_IDMAP` of mount_setattr(2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMap {
+    /// From ids on disk to ids outside; `None`: as the container's user namespace maps its own.
+    pub mappings: Option<UserNamespace>,
+    /// With the mounts below: all of them, or none.
+    pub recursive: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -332,8 +361,18 @@ pub struct Device {
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
-    /// Bind the host's node of the same path instead of mknod (user namespaces).
-    pub bind: bool,
+    pub origin: DeviceOrigin,
+}
+
+/// Where a device node comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceOrigin {
+    /// mknod(2).
+    New,
+    /// The host's node of the same path, bound: a user namespace forbids mknod.
+    Host,
+    /// A node that the caller makes, bound; the host's where the caller may not.
+    Caller,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

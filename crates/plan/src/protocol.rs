@@ -6,6 +6,8 @@ use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::{Device, IdMap};
+
 /// Descriptor numbers of `caisson-init`: of the guard (which has 0 to 4) and of a container's first process.
 pub mod fd {
     pub const CONTROL: i32 = 3;
@@ -46,8 +48,7 @@ pub enum Report {
 /// addon → helper, on the control socket. End of file instead of a command means: the caller is gone, exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Control groups are made / user namespace maps are written (the store with mapped owners comes along where the
-    /// plan asks for it) / runtime hooks have passed.
+    /// Control groups are made / user namespace maps are written / runtime hooks have passed.
     Proceed,
     /// What [`StartRequest`] is for everybody else.
     Start,
@@ -80,6 +81,8 @@ pub enum GuardRequest {
         namespaces: Namespaces,
         /// The caller will write id maps of the process, which must not be closed to its user before.
         maps_follow: bool,
+        /// It may send a [`HostRequest`].
+        asks: bool,
         in_cgroup: bool,
         /// What is to be killed and removed when the caller dies; `None`: detached.
         attached: Option<CleanupTargets>,
@@ -103,16 +106,30 @@ pub enum GuardReply {
     Refused { token: u64, arguments: String, errno: i32 },
 }
 
-/// First process → guard, on a socket of their own that follows the preserved descriptors: host paths that it may not
-/// reach itself, each with whether a link in its last component is followed. A pidfd of the process comes along. An
-/// [`OpenReply`] for each path answers, with the O_PATH descriptor.
+/// First process → guard, on a socket of their own that follows the preserved descriptors: what only the caller may
+/// reach or make. The process's mount namespace comes along, then its user namespace. Each is answered by one
+/// [`HostReply`], [`Open`](Self::Open) by one for each path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenRequest(pub Vec<(String, bool)>);
+pub enum HostRequest {
+    /// Host paths, each with whether a link in its last component is followed: O_PATH descriptors.
+    Open(Vec<(String, bool)>),
+    /// What is mounted at a host path, as a detached tree on which owners are mapped.
+    MapOwners {
+        path: String,
+        follow: bool,
+        /// With the mounts below.
+        recursive: bool,
+        map: IdMap,
+    },
+    /// A device node with these owners outside, on a file system of its own: a detached mount of it.
+    Node { device: Device, uid: u32, gid: u32 },
+}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenReply {
-    /// 0: the descriptor comes along.
-    pub errno: i32,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HostReply {
+    /// The descriptor comes along.
+    Done,
+    Failed(Failure),
 }
 
 /// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].

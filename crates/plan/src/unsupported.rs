@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::issue::{Issues, SpecError};
-use crate::mount_options;
 
 const LATER: &str = "is not implemented yet";
 
@@ -33,15 +32,6 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     let scheduler = config.document.process.as_ref().and_then(|process| process.scheduler.as_ref());
     if scheduler.is_some_and(|scheduler| scheduler.policy.as_deref() == Some("SCHED_ISO")) {
         issues.add("process.scheduler.policy", "Linux reserves SCHED_ISO and does not implement it");
-    }
-    for (index, mount) in config.document.mounts.iter().flatten().enumerate() {
-        let options = mount.options.as_deref().unwrap_or_default();
-        if has_effect(mount.uid_mappings.as_ref())
-            || has_effect(mount.gid_mappings.as_ref())
-            || options.iter().any(|o| mount_options::is_idmap(o))
-        {
-            issues.add(format!("mounts[{index}]"), format!("an id-mapped mount {LATER}"));
-        }
     }
     issues.finish(true)
 }

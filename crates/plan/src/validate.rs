@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::document::HOOKS;
 use crate::document::Process;
+use crate::document::{self, HOOKS};
 use crate::issue::{Issues, SpecError};
+use crate::mount_options::Decoded;
 use crate::{
-    NamespaceKind, exec_affinity, labels, memory_policy, mount_options, personality, rlimits, scheduling,
-    sysctl,
+    NamespaceKind, exec_affinity, id_map, labels, memory_policy, mount_options, personality, rlimits,
+    scheduling, sysctl,
 };
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
@@ -120,21 +121,28 @@ fn mappings(config: &Config, issues: &mut Issues) {
         return;
     }
     for (name, list) in [("uidMappings", uids), ("gidMappings", gids)] {
-        if list.len() > MAX_MAPPINGS {
-            issues.add(format!("linux.{name}"), format!("the kernel takes at most {MAX_MAPPINGS} mappings"));
-        }
-        for (index, mapping) in list.iter().enumerate() {
-            let end = |start: u32| u64::from(start) + u64::from(mapping.size);
-            if mapping.size == 0 {
-                issues.add(format!("linux.{name}[{index}].size"), "must not be 0");
-            } else if end(mapping.container_id) > NO_ID.into() || end(mapping.host_id) > NO_ID.into() {
-                issues.add(format!("linux.{name}[{index}]"), "goes beyond the last id, 4294967294");
-            }
-        }
+        mapping_list(&format!("linux.{name}"), list, issues);
     }
     if uids.is_empty() != gids.is_empty() {
         issues.add("linux", "uidMappings and gidMappings belong together");
     }
+}
+
+/// Rules for every list of mappings, those of mounts too; whether it keeps them.
+fn mapping_list(path: &str, list: &[document::IdMapping], issues: &mut Issues) -> bool {
+    let before = issues.0.len();
+    if list.len() > MAX_MAPPINGS {
+        issues.add(path, format!("the kernel takes at most {MAX_MAPPINGS} mappings"));
+    }
+    for (index, mapping) in list.iter().enumerate() {
+        let end = |start: u32| u64::from(start) + u64::from(mapping.size);
+        if mapping.size == 0 {
+            issues.add(format!("{path}[{index}].size"), "must not be 0");
+        } else if end(mapping.container_id) > NO_ID.into() || end(mapping.host_id) > NO_ID.into() {
+            issues.add(format!("{path}[{index}]"), "goes beyond the last id, 4294967294");
+        }
+    }
+    issues.0.len() == before
 }
 
 fn time(config: &Config, issues: &mut Issues) {
@@ -182,6 +190,27 @@ fn mounts(config: &Config, issues: &mut Issues) {
         if options.tmpcopyup && mount.kind.as_deref() != Some("tmpfs") {
             issues.add(at("options"), "tmpcopyup is for tmpfs only");
         }
+        links(&options, &at("options"), issues);
+        let mut broken = false;
+        for (name, list) in [("uidMappings", &mount.uid_mappings), ("gidMappings", &mount.gid_mappings)] {
+            broken |= !mapping_list(&at(name), list.as_deref().unwrap_or_default(), issues);
+        }
+        if let Some((property, problem)) = id_map::of(mount, &options, config).err().filter(|_| !broken) {
+            let path = if property.is_empty() { format!("mounts[{index}]") } else { at(property) };
+            issues.add(path, problem);
+        }
+    }
+}
+
+/// Options about links of a bind mount.
+fn links(options: &Decoded, path: &str, issues: &mut Issues) {
+    let nofollow = options.source_nofollow || options.destination_nofollow;
+    if options.bind.is_none() && (nofollow || options.copy_symlink) {
+        issues.add(path, "copy-symlink, src-nofollow and dest-nofollow are for bind mounts only");
+    } else if nofollow && options.copy_symlink {
+        // COMPAT(crun): its sentence.
+        let problem = "`copy-symlink` is mutually exclusive with `src-nofollow` and `dest-nofollow`";
+        issues.add(path, problem);
     }
 }
 

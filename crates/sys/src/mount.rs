@@ -147,9 +147,12 @@ pub fn change(fd: BorrowedFd<'_>, change: Change) -> Result<()> {
 /// Makes a detached mount show every owner as the user namespace `namespace` maps it: on disk 0, in there its root.
 /// `mount_setattr(fd, "", AT_EMPTY_PATH, {MOUNT_ATTR_IDMAP})`. Linux 5.12; tmpfs 6.3.
 ///
-/// EINVAL: the file system cannot, or the mount is attached already. EPERM: no CAP_SYS_ADMIN in the user namespace that
-/// owns the file system.
-pub fn map_ids(fd: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
+/// With `recursive` all mounts of the tree, or none.
+///
+/// EINVAL: a file system cannot, or the mount is attached or mapped already. EPERM: no CAP_SYS_ADMIN in the user
+/// namespace that owns the file system.
+pub fn map_ids(fd: BorrowedFd<'_>, namespace: BorrowedFd<'_>, recursive: bool) -> Result<()> {
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let attr = MountAttr {
         attr_set: MountAttributes::IDMAP.bits(),
         attr_clr: 0,
@@ -163,14 +166,14 @@ pub fn map_ids(fd: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
             libc::SYS_mount_setattr,
             fd.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            flags,
             &raw const attr,
             size_of::<MountAttr>(),
         )
     };
     check(value, "mount_setattr", || {
         format!(
-            "{}, \"\", AT_EMPTY_PATH, {{attr_set=MOUNT_ATTR_IDMAP, userns_fd={}}}",
+            "{}, \"\", {flags:#x}, {{attr_set=MOUNT_ATTR_IDMAP, userns_fd={}}}",
             describe(fd),
             describe(namespace)
         )

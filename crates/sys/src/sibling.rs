@@ -51,17 +51,17 @@ pub fn clone_sibling(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> 
     }
 }
 
-/// A copy of this process as its own child, in all of its namespaces. `None` in the copy.
+/// A copy of this process as its own child, in these new namespaces: its pid and pidfd. `None` in the copy.
 ///
-/// EINVAL in a process with threads. EAGAIN: a limit on processes.
-pub fn clone_child() -> Result<Option<OwnedFd>> {
+/// EINVAL in a process with threads. EAGAIN: a limit on processes. ENOSPC: a limit on namespaces.
+pub fn clone_child(namespaces: Namespaces) -> Result<Option<(i32, OwnedFd)>> {
     namespace::unshare_flags(libc::CLONE_VM as u64)?; // as above
     let mut pidfd: RawFd = -1;
-    let flags = libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    let flags = namespaces.bits() | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
     match fork_by_clone(flags, &mut pidfd)? {
         0 => Ok(None),
         // SAFETY: the kernel has just put a new descriptor there.
-        _ => Ok(Some(unsafe { OwnedFd::from_raw_fd(pidfd) })),
+        pid => Ok(Some((pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) }))),
     }
 }
 

@@ -1,7 +1,7 @@
 /** Generated from the tables of crates/plan and crates/flags by `npm run generate`; a test compares. */
 
 /** Types of namespaces: config-linux.md, "Namespaces". */
-export const NAMESPACES = ['time', 'mount', 'cgroup', 'uts', 'ipc', 'user', 'pid', 'network'] as const
+export const NAMESPACES = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const
 
 /** The lists of `hooks`, in the order in which they run. */
 export const HOOKS = [
@@ -18,11 +18,14 @@ export const MOUNT_OPTIONS = [
   'async',
   'atime',
   'bind',
+  'copy-symlink',
   'defaults',
+  'dest-nofollow',
   'dev',
   'diratime',
   'dirsync',
   'exec',
+  'idmap',
   'iversion',
   'lazytime',
   'loud',
@@ -46,6 +49,7 @@ export const MOUNT_OPTIONS = [
   'relatime',
   'remount',
   'rexec',
+  'ridmap',
   'rnoatime',
   'rnodev',
   'rnodiratime',
@@ -69,6 +73,7 @@ export const MOUNT_OPTIONS = [
   'shared',
   'silent',
   'slave',
+  'src-nofollow',
   'strictatime',
   'suid',
   'symfollow',

@@ -52,10 +52,9 @@ impl Reactor {
 
     fn send(&mut self, handle: Handle, command: Command) {
         let Some(container) = self.containers.get_mut(&handle) else { return };
-        let store = container.mapped_store.take();
         let Some(control) = &container.first.control else { return };
         // The socket buffer holds many more commands than a helper is ever sent, so this does not block.
-        if let Err(failure) = prepare::send(control, command, store.as_ref()) {
+        if let Err(failure) = prepare::send(control, command) {
             let failed = match command {
                 Command::Proceed => lifecycle::Message::SetupFailed(failure),
                 Command::Start => lifecycle::Message::StartFailed(failure),

@@ -135,11 +135,7 @@ impl Reactor {
     fn done(&mut self, handle: Handle, done: Done) {
         let message = match done {
             Done::Prepared(prepared) => return self.prepared(handle, *prepared),
-            Done::IdsMapped(result) => lifecycle::Message::IdsMapped(result.map(|store| {
-                if let Some(container) = self.containers.get_mut(&handle) {
-                    container.mapped_store = store;
-                }
-            })),
+            Done::IdsMapped(result) => lifecycle::Message::IdsMapped(result),
             Done::HooksRan(result) => lifecycle::Message::HooksRan(result),
             Done::Published(result) => lifecycle::Message::Published(result.map(|start_time| {
                 if let Some(container) = self.containers.get_mut(&handle) {

@@ -3,7 +3,6 @@
 pub mod console;
 pub mod hooks;
 pub mod map_ids;
-pub mod mapped_store;
 pub mod prepare;
 pub mod publish;
 pub mod remove;

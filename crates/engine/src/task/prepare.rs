@@ -84,6 +84,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         descriptors: &inherited,
         namespaces: decided.plan.clone_flags,
         maps_follow: decided.plan.user_namespace.is_some(),
+        asks: decided.plan.asks(),
         cgroup: unified.as_ref(),
         attached: request.attached.then_some(targets),
     });
@@ -98,7 +99,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         Some(Ok(cgroup)) => (Placed::Made(cgroup), Ok(())),
         Some(Err(error)) => (Placed::Partly(Mutex::new(making)), Err(cgroups::failure(error))),
     };
-    let placed = placed.and_then(|()| send(&control, Command::Proceed, None));
+    let placed = placed.and_then(|()| send(&control, Command::Proceed));
     let record = Record {
         handle,
         root: request.root,
@@ -147,11 +148,11 @@ fn fill(
     Ok(Ends { control, streams, inherited })
 }
 
-/// Sends a command to a helper, with the descriptor it needs. If the helper is gone, its report in the socket or its
+/// Sends a command to a helper. If the helper is gone, its report in the socket or its
 /// exit status tells why.
-pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
+pub fn send(control: &OwnedFd, command: Command) -> Result<()> {
     let bytes = protocol::encode(&command).map_err(|e| Failure::internal(Phase::Spawn, e.to_string()))?;
-    match socket::send(control, &bytes, descriptor.as_slice()) {
+    match socket::send(control, &bytes, &[]) {
         Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
             Err(Failure::syscall(Phase::Spawn, "cannot let the container proceed", &error))
         }

@@ -2,13 +2,15 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use caisson_plan::{Device, DeviceKind};
+use caisson_code::Code;
+use caisson_plan::{Device, DeviceKind, DeviceOrigin};
 use caisson_sys::file::{self, Kind, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, Status};
 use caisson_sys::{device, errno, resolve};
 
 use super::Setup;
 use super::place::{self, MountTarget, Path};
 use crate::failure::{Result, SetupError};
+use crate::mappings;
 
 /// The directory of the last device or link: most often the next one is in it too. Forgotten by every operation that
 /// may change what a path means.
@@ -43,10 +45,39 @@ impl LastDirectory {
 pub fn make(setup: &Setup<'_>, device: &Device) -> Result<()> {
     let mut last = setup.host.last_directory.borrow_mut();
     let (parent, name) = last.of(setup.root()?, &device.inside)?;
-    if device.bind { bind_node(setup, device, parent, name) } else { make_node(device, parent, name) }
+    match device.origin {
+        DeviceOrigin::New => make_node(device, parent, name),
+        DeviceOrigin::Host => bind_node(setup, device, parent, name),
+        DeviceOrigin::Caller => match made_by_caller(setup, device)? {
+            Some(node) => {
+                let target = mount_point(parent, name)?;
+                place::put(node, target.as_fd()).map(drop)
+            }
+            None => bind_node(setup, device, parent, name),
+        },
+    }
 }
 
-fn kind(device: &Device) -> Kind {
+/// A node with the configured mode and owner. `None`: the caller may not make one either, or cannot here.
+fn made_by_caller(setup: &Setup<'_>, device: &Device) -> Result<Option<OwnedFd>> {
+    let Ok(caller) = setup.host.sources.caller() else { return Ok(None) };
+    let outside = |file, id, name| match mappings::outside(&setup.host.procfs, file, id)? {
+        Some(id) => Ok(id),
+        None => Err(SetupError::refused(
+            Code::InvalidSpec,
+            format!("{name} {id} is not mapped in the user namespace"),
+        )),
+    };
+    let (uid, gid) = (outside("uid_map", device.uid, "uid")?, outside("gid_map", device.gid, "gid")?);
+    match caller.make_node(device, uid, gid) {
+        Ok(node) => Ok(Some(node)),
+        Err(problem) if matches!(problem.errno(), errno::EPERM | errno::ENOSYS) => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What mknod(2) makes.
+pub fn kind(device: &Device) -> Kind {
     match device.kind {
         DeviceKind::Char => Kind::CharacterDevice,
         DeviceKind::Block => Kind::BlockDevice,

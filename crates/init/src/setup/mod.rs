@@ -3,9 +3,10 @@
 mod cgroup;
 mod copyup;
 mod device;
-mod filesystem;
+pub mod filesystem;
 mod kernel;
 mod label;
+mod link;
 mod mask;
 mod mount;
 mod overlay;
@@ -30,7 +31,7 @@ use crate::procfs::Procfs;
 use crate::sources::Sources;
 use crate::{identity, lookup, passwd};
 
-pub use device::mount_point;
+pub use device::{kind as device_kind, mount_point};
 pub use subject::of as subject;
 
 /// What the operations share.

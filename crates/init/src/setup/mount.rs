@@ -12,10 +12,13 @@ use caisson_sys::{attribute, process};
 use super::filesystem::Filesystem;
 use super::place::{self, MountTarget, Path};
 use super::target::{self, Shape, Target};
-use super::{Setup, copyup};
+use super::{Setup, copyup, link};
 use crate::failure::{Result, SetupError};
 
 pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
+    if mount.copy_symlink && link::copy(setup, mount)? {
+        return Ok(()); // nothing is mounted that could have flags
+    }
     let mounted = match mount.bind {
         Some(recursive) => mount_bind(setup, mount, recursive)?,
         None => mount_new(setup, mount)?,
@@ -38,17 +41,32 @@ fn recursively(mount: &Mount) -> Change {
 }
 
 fn mount_bind(setup: &Setup<'_>, mount: &Mount, recursive: bool) -> Result<OwnedFd> {
-    let source = setup.host.sources.open(&mount.source, true).map_err(|error| {
-        SetupError::from(error)
-            .hint("the source of a bind mount must exist and be reachable for the container's root")
+    let source = source(setup, mount, recursive).map_err(|problem| {
+        problem.hint("the source of a bind mount must exist and be reachable for the container's root")
     })?;
     let is_directory = file::status(source.as_fd())?.kind == Kind::Directory;
     let shape = if is_directory { Shape::Directory } else { Shape::File };
     let is_proc = file::filesystem(source.as_fd())? == PROC_SUPER_MAGIC;
-    let target = target::prepare(setup, &mount.inside, shape, false, is_proc)?;
-    let mounted = place::bind(setup, source.as_fd(), spot(&target, mount), recursive)?;
+    let target = if mount.destination_nofollow {
+        target::existing(setup, &mount.inside, shape, is_proc)?
+    } else {
+        target::prepare(setup, &mount.inside, shape, false, is_proc)?
+    };
+    let mounted = match mount.id_map {
+        Some(_) => place::put(source, target.fd.as_fd())?,
+        None => place::bind(setup, source.as_fd(), spot(&target, mount), recursive)?,
+    };
     place::set_flags(setup, mounted.as_fd(), mount.flags, mount.cleared)?;
     Ok(mounted)
+}
+
+/// What is bound: with mapped owners a detached tree, which has yet to be attached.
+fn source(setup: &Setup<'_>, mount: &Mount, recursive: bool) -> Result<OwnedFd> {
+    let sources = &setup.host.sources;
+    match &mount.id_map {
+        Some(map) => sources.caller()?.map_owners(&mount.source, !mount.source_nofollow, recursive, map),
+        None => Ok(sources.open(&mount.source, !mount.source_nofollow)?),
+    }
 }
 
 fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
@@ -69,8 +87,12 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
         data: &data,
         context: None,
     };
-    let mounted = place::filesystem(setup, &filesystem, spot(&target, mount))
-        .map_err(|problem| explain(problem, mount))?;
+    let mounted = match place::filesystem(setup, &filesystem, spot(&target, mount)) {
+        Err(problem) if problem.errno() == EPERM && mount.host_bind.is_some() => {
+            bind_instead(setup, mount, &target).map_err(|_| explain(problem, mount))?
+        }
+        mounted => mounted.map_err(|problem| explain(problem, mount))?,
+    };
     if let Some(label) = setup.mount_label.as_deref().filter(|_| mount.fstype == "mqueue") {
         attribute::set(mounted.as_fd(), "security.selinux", label.as_bytes())?;
     }
@@ -83,8 +105,26 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
     Ok(mounted)
 }
 
+/// COMPAT(crun): a bind of what the host has.
+/// SECURITY: read-only as a whole: what is mounted below is the host's own.
+fn bind_instead(setup: &Setup<'_>, mount: &Mount, target: &Target) -> Result<OwnedFd> {
+    let path = mount.host_bind.as_deref().unwrap_or_default();
+    let source = setup.host.sources.open(path, true)?;
+    let mounted = place::bind(setup, source.as_fd(), spot(target, mount), true)?;
+    let set = mount.flags.attributes() | MountAttributes::RDONLY;
+    let clear = if set.intersects(MountAttributes::ATIME) {
+        MountAttributes::ATIME
+    } else {
+        MountAttributes::empty()
+    };
+    place::change(setup, mounted.as_fd(), Change { set, clear, recursive: true, ..Change::default() })?;
+    Ok(mounted)
+}
+
 fn spot<'a>(target: &'a Target, mount: &'a Mount) -> MountTarget<'a> {
-    MountTarget { fd: target.fd.as_fd(), path: Path::Inside(&mount.inside) }
+    let inside = &mount.inside;
+    let path = if mount.destination_nofollow { Path::InsideNoFollow(inside) } else { Path::Inside(inside) };
+    MountTarget { fd: target.fd.as_fd(), path }
 }
 
 /// A tmpfs over a directory looks like that directory, unless the options say otherwise (the last `mode=` counts).

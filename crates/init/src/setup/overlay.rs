@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use caisson_code::Code;
 use caisson_flags::MountFlags;
-use caisson_plan::Overlay;
+use caisson_plan::{IdMap, Overlay};
 use caisson_sys::errno::{EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use caisson_sys::file::{self, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY};
 use caisson_sys::mount;
-use caisson_sys::{Error, attribute, process, resolve};
+use caisson_sys::{Error, attribute, resolve};
 
 use super::Setup;
 use super::filesystem::Filesystem;
@@ -87,14 +87,16 @@ fn store(setup: &Setup<'_>, overlay: &Overlay, ground: BorrowedFd<'_>) -> Result
     if !overlay.idmapped {
         return Ok(setup.host.sources.open(&overlay.store, true)?);
     }
-    let Some(mapped) = setup.host.sources.idmapped() else {
-        let reason = "layers with mapped owners are not to be had for this combination of namespaces";
-        return Err(SetupError::refused(Code::OverlayUnavailable, reason));
-    };
+    let map = IdMap { mappings: None, recursive: false };
+    let mapped =
+        setup.host.sources.caller().and_then(|caller| caller.map_owners(&overlay.store, true, false, &map));
+    let hint =
+        "mapped owners of layers need Linux 5.19, and a file system that can map them (tmpfs: Linux 6.3)";
+    let mapped = mapped.map_err(|problem| problem.code(Code::OverlayUnavailable).hint(hint))?;
     file::make_directory(ground, "store", 0o700)?;
     let target = file::open_at(ground, "store", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?;
-    mount::attach(mapped, target.as_fd())?;
-    Ok(process::duplicate_above(mapped, 3)?)
+    mount::attach(mapped.as_fd(), target.as_fd())?;
+    Ok(mapped)
 }
 
 /// A directory below the store. The store is the caller's; a link in it is a mistake all the same.

@@ -25,6 +25,8 @@ pub struct MountTarget<'a> {
 pub enum Path<'a> {
     Host(&'a str),
     Inside(&'a str),
+    /// A link in the last component is meant itself.
+    InsideNoFollow(&'a str),
 }
 
 /// Binds what `source` refers to. Returns the root of the new mount.
@@ -36,7 +38,7 @@ pub fn bind(
 ) -> Result<OwnedFd> {
     match mount::clone_tree(source, "", recursive) {
         Err(error) if setup.must_be_classic(&error) => {}
-        tree => return put(tree?, target),
+        tree => return put(tree?, target.fd),
     }
     let flags = MountFlags::BIND | if recursive { MountFlags::REC } else { MountFlags::empty() };
     setup
@@ -59,7 +61,7 @@ pub fn filesystem(
     if filesystem.fits_fsconfig() {
         match filesystem.create() {
             Err(problem) if problem.errno() == errno::ENOSYS => setup.classic.set(true),
-            tree => return put(tree?, target),
+            tree => return put(tree?, target.fd),
         }
     }
     let Filesystem { fstype, source, flags, .. } = *filesystem;
@@ -70,8 +72,9 @@ pub fn filesystem(
     if differs { Ok(mounted) } else { Err(swapped()) }
 }
 
-fn put(tree: OwnedFd, target: MountTarget<'_>) -> Result<OwnedFd> {
-    mount::attach(tree.as_fd(), target.fd)?;
+/// Attaches a detached tree. Returns its root.
+pub fn put(tree: OwnedFd, target: BorrowedFd<'_>) -> Result<OwnedFd> {
+    mount::attach(tree.as_fd(), target)?;
     Ok(tree)
 }
 
@@ -79,6 +82,7 @@ fn find(setup: &Setup<'_>, target: MountTarget<'_>) -> Result<OwnedFd> {
     Ok(match target.path {
         Path::Host(path) => file::open_at(CWD, path, O_PATH | O_NOFOLLOW, 0)?,
         Path::Inside(path) => resolve::open_in_root(setup.root()?, path, O_PATH)?,
+        Path::InsideNoFollow(path) => resolve::open_in_root(setup.root()?, path, O_PATH | O_NOFOLLOW)?,
     })
 }
 

@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_code::Code;
-use caisson_sys::file::{self, Kind, O_DIRECTORY, O_PATH, PROC_SUPER_MAGIC};
+use caisson_sys::file::{
+    self, DEVPTS_SUPER_MAGIC, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, PROC_SUPER_MAGIC, SYSFS_MAGIC,
+};
 use caisson_sys::{errno, resolve};
 
 use super::Setup;
@@ -22,6 +24,9 @@ const BELOW_PROC: [&str; 10] = [
     "sys/kernel/ns_last_pid",
     "sys/crypto/fips_enabled",
 ];
+
+/// File systems that no mount without links may cover.
+const KERNEL_FILESYSTEMS: [i64; 3] = [PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC];
 
 /// What is going to be mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,23 @@ pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_pr
     let plain = plain || path == "proc" || path == "sys";
     let target = find(setup, inside, shape, plain)?;
     guard_proc(&path, &target, is_proc)?;
+    Ok(target)
+}
+
+/// The mount point `inside`, which is not made; a link in its last component is meant itself.
+/// COMPAT(crun): none on a file system of the kernel's, where a link may lead to another process.
+pub fn existing(setup: &Setup<'_>, inside: &str, shape: Shape, is_proc: bool) -> Result<Target> {
+    let fd = resolve::open_in_root(setup.root()?, inside, O_PATH | O_NOFOLLOW)?;
+    let target = Target { fd, existed: true };
+    guard_proc(&clean(inside), &target, is_proc)?;
+    if KERNEL_FILESYSTEMS.contains(&file::filesystem(target.fd.as_fd())?) {
+        let reason = format!("override of the mount destination {inside:?} is not allowed");
+        return Err(SetupError::refused(Code::InvalidSpec, reason).on(inside));
+    }
+    if (file::status(target.fd.as_fd())?.kind == Kind::Directory) != (shape == Shape::Directory) {
+        let reason = "source and mount point must both be directories, or neither";
+        return Err(SetupError::refused(Code::Syscall, reason).on(inside));
+    }
     Ok(target)
 }
 

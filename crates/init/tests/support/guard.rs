@@ -53,6 +53,7 @@ impl Guard {
             token,
             namespaces: plan.clone_flags,
             maps_follow: plan.user_namespace.is_some(),
+            asks: plan.asks(),
             in_cgroup: false,
             attached,
         };

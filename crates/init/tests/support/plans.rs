@@ -1,7 +1,9 @@
 //! Plans by hand: what runc's default configuration asks for.
 
 use caisson_flags::{MountAttributes, MountFlags, Namespaces};
-use caisson_plan::{Capabilities, Device, DeviceKind, Hook, Mount, Operation, Plan, Program, Terminal, User};
+use caisson_plan::{
+    Capabilities, Device, DeviceKind, DeviceOrigin, Hook, Mount, Operation, Plan, Program, Terminal, User,
+};
 
 use super::Bundle;
 
@@ -23,6 +25,11 @@ pub fn filesystem(inside: &str, fstype: &str, flags: MountFlags, data: &str) -> 
         propagation: vec![],
         data: data.to_owned(),
         tmpcopyup: false,
+        id_map: None,
+        copy_symlink: false,
+        source_nofollow: false,
+        destination_nofollow: false,
+        host_bind: None,
     }
 }
 
@@ -60,7 +67,7 @@ pub fn device(inside: &str, major: u32, minor: u32) -> Device {
         mode: 0o666,
         uid: 0,
         gid: 0,
-        bind: false,
+        origin: DeviceOrigin::New,
     }
 }
 

@@ -43,7 +43,7 @@ pub fn single_id(bundle: &Bundle, script: &str) -> Plan {
     let mut parts = Parts::new(&["/bin/sh", "-c", script]);
     parts.before_pivot.iter_mut().for_each(|operation| {
         if let Operation::Device(device) = operation {
-            device.bind = true;
+            device.origin = caisson_plan::DeviceOrigin::Host;
         }
     });
     for mount in &mut parts.mounts {

@@ -28,7 +28,7 @@ pub fn in_user_namespace(bundle: &Bundle, args: &[&str]) -> Plan {
     let mut parts = Parts::new(args);
     for operation in &mut parts.before_pivot {
         if let Operation::Device(device) = operation {
-            device.bind = true;
+            device.origin = caisson_plan::DeviceOrigin::Host;
         }
     }
     let mut plan = parts.plan(bundle);

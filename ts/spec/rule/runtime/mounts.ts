@@ -1,9 +1,11 @@
 /** `mounts`, as Linux has them. */
 import { each, type Report, type Sound } from '../report.ts'
 import type { Mount } from '../../runtime/index.ts'
-import { mappingList } from './mappings.ts'
-import { isBind, isData, isIdMapOption, isUnknownData } from './mount-options.ts'
-import { isLinux, namespace, type Config } from './platform.ts'
+import { idMap } from './id-map.ts'
+import { isBind, isData, isUnknownData } from './mount-options.ts'
+import { isLinux, type Config } from './platform.ts'
+
+const NOFOLLOW = ['src-nofollow', 'dest-nofollow']
 
 export function mounts(config: Config, report: Report): void {
   if (!isLinux(config)) return
@@ -12,7 +14,8 @@ export function mounts(config: Config, report: Report): void {
     destination(mount.destination ?? undefined, `${at}.destination`, report)
     source(mount, at, report)
     options(mount, at, report)
-    idMapped(mount, at, !!namespace(config, 'user'), report)
+    links(mount.options ?? [], `${at}.options`, report)
+    idMap(mount, at, config, report)
   }
 }
 
@@ -59,17 +62,16 @@ function options(mount: Sound<Mount>, at: string, report: Report): void {
   }
 }
 
-function idMapped(mount: Sound<Mount>, at: string, hasUserNamespace: boolean, report: Report): void {
-  const [uids, gids] = [mount.uidMappings ?? [], mount.gidMappings ?? []]
-  const asked = mount.options?.some((option) => option !== undefined && isIdMapOption(option)) ?? false
-  if (!asked && uids.length === 0 && gids.length === 0) return
-  mappingList(uids, `${at}.uidMappings`, report)
-  mappingList(gids, `${at}.gidMappings`, report)
-  if (report.isBroken(at)) return
-  if (!uids.length !== !gids.length) report.error(at, 'uidMappings and gidMappings belong together')
-  else if (uids.length > 0 && !asked) {
-    report.warn(at, 'has mappings but not the option idmap or ridmap: an older runtime would ignore them')
-  } else if (asked && uids.length === 0 && !hasUserNamespace) {
-    report.error(at, 'an id-mapped mount needs mappings: its own, or those of a "user" namespace')
+/** Options about links of a bind mount. */
+function links(options: readonly (string | undefined)[], at: string, report: Report): void {
+  const [copies, nofollow] = [
+    options.includes('copy-symlink'),
+    NOFOLLOW.some((name) => options.includes(name)),
+  ]
+  if ((copies || nofollow) && !isBind(options)) {
+    report.runnable(at, 'copy-symlink, src-nofollow and dest-nofollow are for bind mounts only')
+  } else if (copies && nofollow) {
+    // COMPAT(crun): its sentence.
+    report.runnable(at, '`copy-symlink` is mutually exclusive with `src-nofollow` and `dest-nofollow`')
   }
 }
