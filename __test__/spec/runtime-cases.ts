@@ -421,6 +421,10 @@ export const notRunnable: Case[] = [
     },
   ],
   ['ociVersion', '"2.0.0" is not supported', (c) => (c.ociVersion = '2.0.0')],
+  ['linux.cgroupsPath', 'must not contain ".."', (c) => (c.linux.cgroupsPath = '../up')],
+  ['linux.cgroupsPath', 'must not contain ".."', (c) => (c.linux.cgroupsPath = '/a/../../up')],
+  ['linux.cgroupsPath', 'below the top', (c) => (c.linux.cgroupsPath = '//./')],
+  ['linux.cgroupsPath', 'a NUL or a newline', (c) => (c.linux.cgroupsPath = '/a\nb')],
   ['linux.resources.devices[0].access', 'is missing', resources((r) => delete r.devices[0].access)],
   ['linux.resources.devices[0].access', 'is missing', resources((r) => (r.devices[0].access = ''))],
   ['linux.resources.devices[0].major', 'device number', resources((r) => (r.devices[0].major = -2))],
@@ -437,6 +441,11 @@ export const notRunnable: Case[] = [
     'linux.resources.network.priorities[0].name',
     'without spaces',
     resources((r) => (r.network = { priorities: [{ name: 'eth0 7', priority: 5 }] })),
+  ],
+  [
+    'linux.resources.network.priorities[0].priority',
+    'is missing',
+    resources((r) => (r.network = { priorities: [{ name: 'lo' }] })),
   ],
   [
     'linux.resources.rdma["mlx5 1"]',

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod capabilities;
+mod cgroups_path;
 mod compose;
 mod config;
 mod devices;

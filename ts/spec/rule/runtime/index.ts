@@ -4,6 +4,7 @@ import { at } from '../../at.ts'
 import type { Rule } from '../report.ts'
 import { annotations } from './annotations.ts'
 import { capabilities } from './capabilities.ts'
+import { cgroupsPath } from './cgroups-path.ts'
 import { devices, netDevices } from './devices.ts'
 import { hiddenPaths } from './hidden-paths.ts'
 import { hooks } from './hooks.ts'
@@ -46,6 +47,7 @@ export const RUNTIME_RULES: readonly Rule<RuntimeSpec>[] = [
   about(scheduling, 'process.scheduler', 'process.ioPriority', 'process.execCPUAffinity'),
   about(hooks, 'hooks'),
   about(sysctl, 'linux.sysctl'),
+  about(cgroupsPath, 'linux.cgroupsPath'),
   about(resources, 'linux.resources'),
   about(seccomp, 'linux.seccomp'),
   about(hiddenPaths, 'linux.maskedPaths', 'linux.readonlyPaths'),
