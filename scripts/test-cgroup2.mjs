@@ -10,6 +10,7 @@ const tests = [
   '__test__/conformance/cgroup-values.test.ts',
   '__test__/native/lifecycle.test.ts',
   '__test__/native/owner.test.ts',
+  '__test__/runtime/lifecycle/delegation.test.ts',
   '__test__/runtime/lifecycle/lifecycle.test.ts',
   '__test__/runtime/process/run.test.ts',
   '__test__/security/cgroup.test.ts',

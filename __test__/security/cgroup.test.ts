@@ -53,7 +53,7 @@ privileged('the limits that hold are on cgroupsPath, and the program reads the s
   const id = `caisson-limits-${process.pid}`
   const file = version2 ? 'memory.max' : 'memory/memory.limit_in_bytes'
   const readLimit = `cat /sys/fs/cgroup/${file}; cat /proc/self/cgroup; read end`
-  const spec = { id, memory: 64 * MEBIBYTE, input: 'pipe' } as const
+  const spec = { id, memory: 64 * MEBIBYTE, stdio: 'pipe' } as const
   const child = runtime.run('host', ['sh', '-c', readLimit], spec)
   const lines: string[] = []
   for await (const line of child) {
