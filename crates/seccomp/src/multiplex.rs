@@ -3,20 +3,25 @@
 
 use crate::{Argument, Operator};
 
-/// A multiplexer, and the sub-call of it that a name represents.
+pub(crate) const MULTIPLEXERS: [&str; 2] = ["socketcall", "ipc"];
+const SOCKETCALL: usize = 0;
+const IPC: usize = 1;
+
+/// The sub-call of a multiplexer that a name represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SubCall {
-    pub multiplexer: &'static str,
+    /// The index in `MULTIPLEXERS`.
+    pub multiplexer: usize,
     number: u64,
 }
 
 /// Sub-calls of linux/net.h and linux/ipc.h.
 const SUB_CALLS: [(&str, SubCall); 32] = {
     const fn socket(number: u64) -> SubCall {
-        SubCall { multiplexer: "socketcall", number }
+        SubCall { multiplexer: SOCKETCALL, number }
     }
     const fn ipc(number: u64) -> SubCall {
-        SubCall { multiplexer: "ipc", number }
+        SubCall { multiplexer: IPC, number }
     }
     [
         ("accept", socket(5)),
@@ -62,7 +67,7 @@ impl SubCall {
     /// SECURITY: `ipc` takes a version in the upper half of the argument and ignores it for most sub-calls; comparing
     /// the whole word would let a denied sub-call through.
     pub fn condition(self) -> Argument {
-        let mask = if self.multiplexer == "ipc" { 0xffff } else { u64::from(u32::MAX) };
+        let mask = if self.multiplexer == IPC { 0xffff } else { u64::from(u32::MAX) };
         Argument { index: 0, value: mask, value_two: Some(self.number), op: Operator::MaskedEqual }
     }
 }

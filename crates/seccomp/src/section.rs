@@ -1,11 +1,9 @@
 //! The rules of a profile for one architecture: an outcome for every number.
 
-use std::collections::BTreeMap;
-
 use crate::action::Action;
 use crate::architecture::X32_BIT;
 use crate::decision::{Conditional, Outcome, decide};
-use crate::multiplex::SubCall;
+use crate::multiplex::{MULTIPLEXERS, SubCall};
 use crate::names::Call;
 use crate::{Architecture, Argument, Profile, Rule};
 
@@ -24,6 +22,9 @@ pub(crate) struct Rules<'a> {
     hides_newer: bool,
     named: Vec<Named<'a>>,
 }
+
+/// A rule for a multiplexer that follows from one for a sub-call: its number, the condition, and the value.
+type Derived = (u32, Argument, u32);
 
 struct Named<'a> {
     name: &'a str,
@@ -53,9 +54,11 @@ impl<'a> Rules<'a> {
 
     /// Names that none of the architectures has.
     pub fn skipped(&self, architectures: &[Architecture]) -> Vec<String> {
+        let has = |call: Call| architectures.iter().any(|one| call.number(*one).is_some());
+        let multiplexers = MULTIPLEXERS.map(|name| Call::find(name).is_some_and(has));
         let is_skipped = |named: &&Named| {
-            let call = |call: Call| architectures.iter().any(|one| call.number(*one).is_some());
-            !named.call.is_some_and(call) && named.multiplexed(architectures).next().is_none()
+            !named.call.is_some_and(has)
+                && !named.sub_call.is_some_and(|sub_call| multiplexers[sub_call.multiplexer])
         };
         self.named.iter().filter(is_skipped).map(|named| named.name.to_owned()).collect()
     }
@@ -76,31 +79,37 @@ impl<'a> Rules<'a> {
     }
 
     /// Outcomes of the numbers that the profile names, in their order.
-    fn outcomes(&self, architecture: Architecture) -> BTreeMap<u32, Outcome> {
-        let mut rules: BTreeMap<u32, Vec<&Named>> = BTreeMap::new();
-        // COMPAT(libseccomp): a rule whose action is the default one is left out, it does not hide others.
-        for named in self.named.iter().filter(|named| named.value != self.default) {
-            if let Some(number) = named.call.and_then(|call| call.number(architecture)) {
-                rules.entry(number).or_default().push(named);
-            }
-        }
+    fn outcomes(&self, architecture: Architecture) -> impl Iterator<Item = (u32, Outcome)> {
+        let number = |named: &'_ Named<'a>| named.call?.number(architecture);
+        let mut entries: Vec<(u32, usize)> =
+            self.active().filter_map(|(index, named)| number(named).map(|number| (number, index))).collect();
         let sub_calls = self.sub_calls(architecture);
-        for number in sub_calls.keys() {
-            rules.entry(*number).or_default();
+        // A multiplexer without rules of its own.
+        entries.extend(sub_calls.iter().map(|(number, ..)| (*number, usize::MAX)));
+        entries.sort_unstable();
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for entries in entries.chunk_by(|(one, _), (other, _)| one == other) {
+            let number = entries[0].0;
+            let rules = entries.iter().filter_map(|(_, index)| self.named.get(*index));
+            let derived = sub_calls.iter().filter(|(multiplexer, ..)| *multiplexer == number);
+            outcomes.push((number, self.outcome(rules, derived, architecture)));
         }
-        let none = Vec::new();
-        rules
-            .into_iter()
-            .map(|(number, rules)| {
-                let derived = sub_calls.get(&number).unwrap_or(&none);
-                (number, self.outcome(&rules, derived, architecture))
-            })
-            .collect()
+        outcomes.into_iter()
+    }
+
+    /// COMPAT(libseccomp): a rule whose action is the default one is left out, it does not hide others.
+    fn active(&self) -> impl Iterator<Item = (usize, &Named<'a>)> {
+        self.named.iter().enumerate().filter(|(_, named)| named.value != self.default)
     }
 
     /// The first unconditional rule of a call decides; without one, the conditions do.
-    fn outcome(&self, rules: &[&Named], derived: &[(Argument, u32)], architecture: Architecture) -> Outcome {
-        if let Some(rule) = rules.iter().find(|rule| rule.arguments.is_empty()) {
+    fn outcome<'r>(
+        &self,
+        rules: impl Iterator<Item = &'r Named<'r>> + Clone,
+        derived: impl Iterator<Item = &'r Derived>,
+        architecture: Architecture,
+    ) -> Outcome {
+        if let Some(rule) = rules.clone().find(|rule| rule.arguments.is_empty()) {
             return Outcome::Return(rule.value);
         }
         let mut conditional = Vec::new();
@@ -114,44 +123,46 @@ impl<'a> Rules<'a> {
                 conditional.push(Conditional { arguments, value: *value });
             }
         }
-        conditional.extend(derived.iter().map(|(argument, value)| Conditional {
+        conditional.extend(derived.map(|(_, argument, value)| Conditional {
             arguments: std::slice::from_ref(argument),
             value: *value,
         }));
         decide(conditional, self.default, architecture)
     }
 
-    /// Conditions on multiplexers, by the multiplexer's number, for the calls that the profile names.
+    /// Conditions on multiplexers for the calls that the profile names.
     ///
     /// SECURITY: conditions on a socket call's arguments cannot be checked here. An unconditional rule holds for the
     /// sub-call as well; of conditional ones and the default, the strictest action does. libseccomp drops the
     /// conditions and so allows what the profile denies.
-    fn sub_calls(&self, architecture: Architecture) -> BTreeMap<u32, Vec<(Argument, u32)>> {
-        let mut rules: BTreeMap<SubCall, Vec<&Named>> = BTreeMap::new();
-        for named in self.named.iter().filter(|named| named.value != self.default) {
-            for sub_call in named.multiplexed(&[architecture]) {
-                rules.entry(sub_call).or_default().push(named);
-            }
+    fn sub_calls(&self, architecture: Architecture) -> Vec<Derived> {
+        let multiplexers = MULTIPLEXERS.map(|name| Call::find(name)?.number(architecture));
+        if multiplexers == [None; 2] {
+            return Vec::new();
         }
-        let mut conditions: BTreeMap<u32, Vec<(Argument, u32)>> = BTreeMap::new();
-        for (sub_call, rules) in rules {
-            let value = match rules.iter().find(|rule| rule.arguments.is_empty()) {
+        let mut rules: Vec<(SubCall, usize)> =
+            self.active().filter_map(|(index, named)| Some((named.sub_call?, index))).collect();
+        rules.sort_unstable();
+        let mut derived = Vec::new();
+        for rules in rules.chunk_by(|(one, _), (other, _)| one == other) {
+            let sub_call = rules[0].0;
+            let rules = rules.iter().map(|(_, index)| &self.named[*index]);
+            let value = match rules.clone().find(|rule| rule.arguments.is_empty()) {
                 Some(rule) => rule.value,
                 None => rules
-                    .iter()
                     .map(|rule| rule.value)
                     .chain([self.default])
                     .reduce(stricter)
                     .unwrap_or(self.default),
             };
-            let multiplexer = Call::find(sub_call.multiplexer).and_then(|call| call.number(architecture));
-            if let Some(number) = multiplexer.filter(|_| value != self.default) {
-                conditions.entry(number).or_default().push((sub_call.condition(), value));
+            if let Some(number) = multiplexers[sub_call.multiplexer].filter(|_| value != self.default) {
+                derived.push((number, sub_call.condition(), value));
             }
         }
-        conditions
+        derived
     }
 
+    /// Numbers above all that the profile names, on the architecture, are not implemented.
     fn newer(&self, architecture: Architecture, mut ranges: Ranges) -> Ranges {
         let numbers = self.named.iter().filter_map(|named| named.call?.number(architecture));
         let is_private = |number: &u32| architecture == Architecture::Arm && *number >= ARM_PRIVATE;
@@ -178,16 +189,6 @@ impl<'a> Rules<'a> {
         }
         ranges.dedup_by(|after, before| after.1 == before.1);
         ranges
-    }
-}
-
-impl Named<'_> {
-    /// The sub-call that the name represents, where an architecture has its multiplexer.
-    fn multiplexed(&self, architectures: &[Architecture]) -> impl Iterator<Item = SubCall> {
-        self.sub_call.into_iter().filter(|sub_call| {
-            let multiplexer = Call::find(sub_call.multiplexer);
-            architectures.iter().any(|one| multiplexer.and_then(|call| call.number(*one)).is_some())
-        })
     }
 }
 

@@ -3,4 +3,6 @@
 
 pub mod definition;
 pub mod interpreter;
+pub mod libseccomp;
 pub mod random;
+pub mod shapes;
