@@ -20,6 +20,7 @@ pub mod network;
 pub mod process;
 pub mod resolve;
 pub mod scheduling;
+pub mod seccomp;
 pub mod sibling;
 pub mod signal;
 pub mod terminal;

@@ -37,18 +37,22 @@ pub fn executable(name: &str, program: &[u8]) -> Result<OwnedFd> {
 
 /// Read-only data for a child: sealed, positioned at its start.
 pub fn data(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
-    const MFD_NOEXEC_SEAL: u32 = 0x8;
-    let base = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let fd = match rustix::fs::memfd_create(name, base | MemfdFlags::from_bits_retain(MFD_NOEXEC_SEAL)) {
-        Err(rustix::io::Errno::INVAL) => rustix::fs::memfd_create(name, base),
-        other => other,
-    }
-    .map_err(|e| Error::new("memfd_create", format!("{name:?}"), e.raw_os_error()))?;
-    let fd = filled(fd, bytes)?;
+    let fd = filled(not_executable(name)?, bytes)?;
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
     rustix::fs::fcntl_add_seals(&fd, seals)
         .map_err(|e| Error::new("fcntl", format!("{name:?}, F_ADD_SEALS"), e.raw_os_error()))?;
     Ok(fd)
+}
+
+/// An empty memory file, close-on-exec.
+pub(crate) fn not_executable(name: &str) -> Result<OwnedFd> {
+    const MFD_NOEXEC_SEAL: u32 = 0x8;
+    let base = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create(name, base | MemfdFlags::from_bits_retain(MFD_NOEXEC_SEAL)) {
+        Err(rustix::io::Errno::INVAL) => rustix::fs::memfd_create(name, base),
+        other => other,
+    }
+    .map_err(|e| Error::new("memfd_create", format!("{name:?}"), e.raw_os_error()))
 }
 
 /// Everything a descriptor holds, from its start.

@@ -127,7 +127,7 @@ pub fn readable_now(fd: impl AsFd) -> Result<bool> {
 
 /// Waits until the other side of `fd` is gone for good, whatever may be read until then; for a pidfd: until its process
 /// has been collected (Linux 6.9). `false`: `timeout` passed.
-pub fn hung_up(fd: &OwnedFd, timeout: Duration) -> Result<bool> {
+pub fn hung_up(fd: &impl AsFd, timeout: Duration) -> Result<bool> {
     let deadline = Instant::now() + timeout;
     loop {
         let limit = timespec(deadline.saturating_duration_since(Instant::now()));

@@ -28,9 +28,15 @@ impl Strings {
         }
     }
 
-    fn pointers(&self) -> Vec<*const c_char> {
+    /// Valid as long as this is; ends with NULL.
+    pub(crate) fn pointers(&self) -> Vec<*const c_char> {
         self.texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
     }
+}
+
+/// The arguments of execve(2) as an error shows them.
+pub fn execve_arguments(path: &str, arguments: &Strings, environment: &Strings) -> String {
+    format!("{path:?}, [{} args], [{} vars]", arguments.texts.len(), environment.texts.len())
 }
 
 /// `execve(2)`: returns only with the error.
@@ -39,7 +45,7 @@ pub fn execute(path: &str, arguments: &Strings, environment: &Strings) -> Error 
     let failed = crate::call::with_c_str(path, "execve", |path_c| {
         // SAFETY: a C string and two NULL-terminated arrays of C strings, all alive through the call.
         unsafe { libc::execve(path_c, argv.as_ptr(), envp.as_ptr()) };
-        Error::last("execve", format!("{path:?}, [{} args], [{} vars]", argv.len() - 1, envp.len() - 1))
+        Error::last("execve", execve_arguments(path, arguments, environment))
     });
     match failed {
         Ok(error) | Err(error) => error.on(path),
