@@ -34,6 +34,8 @@ pub struct CreateRequest {
     pub image: Option<ImageOrigin>,
     /// Absolute path of a directory that is removed with the container, for `state.json`.
     pub directory: Option<String>,
+    /// System calls that the profile notifies come as events.
+    pub answers_system_calls: Option<bool>,
 }
 
 #[napi(object)]
@@ -112,6 +114,7 @@ impl From<CreateRequest> for engine::CreateRequest {
             overlay: request.overlay.map(Into::into),
             image: request.image.map(Into::into),
             directory: request.directory,
+            answers_system_calls: request.answers_system_calls.unwrap_or(false),
         }
     }
 }

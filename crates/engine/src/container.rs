@@ -7,6 +7,7 @@ use std::time::Instant;
 use caisson_sys::Error;
 use caisson_sys::poll::Waker;
 
+use crate::execution::Executing;
 use crate::lifecycle::Lifecycle;
 use crate::record::Record;
 use crate::request::CreateRequest;
@@ -24,6 +25,8 @@ pub struct Container {
     pub deadline: Option<Instant>,
     /// Wakes a task that can be cancelled.
     pub cancel: Option<Arc<Waker>>,
+    /// Connection to the agent that answers system calls, sent to the helper with the start.
+    pub agent: Option<OwnedFd>,
 }
 
 /// A process of a container, from its clone until it is reaped.
@@ -41,6 +44,8 @@ pub struct Process {
     pub collected: bool,
     pub streams: [Option<OwnedFd>; 3],
     pub console: Option<Arc<OwnedFd>>,
+    /// It executes its program behind a filter.
+    pub executing: Option<Executing>,
 }
 
 impl Container {
@@ -54,6 +59,7 @@ impl Container {
             warnings: Vec::new(),
             deadline: None,
             cancel: None,
+            agent: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Turns a request into a plan, without side effects; `caisson plan` stops here.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use caisson_code::{Code, Phase};
@@ -64,6 +65,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         } else {
             MissingModule::Refuse
         },
+        answers_system_calls: request.answers_system_calls,
         overlay: request.overlay.as_ref().map(|overlay| overlay_options(request, overlay)),
     };
     let host = caisson_plan::Host {
@@ -72,6 +74,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         in_user_namespace: facts.in_user_namespace,
         cgroup: cgroups::view(&facts.cgroup, placement.as_ref()),
         kernel_capabilities: facts.capabilities,
+        seccomp_flags: facts.seccomp_flags,
         security_modules: facts.security_modules.clone(),
     };
     let plan = caisson_plan::plan(&config, &options, &host)?;
@@ -83,6 +86,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         rootfs
     };
     check_terminal(&config, request)?;
+    check_agent(&plan, request)?;
     let cgroup = placement.as_ref().map(|placement| placement.operations(config.resources())).transpose();
     let cgroup = cgroup.map_err(cgroups::failure)?.unwrap_or_default();
     Ok(Decided { config, bytes, plan, rootfs, placement, cgroup })
@@ -159,4 +163,22 @@ fn check_terminal(config: &Config, request: &CreateRequest) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The agent is reached at the start; one that is not there is told at the create, as by the peers.
+fn check_agent(plan: &Plan, request: &CreateRequest) -> Result<()> {
+    if request.answers_system_calls && plan.listener().is_none() {
+        let message = "seccomp.notify: no rule of the profile has the action SCMP_ACT_NOTIFY";
+        return Err(Failure::new(Code::InvalidOption, Phase::Validate, message));
+    }
+    let Some(path) = plan.listener().and_then(|listener| listener.path.as_ref()) else { return Ok(()) };
+    let failed = |reason: String| {
+        let message = format!("linux.seccomp.listenerPath {path}: {reason}");
+        Failure::new(Code::InvalidSpec, Phase::Validate, message).on(path)
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => Ok(()),
+        Ok(_) => Err(failed("not a socket".to_owned())),
+        Err(error) => Err(failed(error.to_string())),
+    }
 }

@@ -20,8 +20,9 @@ use crate::message::Message;
 use crate::pool::Pool;
 use crate::program::Program;
 use crate::reactor::{self, Reactor};
-use crate::request::{CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
+use crate::request::{Answer, CreateRequest, DestroyRequest, Event, Handle, Reply, Token};
 use crate::spawner::{Guards, no_thread};
+use crate::system_calls::SystemCalls;
 
 /// How long closing an environment waits for its containers. The guard ends the rest.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -36,6 +37,7 @@ pub struct Shared {
     pub mailbox: Mailbox,
     pub pool: Arc<Pool>,
     pub guards: Guards,
+    pub system_calls: SystemCalls,
 }
 
 /// An engine; two in one process share nothing.
@@ -58,6 +60,7 @@ impl Engine {
             mailbox: Mailbox::new().map_err(failed)?,
             pool: Arc::default(),
             guards: Guards::default(),
+            system_calls: SystemCalls::default(),
         };
         shared.poller.add(&shared.mailbox.waker, reactor::WAKER).map_err(failed)?;
         Ok(Self { shared: Arc::new(shared), tokens: AtomicU32::new(1) })
@@ -103,6 +106,19 @@ impl Engine {
                 token
             }
         }
+    }
+
+    /// Answers an [`Event::SystemCall`] by its id.
+    pub fn answer(&self, handle: Handle, id: u64, answer: Answer) -> Result<()> {
+        self.shared.system_calls.answer(handle, id, answer)
+    }
+
+    /// Reads at most `length` bytes at `address` of the process that waits in a system call, `call`: its id and pid.
+    /// The reply is [`Reply::Memory`].
+    pub fn read_memory(&self, handle: Handle, call: (u64, i32), address: u64, length: usize) -> Token {
+        let token = self.next_token();
+        self.shared.read_memory(token, handle, call, address, length);
+        token
     }
 
     /// Detaches a container without touching it: its exit is not reported any more, but it is still our child and is

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use caisson_cgroup as cgroup;
 use caisson_code::Phase;
-use caisson_sys::{credentials, pidfd};
+use caisson_plan::SeccompFlags;
+use caisson_sys::{credentials, pidfd, seccomp};
 
 use crate::failure::{Failure, Result};
 
@@ -17,6 +18,8 @@ pub struct Facts {
     pub in_user_namespace: bool,
     /// Every capability that the kernel knows.
     pub capabilities: u64,
+    /// Flags that seccomp(2) takes; `None`: there are no filters here.
+    pub seccomp_flags: Option<SeccompFlags>,
     /// Active security modules (`apparmor`, `selinux`, …).
     pub security_modules: Vec<String>,
     pub cgroup: cgroup::Host,
@@ -37,6 +40,7 @@ impl Facts {
             egid: credentials::effective_gid(),
             in_user_namespace: in_user_namespace(&read("/proc/self/uid_map")),
             capabilities: capabilities(&read("/proc/sys/kernel/cap_last_cap")),
+            seccomp_flags: seccomp::known_flags().ok(),
             security_modules: security_modules(),
             cgroup: cgroup::Host::detect().map_err(crate::cgroups::failure)?,
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),

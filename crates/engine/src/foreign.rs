@@ -6,16 +6,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use caisson_code::{Code, Phase};
-use caisson_plan::protocol::{self, MAX_MESSAGE, StartReply, StartRequest};
+use caisson_plan::protocol::{self, MAX_MESSAGE, Start, StartReply, StartRequest};
 use caisson_sys::{errno, poll, socket};
 
+use crate::execution::Executing;
 use crate::failure::{Failure, Result};
 use crate::leftover;
 use crate::lifecycle::{cannot_start, cannot_start_running};
 use crate::request::DestroyRequest;
 use crate::state::{Kind, START_SOCKET, StateDirectory};
 use crate::status::{self, Status};
-use crate::task::hooks;
+use crate::task::{agent, hooks};
 
 /// Time limit for a start socket with a full backlog.
 const BUSY: Duration = Duration::from_secs(10);
@@ -64,27 +65,36 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
         directory.read_state()?.ok_or_else(|| cannot_start(&format!("is {}", Status::Creating.name())))?;
     let config = hooks::config_of(&directory)?;
     let Some(socket) = connect(&directory)? else { return Err(not_created(root, id)) };
-    let bytes =
-        protocol::encode(&StartRequest::Start).map_err(|e| Failure::internal(Phase::Start, e.to_string()))?;
-    socket::send(&socket, &bytes, &[])
+    let agent = state.listener_path.as_ref().map(|path| agent::connect(path, None)).transpose()?;
+    let request = StartRequest::Start(Start { pid: state.pid.unwrap_or_default() });
+    let bytes = protocol::encode(&request).map_err(|e| Failure::internal(Phase::Start, e.to_string()))?;
+    socket::send(&socket, &bytes, agent.as_ref().as_slice())
         .map_err(|e| Failure::syscall(Phase::Start, "cannot ask the container to start", &e))?;
-    let mut taken = false;
+    drop(agent);
+    let (mut taken, mut executing) = (false, None);
     loop {
         let _ = poll::readable([&socket], None);
-        let reply = match socket::receive(&socket, MAX_MESSAGE, false) {
+        let (reply, page) = match socket::receive(&socket, MAX_MESSAGE, false) {
             Err(error) if error.errno() == errno::EAGAIN => continue,
             Ok(Some(message)) => {
                 let invalid = |e| Failure::internal(Phase::Start, format!("the container's answer: {e}"));
-                Some(protocol::decode::<StartReply>(&message.bytes).map_err(invalid)?)
+                let reply = protocol::decode::<StartReply>(&message.bytes).map_err(invalid)?;
+                (Some(reply), message.descriptors.into_iter().next())
             }
-            Ok(None) | Err(_) => None,
+            Ok(None) | Err(_) => (None, None),
         };
         match reply {
             Some(StartReply::Starting) => taken = true,
+            Some(StartReply::Executing(execution)) => {
+                executing = page.map(|page| Executing { execution, page });
+            }
             Some(StartReply::Failed(failure)) => return Err(after_failed_hook(root, id, failure.into())),
             None if taken => break,
             None => return Err(not_created(root, id)),
         }
+    }
+    if let Some(failure) = executing.and_then(|executing| executing.failure()) {
+        return Err(failure);
     }
     let Some(config) = config else { return Ok(()) };
     hooks::poststart_of(&config, &state).map_err(|failure| after_failed_hook(root, id, failure))

@@ -9,6 +9,7 @@ mod container;
 mod decide;
 mod denied;
 mod engine;
+mod execution;
 mod facts;
 mod failure;
 mod foreign;
@@ -28,6 +29,7 @@ mod request;
 mod spawner;
 mod state;
 mod status;
+mod system_calls;
 mod task;
 mod watch;
 
@@ -39,7 +41,8 @@ pub use failure::{Failure, Result};
 pub use leftover::{prepare_root, reclaim};
 pub use owner::Owner;
 pub use request::{
-    CreateRequest, Created, DestroyRequest, Event, Handle, ImageOrigin, OverlayRequest, Reply, Stdio, Token,
+    Answer, CreateRequest, Created, DestroyRequest, Event, Handle, ImageOrigin, Notification, OverlayRequest,
+    Reply, Stdio, Token,
 };
 pub use state::{Progress, StateFile};
 pub use status::{ContainerRecord, Status, configuration, record, records, signal, status};

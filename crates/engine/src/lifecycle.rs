@@ -40,6 +40,8 @@ pub enum IdMaps {
 pub struct Demands {
     pub id_maps: IdMaps,
     pub poststart: bool,
+    /// Its system calls are notified: an agent has to be reached before the start.
+    pub agent: bool,
 }
 
 /// An event.
@@ -71,6 +73,7 @@ pub enum Message {
     IdsMapped(Result<()>),
     HooksRan(Result<()>),
     Published(Result<()>),
+    AgentReached(Result<()>),
     OomCounted(bool),
     Killed,
     /// It was killed, but a frozen cgroup other than its own keeps it from ending.
@@ -124,6 +127,8 @@ pub enum Task {
     RuntimeHooks,
     /// Write `ready` to state.json, and send the console.
     Publish,
+    /// Connect to the agent that answers its system calls.
+    ReachAgent,
     PoststartHooks,
     CountOom,
     /// Send SIGKILL to every process.
@@ -284,6 +289,7 @@ impl Lifecycle {
             }
             Message::Published(result) => self.task_done(out, |this, out| this.published(result, out)),
             Message::SetupFailed(failure) => self.fail(failure, out),
+            Message::AgentReached(result) => self.task_done(out, |this, out| this.agent_reached(result, out)),
             Message::Starting => {
                 if let Some(start) = &mut self.start {
                     start.taken = true;
@@ -291,14 +297,7 @@ impl Lifecycle {
             }
             Message::StartFailed(failure) => self.start_failed(failure, out),
             Message::ControlClosed { alive } => self.control_closed(alive, out),
-            Message::Exited(exit) => match exit {
-                // SIGKILL, or the shell's exit status for it, may come from the out-of-memory killer.
-                Some(Exit::Signal(9) | Exit::Code(137)) if self.may_count_oom() => {
-                    self.first = First::Ended { exit, oom_killed: false };
-                    self.run(Task::CountOom, out);
-                }
-                _ => self.ended(exit, false, out),
-            },
+            Message::Exited(exit) => self.exited(exit, out),
             Message::OomCounted(oom_killed) => self.task_done(out, |this, out| {
                 if let First::Ended { exit, .. } = this.first {
                     this.ended(exit, oom_killed, out);
@@ -416,6 +415,20 @@ impl Lifecycle {
         }
     }
 
+    fn exited(&mut self, exit: Option<Exit>, out: &mut Effects) {
+        if self.running == Some(Task::ReachAgent) {
+            out.push(Effect::CancelTask);
+        }
+        match exit {
+            // SIGKILL, or the shell's exit status for it, may come from the out-of-memory killer.
+            Some(Exit::Signal(9) | Exit::Code(137)) if self.may_count_oom() => {
+                self.first = First::Ended { exit, oom_killed: false };
+                self.run(Task::CountOom, out);
+            }
+            _ => self.ended(exit, false, out),
+        }
+    }
+
     fn ended(&mut self, exit: Option<Exit>, oom_killed: bool, out: &mut Effects) {
         self.first = First::Ended { exit, oom_killed };
         match self.stage {
@@ -449,7 +462,11 @@ impl Lifecycle {
         let refused = match self.stage {
             Stage::Created if self.start.is_none() => {
                 self.start = Some(Starting { token, taken: false });
-                out.push(Effect::StartProgram);
+                if self.demands.agent {
+                    self.run(Task::ReachAgent, out);
+                } else {
+                    out.push(Effect::StartProgram);
+                }
                 return;
             }
             Stage::Created | Stage::Running => cannot_start_running(),
@@ -461,6 +478,15 @@ impl Lifecycle {
             ),
         };
         out.push(Effect::AnswerStart(token, Err(refused)));
+    }
+
+    /// A start that fails here may be tried again: nothing has been asked of the container.
+    fn agent_reached(&mut self, result: Result<()>, out: &mut Effects) {
+        match result {
+            Ok(()) if self.stage == Stage::Created && self.start.is_some() => out.push(Effect::StartProgram),
+            Ok(()) => {}
+            Err(failure) => self.start_failed(failure, out),
+        }
     }
 
     fn start_failed(&mut self, failure: Failure, out: &mut Effects) {

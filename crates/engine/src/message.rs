@@ -61,6 +61,8 @@ pub enum Done {
     HooksRan(Result<()>),
     /// Start time of the first process, in clock ticks since boot.
     Published(Result<u64>),
+    /// Connected to the agent.
+    AgentReached(Result<OwnedFd>),
     OomCounted(bool),
     Killed,
     /// It was killed, but the version 1 cgroup at this path keeps it frozen.

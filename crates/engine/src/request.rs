@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 pub use caisson_state::ImageOrigin;
 use caisson_sys::pidfd::Exit;
+pub use caisson_sys::seccomp::{Answer, Notification};
 
 use crate::Failure;
 
@@ -40,6 +41,8 @@ pub struct CreateRequest {
     pub overlay: Option<OverlayRequest>,
     pub image: Option<ImageOrigin>,
     pub directory: Option<String>,
+    /// System calls that the profile notifies become [`Event::SystemCall`].
+    pub answers_system_calls: bool,
 }
 
 /// A root file system from the layers of a store, in place of `root.path`.
@@ -85,6 +88,8 @@ pub enum Reply {
         warnings: Vec<String>,
     },
     Watching(Handle),
+    /// Memory of a container's process.
+    Memory(Vec<u8>),
     /// A proxied terminal has ended.
     Ended,
 }
@@ -94,6 +99,11 @@ pub enum Event {
     Reply {
         token: Token,
         result: Result<Reply, Failure>,
+    },
+    /// A process of a container waits for an answer to a system call.
+    SystemCall {
+        handle: Handle,
+        call: Notification,
     },
     /// The first process of a container has ended.
     Exit {

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, decode, encode};
+use caisson_plan::protocol::{Command, Failure, MAX_MESSAGE, Report, Start, decode, encode};
 use caisson_sys::{poll, process, socket};
 
 use crate::failure::{Result, SetupError};
@@ -16,7 +16,8 @@ pub struct Control {
 #[derive(Debug)]
 pub enum ControlMessage {
     Proceed,
-    Start,
+    /// With the connection to the agent of the filter.
+    Start(Start, Option<OwnedFd>),
     /// The caller is gone.
     End,
 }
@@ -63,7 +64,9 @@ impl Control {
             None => Ok(ControlMessage::End),
             Some(message) => match decode(&message.bytes) {
                 Ok(Command::Proceed) => Ok(ControlMessage::Proceed),
-                Ok(Command::Start) => Ok(ControlMessage::Start),
+                Ok(Command::Start(start)) => {
+                    Ok(ControlMessage::Start(start, message.descriptors.into_iter().next()))
+                }
                 Err(error) => Err(SetupError::internal(error.to_string())),
             },
         }

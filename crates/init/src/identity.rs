@@ -45,9 +45,10 @@ fn explain(error: caisson_sys::Error, hint: &str, field: &str) -> SetupError {
 pub fn set(wanted: &Capabilities, bounding: u64, control: &Control) -> Result<()> {
     let have = capability::get()?;
     let permitted = wanted.permitted & have.permitted;
+    let until_exec = until_exec(wanted.until_exec, have.permitted)?;
     let sets = Sets {
-        permitted,
-        effective: wanted.effective & permitted,
+        permitted: permitted | until_exec,
+        effective: wanted.effective & permitted | until_exec,
         inheritable: wanted.inheritable & (have.inheritable | have.permitted & bounding),
     };
     capability::set(sets)?;
@@ -58,12 +59,26 @@ pub fn set(wanted: &Capabilities, bounding: u64, control: &Control) -> Result<()
             ambient |= 1 << number;
         }
     }
-    warn_missing("permitted", wanted.permitted & !sets.permitted, control);
-    warn_missing("effective", wanted.effective & !sets.effective, control);
+    warn_missing("permitted", wanted.permitted & !permitted, control);
+    warn_missing("effective", wanted.effective & !permitted, control);
     warn_missing("inheritable", wanted.inheritable & !sets.inheritable, control);
     // COMPAT(runc): what is not inheritable cannot be ambient, and its default configuration asks for that.
     warn_missing("ambient", wanted.ambient & wanted.inheritable & wanted.permitted & !ambient, control);
     Ok(())
+}
+
+/// SECURITY: under no_new_privs, the caller's or the configuration's, execve(2) leaves what is permitted now, and a
+/// filter needs no capability.
+fn until_exec(wanted: u64, have: u64) -> Result<u64> {
+    let wanted = if credentials::has_no_new_privileges() { 0 } else { wanted };
+    if wanted & !have == 0 {
+        return Ok(wanted);
+    }
+    let reason = format!("loading a filter needs {} or process.noNewPrivileges", show_capabilities(wanted));
+    let hint = "process.noNewPrivileges: true needs no capability";
+    Err(SetupError::from(caisson_sys::Error::new("seccomp", "SECCOMP_SET_MODE_FILTER", errno::EACCES))
+        .message(format!("linux.seccomp: {reason}"))
+        .hint(hint))
 }
 
 fn warn_missing(set: &str, mask: u64, control: &Control) {

@@ -8,7 +8,9 @@
 mod caller;
 mod console;
 mod control;
+mod courier;
 mod create;
+mod execute;
 mod failure;
 mod guard;
 mod hook;
@@ -23,6 +25,7 @@ mod procfs;
 mod setup;
 mod sources;
 mod start;
+mod starter;
 mod stdio;
 
 #[cfg(not(test))]

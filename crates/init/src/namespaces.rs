@@ -118,7 +118,7 @@ pub fn follow_caller(plan: &Plan, control: &Control) -> Result<()> {
 fn await_word(control: &Control, what: &str) -> Result<()> {
     match control.wait() {
         Ok(ControlMessage::Proceed) => Ok(()),
-        Ok(ControlMessage::Start) => {
+        Ok(ControlMessage::Start(..)) => {
             let reason = format!("protocol error: got Start while waiting for {what}");
             Err(SetupError::internal(reason).phase(PHASE))
         }

@@ -1,21 +1,17 @@
-//! The operations that make this process the program: streams, directory, user, descriptors, exec.
+//! The operations that prepare this process for the program: streams, directory, user, descriptors, hooks.
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use caisson_code::Code;
 use caisson_plan::protocol::fd;
-use caisson_plan::{Hook, Program, User};
-use caisson_sys::errno::{
-    E2BIG, EACCES, EINVAL, EISDIR, ELIBBAD, ELOOP, ENAMETOOLONG, ENOENT, ENOEXEC, ENOTDIR, EPERM, ETXTBSY,
-};
+use caisson_plan::{Hook, User};
+use caisson_sys::errno::EACCES;
 use caisson_sys::file::{O_DIRECTORY, O_PATH};
-use caisson_sys::process::{self, Strings};
-use caisson_sys::{Error, credentials, descriptor, resolve};
+use caisson_sys::{credentials, descriptor, process, resolve};
 
 use crate::failure::{Result, SetupError};
 use crate::hook::{self, HookContext};
 use crate::setup::{HostDescriptors, Setup};
-use crate::{identity, lookup, namespaces, stdio};
+use crate::{identity, namespaces, stdio};
 
 impl Setup<'_> {
     pub fn hand_over_streams(&mut self, uid: u32) -> Result<()> {
@@ -80,59 +76,6 @@ impl Setup<'_> {
         let context = HookContext { plan: self.plan, status: "created", umask: self.umask, environment };
         hook::run_all(hooks, &context)
     }
-
-    /// Comes back only with what went wrong.
-    pub fn exec(&self, program: &Program) -> SetupError {
-        let error = match self.prepare_exec(program) {
-            Ok((path, arguments, environment)) => process::execute(path, &arguments, &environment),
-            Err(problem) => return problem,
-        };
-        exec_failure(error)
-    }
-
-    fn prepare_exec(&self, program: &Program) -> Result<(&str, Strings, Strings)> {
-        self.must_be_closed()?;
-        let not_found = || SetupError::internal("the program was not looked up");
-        let path = self.program.as_deref().ok_or_else(not_found)?;
-        let arguments = Strings::new(program.args.iter().map(String::as_str))?;
-        let home = self.home.as_ref().map(|home| format!("HOME={home}"));
-        let given = program.env.iter().map(String::as_str);
-        let given = given.filter(|variable| home.is_none() || !variable.starts_with("HOME="));
-        let environment = Strings::new(given.chain(home.as_deref()))?;
-        // Descriptors 3… stay open in the program; all others, our sockets, close on exec.
-        let count = self.plan.preserve_fds.cast_signed();
-        process::close_on_exec_from(3 + count)?;
-        for number in 3..3 + count {
-            descriptor::keep_on_exec(number)?;
-        }
-        process::set_umask(self.umask);
-        // What was found at create may have been replaced since.
-        lookup::check(path)?;
-        Ok((path, arguments, environment))
-    }
-}
-
-/// Like a shell's status: 127 for what is not found, 126 for what cannot be executed. execve(2) lists the errors.
-fn exec_failure(error: Error) -> SetupError {
-    let (code, hint) = match error.errno() {
-        ENOENT | ENOTDIR | ENAMETOOLONG => (
-            Code::ExecNotFound,
-            "the file is there, but its interpreter (the #! line, or the dynamic loader) is not",
-        ),
-        ENOEXEC => (
-            Code::ExecDenied,
-            "not an executable for this machine (another architecture, or a script without #! line)",
-        ),
-        EACCES | EPERM => (Code::ExecDenied, "the program or its interpreter must not be executed here"),
-        ELOOP => (Code::ExecDenied, "its interpreters form a loop, or are more than five"),
-        EINVAL | EISDIR | ELIBBAD => (Code::ExecDenied, "its dynamic loader is not an executable"),
-        E2BIG => {
-            (Code::ExecDenied, "the arguments and the environment are too long together, or one of them is")
-        }
-        ETXTBSY => (Code::ExecDenied, "a process has the file open for writing"),
-        _ => return error.into(),
-    };
-    SetupError::from(error).code(code).hint(hint)
 }
 
 /// SECURITY: CVE-2024-21626: a directory outside the root shows as unreachable.

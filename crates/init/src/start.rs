@@ -4,13 +4,14 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use caisson_code::{Code, Phase};
 use caisson_plan::Plan;
-use caisson_plan::protocol::{Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode};
+use caisson_plan::protocol::{Failure, MAX_MESSAGE, StartRequest, decode};
 use caisson_sys::poll::Poller;
 use caisson_sys::socket;
 
 use crate::control::{Control, ControlMessage};
 use crate::failure::{Result, SetupError};
 use crate::setup::Setup;
+use crate::starter::{Peer, Starter};
 
 const PHASE: Phase = Phase::Start;
 
@@ -20,7 +21,11 @@ pub fn wait(mut setup: Setup<'_>) -> i32 {
     match await_request(setup.plan, setup.control, &listener) {
         Ok(Some(starter)) => {
             drop(listener); // no second start from here on: connecting is refused
-            starter.failed(start(setup, &starter));
+            setup.starter = Some(starter);
+            let failure = start(&mut setup);
+            if let Some(starter) = &setup.starter {
+                starter.failed(failure);
+            }
             1
         }
         // There is no caller to report a failure to.
@@ -29,46 +34,19 @@ pub fn wait(mut setup: Setup<'_>) -> i32 {
 }
 
 /// Comes back only with what went wrong.
-fn start(mut setup: Setup<'_>, starter: &Starter<'_>) -> Failure {
+fn start(setup: &mut Setup<'_>) -> Failure {
     let plan = setup.plan;
     let nothing = || SetupError::refused(Code::InvalidSpec, "the configuration has no process to start");
     if plan.start.is_empty() {
         return nothing().phase(PHASE).about("process").into_failure();
     }
-    starter.starting();
+    if let Some(starter) = &setup.starter {
+        starter.starting();
+    }
     match setup.run(&plan.start) {
         Err(problem) if problem.is_of_a_hook() => problem.into_failure(),
         Err(problem) => problem.phase(PHASE).into_failure(),
         Ok(()) => nothing().phase(PHASE).into_failure(),
-    }
-}
-
-/// Who asked for the start, and hears how it went. One that has gone away does not stop the start it asked for.
-enum Starter<'c> {
-    /// The process that made the container.
-    Creator(&'c Control),
-    Connection(OwnedFd),
-}
-
-impl Starter<'_> {
-    fn starting(&self) {
-        match self {
-            Self::Creator(control) => drop(control.report(&Report::Starting, None)),
-            Self::Connection(connection) => reply(connection, &StartReply::Starting),
-        }
-    }
-
-    fn failed(&self, failure: Failure) {
-        match self {
-            Self::Creator(control) => control.fail(failure, Report::StartFailed),
-            Self::Connection(connection) => reply(connection, &StartReply::Failed(failure)),
-        }
-    }
-}
-
-fn reply(connection: &OwnedFd, reply: &StartReply) {
-    if let Ok(bytes) = encode(reply) {
-        let _ = socket::send(connection, &bytes, &[]);
     }
 }
 
@@ -88,7 +66,12 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
         for key in poller.wait(None)? {
             match key {
                 CONTROL => match control.wait() {
-                    Ok(ControlMessage::Start) => return Ok(Some(Starter::Creator(control))),
+                    Ok(ControlMessage::Start(request, agent)) => {
+                        let starter = Starter { peer: Peer::Creator(control), request, agent };
+                        if let Some(starter) = accept(plan, starter) {
+                            return Ok(Some(starter));
+                        }
+                    }
                     Ok(ControlMessage::End) if plan.kill_on_parent_death => return Ok(None),
                     // A detached container outlives its creator.
                     Ok(ControlMessage::End) => poller.remove(control.socket())?,
@@ -106,16 +89,31 @@ fn await_request<'c>(plan: &Plan, control: &'c Control, listener: &OwnedFd) -> R
                         continue;
                     };
                     let connection = connections.swap_remove(index);
-                    match socket::receive(&connection, MAX_MESSAGE, false) {
-                        Ok(Some(message)) if decode::<StartRequest>(&message.bytes).is_ok() => {
-                            return Ok(Some(Starter::Connection(connection)));
-                        }
-                        _ => {} // closing it takes it out of the poller
+                    // Closing a connection takes it out of the poller.
+                    let Ok(Some(message)) = socket::receive(&connection, MAX_MESSAGE, false) else {
+                        continue;
+                    };
+                    let Ok(StartRequest::Start(request)) = decode(&message.bytes) else { continue };
+                    let agent = message.descriptors.into_iter().next();
+                    let starter = Starter { peer: Peer::Connection(connection), request, agent };
+                    if let Some(starter) = accept(plan, starter) {
+                        return Ok(Some(starter));
                     }
                 }
             }
         }
     }
+}
+
+/// A start without a connection to the agent that answers notified calls is refused, and the container stays created.
+fn accept<'c>(plan: &Plan, starter: Starter<'c>) -> Option<Starter<'c>> {
+    if plan.listener().is_none() || starter.agent.is_some() {
+        return Some(starter);
+    }
+    let reason = "only the process that made the container can start it: it answers its system calls";
+    let problem = SetupError::refused(Code::InvalidState, reason).phase(PHASE).about("linux.seccomp");
+    starter.failed(problem.into_failure());
+    None
 }
 
 fn number(connection: &OwnedFd) -> u64 {

@@ -96,6 +96,7 @@ pub(crate) fn masks(
         inheritable: mask(&sets.inheritable),
         permitted: mask(&sets.permitted),
         ambient: mask(&sets.ambient),
+        until_exec: 0,
     };
     if !unknown.is_empty() {
         // COMPAT(runc): the same words.

@@ -9,8 +9,8 @@ use crate::devices::Origins;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::{
-    NamespaceKind, Operation, Overlay, Plan, devices, labels, memory_policy, mounts, namespaces, personality,
-    process, rlimits, scheduling, sysctl,
+    Filter, NamespaceKind, Operation, Overlay, Plan, devices, labels, memory_policy, mounts, namespaces,
+    personality, process, rlimits, scheduling, seccomp, sysctl,
 };
 
 /// Decides everything about one container. No side effect, no privilege.
@@ -22,6 +22,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let mut warnings = Vec::new();
     let labels = labels::decide(config, options, host, &mut warnings)?;
     kernel_memory(config, &mut warnings);
+    let filter = seccomp::filter(config, options, host)?;
     let user = split.user_namespace.as_ref();
 
     let mut early = host
@@ -83,7 +84,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
             .any(|list| !config.hook_list(list).is_empty()),
         early,
         setup,
-        start: start(config),
+        start: start(config, filter),
         preserve_fds: options.preserve_fds,
         state_prefix: state_prefix(config, options)?,
         warnings,
@@ -184,11 +185,11 @@ fn names(config: &Config) -> Vec<Operation> {
 }
 
 /// When the start is asked for.
-fn start(config: &Config) -> Vec<Operation> {
+fn start(config: &Config, filter: Option<Filter>) -> Vec<Operation> {
     let Some(process) = &config.document.process else { return vec![] };
     let hooks = config.hooks("startContainer");
     let hooks = (!hooks.is_empty()).then_some(Operation::StartContainerHooks { hooks });
-    hooks.into_iter().chain([Operation::Exec(process::program(process))]).collect()
+    hooks.into_iter().chain([Operation::Exec(process::program(process, filter))]).collect()
 }
 
 /// Attributes of the first process that are set while it still has every privilege.

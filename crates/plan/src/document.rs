@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use caisson_seccomp::Profile;
 use oci_spec::runtime::LinuxResources;
 use serde::Deserialize;
 use serde_json::Value;
@@ -180,7 +181,7 @@ pub struct Linux {
     pub mount_label: Option<String>,
     pub sysctl: Option<BTreeMap<String, String>>,
     pub personality: Option<Personality>,
-    pub seccomp: Option<Value>,
+    pub seccomp: Option<Profile>,
     pub intel_rdt: Option<Value>,
     pub memory_policy: Option<MemoryPolicy>,
     pub net_devices: Option<Value>,

@@ -1,5 +1,7 @@
 //! What the plan needs to know of the host and of the caller.
 
+use caisson_flags::SeccompFlags;
+
 #[derive(Debug, Clone, Default)]
 pub struct Host {
     pub euid: u32,
@@ -9,6 +11,8 @@ pub struct Host {
     pub cgroup: CgroupView,
     /// One bit per capability the kernel knows.
     pub kernel_capabilities: u64,
+    /// Flags that seccomp(2) takes; `None`: there are no filters here.
+    pub seccomp_flags: Option<SeccompFlags>,
     /// Active security modules: `apparmor`, `selinux`, ….
     pub security_modules: Vec<String>,
 }
@@ -53,6 +57,8 @@ pub struct Options {
     pub preserve_fds: u32,
     pub attached: bool,
     pub missing_security_module: MissingModule,
+    /// System calls that the profile notifies are answered by the process that makes the container.
+    pub answers_system_calls: bool,
     /// The root file system is an overlay, in place of `root.path`.
     pub overlay: Option<OverlayOptions>,
 }

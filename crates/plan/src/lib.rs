@@ -7,9 +7,12 @@ mod cgroups_path;
 mod compose;
 mod config;
 mod devices;
+mod disassembly;
 pub mod document;
 mod exec_affinity;
+mod exec_problem;
 mod features;
+mod filter;
 mod host;
 mod id_map;
 mod issue;
@@ -27,20 +30,23 @@ pub mod protocol;
 mod resources;
 mod rlimits;
 mod scheduling;
+mod seccomp;
 mod sysctl;
 mod unsupported;
 mod validate;
 
 pub use caisson_flags::{
     IdList, IoPriorityClass, MemoryPolicy, MountAttributes, MountFlags, NamespaceKind, Namespaces,
-    PersonalityDomain, Scheduler,
+    PersonalityDomain, Scheduler, SeccompFlags,
 };
 pub use capabilities::show as show_capabilities;
 pub use compose::plan;
 pub use config::Config;
 pub use document::HOOKS;
 pub use exec_affinity::ExecCpuAffinity;
+pub use exec_problem::exec_problem;
 pub use features::features;
+pub use filter::{Filter, Instructions, Listener};
 pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, MissingModule, Options, OverlayOptions};
 pub use issue::{Issue, SpecError};
 pub use mount_options::names as mount_option_names;

@@ -17,6 +17,8 @@ use caisson_flags::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::filter::{Filter, Listener};
+
 /// All that one container needs between clone and exec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -51,6 +53,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What an agent gets beside the listener of a filter, JSON. `pid`: of the first process, as the caller sees it.
+    /// COMPAT(runc): the status is `creating`, up to the first system call that is filtered.
+    pub fn container_process_state(&self, listener: &Listener, pid: i32) -> String {
+        format!("{},\"pid\":{pid},\"state\":{}}}", listener.message_prefix, self.state("creating", pid))
+    }
+
     /// The OCI state for hooks that run in the container's namespaces, JSON.
     pub fn state(&self, status: &str, pid: i32) -> String {
         let separator = if self.state_prefix.trim_end().ends_with('{') { "" } else { "," };
@@ -237,7 +245,7 @@ pub enum Operation {
         /// PATH; `None`: not set.
         path: Option<String>,
     },
-    /// In the container, with the program's environment where they have none of their own.
+    /// In the container, with the program's environment where they have none of their own. Not filtered.
     StartContainerHooks {
         hooks: Vec<Hook>,
     },
@@ -263,6 +271,11 @@ impl Plan {
             Operation::Exec(program) => Some(program),
             _ => None,
         })
+    }
+
+    /// Set where system calls of the program are notified.
+    pub fn listener(&self) -> Option<&Listener> {
+        self.program()?.filter.as_ref()?.listener.as_ref()
     }
 }
 
@@ -393,6 +406,8 @@ pub struct Hook {
 pub struct Program {
     pub args: Vec<String>,
     pub env: Vec<String>,
+    /// Takes force right before.
+    pub filter: Option<Filter>,
 }
 
 /// Who the program runs as.
@@ -412,6 +427,9 @@ pub struct Capabilities {
     pub inheritable: u64,
     pub permitted: u64,
     pub ambient: u64,
+    /// Permitted and effective beyond the configured ones until execve(2), which recomputes both sets. Left out where
+    /// the process has no_new_privs.
+    pub until_exec: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

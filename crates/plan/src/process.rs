@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::document;
 use crate::host::Host;
 use crate::issue::SpecError;
-use crate::{Operation, Program, Terminal, User, UserNamespace, capabilities, devices};
+use crate::{Filter, Operation, Program, Terminal, User, UserNamespace, capabilities, devices, seccomp};
 
 /// What is still written below the root when everything is mounted.
 pub(crate) fn below_root(config: &Config) -> Vec<Operation> {
@@ -44,8 +44,10 @@ pub(crate) fn become_user(
         ));
     }
     let (uid, gid) = (identity.uid, identity.gid);
-    let capabilities = capabilities::masks(process.capabilities.as_ref(), host.kernel_capabilities, warnings);
-    let Program { args, env } = program(process);
+    let mut capabilities =
+        capabilities::masks(process.capabilities.as_ref(), host.kernel_capabilities, warnings);
+    capabilities.until_exec = seccomp::capabilities_until_exec(config);
+    let Program { args, env, .. } = program(process, None);
     let home = env.iter().find_map(|entry| entry.strip_prefix("HOME="));
     let mut operations = vec![Operation::NewSession, Operation::Streams { uid }];
     if home.is_none_or(str::is_empty) {
@@ -67,10 +69,11 @@ pub(crate) fn become_user(
 }
 
 /// What execve(2) is given.
-pub(crate) fn program(process: &document::Process) -> Program {
+pub(crate) fn program(process: &document::Process, filter: Option<Filter>) -> Program {
     Program {
         args: process.args.clone().unwrap_or_default(),
         env: last_of_each_name(process.env.clone().unwrap_or_default()),
+        filter,
     }
 }
 

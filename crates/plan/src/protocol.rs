@@ -42,6 +42,8 @@ pub enum Report {
     Failed(Failure),
     /// Answer to [`Command::Start`]; then end of file means that exec succeeded.
     Starting,
+    /// The filter takes force now, and nothing follows: see [`Execution`].
+    Executing(Execution),
     StartFailed(Failure),
 }
 
@@ -50,16 +52,31 @@ pub enum Report {
 pub enum Command {
     /// Control groups are made / user namespace maps are written / runtime hooks have passed.
     Proceed,
-    /// What [`StartRequest`] is for everybody else.
-    Start,
+    /// What [`StartRequest`] is for all other processes.
+    Start(Start),
 }
 
 /// Sent by the starter on a connection to the start socket. A connection that closes without it changes nothing
 /// (that is how the status of a created container is probed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartRequest {
-    /// An enum because it must be at least a byte: an empty datagram looks like the end of the connection.
-    Start,
+    Start(Start),
+}
+
+/// A request to start. Where calls are notified, the connection to the agent comes along that gets the listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Of the container's first process, as the sender sees it; for the agent.
+    pub pid: i32,
+}
+
+/// execve(2) behind a filter. A page of memory comes along: after end of file it holds the errno of an execve that
+/// failed (a native 32-bit integer), because no system call is certain to be allowed that could report it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    pub path: String,
+    /// As strace would print them.
+    pub arguments: String,
 }
 
 /// helper → starter. `Starting` comes first; then end of file means that exec succeeded.
@@ -67,6 +84,7 @@ pub enum StartRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartReply {
     Starting,
+    Executing(Execution),
     Failed(Failure),
 }
 

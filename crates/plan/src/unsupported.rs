@@ -15,20 +15,6 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     for (path, _) in values.iter().filter(|(_, value)| has_effect(value.as_ref())) {
         issues.add(*path, LATER);
     }
-    let mut incomplete = Issues::default();
-    let required = [("linux.seccomp", linux.seccomp.as_ref(), "defaultAction")];
-    for (path, value, member) in required {
-        if value
-            .and_then(Value::as_object)
-            .is_some_and(|object| object.get(member).is_none_or(Value::is_null))
-        {
-            incomplete.add(format!("{path}.{member}"), "is missing");
-        }
-    }
-    incomplete.finish(false)?;
-    if has_effect(linux.seccomp.as_ref()) {
-        issues.add("linux.seccomp", format!("{LATER}; leave it out to run without a system call filter"));
-    }
     let scheduler = config.document.process.as_ref().and_then(|process| process.scheduler.as_ref());
     if scheduler.is_some_and(|scheduler| scheduler.policy.as_deref() == Some("SCHED_ISO")) {
         issues.add("process.scheduler.policy", "Linux reserves SCHED_ISO and does not implement it");

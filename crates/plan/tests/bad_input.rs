@@ -68,7 +68,7 @@ fn rules_that_types_cannot_express() {
                 ("linux.gidMappings", mapping.clone()),
             ],
         ),
-        ("linux.seccomp.defaultAction", "missing", vec![("linux.seccomp", json!({}))]),
+        ("linux.seccomp", "missing field `defaultAction`", vec![("linux.seccomp", json!({}))]),
         ("process.scheduler.policy", "missing", vec![("process.scheduler", json!({}))]),
         (
             "process.scheduler.policy",

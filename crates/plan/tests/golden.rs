@@ -94,3 +94,22 @@ fn everything_at_once() {
     ]);
     check("everything", &config, &hybrid());
 }
+
+/// The filter reads as a program; the numbers of calls are those of this architecture.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_filter() {
+    let config = changed(&[(
+        "linux.seccomp",
+        json!({
+            "defaultAction": "SCMP_ACT_ERRNO",
+            "listenerPath": "/run/agent.sock",
+            "listenerMetadata": "a \"b\"",
+            "syscalls": [
+                {"names": ["execve", "exit_group", "no_such_call"], "action": "SCMP_ACT_ALLOW"},
+                {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}
+            ]
+        }),
+    )]);
+    check("filter", &config, &host());
+}

@@ -129,7 +129,7 @@ fn cases() -> Vec<Case> {
         ("linux.sysctl", json!({"kernel.msgmax": "1"}), &[], Planned),
         ("linux.personality", json!({"domain": "LINUX32"}), &[], Planned),
         ("linux.mountLabel", json!("label"), &[], Refused),
-        ("linux.seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}), &[], Refused),
+        ("linux.seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}), &[], Planned),
         ("linux.intelRdt", json!({"closID": "x"}), &[], Refused),
         ("linux.memoryPolicy", json!({"mode": "MPOL_DEFAULT"}), &[], Planned),
         ("linux.netDevices", json!({"eth0": {}}), &[], Refused),

@@ -46,6 +46,9 @@ pub struct StateFile {
     /// A directory elsewhere that was created for this container only and is removed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// Socket of the agent that gets the listener of the filter, for whichever process starts the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener_path: Option<String>,
 }
 
 impl StateFile {

@@ -76,6 +76,27 @@ fn the_usual_life() {
 }
 
 #[test]
+fn an_agent_is_reached_before_the_start_and_may_be_tried_again() {
+    let demands = Demands { agent: true, ..Demands::default() };
+    let case = Case::created(demands).step(Message::Start(2));
+    assert_eq!(case.effects, [Effect::Run(Task::ReachAgent)]);
+    let case = case.step(Message::AgentReached(Err(failure(Code::Syscall))));
+    case.ends_with(Code::Syscall, 2);
+    let case = case.step(Message::Start(3)).step(Message::AgentReached(Ok(())));
+    assert_eq!(case.effects, [Effect::StartProgram]);
+}
+
+#[test]
+fn a_container_that_ends_does_not_wait_for_its_agent() {
+    let demands = Demands { agent: true, ..Demands::default() };
+    let case = Case::created(demands).step(Message::Start(2)).step(Message::Exited(EXIT));
+    assert!(case.has(&Effect::CancelTask) && case.has(&Effect::ReportExit { exit: EXIT, oom_killed: false }));
+    case.ends_with(Code::InvalidState, 2);
+    let case = case.step(Message::AgentReached(Ok(())));
+    assert_eq!(case.effects, []);
+}
+
+#[test]
 fn the_guard_may_answer_before_the_preparation_is_done() {
     let case = Case::begin().step(Message::Cloned(Ok(())));
     assert!(case.effects.is_empty());
@@ -85,7 +106,7 @@ fn the_guard_may_answer_before_the_preparation_is_done() {
 
 #[test]
 fn id_maps_come_when_the_process_to_map_exists() {
-    let demands = |id_maps| Demands { id_maps, poststart: false };
+    let demands = |id_maps| Demands { id_maps, ..Demands::default() };
     let case = Case::begin().prepared(demands(IdMaps::AfterClone));
     assert!(case.has(&Effect::Run(Task::MapIds)));
     assert!(case.step(Message::IdsMapped(Ok(()))).has(&Effect::Proceed));
@@ -331,6 +352,7 @@ impl World {
                         let result = result.map(|()| Demands {
                             id_maps: [IdMaps::None, IdMaps::AfterClone][random.below(2) as usize],
                             poststart: random.below(2) == 0,
+                            agent: random.below(2) == 0,
                         });
                         Message::Prepared { asked: self.asked, result }
                     }
@@ -339,6 +361,7 @@ impl World {
                         Message::HooksRan(Self::result(random, Code::Hook))
                     }
                     Task::Publish => Message::Published(Self::result(random, Code::Syscall)),
+                    Task::ReachAgent => Message::AgentReached(Self::result(random, Code::Syscall)),
                     Task::CountOom => Message::OomCounted(random.below(2) == 0),
                     Task::Kill => Message::Killed,
                     Task::Remove { .. } => {
@@ -415,6 +438,7 @@ fn whatever_happens_every_request_is_answered_once_and_everything_goes() {
                     Task::MapIds => Message::IdsMapped(Ok(())),
                     Task::RuntimeHooks | Task::PoststartHooks => Message::HooksRan(Ok(())),
                     Task::Publish => Message::Published(Ok(())),
+                    Task::ReachAgent => Message::AgentReached(Ok(())),
                     Task::CountOom => Message::OomCounted(false),
                     Task::Kill => Message::Killed,
                     Task::Remove { .. } => Message::Removed(Ok(vec![])),

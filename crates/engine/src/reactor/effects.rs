@@ -1,10 +1,11 @@
 //! Carries out the effects of a lifecycle step.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use caisson_code::Phase;
-use caisson_plan::protocol::Command;
+use caisson_plan::protocol::{Command, Start};
 use caisson_sys::poll::Waker;
 use caisson_sys::{credentials, pidfd};
 
@@ -14,13 +15,13 @@ use crate::lifecycle::{self, Effect, Task};
 use crate::message::{Done, Message};
 use crate::request::{Created, Event, Handle, Reply, Token};
 use crate::task::prepare::{self, Prepared};
-use crate::task::{Subject, hooks, map_ids, publish, remove};
+use crate::task::{Subject, agent, hooks, map_ids, publish, remove};
 
 impl Reactor {
     pub(super) fn carry_out(&mut self, handle: Handle, effect: Effect) {
         match effect {
-            Effect::Proceed => self.send(handle, Command::Proceed),
-            Effect::StartProgram => self.send(handle, Command::Start),
+            Effect::Proceed => self.send(handle, Command::Proceed, None),
+            Effect::StartProgram => self.start_program(handle),
             Effect::Run(task) => self.run_task(handle, task),
             Effect::CancelTask => {
                 if let Some(cancel) = self.containers.get(&handle).and_then(|c| c.cancel.as_ref()) {
@@ -50,14 +51,21 @@ impl Reactor {
         }
     }
 
-    fn send(&mut self, handle: Handle, command: Command) {
+    fn start_program(&mut self, handle: Handle) {
+        let Some(container) = self.containers.get_mut(&handle) else { return };
+        let agent = container.agent.take();
+        let command = Command::Start(Start { pid: container.first.pid });
+        self.send(handle, command, agent);
+    }
+
+    fn send(&mut self, handle: Handle, command: Command, descriptor: Option<OwnedFd>) {
         let Some(container) = self.containers.get_mut(&handle) else { return };
         let Some(control) = &container.first.control else { return };
         // The socket buffer holds many more commands than a helper is ever sent, so this does not block.
-        if let Err(failure) = prepare::send(control, command) {
+        if let Err(failure) = prepare::send(control, command, descriptor.as_ref()) {
             let failed = match command {
                 Command::Proceed => lifecycle::Message::SetupFailed(failure),
-                Command::Start => lifecycle::Message::StartFailed(failure),
+                Command::Start(_) => lifecycle::Message::StartFailed(failure),
             };
             self.step(handle, failed);
         }
@@ -101,6 +109,7 @@ impl Reactor {
         let cancellable = match task {
             Task::RuntimeHooks | Task::PoststartHooks => true,
             Task::Publish => record.console_socket.is_some(),
+            Task::ReachAgent => true,
             _ => false,
         };
         container.cancel = if cancellable { Waker::new().ok().map(Arc::new) } else { None };
@@ -126,6 +135,7 @@ impl Reactor {
                 Task::Publish => {
                     Done::Published(guarded(|| publish::publish(&subject, console.as_deref()), Err))
                 }
+                Task::ReachAgent => Done::AgentReached(guarded(|| agent::reach(&shared, &subject), Err)),
                 Task::CountOom => Done::OomCounted(guarded(|| subject.oom_killed(), |_| false)),
                 Task::Kill => guarded(|| subject.kill(), |_| None).map_or(Done::Killed, Done::Frozen),
                 Task::Remove { poststop } => {
@@ -161,6 +171,7 @@ impl Reactor {
                 self.collect(pidfd);
             }
         }
+        self.shared.system_calls.close(handle);
         self.tell_closed();
     }
 }

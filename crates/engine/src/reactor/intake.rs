@@ -14,6 +14,7 @@ use caisson_sys::{credentials, errno, pidfd, poll, process};
 use super::Reactor;
 use super::key::Key;
 use crate::container::Container;
+use crate::execution::Executing;
 use crate::failure::{Failure, Result};
 use crate::lifecycle::{self, Lifecycle};
 use crate::message::{Done, Message};
@@ -142,6 +143,11 @@ impl Reactor {
                     container.first.start_time = start_time;
                 }
             })),
+            Done::AgentReached(result) => lifecycle::Message::AgentReached(result.map(|agent| {
+                if let Some(container) = self.containers.get_mut(&handle) {
+                    container.agent = Some(agent);
+                }
+            })),
             Done::OomCounted(oom_killed) => lifecycle::Message::OomCounted(oom_killed),
             Done::Killed => lifecycle::Message::Killed,
             Done::Frozen(cgroup) => lifecycle::Message::Frozen(cgroup),
@@ -263,8 +269,12 @@ impl Reactor {
                         .pidfd
                         .as_deref()
                         .is_some_and(|pidfd| !poll::readable_now(pidfd).unwrap_or(true));
+                    let failure = container.first.executing.take().and_then(|executing| executing.failure());
                     if let Some(control) = container.first.control.take() {
                         self.unwatch(&control);
+                    }
+                    if let Some(failure) = failure {
+                        self.step(handle, lifecycle::Message::StartFailed(failure));
                     }
                     self.step(handle, lifecycle::Message::ControlClosed { alive });
                 }
@@ -292,6 +302,12 @@ impl Reactor {
                 container.first.console = Some(Arc::new(master));
                 return;
             }
+            (Ok(Report::Executing(execution)), Some(page)) => {
+                container.first.executing = Some(Executing { execution, page });
+                return;
+            }
+            // Without the page a failure shows as the end of the process.
+            (Ok(Report::Executing(_)), None) => return,
             (Ok(Report::Replaced { .. } | Report::Console), None) => {
                 let failure = Failure::syscall(
                     Phase::Setup,

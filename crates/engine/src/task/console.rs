@@ -1,44 +1,19 @@
 //! Sends the pty's master to the console socket of the calling engine: one message, with its name as payload.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::OwnedFd;
 
-use caisson_code::{Code, Phase};
-use caisson_sys::poll::{self, Waker};
-use caisson_sys::{Error, errno, socket};
+use caisson_code::Phase;
+use caisson_sys::poll::Waker;
+use caisson_sys::socket;
 
+use super::connect;
 use crate::failure::{Failure, Result};
 
-/// Time limit for a listener with a full backlog.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The kernel does not report free backlog slots, so they are polled for.
-const RETRY: Duration = Duration::from_millis(20);
+const WHAT: &str = "cannot send the terminal to the console socket";
 
 /// Sends the master. Waits for a busy listener until `cancelled`.
 pub fn send(path: &str, master: &OwnedFd, cancelled: Option<&Waker>) -> Result<()> {
-    let failed = |error: Error| {
-        Failure::syscall(Phase::Setup, "cannot send the terminal to the console socket", &error).on(path)
-    };
-    let deadline = Instant::now() + PATIENCE;
-    let socket = loop {
-        match socket::connect_stream(path) {
-            Err(error) if error.errno() == errno::EAGAIN && Instant::now() < deadline => {
-                if given_up(cancelled) {
-                    return Err(Failure::new(Code::InvalidState, Phase::Setup, "cancelled"));
-                }
-            }
-            other => break other.map_err(failed)?,
-        }
-    };
-    socket::send(&socket, b"/dev/ptmx", &[master]).map_err(failed)
-}
-
-/// Waits a moment; `true` on cancellation.
-fn given_up(cancelled: Option<&Waker>) -> bool {
-    let Some(cancelled) = cancelled else {
-        std::thread::sleep(RETRY);
-        return false;
-    };
-    let wanted = (cancelled.as_fd(), poll::Interest { read: true, write: false });
-    poll::ready([wanted], Some(RETRY)).is_ok_and(|[woken]| woken)
+    let socket = connect::stream(path, Phase::Setup, WHAT, cancelled)?;
+    socket::send(&socket, b"/dev/ptmx", &[master])
+        .map_err(|error| Failure::syscall(Phase::Setup, WHAT, &error).on(path))
 }

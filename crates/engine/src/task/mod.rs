@@ -1,5 +1,7 @@
 //! Lifecycle work that may wait: run by the pool, one task per container at a time, outside every lock.
 
+pub mod agent;
+pub mod connect;
 pub mod console;
 pub mod hooks;
 pub mod map_ids;

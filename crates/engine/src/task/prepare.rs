@@ -39,7 +39,11 @@ impl Prepared {
             (Some(_), true) => IdMaps::AfterClone,
             (Some(_), false) => IdMaps::AfterJoin,
         };
-        Demands { id_maps, poststart: !record.hooks("poststart").is_empty() }
+        Demands {
+            id_maps,
+            poststart: !record.hooks("poststart").is_empty(),
+            agent: record.plan.listener().is_some(),
+        }
     }
 }
 
@@ -190,6 +194,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
         }),
         image: request.image.clone(),
         directory: request.directory.clone(),
+        listener_path: decided.plan.listener().and_then(|listener| listener.path.clone()),
         // A joined namespace does not end with the container's first process.
         pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join)
             .contains(caisson_plan::Namespaces::PID),

@@ -29,6 +29,7 @@ use crate::failure::{Result, SetupError};
 use crate::hook::{self, HookContext};
 use crate::procfs::Procfs;
 use crate::sources::Sources;
+use crate::starter::Starter;
 use crate::{identity, lookup, passwd};
 
 pub use device::{kind as device_kind, mount_point};
@@ -39,6 +40,8 @@ pub use subject::of as subject;
 pub struct Setup<'p> {
     pub plan: &'p Plan,
     pub control: &'p Control,
+    /// The process that asked for the start, from then on.
+    pub starter: Option<Starter<'p>>,
     /// The start socket, until the start is asked for.
     pub listener: Option<OwnedFd>,
     pub host: HostDescriptors,
@@ -86,6 +89,7 @@ impl<'p> Setup<'p> {
         Self {
             plan,
             control,
+            starter: None,
             listener: Some(listener),
             host: HostDescriptors { procfs, sources, ..HostDescriptors::default() },
             classic: Cell::new(false),

@@ -52,6 +52,6 @@ pub fn of(operation: &Operation) -> String {
         Operation::Capabilities(_) => "process.capabilities".to_owned(),
         Operation::CloseDescriptors => "descriptors".to_owned(),
         Operation::FindProgram { .. } | Operation::StartContainerHooks { .. } => String::new(),
-        Operation::Exec(_) => "process.args".to_owned(),
+        Operation::Exec(_) => String::new(), // process.args, or linux.seccomp
     }
 }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use caisson_plan::Plan;
 use caisson_plan::protocol::{
-    Command, Failure, MAX_MESSAGE, Report, StartReply, StartRequest, decode, encode,
+    Command, Failure, MAX_MESSAGE, Report, Start, StartReply, StartRequest, decode, encode,
 };
 use caisson_sys::pidfd::Exit;
-use caisson_sys::{descriptor, memfd, pidfd, poll, socket};
+use caisson_sys::{descriptor, memfd, pidfd, poll, seccomp, socket};
 use guard::Guard;
 
 /// Why privileged tests cannot run here; `None`: they can.
@@ -199,17 +199,24 @@ impl Helper {
 
     /// Asks for the start; the failure where there is one.
     pub fn start(&self) -> Result<(), Box<Failure>> {
+        self.start_with(None).map(|errno| assert_eq!(errno, None, "execve"))
+    }
+
+    /// With a connection to an agent. What execve(2) failed with behind a filter.
+    pub fn start_with(&self, agent: Option<&OwnedFd>) -> Result<Option<i32>, Box<Failure>> {
         let connection = self.connect().unwrap();
-        socket::send(&connection, &encode(&StartRequest::Start).unwrap(), &[]).unwrap();
-        let mut starting = false;
+        let request = encode(&StartRequest::Start(Start { pid: self.pid })).unwrap();
+        socket::send(&connection, &request, agent.as_slice()).unwrap();
+        let (mut starting, mut page) = (false, None);
         while let Some(message) = receive(&connection) {
             match decode(&message.bytes).unwrap() {
                 StartReply::Starting => starting = true,
+                StartReply::Executing(_) => page = message.descriptors.into_iter().next(),
                 StartReply::Failed(failure) => return Err(Box::new(failure)),
             }
         }
         assert!(starting, "the helper ended without an answer");
-        Ok(())
+        Ok(page.and_then(|page| seccomp::failed_with(page).unwrap()))
     }
 
     pub fn wait(&self) -> Exit {

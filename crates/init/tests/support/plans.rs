@@ -158,7 +158,9 @@ pub fn set_program(plan: &mut Plan, args: &[String], env: &[String]) {
                 args.first().map(String::as_str).unwrap_or_default().clone_into(name);
                 *path = env.iter().find_map(|entry| entry.strip_prefix("PATH=")).map(str::to_owned);
             }
-            Operation::Exec(program) => *program = Program { args: args.to_vec(), env: env.to_vec() },
+            Operation::Exec(program) => {
+                (program.args, program.env) = (args.to_vec(), env.to_vec());
+            }
             _ => {}
         }
     }
@@ -189,6 +191,7 @@ pub fn process(args: &[&str]) -> Process {
             inheritable: 0,
             permitted: DEFAULT_CAPABILITIES,
             ambient: 0,
+            until_exec: 0,
         },
         terminal: None,
         home_from_passwd: true,
@@ -241,7 +244,7 @@ impl Parts {
         setup.extend(self.after_pivot);
         setup.extend(process.map_or_else(|| vec![Operation::CloseDescriptors], Process::become_user));
         let program = process.map(|process| (process.args.clone(), process.env.clone()));
-        let exec = program.clone().map(|(args, env)| Operation::Exec(Program { args, env }));
+        let exec = program.clone().map(|(args, env)| Operation::Exec(Program { args, env, filter: None }));
         let mut plan = Plan {
             id: "test".to_owned(),
             clone_flags: Namespaces::MOUNT

@@ -1,7 +1,9 @@
 //! runc's default configuration, a host to plan for, and ways to change the one for the other.
 #![allow(dead_code)] // each test program uses a part
 
-use caisson_plan::{CgroupMode, CgroupView, Config, Host, HostHierarchy, Options, Plan, SpecError, plan};
+use caisson_plan::{
+    CgroupMode, CgroupView, Config, Host, HostHierarchy, Options, Plan, SeccompFlags, SpecError, plan,
+};
 use serde_json::{Value, json};
 
 pub fn default_config() -> Value {
@@ -53,6 +55,7 @@ pub fn host() -> Host {
     let directory = "/sys/fs/cgroup/box".to_owned();
     Host {
         kernel_capabilities: (1 << 41) - 1,
+        seccomp_flags: Some(SeccompFlags::from_bits(0x3f)),
         cgroup: CgroupView {
             mode: CgroupMode::V2,
             hierarchies: vec![HostHierarchy {

@@ -45,6 +45,7 @@ fn state(id: &str) -> StateFile {
         overlay: None,
         image: None,
         directory: Some("/somewhere".into()),
+        listener_path: Some("/run/agent.sock".into()),
     }
 }
 
