@@ -20,7 +20,7 @@ const root = mkdtempSync(join(tmpdir(), 'caisson-differential-'))
 process.once('exit', () => rmSync(root, { recursive: true, force: true }))
 const runtime = new Runtime({ root: join(root, 'caisson'), onWarning: () => {} })
 
-const SIGNALS: Record<string, number> = { SIGKILL: 9, SIGTERM: 15, SIGSEGV: 11, SIGUSR1: 10 }
+const SIGNALS: Record<string, number> = { SIGKILL: 9, SIGTERM: 15, SIGSEGV: 11, SIGUSR1: 10, SIGSYS: 31 }
 
 /** The library. */
 export const caisson: Contender = async (bundle, id) => {

@@ -27,6 +27,10 @@ export declare class Engine {
   watch(root: string, id: string): number
   /** Copies bytes between the pty master and descriptors 0 and 1 until the program has ended, then replies. */
   proxyTerminal(master: number, handle?: number | undefined | null): number
+  /** Answers a system call: with an errno, a value, or (neither) its execution. */
+  answerSyscall(handle: number, id: bigint, errno?: number | undefined | null, value?: bigint | undefined | null): NativeError | null
+  /** Reads at most `length` bytes of the memory of a process that waits in a system call. */
+  readMemory(handle: number, id: bigint, pid: number, address: bigint, length: number): number
   release(handle: number): void
   close(): void
 }
@@ -271,6 +275,8 @@ export interface CreateRequest {
   image?: ImageOrigin
   /** Absolute path of a directory that is removed with the container, for `state.json`. */
   directory?: string
+  /** System calls that the profile notifies come as events. */
+  answersSystemCalls?: boolean
 }
 
 export interface DestroyRequest {
@@ -495,12 +501,30 @@ export type NativeEvent =
   | { kind: 'destroyed'; token: number; warnings: Array<string> }
   | { kind: 'watching'; token: number; handle: number }
   | { kind: 'ended'; token: number }
+  | { kind: 'memory'; token: number; bytes: Buffer }
+  | { kind: 'syscall'; handle: number; call: NativeSyscall }
   | { kind: 'exit'; handle: number; exitCode?: number; signal?: number; oomKilled: boolean }
 
 /** An issue of a document. */
 export interface NativeIssue {
   path: string
   message: string
+}
+
+/** A system call that waits for an answer. */
+export interface NativeSyscall {
+  id: bigint
+  /** Thread id. */
+  pid: number
+  /** Negative numbers of the architecture are above 2³¹. */
+  number: number
+  /** Absent for a number without a name. */
+  name?: string
+  /** As in `linux.seccomp.architectures`; absent for one that is not known. */
+  architecture?: string
+  instructionPointer: bigint
+  /** Six, as unsigned numbers. */
+  arguments: Array<bigint>
 }
 
 /** A close-on-exec pipe; both ends belong to the caller. */

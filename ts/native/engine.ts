@@ -10,10 +10,11 @@ import type {
   Engine as NativeEngine,
   NativeCreated,
   NativeEvent,
+  NativeSyscall,
 } from './binding.d.ts'
 import { errorFrom } from './failure.ts'
 
-export type { CreateRequest, NativeCreated, OverlayRequest } from './binding.d.ts'
+export type { CreateRequest, NativeCreated, NativeSyscall, OverlayRequest } from './binding.d.ts'
 
 /** How a container's first process ended; both null when the kernel cannot tell. */
 export interface Exit {
@@ -23,7 +24,7 @@ export interface Exit {
 }
 
 /** The single reply to a request. */
-type Answer = Exclude<NativeEvent, { kind: 'exit' }>
+type Answer = Exclude<NativeEvent, { kind: 'exit' | 'syscall' }>
 
 /** A native engine; created on first use by {@link engine}. */
 export class Engine {
@@ -31,6 +32,7 @@ export class Engine {
   readonly #pending = new Map<number, (event: Answer) => void>()
   readonly #exits = new Map<number, Exit>()
   readonly #waiters = new Map<number, (exit: Exit) => void>()
+  readonly #calls = new Map<number, (call: NativeSyscall) => void>()
   readonly #holders = new Set<unknown>()
   #timer: NodeJS.Timeout | undefined
 
@@ -83,6 +85,38 @@ export class Engine {
     return new Promise((resolve) => this.#waiters.set(handle, resolve))
   }
 
+  /** Calls `answer` for each system call of a container that waits, until the container is gone. */
+  onSystemCall(handle: number, answer: (call: NativeSyscall) => void): void {
+    this.#calls.set(handle, answer)
+  }
+
+  /** Answers a system call. One that does not wait any more is ignored. */
+  answerSystemCall(
+    containerId: string,
+    handle: number,
+    id: bigint,
+    answer: { errno?: number; value?: bigint; continue?: true },
+  ): void {
+    const failure = this.#native.answerSyscall(handle, id, answer.errno, answer.value)
+    if (failure) throw errorFrom(failure, containerId)
+  }
+
+  /** Memory of a process that waits in a system call. */
+  async readMemory(
+    containerId: string,
+    call: { handle: number; id: bigint; pid: number },
+    address: bigint,
+    length: number,
+  ): Promise<Buffer> {
+    const token = this.#native.readMemory(call.handle, call.id, call.pid, address, length)
+    return (await this.#ask(containerId, token, 'memory')).bytes
+  }
+
+  /** Forgets who answers the system calls of a container that is gone. */
+  endSystemCalls(handle: number): void {
+    this.#calls.delete(handle)
+  }
+
   /** Detaches a container. */
   release(handle: number): void {
     this.#native.release(handle)
@@ -121,6 +155,7 @@ export class Engine {
 
   #receive(event: NativeEvent): void {
     if (event.kind === 'exit') return this.#ended(event)
+    if (event.kind === 'syscall') return this.#calls.get(event.handle)?.(event.call)
     const answer = this.#pending.get(event.token)
     this.#pending.delete(event.token)
     this.unhold(event.token)

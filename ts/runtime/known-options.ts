@@ -71,6 +71,16 @@ const mount: Check = {
   },
 }
 
+/** Members of the profile are checked where it is compiled. */
+const seccomp: Check = {
+  takes: 'a profile as in linux.seccomp',
+  issues(value, at) {
+    if (!isObject(value)) return such(this.takes, isObject).issues(value, at)
+    const { notify } = value
+    return notify === undefined ? [] : callback.issues(notify, `${at}.notify`)
+  },
+}
+
 export const specOptions: Known<SpecOptions> = {
   args,
   cwd,
@@ -88,6 +98,7 @@ export const specOptions: Known<SpecOptions> = {
   readonly: flag,
   mounts: list(mount),
   terminal: flag,
+  seccomp,
   spec: callback,
 }
 

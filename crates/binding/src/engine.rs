@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use caisson_engine as engine;
+use caisson_engine::{self as engine, Answer};
 use caisson_sys::descriptor;
-use napi::bindgen_prelude::{Env, Function, Result};
+use napi::bindgen_prelude::{BigInt, Env, Function, Result};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use crate::event::NativeEvent;
+use crate::failure::NativeError;
 use crate::host::thrown;
 use crate::request::{CreateRequest, DestroyRequest};
 
@@ -76,6 +77,30 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn proxy_terminal(&self, master: i32, handle: Option<i64>) -> u32 {
         self.engine.proxy_terminal(master, handle.map(i64::cast_unsigned))
+    }
+
+    /// Answers a system call: with an errno, a value, or (neither) its execution.
+    #[napi(catch_unwind)]
+    pub fn answer_syscall(
+        &self,
+        handle: i64,
+        id: BigInt,
+        errno: Option<i32>,
+        value: Option<BigInt>,
+    ) -> Option<NativeError> {
+        let answer = match (errno, value) {
+            (Some(errno), _) => Answer::Errno(errno),
+            (None, Some(value)) => Answer::Value(value.get_i64().0),
+            (None, None) => Answer::Continue,
+        };
+        self.engine.answer(handle.cast_unsigned(), id.get_u64().1, answer).err().map(Into::into)
+    }
+
+    /// Reads at most `length` bytes of the memory of a process that waits in a system call.
+    #[napi(catch_unwind)]
+    pub fn read_memory(&self, handle: i64, id: BigInt, pid: i32, address: BigInt, length: u32) -> u32 {
+        let (call, address) = ((id.get_u64().1, pid), address.get_u64().1);
+        self.engine.read_memory(handle.cast_unsigned(), call, address, length as usize)
     }
 
     #[napi(catch_unwind)]

@@ -4,9 +4,11 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 
 use caisson_engine::{Created, Event, Reply};
 use caisson_sys::pidfd::Exit;
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use crate::failure::NativeError;
+use crate::system_call::NativeSyscall;
 
 /// The reply to `create`.
 #[napi(object)]
@@ -48,6 +50,16 @@ pub enum NativeEvent {
     Ended {
         token: u32,
     },
+    /// Memory of a process.
+    Memory {
+        token: u32,
+        bytes: Buffer,
+    },
+    /// A process waits for an answer to a system call.
+    Syscall {
+        handle: i64,
+        call: NativeSyscall,
+    },
     /// A process has ended. Without `exitCode` and `signal` the kernel cannot tell how.
     Exit {
         handle: i64,
@@ -74,8 +86,12 @@ impl From<Event> for NativeEvent {
                 Ok(Reply::Destroyed { warnings }) => Self::Destroyed { token, warnings },
                 Ok(Reply::Watching(handle)) => Self::Watching { token, handle: handle.cast_signed() },
                 Ok(Reply::Ended) => Self::Ended { token },
+                Ok(Reply::Memory(bytes)) => Self::Memory { token, bytes: bytes.into() },
                 Err(failure) => Self::Failed { token, error: failure.into() },
             },
+            Event::SystemCall { handle, call } => {
+                Self::Syscall { handle: handle.cast_signed(), call: call.into() }
+            }
             Event::Exit { handle, exit, oom_killed } => {
                 let (exit_code, signal) = match exit {
                     Some(Exit::Code(code)) => (Some(code), None),

@@ -15,5 +15,6 @@ mod owners;
 mod request;
 mod state;
 mod store;
+mod system_call;
 mod write;
 mod write_request;

@@ -19,6 +19,7 @@ import { followParent } from './parent.ts'
 import type { Owner } from './owner.ts'
 import { containerState, writableLayer, type ContainerState } from '../state/state.ts'
 import type { CallerStreams } from '../stdio/caller-streams.ts'
+import { answerSystemCalls, type Notify } from '../system-call/answer.ts'
 import { transfer } from '../stdio/transfer.ts'
 import { Streams } from '../stdio/streams.ts'
 
@@ -43,6 +44,8 @@ export interface Ownership {
   given: CallerStreams
   /** The container ends when this process is gone. */
   parent: Owner | undefined
+  /** Answers its system calls. */
+  notify: Notify | undefined
 }
 
 /** Exits of the containers of this process, by state directory, for every other object of the same container. */
@@ -91,6 +94,10 @@ export class Container {
         })
       exits.set(directory, this.#exit)
       this.#connect(ownership.given)
+      if (ownership.notify) {
+        const warn = (message: string): void => settings.warn(message, id)
+        answerSystemCalls(id, ownership.created.handle, ownership.notify, warn)
+      }
       if (ownership.parent) this.#follow(ownership.parent, this.#exit)
     }
   }
@@ -254,6 +261,7 @@ export class Container {
       if (!force || !(error instanceof CaissonError && error.code === 'ERR_NOT_FOUND')) throw error
     }
     exits.delete(join(root, this.id))
+    if (this.#ownership) engine().endSystemCalls(this.#ownership.created.handle)
     this.#keepAlive.release(this)
     this.#streams.close()
     this.#pid = 0

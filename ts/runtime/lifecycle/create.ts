@@ -15,6 +15,7 @@ import { writableLayer } from '../state/state.ts'
 import { planStdio, type StdioPlan } from '../stdio/stdio.ts'
 import { parentOf } from './parent.ts'
 import { CallerStreams } from '../stdio/caller-streams.ts'
+import { checkNotify, notifyOf } from '../system-call/option.ts'
 
 /** What a Runtime says about all its containers. */
 export interface RuntimeSettings {
@@ -39,6 +40,7 @@ export async function createContainer(
   signal?.throwIfAborted()
   const stdio = planStdio(options.stdio)
   checkPreserved(options.preserveFds ?? 0)
+  checkNotify(options)
   const given = new CallerStreams(stdio.connect, (name, cause) =>
     settings.warn(`the stream for ${name} failed: ${cause.message}`, id),
   )
@@ -91,6 +93,7 @@ async function make(
       image: resolved.image,
       given,
       parent,
+      notify: notifyOf(options),
     })
   } catch (error) {
     await resolved.dispose().catch((cause: Error) => settings.warn(cause.message, id))
@@ -140,6 +143,7 @@ function requestOf(
     ...(overlay === undefined ? {} : { overlay }),
     ...(image === undefined ? {} : { image }),
     ...(directory === undefined ? {} : { directory }),
+    ...(notifyOf(options) === undefined ? {} : { answersSystemCalls: true }),
     ...(settings.rootless === undefined ? {} : { rootless: settings.rootless }),
     ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
   }

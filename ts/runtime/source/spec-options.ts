@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { CaissonError, SpecError, type SpecIssue } from '../../errors.ts'
 import { isObject } from '../../options.ts'
 import type { RuntimeSpec } from '../../spec/index.ts'
+import { profileOf, type SeccompOption } from '../system-call/option.ts'
 import { parseSize, type Size } from './size.ts'
 
 type Process = NonNullable<RuntimeSpec['process']>
@@ -47,6 +48,8 @@ export interface SpecOptions {
   mounts?: readonly Mount[] | undefined
   /** Whether the program gets a terminal. */
   terminal?: boolean | undefined
+  /** Filter of system calls, and a callback that answers the calls it notifies. */
+  seccomp?: SeccompOption | undefined
   /** The last word: gets the finished configuration, returns the one to use. */
   spec?: ((spec: RuntimeSpec) => RuntimeSpec) | undefined
 }
@@ -64,6 +67,7 @@ const names = [
   'readonly',
   'mounts',
   'terminal',
+  'seccomp',
   'spec',
 ] as const satisfies readonly (keyof SpecOptions)[]
 
@@ -82,6 +86,8 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions, lookUp
   if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
   if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts.map(fromHere)]
   applyLimits(spec, options)
+  const profile = profileOf(options)
+  if (profile) (spec.linux ??= {}).seccomp = profile
   if (issues.length > 0) throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
   if (!options.spec) return spec
   const last: unknown = options.spec(spec)

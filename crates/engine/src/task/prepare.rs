@@ -103,7 +103,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         Some(Ok(cgroup)) => (Placed::Made(cgroup), Ok(())),
         Some(Err(error)) => (Placed::Partly(Mutex::new(making)), Err(cgroups::failure(error))),
     };
-    let placed = placed.and_then(|()| send(&control, Command::Proceed));
+    let placed = placed.and_then(|()| send(&control, Command::Proceed, None));
     let record = Record {
         handle,
         root: request.root,
@@ -152,11 +152,11 @@ fn fill(
     Ok(Ends { control, streams, inherited })
 }
 
-/// Sends a command to a helper. If the helper is gone, its report in the socket or its
+/// Sends a command to a helper, with the descriptor it needs. If the helper is gone, its report in the socket or its
 /// exit status tells why.
-pub fn send(control: &OwnedFd, command: Command) -> Result<()> {
+pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -> Result<()> {
     let bytes = protocol::encode(&command).map_err(|e| Failure::internal(Phase::Spawn, e.to_string()))?;
-    match socket::send(control, &bytes, &[]) {
+    match socket::send(control, &bytes, descriptor.as_slice()) {
         Err(error) if error.errno() != rustix::io::Errno::PIPE.raw_os_error() => {
             Err(Failure::syscall(Phase::Spawn, "cannot let the container proceed", &error))
         }
