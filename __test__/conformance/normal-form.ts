@@ -15,7 +15,12 @@ function mount(line: string, id: string): string[] {
   const cleaned = sorted(
     own.replace(/(^|,)(inode64|seclabel|noswap|nr_inodes=1|size=4k)(?=,|$)/g, '').replace(/^,/, ''),
   )
-  const place = type.startsWith('cgroup') ? root.replaceAll(id, 'ID').replace(/^.*\//, '/') : ''
+  // Ours is one level below the limits (docs/internal/cgroup.md).
+  const cgroup = root
+    .replace(/\/container$/, '')
+    .replaceAll(id, 'ID')
+    .replace(/^.*\//, '/')
+  const place = type.startsWith('cgroup') ? cgroup : ''
   return [`${point} ${sorted(options)} [${propagation}] ${type} ${place} ${hostFileSystem ? '' : cleaned}`]
 }
 

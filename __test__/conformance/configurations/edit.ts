@@ -24,7 +24,7 @@ export interface Configuration {
 }
 
 export type Table = Record<string, Omit<Configuration, 'name'>>
-type Change = Omit<Configuration, 'name'>
+export type Change = Omit<Configuration, 'name'>
 
 export const edit = (change: (spec: RuntimeSpec, context: Context) => void): Change => ({ edit: change })
 export const process = (change: object): Change => edit((spec) => void Object.assign(spec.process!, change))

@@ -1,4 +1,8 @@
 /** The configurations of the differential test: each changes runc's default in one way. */
+import { docker } from '../engines/docker.ts'
+import { kubernetes } from '../engines/kubernetes.ts'
+import { machines } from '../engines/machines.ts'
+import { podman } from '../engines/podman.ts'
 import { devices } from './devices.ts'
 import type { Configuration } from './edit.ts'
 import { hookTable } from './hooks.ts'
@@ -11,8 +15,10 @@ import { roots } from './root.ts'
 
 export type { Configuration } from './edit.ts'
 
-const tables = [processes, namespaces, roots, mountTable, devices, limits, hookTable, refusals]
+const subjects = [processes, namespaces, roots, mountTable, devices, limits, hookTable, refusals]
+/** As engines write them. */
+const engines = [docker, kubernetes, podman, machines]
 
-export const configurations: Configuration[] = tables.flatMap((table) =>
+export const configurations: Configuration[] = [...subjects, ...engines].flatMap((table) =>
   Object.entries(table).map(([name, rest]) => ({ name, ...rest })),
 )
