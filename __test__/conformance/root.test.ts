@@ -62,6 +62,15 @@ requirements({
     args: ['cat', '/proc/sys/kernel/domainname'],
     prints: 'example.test',
   },
+  'a sysctl that says the same as domainname': {
+    edit: (spec) => {
+      spec.domainname = 'example.test'
+      spec.linux!.sysctl = { 'kernel.domainname': 'example.test' }
+    },
+    args: ['cat', '/proc/sys/kernel/domainname'],
+    prints: 'example.test',
+    needs: ['root'], // the file belongs to the initial user namespace
+  },
 
   // Annotations and extensibility
   'an annotation with an empty key is refused': { edit: top({ annotations: { '': 'value' } }), ...invalid },

@@ -53,12 +53,12 @@ pub fn namespace_of(key: &str) -> Option<NamespaceKind> {
 }
 
 pub(crate) fn check(config: &Config, issues: &mut Issues) {
-    let sets_domainname = config.document.domainname.as_ref().is_some_and(|name| !name.is_empty());
-    for key in config.linux.sysctl.iter().flatten().map(|(key, _)| key) {
+    let domainname = config.document.domainname.as_deref().filter(|name| !name.is_empty());
+    for (key, value) in config.linux.sysctl.iter().flatten() {
         let path = normalised(key);
         let problem = if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             Some("not a name below /proc/sys".to_owned())
-        } else if path == "kernel/domainname" && sets_domainname {
+        } else if path == "kernel/domainname" && domainname.is_some_and(|name| name != value) {
             Some("conflicts with `domainname`; set only one".to_owned())
         } else if path == "kernel/hostname" {
             Some("use `hostname` instead".to_owned())

@@ -14,13 +14,13 @@ function normalised(key: string): string {
 }
 
 export function sysctl(config: Config, report: Report): void {
-  for (const key of Object.keys(config.linux?.sysctl ?? {})) {
-    const problem = problemOf(normalised(key), config, report)
+  for (const [key, value] of Object.entries(config.linux?.sysctl ?? {})) {
+    const problem = problemOf(normalised(key), value, config, report)
     if (problem) report.error(`linux.sysctl[${JSON.stringify(key)}]`, problem)
   }
 }
 
-function problemOf(path: string, config: Config, report: Report): string | undefined {
+function problemOf(path: string, value: unknown, config: Config, report: Report): string | undefined {
   const needs = (type: string): string | undefined =>
     namespace(config, type) || report.isBroken('linux.namespaces')
       ? undefined
@@ -33,5 +33,5 @@ function problemOf(path: string, config: Config, report: Report): string | undef
   if (path.startsWith('user/')) return needs('user')
   if (path === 'kernel/hostname') return 'is what the property hostname is for'
   if (path !== 'kernel/domainname') return 'belongs to no namespace: it would change the host'
-  return config.domainname ? 'conflicts with domainname; set only one' : needs('uts')
+  return config.domainname && config.domainname !== value ? 'conflicts with domainname; set only one' : needs('uts')
 }
