@@ -4,7 +4,7 @@ import { root } from './prepare.mjs'
 
 const folder = '__test__/conformance'
 /** These compare with other runtimes, which need root. */
-const COMPARED = ['differential.test.ts', 'podman.test.ts']
+const COMPARED = ['cgroup-values.test.ts', 'differential.test.ts', 'podman.test.ts']
 
 export const conformance = readdirSync(`${root}/${folder}`)
   .filter((name) => name.endsWith('.test.ts') && !COMPARED.includes(name))

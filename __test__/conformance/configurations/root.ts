@@ -47,6 +47,8 @@ export const roots: Table = {
     spec.linux!.sysctl = { 'kernel.msgmax': '12345' }
   }),
   'sysctl of every namespace': linux({ sysctl: { 'kernel.panic': '1' } }),
+  'a personality of 32 bits': linux({ personality: { domain: 'LINUX32' } }),
+  'the usual personality': linux({ personality: { domain: 'LINUX' } }),
   // versions
   'a version before 1.0.2': top({ ociVersion: '1.0.0' }),
   annotations: top({ annotations: { 'com.example.key': 'value' } }),
