@@ -335,3 +335,19 @@ test('a plan shows the limits, and refuses those that this host does not have', 
   t.regex(plan({}), /"RestrictDevices":\{[^}]*"rules":\["deny a",/)
   t.regex(plan({ rdma: { mlx5_1: { hcaHandles: 3 } } }), /"rdma\.max"|"ERR_CGROUP_UNAVAILABLE"/)
 })
+
+test('limits are refused where there are no cgroups, and the default rules of devices are not', (t) => {
+  const plan = (resources: object): unknown => {
+    const made = makeBundle(t)
+    made.config.linux.resources = resources
+    made.save()
+    return addon().planContainer({ ...requestFor(made), cgroupDisabled: true })
+  }
+  const devices = [{ allow: false, access: 'rwm' }]
+  for (const resources of [{}, { devices }, { memory: { limit: 0 } }]) t.is(typeof plan(resources), 'string')
+  for (const limits of [{ memory: { limit: 67_108_864 } }, { pids: { limit: 0 } }, { cpu: { cpus: '0' } }])
+    t.like(plan({ devices, ...limits }), {
+      code: 'ERR_CGROUP_UNAVAILABLE',
+      message: 'cannot set limits without cgroups',
+    })
+})

@@ -40,6 +40,8 @@ function native(text: string, isReduced = false): string[] {
   // document.
   if (error.code === 'ERR_UNSUPPORTED_SPEC') return isReduced ? [] : native(withoutUnread(text), true)
   if (error.code === 'ERR_INVALID_BUNDLE') return []
+  // Limits are beyond this request, which has no cgroups; the rest of the document was checked before.
+  if (error.code === 'ERR_CGROUP_UNAVAILABLE') return []
   if (error instanceof SpecError) return error.issues.map(({ path }) => path)
   throw error
 }

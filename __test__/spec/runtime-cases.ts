@@ -232,6 +232,16 @@ export const errors: Case[] = [
     'needs hcaHandles or hcaObjects',
     resources((r) => (r.rdma = { mlx5_1: {} })),
   ],
+  [
+    'linux.resources.network.priorities[0].priority',
+    'is missing',
+    resources((r) => (r.network = { priorities: [{ name: 'lo' }] })),
+  ],
+  [
+    'linux.resources.network.priorities[0].name',
+    'is missing',
+    resources((r) => (r.network = { priorities: [{ priority: 1 }] })),
+  ],
   ['linux.resources.unified["../x"]', 'without /', resources((r) => (r.unified = { '../x': '1' }))],
   [
     'linux.resources.blockIO.weightDevice[0]',
@@ -441,11 +451,6 @@ export const notRunnable: Case[] = [
     'linux.resources.network.priorities[0].name',
     'without spaces',
     resources((r) => (r.network = { priorities: [{ name: 'eth0 7', priority: 5 }] })),
-  ],
-  [
-    'linux.resources.network.priorities[0].priority',
-    'is missing',
-    resources((r) => (r.network = { priorities: [{ name: 'lo' }] })),
   ],
   [
     'linux.resources.rdma["mlx5 1"]',

@@ -54,7 +54,7 @@ pub(crate) fn operation(placement: &Placement, wanted: Option<&LinuxResources>) 
         return Err(Error::new(
             "linux.resources.devices: no cgroup hierarchy that can restrict devices is mounted",
         )
-        .hint("mount cgroup version 2, or the devices hierarchy of version 1"));
+        .hint("mount cgroup version 2, or the devices hierarchy of version 1; or use the cgroup manager \"disabled\""));
     };
     let rules = if place.unified { rules } else { exceptions(&rules)? };
     let directory = place.directory.clone();

@@ -42,6 +42,22 @@ pub fn place(
     Ok((!dispensable || placement.is_permitted()).then_some(placement))
 }
 
+/// What is done about the cgroups. Without any, limits are refused; the caller has switched device rules off, too.
+pub fn operations(
+    placement: Option<&cgroup::Placement>,
+    config: &plan::Config,
+) -> Result<Vec<cgroup::Operation>> {
+    match placement {
+        Some(placement) => placement.operations(config.resources()).map_err(failure),
+        // COMPAT(crun): its wording.
+        None if config.resources().is_some_and(cgroup::wants_limits) => {
+            Err(Failure::new(Code::CgroupUnavailable, Phase::Cgroup, "cannot set limits without cgroups")
+                .hint("leave the limits out, or the cgroup manager \"disabled\""))
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
 /// The plan's view of the cgroups: the host's hierarchies and the container's paths in them.
 pub fn view(host: &cgroup::Host, placement: Option<&cgroup::Placement>) -> plan::CgroupView {
     let hierarchies = host.hierarchies.iter().enumerate().map(|(index, hierarchy)| {

@@ -87,8 +87,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     };
     check_terminal(&config, request)?;
     check_agent(&plan, request)?;
-    let cgroup = placement.as_ref().map(|placement| placement.operations(config.resources())).transpose();
-    let cgroup = cgroup.map_err(cgroups::failure)?.unwrap_or_default();
+    let cgroup = cgroups::operations(placement.as_ref(), &config)?;
     Ok(Decided { config, bytes, plan, rootfs, placement, cgroup })
 }
 
