@@ -61,6 +61,7 @@ export function runtimeBase(): RuntimeSpec {
         ],
       },
       sysctl: { 'net.ipv4.ip_forward': '1' },
+      netDevices: { veth7: { name: 'eth%d' } },
       memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
       personality: { domain: 'LINUX' },
       maskedPaths: ['/proc/kcore'],

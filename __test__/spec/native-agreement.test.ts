@@ -15,7 +15,7 @@ import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
 
 /** Properties that the native core does not interpret: only TypeScript checks them. */
 const UNREAD =
-  /^(?:linux\.(?:seccomp|intelRdt|netDevices)|process\.(?:commandLine|user\.username))/
+  /^(?:linux\.(?:seccomp|intelRdt)|process\.(?:commandLine|user\.username))/
 
 const bundle = scratch('agreement')
 mkdirSync(join(bundle, 'rootfs'))
@@ -48,7 +48,7 @@ function native(text: string, isReduced = false): string[] {
 
 function withoutUnread(text: string): string {
   const document = readObject(text, 'config.json') as any
-  for (const name of ['seccomp', 'intelRdt', 'netDevices']) delete document.linux?.[name]
+  for (const name of ['seccomp', 'intelRdt']) delete document.linux?.[name]
   return formatRuntimeSpec(document)
 }
 

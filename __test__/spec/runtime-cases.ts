@@ -89,6 +89,9 @@ export const errors: Case[] = [
   ['linux.devices[0].minor', 'from 0 to 4294967295', (c) => (c.linux.devices[0].minor = -1)],
   ['linux.devices[0].fileMode', 'whole number', (c) => (c.linux.devices[0].fileMode = 666_666)],
   ['linux.netDevices.eth0.name', '1 to 15 bytes', (c) => (c.linux.netDevices = { eth0: { name: 'a/b' } })],
+  ['linux.netDevices.eth0.name', 'at most one %d', (c) => (c.linux.netDevices = { eth0: { name: 'e%d%d' } })],
+  ['linux.netDevices.eth0.name', '1 to 15 bytes', (c) => (c.linux.netDevices = { eth0: { name: 'voilà' } })],
+  ['linux.netDevices["eth%d"]', '1 to 15 bytes', (c) => (c.linux.netDevices = { 'eth%d': {} })],
   ['linux.netDevices["eth 0"]', '1 to 15 bytes', (c) => (c.linux.netDevices = { 'eth 0': {} })],
   [
     'linux.netDevices.eth1.name',
@@ -162,6 +165,8 @@ export const errors: Case[] = [
     'one of SCHED_FLAG_RESET_ON_FORK',
     (c) => (c.process.scheduler = { policy: 'SCHED_OTHER', flags: ['SCHED_FLAG_RECLAIM', 'RESET_ON_FORK'] }),
   ],
+  ['process.scheduler', 'object', (c) => (c.process.scheduler = ['SCHED_BATCH'])],
+  ['linux.personality', 'object', (c) => (c.linux.personality = ['LINUX'])],
   ['process.ioPriority.class', 'one of IOPRIO_CLASS_RT', (c) => (c.process.ioPriority = { priority: 1 })],
   [
     'process.ioPriority.priority',
@@ -423,7 +428,7 @@ export const notRunnable: Case[] = [
   ],
   [
     'linux.netDevices',
-    'needs a "network" namespace',
+    'without a NET namespace',
     (c) => {
       without('network')(c)
       delete c.linux.sysctl

@@ -10,7 +10,7 @@ use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::{
     Filter, NamespaceKind, Operation, Overlay, Plan, devices, labels, memory_policy, mounts, namespaces,
-    personality, process, rlimits, scheduling, seccomp, sysctl,
+    net_devices, personality, process, rlimits, scheduling, seccomp, sysctl,
 };
 
 /// Decides everything about one container. No side effect, no privilege.
@@ -21,6 +21,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     let split = namespaces::split(config, host);
     let mut warnings = Vec::new();
     let labels = labels::decide(config, options, host, &mut warnings)?;
+    let net_devices = net_devices::decide(config, host)?;
     kernel_memory(config, &mut warnings);
     let filter = seccomp::filter(config, options, host)?;
     let user = split.user_namespace.as_ref();
@@ -79,9 +80,9 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         user_namespace: split.user_namespace,
         joined_mappings: split.joined_mappings,
         time_namespace: split.time_namespace,
-        waits_for_runtime_hooks: ["prestart", "createRuntime"]
-            .iter()
-            .any(|list| !config.hook_list(list).is_empty()),
+        waits_for_runtime_hooks: !net_devices.is_empty()
+            || ["prestart", "createRuntime"].iter().any(|list| !config.hook_list(list).is_empty()),
+        net_devices,
         early,
         setup,
         start: start(config, filter),

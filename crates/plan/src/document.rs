@@ -8,6 +8,8 @@ use oci_spec::runtime::LinuxResources;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::object::Object;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
@@ -55,10 +57,10 @@ pub struct Process {
     pub apparmor_profile: Option<String>,
     pub selinux_label: Option<String>,
     pub oom_score_adj: Option<i32>,
-    pub io_priority: Option<IoPriority>,
-    pub scheduler: Option<Scheduler>,
+    pub io_priority: Option<Object<IoPriority>>,
+    pub scheduler: Option<Object<Scheduler>>,
     #[serde(rename = "execCPUAffinity")]
-    pub exec_cpu_affinity: Option<ExecCpuAffinity>,
+    pub exec_cpu_affinity: Option<Object<ExecCpuAffinity>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -180,11 +182,16 @@ pub struct Linux {
     pub readonly_paths: Option<Vec<String>>,
     pub mount_label: Option<String>,
     pub sysctl: Option<BTreeMap<String, String>>,
-    pub personality: Option<Personality>,
+    pub personality: Option<Object<Personality>>,
     pub seccomp: Option<Profile>,
     pub intel_rdt: Option<Value>,
-    pub memory_policy: Option<MemoryPolicy>,
-    pub net_devices: Option<Value>,
+    pub memory_policy: Option<Object<MemoryPolicy>>,
+    pub net_devices: Option<BTreeMap<String, Object<NetDevice>>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct NetDevice {
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -25,7 +25,7 @@ pub fn features() -> Value {
             "intelRdt": { "enabled": false },
             "memoryPolicy": { "modes": sorted::<MemoryPolicyMode>(), "flags": sorted::<MemoryPolicyFlags>() },
             "mountExtensions": { "idmap": { "enabled": true } },
-            "netDevices": { "enabled": false },
+            "netDevices": { "enabled": true },
         },
     })
 }

@@ -23,6 +23,8 @@ mod mount_options;
 mod mounts;
 mod named;
 mod namespaces;
+mod net_devices;
+mod object;
 mod operation;
 mod personality;
 mod process;

@@ -35,7 +35,9 @@ pub struct Plan {
     pub joined_mappings: Option<UserNamespace>,
     /// Offsets for a new time namespace; `Some` (possibly zero offsets) means "unshare NEWTIME".
     pub time_namespace: Option<TimeOffsets>,
-    /// prestart or createRuntime hooks exist: stop after the namespaces are ready.
+    /// Moved by the runtime into the container's network namespace, before its hooks.
+    pub net_devices: Vec<NetDevice>,
+    /// Network devices, prestart or createRuntime hooks exist: stop after the namespaces are ready.
     pub waits_for_runtime_hooks: bool,
     pub early: Vec<Operation>,
     pub setup: Vec<Operation>,
@@ -84,6 +86,15 @@ pub struct IdMapping {
     pub container_id: u32,
     pub host_id: u32,
     pub size: u32,
+}
+
+/// A device of the runtime's network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetDevice {
+    /// Its name there.
+    pub outside: String,
+    /// Its name in the container: also a template such as `eth%d`, of which the kernel makes a free one.
+    pub inside: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -108,7 +108,7 @@ impl document::Scheduler {
 }
 
 pub(crate) fn operations(process: &Process) -> Vec<Operation> {
-    let scheduler = process.scheduler.as_ref().and_then(document::Scheduler::operation);
+    let scheduler = process.scheduler.as_ref().and_then(|scheduler| scheduler.operation());
     let io_priority = process.io_priority.as_ref().and_then(|priority| {
         Some(Operation::IoPriority {
             class: IoPriorityClass::from_name(priority.class.as_deref()?)?,

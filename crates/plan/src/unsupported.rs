@@ -11,9 +11,8 @@ const LATER: &str = "is not implemented yet";
 pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     let mut issues = Issues::default();
     let linux = &config.linux;
-    let values = [("linux.intelRdt", &linux.intel_rdt), ("linux.netDevices", &linux.net_devices)];
-    for (path, _) in values.iter().filter(|(_, value)| has_effect(value.as_ref())) {
-        issues.add(*path, LATER);
+    if has_effect(linux.intel_rdt.as_ref()) {
+        issues.add("linux.intelRdt", LATER);
     }
     let scheduler = config.document.process.as_ref().and_then(|process| process.scheduler.as_ref());
     if scheduler.is_some_and(|scheduler| scheduler.policy.as_deref() == Some("SCHED_ISO")) {

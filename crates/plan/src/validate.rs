@@ -8,8 +8,8 @@ use crate::document::{self, HOOKS};
 use crate::issue::{Issues, SpecError};
 use crate::mount_options::Decoded;
 use crate::{
-    NamespaceKind, cgroups_path, exec_affinity, id_map, labels, memory_policy, mount_options, personality,
-    rlimits, scheduling, sysctl,
+    NamespaceKind, cgroups_path, exec_affinity, id_map, labels, memory_policy, mount_options, net_devices,
+    personality, rlimits, scheduling, sysctl,
 };
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
@@ -33,6 +33,7 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     cgroups_path::check(config, &mut issues);
     labels::check(config, &mut issues);
     memory_policy::check(config, &mut issues);
+    net_devices::check(config, &mut issues);
     personality::check(config, &mut issues);
     sysctl::check(config, &mut issues);
     if config.document.annotations.iter().flatten().any(|(key, _)| key.is_empty()) {

@@ -187,6 +187,28 @@ fn rules_that_types_cannot_express() {
                 }),
             )],
         ),
+        ("linux.netDevices.eth 0", "without /", vec![("linux.netDevices", json!({"eth 0": {}}))]),
+        ("linux.netDevices.eth%d", "without /", vec![("linux.netDevices", json!({"eth%d": {}}))]),
+        (
+            "linux.netDevices.eth0.name",
+            "15 bytes",
+            vec![("linux.netDevices", json!({"eth0": {"name": "sixteen-bytes-xx"}}))],
+        ),
+        (
+            "linux.netDevices.eth0.name",
+            "one %d",
+            vec![("linux.netDevices", json!({"eth0": {"name": "e%d%d"}}))],
+        ),
+        (
+            "linux.netDevices.eth1.name",
+            "duplicate",
+            vec![("linux.netDevices", json!({"eth0": {}, "eth1": {"name": "eth0"}}))],
+        ),
+        (
+            "linux.netDevices",
+            "without a NET namespace",
+            vec![("linux.netDevices", json!({"eth0": {}})), ("linux.namespaces[1]", json!({"type": "user"}))],
+        ),
         ("linux.personality.domain", "missing", vec![("linux.personality", json!({}))]),
         ("linux.personality.domain", "LINUX, LINUX32", vec![("linux.personality", json!({"domain": "BSD"}))]),
         (

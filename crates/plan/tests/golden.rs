@@ -70,6 +70,7 @@ fn everything_at_once() {
                 "runtime": 10_000_000, "deadline": 30_000_000, "period": 30_000_000
             }),
         ),
+        ("linux.netDevices", json!({"veth7": {"name": "eth%d"}, "eth1": {}})),
         ("process.ioPriority", json!({"class": "IOPRIO_CLASS_RT", "priority": 3})),
         ("process.execCPUAffinity", json!({"initial": "7"})),
         ("process.user", json!({"uid": 7, "gid": 8, "umask": 63, "additionalGids": [9, 10]})),

@@ -132,7 +132,7 @@ fn cases() -> Vec<Case> {
         ("linux.seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}), &[], Planned),
         ("linux.intelRdt", json!({"closID": "x"}), &[], Refused),
         ("linux.memoryPolicy", json!({"mode": "MPOL_DEFAULT"}), &[], Planned),
-        ("linux.netDevices", json!({"eth0": {}}), &[], Refused),
+        ("linux.netDevices", json!({"eth0": {}}), &[], Planned),
         (
             "linux.resources.devices",
             json!([{"allow": true, "type": "c", "major": 9, "minor": 9, "access": "r"}]),

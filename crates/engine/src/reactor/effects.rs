@@ -15,7 +15,7 @@ use crate::lifecycle::{self, Effect, Task};
 use crate::message::{Done, Message};
 use crate::request::{Created, Event, Handle, Reply, Token};
 use crate::task::prepare::{self, Prepared};
-use crate::task::{Subject, agent, hooks, map_ids, publish, remove};
+use crate::task::{Subject, agent, hooks, map_ids, net_devices, publish, remove};
 
 impl Reactor {
     pub(super) fn carry_out(&mut self, handle: Handle, effect: Effect) {
@@ -130,7 +130,10 @@ impl Reactor {
                     },
                     Err,
                 )),
-                Task::RuntimeHooks => Done::HooksRan(guarded(|| hooks::runtime(&subject), Err)),
+                Task::RuntimeHooks => Done::HooksRan(guarded(
+                    || net_devices::bring(&subject).and_then(|()| hooks::runtime(&subject)),
+                    Err,
+                )),
                 Task::PoststartHooks => Done::HooksRan(guarded(|| hooks::poststart(&subject), Err)),
                 Task::Publish => {
                     Done::Published(guarded(|| publish::publish(&subject, console.as_deref()), Err))

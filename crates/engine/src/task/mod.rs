@@ -5,6 +5,7 @@ pub mod connect;
 pub mod console;
 pub mod hooks;
 pub mod map_ids;
+pub mod net_devices;
 pub mod prepare;
 pub mod publish;
 pub mod remove;

@@ -257,6 +257,7 @@ impl Parts {
             user_namespace: None,
             joined_mappings: None,
             time_namespace: None,
+            net_devices: vec![],
             waits_for_runtime_hooks: false,
             early: vec![],
             setup,

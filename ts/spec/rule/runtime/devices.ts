@@ -46,28 +46,35 @@ const LONGEST_INTERFACE = 15
 export function netDevices(config: Config, report: Report): void {
   const list = Object.entries(config.linux?.netDevices ?? {})
   if (list.length > 0 && !namespace(config, 'network') && !report.isBroken('linux.namespaces')) {
-    report.runnable('linux.netDevices', 'needs a "network" namespace')
+    // COMPAT(runc): its wording.
+    report.runnable('linux.netDevices', 'unable to move network devices without a NET namespace')
   }
   const seen = new Set<string>()
   for (const [outside, device] of list) {
     const at = childPath('linux.netDevices', outside)
     const inside = device?.name || outside
-    for (const [path, name] of [
-      [at, outside],
-      [`${at}.name`, inside],
-    ] as const) {
-      if (!isInterfaceName(name))
-        report.wrong(path, name, 'the name of an interface: 1 to 15 bytes without / or space')
-      if (inside === outside) break
+    if (!isInterfaceName(outside) || outside.includes('%')) {
+      report.wrong(at, outside, 'the name of an interface: 1 to 15 bytes without / or space')
+    }
+    const template = inside.includes('%')
+    const fits = isInterfaceName(inside) && /^[^%]*(?:%d[^%]*)?$/.test(inside)
+    if (inside !== outside && !fits) {
+      const allowed = 'the name of an interface: 1 to 15 bytes without / or space, with at most one %d'
+      report.wrong(`${at}.name`, inside, allowed)
     }
     if (seen.has(inside))
       report.error(`${at}.name`, `a second interface ${JSON.stringify(inside)}`, { found: inside })
     // A template such as `eth%d` takes the first free number.
-    if (!inside.includes('%')) seen.add(inside)
+    if (!template) seen.add(inside)
   }
 }
 
+/** `dev_valid_name` of the kernel, which looks at bytes. */
 function isInterfaceName(name: string): boolean {
-  const bytes = Buffer.byteLength(name)
-  return bytes > 0 && bytes <= LONGEST_INTERFACE && name !== '.' && name !== '..' && !/[/\s:\0]/.test(name)
+  const bytes = Buffer.from(name)
+  const fits = bytes.length > 0 && bytes.length <= LONGEST_INTERFACE && name !== '.' && name !== '..'
+  return fits && bytes.every((byte) => !EXCLUDED.has(byte))
 }
+
+/** `/`, `:`, NUL, and spaces in Latin-1. */
+const EXCLUDED: ReadonlySet<number> = new Set([0x2f, 0x3a, 0, 0x20, 9, 10, 11, 12, 13, 0xa0])
