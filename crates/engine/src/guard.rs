@@ -94,7 +94,7 @@ impl Guard {
             .start(|program| {
                 spawn(&Spawn {
                     program,
-                    arguments: &[c"caisson-init"],
+                    arguments: &[protocol::NAME],
                     environment: &[],
                     descriptors: &descriptors,
                 })

@@ -36,7 +36,7 @@ impl Owner {
             .start(|program| {
                 spawn(&Spawn {
                     program,
-                    arguments: &[c"caisson-init", c"owner"],
+                    arguments: &[protocol::NAME, protocol::OWNER],
                     environment: &[],
                     descriptors: &descriptors,
                 })

@@ -104,7 +104,7 @@ impl SetupError {
         self
     }
 
-    /// Puts in front of the text what it is about (`mounts[3] ("/proc")`).
+    /// Puts in front of the text what it is about (`mount "/proc"`).
     pub fn about(mut self, subject: &str) -> Self {
         if !subject.is_empty() {
             self.0.message = format!("{subject}: {}", self.0.message);
@@ -134,15 +134,9 @@ mod tests {
     #[test]
     fn a_failed_call_keeps_its_parts_and_says_what_it_was_about() {
         let error = Error::new("fsmount", "5, 0x1, 0xe", errno::EPERM).on("/proc");
-        let failure = SetupError::from(error)
-            .about("mounts[3] (\"/proc\")")
-            .hint("first")
-            .hint("second")
-            .into_failure();
-        assert_eq!(
-            failure.message,
-            "mounts[3] (\"/proc\"): fsmount(5, 0x1, 0xe): EPERM (Operation not permitted)"
-        );
+        let failure =
+            SetupError::from(error).about("mount \"/proc\"").hint("first").hint("second").into_failure();
+        assert_eq!(failure.message, "mount \"/proc\": fsmount(5, 0x1, 0xe): EPERM (Operation not permitted)");
         assert_eq!((failure.code, failure.errno), (Code::Syscall, errno::EPERM));
         assert_eq!((failure.syscall.as_deref(), failure.path.as_deref()), (Some("fsmount"), Some("/proc")));
         assert_eq!(failure.hint.as_deref(), Some("first"));

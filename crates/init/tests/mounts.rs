@@ -62,7 +62,7 @@ fn a_bind_of_a_missing_source_names_its_mount() {
         Helper::spawn(&bundle, &with(&bundle, bind("/no/such/source", "/data", MountFlags::empty())))
             .failed();
     assert!(
-        failure.message.starts_with("mounts[6] (\"/data\"): openat(AT_FDCWD, \"/no/such/source\""),
+        failure.message.starts_with("mount \"/data\": openat(AT_FDCWD, \"/no/such/source\""),
         "{failure:?}"
     );
     assert_eq!((failure.phase, failure.path.as_deref()), (Phase::Setup, Some("/no/such/source")));

@@ -2,6 +2,8 @@
 //! the frames, so no length of ours can lie (CVE-2021-43784 was such a length). Encoded by postcard, at most
 //! [`MAX_MESSAGE`] bytes; anything that does not decode exactly is an error.
 
+use std::ffi::CStr;
+
 use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -150,8 +152,11 @@ pub enum HostReply {
     Failed(Failure),
 }
 
-/// First argument of `caisson-init` that makes it the owner of files: see [`OwnerRequest`].
-pub const OWNER: &str = "owner";
+/// `argv[0]` of the helper, which alone makes it the guard.
+pub const NAME: &CStr = c"caisson-init";
+
+/// First argument of the helper that makes it the owner of files: see [`OwnerRequest`].
+pub const OWNER: &CStr = c"owner";
 
 /// addon → owner, which unshares a user namespace first and says [`OwnerReply::Ready`]. One file, whose descriptor
 /// comes along; answered.

@@ -10,7 +10,7 @@ pub mod capability;
 pub mod copy;
 pub mod credentials;
 pub mod device;
-mod entry;
+pub mod entry;
 pub mod file;
 pub mod keyring;
 pub mod link;

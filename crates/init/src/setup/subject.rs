@@ -1,4 +1,4 @@
-//! What an operation is called in messages: by its place in config.json where it has one.
+//! What an operation is called in messages: by its property of config.json where it has one.
 
 use caisson_plan::Operation;
 
@@ -12,9 +12,10 @@ pub fn of(operation: &Operation) -> String {
         Operation::Propagation { .. } => "propagation of the host's mounts".to_owned(),
         Operation::OpenRoot { host_path } => format!("root.path {host_path:?}"),
         Operation::MountOverlay(_) => "the image's root file system".to_owned(),
-        Operation::Mount(mount) => format!("mounts[{}] ({:?})", mount.index, mount.inside),
-        Operation::MountCgroupV1 { index, inside, .. } | Operation::MountCgroupV2 { index, inside, .. } => {
-            format!("mounts[{index}] ({inside:?})")
+        // Not by its index: mounts of options come after those of a configuration that the caller never sees.
+        Operation::Mount(mount) => format!("mount {:?}", mount.inside),
+        Operation::MountCgroupV1 { inside, .. } | Operation::MountCgroupV2 { inside, .. } => {
+            format!("mount {inside:?}")
         }
         Operation::Device(device) => format!("device {:?}", device.inside),
         Operation::Symlink { inside, .. } => format!("link {inside:?}"),
