@@ -16,7 +16,7 @@ const typescript = {
   digest: ['boundary', 'native', 'errors'],
   spec: ['digest', 'errors'],
   image: ['boundary', 'native', 'spec', 'digest', 'options', 'errors'],
-  runtime: ['boundary', 'image', 'native', 'spec', 'digest', 'options', 'errors'],
+  runtime: ['boundary', 'image', 'native', 'spec', 'digest', 'options', 'errors', 'visible'],
   index: ['runtime', 'image', 'spec', 'digest', 'errors'],
   cli: ['visible', 'index', 'runtime', 'image', 'native', 'spec', 'digest', 'options', 'errors', 'version'],
 }

@@ -18,6 +18,8 @@ export interface Check {
 export type Known<Options> = { readonly [name in keyof Required<Options>]: Check }
 
 const UNKNOWN = 'unknown option'
+/** Options that a hint lists. */
+const FEW = 12
 
 /** Throws `ERR_INVALID_OPTION` with everything that is wrong. What is undefined is absent. */
 export function checkOptions(options: unknown, known: Readonly<Record<string, Check>>): void {
@@ -35,22 +37,36 @@ function refuse(subject: string, issues: readonly SpecIssue[]): void {
   throw new SpecError('ERR_INVALID_OPTION', subject, issues, { hint: unknown && hintFor(unknown) })
 }
 
-function hintFor({ path, allowed = '' }: SpecIssue): string {
+/** The nearest name; all of them only where they are few. */
+function hintFor({ path, allowed = '' }: SpecIssue): string | undefined {
   const name = path.split('.').at(-1)!
-  const similar = allowed.split(', ').find((known) => isSimilar(name, known))
-  return similar ? `did you mean ${similar}?` : `the options are ${allowed}`
+  const known = allowed.split(', ')
+  const [nearest] = known
+    .map((option) => ({ option, distance: distance(name.toLowerCase(), option.toLowerCase()) }))
+    .filter(({ option, distance }) => distance <= Math.max(1, Math.floor(option.length / 3)))
+    .toSorted((a, b) => a.distance - b.distance)
+  const abbreviated = known.find(
+    (option) => option.length > 2 && name.toLowerCase().startsWith(option.toLowerCase()),
+  )
+  const similar = nearest?.option ?? abbreviated
+  if (similar !== undefined) return `did you mean ${similar}?`
+  return known.length <= FEW ? `the options are ${allowed}` : undefined
 }
 
-/** The same letters in another order, or one letter more, less or changed. */
-function isSimilar(name: string, known: string): boolean {
-  const letters = (word: string): string => [...word.toLowerCase()].sort().join('')
-  if (letters(name) === letters(known)) return true
-  if (Math.abs(name.length - known.length) > 1) return false
-  let start = 0
-  while (start < name.length && name[start] === known[start]) start++
-  let end = 0
-  while (end < name.length - start && name.at(-1 - end) === known.at(-1 - end)) end++
-  return Math.max(name.length, known.length) - start - end <= 1
+/** Letters more, less, changed, or swapped with the next (optimal string alignment). */
+function distance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, index) => index)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      row.push(Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
 }
 
 /** Whatever `test` takes. */

@@ -212,3 +212,18 @@ test('a layout may be opened again after all of this', async (t) => {
   writeLayout(join(base, 'images'), [archive])
   t.deepEqual(await (await Layout.open(join(base, 'images'))).tags(), ['test'])
 })
+
+test('links of a layer below that are directories of the next one are followed once each', async (t) => {
+  const base = scratch(t)
+  const links = many(1000, (index) => ({ name: `l${index}`, type: '2', link: 't' }))
+  const through = many(1000, (index) => ({ name: `l${index}/d${index}/` }))
+  writeLayout(join(base, 'images'), [tar([{ name: 't/' }, ...links]), tar(through)])
+  const image = await Image.open(`oci:${base}/images:test`)
+  const store = new Store({ root: join(base, 'store'), durability: 'none' })
+  using snapshot = await store.prepare(image)
+  t.is(snapshot.layers.length, 2)
+  const { rootfs } = await image.unpackRootfs(join(base, 'rootfs'))
+  t.is(readdirSync(join(rootfs, 't')).length, 1000)
+  const [top] = snapshot.layers
+  t.is(readdirSync(join(top!, 't')).length, 1000)
+})

@@ -52,17 +52,19 @@ export class Layout implements ImageSource {
   static async open(path: string): Promise<Layout> {
     const absolute = hostPath(path, 'layout')
     const file = join(absolute, LAYOUT_FILE)
-    const text = await readSmallFile(file).catch((cause: NodeJS.ErrnoException) => {
+    const text = await readSmallFile(file).catch(async (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
-      throw new CaissonError(
-        'ERR_IMAGE_NOT_FOUND',
-        `${absolute} is not an OCI layout: it has no oci-layout file`,
-        {
-          path: absolute,
-          phase: 'resolve',
-          cause,
-        },
-      )
+      const status = await stat(absolute).catch(() => undefined)
+      const message = !status
+        ? 'does not exist'
+        : status.isDirectory()
+          ? 'is not an OCI layout: it has no oci-layout file'
+          : 'is not a directory'
+      throw new CaissonError('ERR_IMAGE_NOT_FOUND', `${absolute} ${message}`, {
+        path: absolute,
+        phase: 'resolve',
+        cause,
+      })
     })
     requireLayoutVersion(text.toString('utf8'), file)
     return new Layout(absolute)

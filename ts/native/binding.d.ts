@@ -25,6 +25,8 @@ export declare class Engine {
   start(root: string, id: string): number
   destroy(request: DestroyRequest): number
   watch(root: string, id: string): number
+  /** Reports the end of any process, of this start time, as an exit without a status; replies as `watch` does. */
+  watchProcess(pid: number, startTime: string): number
   /** Copies bytes between the pty master and descriptors 0 and 1 until the program has ended, then replies. */
   proxyTerminal(master: number, handle?: number | undefined | null): number
   /** Answers a system call: with an errno, a value, or (neither) its execution. */

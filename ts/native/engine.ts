@@ -68,6 +68,14 @@ export class Engine {
   }
 
   /**
+   * Watches any process, told by its start time from others with its pid. Rejects with `ERR_INVALID_STATE` where it has
+   * ended. The handle is for {@link exited}.
+   */
+  async watchProcess(pid: number, startTime: string): Promise<number> {
+    return (await this.#ask(undefined, this.#native.watchProcess(pid, startTime), 'watching')).handle
+  }
+
+  /**
    * Copies bytes between a terminal and this process's own descriptors 0 and 1 until the program has ended. Called
    * before the start, it leaves line endings of all the program's output unchanged.
    */
@@ -138,7 +146,7 @@ export class Engine {
   }
 
   #ask<Kind extends Answer['kind']>(
-    containerId: string,
+    containerId: string | undefined,
     token: number,
     kind: Kind,
   ): Promise<Extract<Answer, { kind: Kind }>> {

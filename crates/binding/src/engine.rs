@@ -73,6 +73,12 @@ impl Engine {
         self.engine.watch(PathBuf::from(root), id)
     }
 
+    /// Reports the end of any process, of this start time, as an exit without a status; replies as `watch` does.
+    #[napi(catch_unwind)]
+    pub fn watch_process(&self, pid: i32, start_time: String) -> u32 {
+        self.engine.watch_process(pid, start_time)
+    }
+
     /// Copies bytes between the pty master and descriptors 0 and 1 until the program has ended, then replies.
     #[napi(catch_unwind)]
     pub fn proxy_terminal(&self, master: i32, handle: Option<i64>) -> u32 {

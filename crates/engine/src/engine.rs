@@ -91,6 +91,11 @@ impl Engine {
         self.ask(|token| Message::Watch { token, root, id })
     }
 
+    /// Reports the end of any process, told by its start time from others with its pid.
+    pub fn watch_process(&self, pid: i32, start_time: String) -> Token {
+        self.ask(|token| Message::WatchProcess { token, pid, start_time })
+    }
+
     /// Copies between the terminal of `master` (duplicated, never closed) and descriptors 0 and 1 of this process until
     /// its last user or the container `handle` has ended. The reply is [`Reply::Ended`]. When this returns, the
     /// container's terminal passes line endings on unchanged; if our output is a terminal, it translates them.

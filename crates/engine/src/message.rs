@@ -34,6 +34,11 @@ pub enum Message {
         root: PathBuf,
         id: String,
     },
+    WatchProcess {
+        token: Token,
+        pid: i32,
+        start_time: String,
+    },
     /// Copy bytes between a terminal and our own descriptors.
     Proxy {
         token: Token,

@@ -95,11 +95,13 @@ pub fn read<T>(
         check_stored(blob, produced.stored, &verdict.stored)?;
     }
     let value = match (consumed, produced.trouble) {
-        (Err(Error { kind: Kind::Broken, .. }), Some(cause)) | (Ok(_), Some(cause)) => return Err(cause),
-        (Err(error), _) => return Err(error),
+        (Err(Error { kind: Kind::Broken, .. }), Some(cause)) | (Ok(_), Some(cause)) => {
+            return Err(cause.of(&name(blob)));
+        }
+        (Err(error), _) => return Err(error.of(&name(blob))),
         (Ok(value), None) => value,
     };
-    verdict.members?;
+    verdict.members.map_err(|error| error.of(&name(blob)))?;
     let diff_id = verdict.content;
     if let Some(expected) = blob.diff_id.as_ref().filter(|expected| **expected != diff_id) {
         return Err(Error::new(

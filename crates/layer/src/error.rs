@@ -102,6 +102,16 @@ impl Error {
         self
     }
 
+    /// Says which file is invalid; other errors name what they are about.
+    #[must_use]
+    pub fn of(mut self, name: &str) -> Self {
+        if self.kind == Kind::Invalid && !self.message.contains(name) {
+            self.message = format!("{name}: {}", self.message);
+            self.path.get_or_insert_with(|| name.to_owned());
+        }
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = Some(hint.into());

@@ -1,10 +1,10 @@
 /** A store: content by digest, and layers unpacked once for all processes. */
 import { availableParallelism } from 'node:os'
-import { existsSync, statfsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { statfsSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { explainErrors } from '../../boundary.ts'
-import { CaissonError } from '../../errors.ts'
+import { CaissonError, systemError } from '../../errors.ts'
 import { hostPath, makeDirectories } from '../host-path.ts'
 import { lockStore, type FileLock } from '../../native/lock.ts'
 import { importLayers, sweepIngest } from '../../native/store.ts'
@@ -186,7 +186,7 @@ export class Store implements AsyncDisposable {
 
   /** The content of the store. */
   async list(): Promise<StoreListing> {
-    return listStore(this.root, existsSync(this.root) ? await this.#layout() : undefined)
+    return listStore(this.root, (await this.#exists()) ? await this.#layout() : undefined)
   }
 
   /**
@@ -323,6 +323,17 @@ export class Store implements AsyncDisposable {
     const left = await readdir(join(this.root, 'ingest')).catch(() => [])
     const maps = left.length > 0 ? subordinateMaps() : undefined
     if (maps) await sweepIngest(this.root, maps)
+  }
+
+  /** Rejects where that cannot be told: a store that cannot be read is not an empty one. */
+  async #exists(): Promise<boolean> {
+    try {
+      await stat(this.root)
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+      throw systemError(`cannot read the store ${this.root}`, error, { path: this.root, hint: this.#hint })
+    }
   }
 
   async #layout(): Promise<Layout> {

@@ -10,6 +10,7 @@ import { checkId } from '../state/id.ts'
 import type { KnownImages } from '../source/known-images.ts'
 import { checkPreserved } from '../stdio/preserved-descriptors.ts'
 import { isRootless } from '../rights.ts'
+import { asOptionIssues } from '../source/option-issues.ts'
 import { resolveSource, type Resolved, type Source } from '../source/source.ts'
 import { writableLayer } from '../state/state.ts'
 import { planStdio, type StdioPlan } from '../stdio/stdio.ts'
@@ -80,7 +81,7 @@ async function make(
     } catch (error) {
       const failed = error instanceof CaissonError && error.code === 'ERR_OVERLAY_UNAVAILABLE'
       const other = failed ? await resolved.withoutOverlay?.(error) : undefined
-      if (!other) throw error
+      if (!other) throw asOptionIssues(error, resolved.config, options)
       resolved = other
       created = await attempt()
     }

@@ -1,4 +1,4 @@
-/** Whether the process that made something still lives. A pid alone does not tell: pids are used again. */
+/** A process as more than its pid, which is used again. */
 import { readFileSync } from 'node:fs'
 
 /** A process, told apart from every other one of the same boot. */
@@ -18,15 +18,4 @@ export function startTimeOf(pid: number): string | undefined {
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before may hold spaces and parentheses
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-}
-
-export function isAlive(owner: Owner): boolean {
-  return startTimeOf(owner.pid) === owner.startTime
-}
-
-let self: Owner | undefined
-
-/** This process. */
-export function thisProcess(): Owner {
-  return (self ??= { pid: process.pid, startTime: startTimeOf(process.pid) ?? '0' })
 }

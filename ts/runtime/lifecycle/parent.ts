@@ -1,12 +1,7 @@
 /** The option `parent`: containers end with another process than this one, as the runner of this test worker. */
 import { SpecError } from '../../errors.ts'
-import { isAlive, startTimeOf, type Owner } from './owner.ts'
-
-/** Milliseconds between two looks. */
-const INTERVAL = 500
-
-const watched = new Map<() => void, Owner>()
-let timer: NodeJS.Timeout | undefined
+import { engine } from '../../native/engine.ts'
+import { startTimeOf, type Owner } from './owner.ts'
 
 /** Throws `ERR_INVALID_OPTION`. */
 export function parentOf(pid: number | undefined, detached: boolean): Owner | undefined {
@@ -21,22 +16,18 @@ export function parentOf(pid: number | undefined, detached: boolean): Owner | un
 
 /** Calls `end` once `parent` is gone. Does not keep Node alive. Returns how to stop. */
 export function followParent(parent: Owner, end: () => void): () => void {
-  watched.set(end, parent)
-  timer ??= setInterval(look, INTERVAL).unref()
-  return () => forget(end)
-}
-
-function look(): void {
-  for (const [end, parent] of watched) {
-    if (isAlive(parent)) continue
-    forget(end)
-    end()
+  let stopped = false
+  let handle: number | undefined
+  const follow = async (): Promise<void> => {
+    handle = await engine().watchProcess(parent.pid, parent.startTime)
+    if (stopped) return engine().release(handle)
+    await engine().exited(handle)
   }
-}
-
-function forget(end: () => void): void {
-  watched.delete(end)
-  if (watched.size > 0) return
-  clearInterval(timer)
-  timer = undefined
+  // One that cannot be watched must not be outlived either.
+  const ended = (): void => void (stopped || end())
+  void follow().then(ended, ended)
+  return () => {
+    stopped = true
+    if (handle !== undefined) engine().release(handle)
+  }
 }

@@ -9,13 +9,17 @@ const RESERVED: ReadonlySet<string> = new Set(['.', '..', BUNDLES])
 
 /** SECURITY: the id becomes a file name. COMPAT(runc): the same alphabet and wording. Throws `ERR_INVALID_ID`. */
 export function checkId(id: string): void {
-  if (typeof id === 'string' && /^[\w+.-]{1,255}$/.test(id) && !RESERVED.has(id)) return
+  if (typeof id !== 'string') {
+    const hint = 'the id is the first argument, and options follow: create(id, options)'
+    throw new CaissonError('ERR_INVALID_ID', 'missing container id', { phase: 'validate', hint })
+  }
+  if (/^[\w+.-]{1,255}$/.test(id) && !RESERVED.has(id)) return
   throw new CaissonError(
     'ERR_INVALID_ID',
-    `invalid container ID format: ${JSON.stringify(String(id).slice(0, 64))}`,
+    `invalid container ID format: ${JSON.stringify(id.slice(0, 64))}`,
     {
       phase: 'validate',
-      containerId: String(id),
+      containerId: id,
       hint: 'expected 1 to 255 letters, digits and _ + - .',
     },
   )

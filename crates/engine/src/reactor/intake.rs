@@ -53,6 +53,12 @@ impl Reactor {
                     shared.tell(Message::Watching { token, result: watch::open(&root, &id) });
                 });
             }
+            Message::WatchProcess { token, pid, start_time } => {
+                let shared = Arc::clone(&self.shared);
+                self.submit(move || {
+                    shared.tell(Message::Watching { token, result: watch::process(pid, &start_time) });
+                });
+            }
             Message::Proxy { token, master, handle } => {
                 let container = handle.and_then(|handle| self.containers.get(&handle));
                 let process = container.and_then(|container| container.first.pidfd.clone());

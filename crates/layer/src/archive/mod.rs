@@ -44,6 +44,10 @@ pub enum Listing {
 /// Lists files and links in archive order, without reading their content. Names that are not valid UTF-8, sparse files
 /// and other types are left out: no document can refer to them.
 pub fn list(path: &Path, limits: &Limits, stop: &Stop) -> Result<Listing> {
+    items_of(path, limits, stop).map_err(|error| error.of(&path.to_string_lossy()))
+}
+
+fn items_of(path: &Path, limits: &Limits, stop: &Stop) -> Result<Listing> {
     let file = blob::open_regular(path)?;
     let mut source = FileSource::new(file, path)?;
     match Compression::of(source.fill()?) {

@@ -107,12 +107,15 @@ impl<'s> Reader<'s> {
             return Ok(None);
         }
         self.skip_body()?;
-        let Some(block) = self.block()? else {
+        let is_first = self.position == 0;
+        let not_an_archive =
+            |error: Error| if is_first { Error::invalid("not a tar archive") } else { error };
+        let Some(block) = self.block().map_err(not_an_archive)? else {
             self.done = true;
             return Ok(None);
         };
         if !Header(&block).is_zero() {
-            Header(&block).verify()?;
+            Header(&block).verify().map_err(not_an_archive)?;
             return Ok(Some(block));
         }
         self.done = true;

@@ -15,6 +15,7 @@ mod finish;
 mod flatten;
 mod link;
 mod merged;
+mod moves;
 mod owners;
 mod policy;
 mod remove;

@@ -8,6 +8,7 @@
 //!   layer would have followed the link, so the directory's entries move to the link's target.
 //! - A hard link to a file of a lower layer: the file is copied up first ([`super::settle_links`]).
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -19,6 +20,7 @@ use super::claims::Claim;
 use super::copy_up::{copy_directory_attributes, status};
 use super::finish::{Deferred, finish_directories};
 use super::merged::{Found, Merged, MergedDirectory, Names, names};
+use super::moves::Moves;
 use super::policy::Report;
 use super::remove::{children, remove_tree};
 use super::tree::Tree;
@@ -55,6 +57,7 @@ pub fn settle(
         limits,
         stop,
         left: unsettled,
+        moves: Moves::default(),
     };
     settler.settle()
 }
@@ -68,6 +71,7 @@ pub(super) struct Settler<'r, 'l> {
     pub(super) limits: &'l Limits,
     pub(super) stop: &'l Stop,
     pub(super) left: Unsettled,
+    moves: Moves,
 }
 
 impl Settler<'_, '_> {
@@ -116,10 +120,9 @@ impl Settler<'_, '_> {
     }
 
     fn inherit_implied(&mut self) -> Result<()> {
-        let mut pending: Vec<Names> = self.left.implied.iter().map(|path| names(path)).collect();
-        pending.sort();
-        pending.reverse(); // taken from the end, parents first
-        while let Some(path) = pending.pop() {
+        // Parents come first, and what is below a directory is one range.
+        let mut pending: BTreeSet<Names> = self.left.implied.iter().map(|path| names(path)).collect();
+        while let Some(path) = pending.pop_first() {
             self.stop.check()?;
             let Found::Directory(own) = self.own.look(&path)? else { continue };
             let described = self.left.directories.contains_key(&status(own.top(), b".")?.st_ino);
@@ -133,13 +136,22 @@ impl Settler<'_, '_> {
                     if FileType::from_raw_mode(found.st_mode) == FileType::Symlink {
                         drop(own);
                         let real = self.follow(&path, &directory)?;
-                        for other in pending.iter_mut().filter(|other| other.starts_with(&path)) {
+                        let below =
+                            pending.range(path.clone()..).take_while(|other| other.starts_with(&path));
+                        for mut other in below.cloned().collect::<Vec<_>>() {
+                            pending.remove(&other);
                             other.splice(..path.len(), real.iter().cloned());
+                            pending.insert(other);
                         }
-                        pending.sort_by(|a, b| b.cmp(a));
                     }
                 }
             }
+        }
+        for deferred in self.left.directories.values_mut() {
+            self.moves.follow(&mut deferred.path);
+        }
+        for implied in &mut self.left.implied {
+            self.moves.follow(implied);
         }
         Ok(())
     }
@@ -168,19 +180,7 @@ impl Settler<'_, '_> {
         drop(from);
         rustix::fs::unlinkat(self.root, MOVED, AtFlags::REMOVEDIR)
             .map_err(|errno| Error::system("rmdir", name, errno))?;
-        let (old, new) = (path.join(&b'/'), real.join(&b'/'));
-        for deferred in self.left.directories.values_mut() {
-            if let Some(rest) =
-                deferred.path.strip_prefix(old.as_slice()).filter(|rest| rest.starts_with(b"/"))
-            {
-                deferred.path = [new.as_slice(), rest].concat();
-            }
-        }
-        for implied in &mut self.left.implied {
-            if let Some(rest) = implied.strip_prefix(old.as_slice()).filter(|rest| rest.starts_with(b"/")) {
-                *implied = [new.as_slice(), rest].concat();
-            }
-        }
+        self.moves.add(path.join(&b'/'), real.join(&b'/'));
         Ok(real)
     }
 
