@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::LinuxResources;
 use rustix::io::Errno;
 
+use crate::list::{directories_v1, directories_v2};
 use crate::placement::Place;
-use crate::{
-    Cgroup, Error, Mode, Operation, Placement, Result, Write, devices, files, operation, owner, resources,
-};
+use crate::{Cgroup, Error, Operation, Placement, Result, devices, files, operation, owner};
 
 impl Placement {
     /// Creates the directories and applies the limits and device rules (default deny, with or without `wanted`).
@@ -22,36 +21,6 @@ impl Placement {
     /// After an error everything that was created is removed.
     pub fn create(&self, wanted: Option<&LinuxResources>) -> Result<Cgroup> {
         self.begin(self.operations(wanted)?)?.finish()
-    }
-
-    /// The operations of [`create`](Self::create), as data, without side effects.
-    ///
-    /// # Errors
-    /// A limit whose controller is missing, or that this version of cgroups does not support.
-    pub fn operations(&self, wanted: Option<&LinuxResources>) -> Result<Vec<Operation>> {
-        let (version_2, version_1): (Vec<_>, Vec<_>) = self.places.iter().partition(|place| place.unified);
-        let mut list = Vec::new();
-        for place in &version_2 {
-            list.extend(directories_v2(place));
-        }
-        for place in &version_1 {
-            list.extend(directories_v1(place));
-        }
-        list.extend(resources::operations(&self.places, wanted)?);
-        list.extend(devices::operation(self, wanted)?);
-        for place in &self.places {
-            list.extend(if place.unified { child_v2(place) } else { child_v1(place) });
-        }
-        list.extend(resources::operations_of_leaves(&self.places, wanted)?);
-        list.extend(self.change_owner());
-        Ok(list)
-    }
-
-    /// SECURITY: only in version 2, where these files do not reach the limits. In version 1 delegation is not secure.
-    fn change_owner(&self) -> Option<Operation> {
-        let place = self.places.first().filter(|_| self.mode == Mode::V2)?;
-        let directory = place.processes().to_path_buf();
-        self.owner.map(|owner| Operation::ChangeOwner { directory, owner, if_permitted: self.rootless })
     }
 
     /// The first half of [`create`](Self::create): the version 2 directories, into which a process can be cloned while
@@ -79,64 +48,6 @@ impl Placement {
             .iter()
             .find(|place| place.directory == directory || place.leaf.as_deref() == Some(directory))
     }
-}
-
-fn make(directory: &Path) -> Operation {
-    Operation::MakeDirectory { directory: directory.to_path_buf() }
-}
-
-/// The directories between the mount point and the container's, from the top.
-fn parents(place: &Place) -> Vec<PathBuf> {
-    let above = place.directory.ancestors().skip(1);
-    let mut parents: Vec<_> =
-        above.take_while(|d| *d != place.mount_point && d.starts_with(&place.mount_point)).collect();
-    parents.reverse();
-    parents.into_iter().map(Path::to_path_buf).collect()
-}
-
-/// A hybrid host has version 2 without controllers, as a rule.
-fn directories_v2(place: &Place) -> Vec<Operation> {
-    let enable = |directory: &Path| {
-        (!place.controllers.is_empty())
-            .then(|| Operation::EnableControllers { directory: directory.to_path_buf() })
-    };
-    let mut list: Vec<_> = enable(&place.mount_point).into_iter().collect();
-    for directory in parents(place) {
-        let enable = enable(&directory);
-        list.push(Operation::MakeParent { directory });
-        list.extend(enable);
-    }
-    list.push(make(&place.directory));
-    list.extend(place.leaf.as_deref().map(make));
-    list
-}
-
-fn directories_v1(place: &Place) -> Vec<Operation> {
-    let mut list = Vec::new();
-    for directory in parents(place) {
-        list.push(Operation::MakeParent { directory: directory.clone() });
-        list.extend(inherit_cpuset(place, &directory));
-    }
-    list.push(make(&place.directory));
-    list.extend(inherit_cpuset(place, &place.directory));
-    list
-}
-
-fn inherit_cpuset(place: &Place, directory: &Path) -> Option<Operation> {
-    has(place, "cpuset").then(|| Operation::InheritCpuset { directory: directory.to_path_buf() })
-}
-
-fn child_v2(place: &Place) -> Vec<Operation> {
-    let directory = place.leaf.as_ref().map(|_| place.directory.clone());
-    directory.map(|directory| Operation::EnableControllers { directory }).into_iter().collect()
-}
-
-fn child_v1(place: &Place) -> Vec<Operation> {
-    let Some(leaf) = &place.leaf else { return Vec::new() };
-    // Before Linux 5.11 a memory cgroup includes its children only if this is set before there are any.
-    let hierarchical = has(place, "memory")
-        .then(|| Operation::Write(Write::new(&place.directory, "memory.use_hierarchy", 1).optional(true)));
-    hierarchical.into_iter().chain([make(leaf)]).chain(inherit_cpuset(place, leaf)).collect()
 }
 
 /// Attempts to make a directory whose parents other containers keep removing with themselves.
@@ -175,7 +86,7 @@ fn make_directory(place: &Place, made: &mut Made) -> Result<()> {
     if place.unified {
         refuse_threaded(directory)?;
     }
-    if place.unified || has(place, "freezer") {
+    if place.unified || place.has("freezer") {
         refuse_frozen(directory)?; // by an ancestor: a process that joins would never start
     }
     Ok(())
@@ -323,10 +234,6 @@ fn refuse_threaded(directory: &Path) -> Result<()> {
     Err(Error::new(format!("{}: the cgroup's type is {:?}", directory.display(), kind.trim())).hint(
         "the cgroup above it is threaded, or has processes beside its children: choose another cgroupsPath",
     ))
-}
-
-fn has(place: &Place, controller: &str) -> bool {
-    place.controllers.iter().any(|name| name == controller)
 }
 
 fn copy_cpuset(directory: &Path) -> Result<()> {

@@ -45,7 +45,7 @@ const ALWAYS: [(char, Option<u32>, Option<u32>, &str); 11] = [
 pub(crate) fn operation(placement: &Placement, wanted: Option<&LinuxResources>) -> Result<Option<Operation>> {
     let rules = complete(wanted.and_then(|limits| limits.devices().as_deref()).unwrap_or_default())?;
     let places = &placement.places;
-    let version_1 = places.iter().find(|place| place.controllers.iter().any(|c| c == "devices"));
+    let version_1 = places.iter().find(|place| place.has("devices"));
     // A program can be attached to any cgroup of version 2, those of a hybrid host included.
     let Some(place) = version_1.or_else(|| places.iter().find(|place| place.unified)) else {
         if placement.rootless {

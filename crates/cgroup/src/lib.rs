@@ -12,6 +12,8 @@ mod files;
 mod freeze;
 mod host;
 #[cfg(feature = "resources")]
+mod list;
+#[cfg(feature = "resources")]
 mod operation;
 #[cfg(feature = "resources")]
 mod owner;

@@ -29,6 +29,11 @@ pub struct Place {
 }
 
 impl Place {
+    #[cfg(feature = "resources")]
+    pub(crate) fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
+    }
+
     /// The directory of the container's processes.
     pub fn processes(&self) -> &Path {
         self.leaf.as_deref().unwrap_or(&self.directory)

@@ -137,5 +137,5 @@ fn controller<'a>(places: &'a [Place], name: &str, property: &str) -> Result<&'a
 }
 
 fn find<'a>(places: &'a [Place], name: &str) -> Option<&'a Place> {
-    places.iter().find(|place| place.controllers.iter().any(|c| c == name))
+    places.iter().find(|place| place.has(name))
 }
