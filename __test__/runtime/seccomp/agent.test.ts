@@ -1,5 +1,5 @@
 /** `listenerPath`: the agent gets the listener, from whichever process starts the container, as with runc. */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { CaissonError, Runtime } from '../../../ts/index.ts'
@@ -9,6 +9,12 @@ import { needs } from '../../fixtures/needs.ts'
 import { nextLine, program } from '../../fixtures/program.ts'
 import { scratch } from '../../fixtures/rootfs.ts'
 import { agent } from '../../fixtures/seccomp-agent.ts'
+import { text } from '../../fixtures/text.ts'
+
+interface Message {
+  pid: number
+  state: { pid: number }
+}
 
 const able = process.geteuid?.() === 0 ? needs('python3') : needs('userns', 'python3')
 const root = scratch('agent-state')
@@ -58,7 +64,7 @@ able('an agent gets state and listener, and its answers count', async (t) => {
       },
     })
   } finally {
-    peer.close()
+    await peer.close()
   }
 })
 
@@ -78,7 +84,7 @@ able('whatever is notified, the listener arrives', async (t) => {
       t.regex(await peer.line(), /seccompFd/)
       t.is(await peer.line(), 'gone')
     } finally {
-      peer.close()
+      await peer.close()
     }
   }
 })
@@ -101,16 +107,16 @@ able('a detached container that another process starts has its agent, too', asyn
     const state = JSON.parse(await peer.line()) as { pid: number }
     t.is(state.pid, container.pid)
     t.is(await peer.line(), 'gone')
-    await container.delete({ force: true })
   } finally {
-    peer.close()
+    await (await runtime.get('agent-2').catch(() => undefined))?.delete({ force: true })
+    await peer.close()
   }
 })
 
 able('an agent that is gone fails the start, which may be tried again', async (t) => {
   const first = await agent('allow')
   const container = await runtime.create('agent-3', { bundle: bundleFor(first.path) })
-  first.close()
+  await first.close()
   const error = await t.throwsAsync(container.start(), { instanceOf: CaissonError })
   t.regex(
     error.message,
@@ -135,7 +141,7 @@ able('an agent that accepts nothing holds up nothing but its own container', asy
     const error = await t.throwsAsync(starting, { instanceOf: CaissonError })
     t.is(error.code, 'ERR_INVALID_STATE')
   } finally {
-    peer.close()
+    await peer.close()
   }
 })
 
@@ -144,30 +150,25 @@ needs(
   'python3',
   'runc',
 )('the message is the one that runc sends', async (t) => {
-  const peer = await agent('deny')
+  const peer = await agent('deny', false)
   try {
     const bundle = bundleFor(peer.path)
-    const { stderr } = spawnSync(
-      'runc',
-      ['--root', join(root, 'runc'), 'run', '--bundle', bundle, 'agent-5'],
-      {
-        encoding: 'utf8',
-        input: '',
-      },
-    )
-    t.regex(stderr, /quota/i)
-    const theirs = JSON.parse(await peer.line()) as { pid: number; state: { pid: number } }
+    const runc = ['--root', join(root, 'runc'), 'run', '--bundle', bundle, 'agent-runc']
+    const child = spawn('runc', runc, { stdio: ['pipe', 'ignore', 'pipe'] })
+    child.stdin.end()
+    t.regex(await text(child.stderr), /quota/i)
+    const theirs = JSON.parse(await peer.line()) as Message
     t.is(await peer.line(), 'gone')
     await runtime.run({ bundle }, undefined, { id: 'agent-5', reject: false })
-    const ours = JSON.parse(await peer.line()) as typeof theirs
-    const without = (message: typeof theirs): unknown => ({
+    const ours = JSON.parse(await peer.line()) as Message
+    const without = (message: Message): unknown => ({
       ...message,
       ociVersion: '',
       pid: message.pid === message.state.pid,
-      state: { ...message.state, pid: 0, ociVersion: '' },
+      state: { ...message.state, id: '', pid: 0, ociVersion: '' },
     })
     t.deepEqual(without(ours), without(theirs))
   } finally {
-    peer.close()
+    await peer.close()
   }
 })

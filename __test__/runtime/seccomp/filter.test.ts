@@ -149,10 +149,21 @@ able('a profile that is broken or too long is refused before anything is made', 
     errnoRet: (value % 100) + 2,
     args: [{ index: 0, value: value * 2 ** 33, op: 'SCMP_CMP_EQ' }],
   }))
+  const rule = (one: object): object => ({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [one] })
+  const argument = (one: object): object => rule({ names: MKDIR, action: 'SCMP_ACT_LOG', args: [one] })
   const broken: [object, RegExp][] = [
     [{ defaultAction: 'SCMP_ACT_ALLOW', syscalls: many }, /linux\.seccomp: compiles to \d+ instructions/],
     [{ defaultAction: 'SCMP_ACT_FLY' }, /linux\.seccomp\.defaultAction: .*SCMP_ACT_FLY/],
     [on(MKDIR, 'SCMP_ACT_ALLOW', { errnoRet: 1 }), /linux\.seccomp\.syscalls\[0\]\.errnoRet/],
+    [{ syscalls: [] }, /linux\.seccomp: missing field `defaultAction`/],
+    [{ defaultAction: 'SCMP_ACT_ALLOW', defaultErrnoRet: 1 }, /linux\.seccomp\.defaultErrnoRet/],
+    [{ defaultAction: 'SCMP_ACT_ALLOW', listenerMetadata: 'x' }, /linux\.seccomp\.listenerMetadata/],
+    [on([], 'SCMP_ACT_LOG'), /linux\.seccomp\.syscalls\[0\]\.names/],
+    [rule({ action: 'SCMP_ACT_LOG' }), /linux\.seccomp\.syscalls\[0\]: missing field `names`/],
+    [rule({ names: MKDIR }), /linux\.seccomp\.syscalls\[0\]: missing field `action`/],
+    [argument({ value: 1, op: 'SCMP_CMP_EQ' }), /args\[0\]: missing field `index`/],
+    [argument({ index: 1, op: 'SCMP_CMP_EQ' }), /args\[0\]: missing field `value`/],
+    [argument({ index: 1, value: 1 }), /args\[0\]: missing field `op`/],
     [on(MKDIR, 'SCMP_ACT_NOTIFY'), /listenerPath/],
     [{ ...on(MKDIR, 'SCMP_ACT_NOTIFY'), listenerPath: '/no/such/agent' }, /listenerPath \/no\/such\/agent/],
     [{ ...on(MKDIR, 'SCMP_ACT_NOTIFY'), listenerPath: '/etc/passwd' }, /\/etc\/passwd: not a socket/],

@@ -63,6 +63,8 @@ impl Courier<'_> {
             self.starter.failed(problem.code(Code::Syscall).phase(Phase::Start).into_failure());
             process::exit(1);
         }
+        // The agent may read up to the end before it answers the first call, which may be execve.
+        socket::end(self.agent);
         handover.sent();
         while !handover.is_over() {
             thread::sleep(Duration::from_millis(1));

@@ -83,6 +83,12 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[&OwnedFd]) -> Result
     }
 }
 
+/// Ends a connection for both sides, whatever duplicates of the descriptor there are.
+pub fn end(socket: impl AsFd) {
+    // ENOTCONN: it has ended already.
+    let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Both);
+}
+
 /// One received message.
 #[derive(Debug)]
 pub struct Message {

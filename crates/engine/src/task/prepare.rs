@@ -52,6 +52,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
     let decide = || {
         let facts = shared.facts()?;
         let decided = decide::decide(&request, &facts)?;
+        super::agent::check(&decided.plan)?;
         let guard = shared.guard(Origin::now(decided.placement.is_some()))?;
         Ok((facts, decided, guard))
     };
