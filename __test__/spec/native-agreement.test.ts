@@ -14,8 +14,7 @@ import { runtimeBase, type Change } from './base.ts'
 import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
 
 /** Properties that the native core does not interpret: only TypeScript checks them. */
-const UNREAD =
-  /^(?:linux\.(?:seccomp|intelRdt)|process\.(?:commandLine|user\.username))/
+const UNREAD = /^(?:linux\.intelRdt|process\.(?:commandLine|user\.username))/
 
 const bundle = scratch('agreement')
 mkdirSync(join(bundle, 'rootfs'))
@@ -36,6 +35,8 @@ function native(text: string, isReduced = false): string[] {
   })
   if (typeof plan === 'string') return []
   const error = errorFrom(plan)
+  // A missing agent is not a fault of the document.
+  if (error.path !== undefined && error.message.startsWith('linux.seccomp.listenerPath')) return []
   // An unsupported property hides the rest: it is removed and the rest is checked. A missing root is not a fault of the
   // document.
   if (error.code === 'ERR_UNSUPPORTED_SPEC') return isReduced ? [] : native(withoutUnread(text), true)
@@ -48,7 +49,7 @@ function native(text: string, isReduced = false): string[] {
 
 function withoutUnread(text: string): string {
   const document = readObject(text, 'config.json') as any
-  for (const name of ['seccomp', 'intelRdt']) delete document.linux?.[name]
+  delete document.linux?.intelRdt
   return formatRuntimeSpec(document)
 }
 

@@ -265,11 +265,6 @@ export const errors: Case[] = [
   ],
   ['linux.seccomp.defaultAction', 'is missing', seccomp((s) => delete s.defaultAction)],
   [
-    'linux.seccomp.defaultAction',
-    'must not be SCMP_ACT_NOTIFY',
-    seccomp((s) => ((s.defaultAction = 'SCMP_ACT_NOTIFY'), delete s.defaultErrnoRet)),
-  ],
-  [
     'linux.seccomp.defaultErrnoRet',
     'not for SCMP_ACT_KILL',
     seccomp((s) => (s.defaultAction = 'SCMP_ACT_KILL')),
@@ -314,11 +309,18 @@ export const errors: Case[] = [
   ],
   ['linux.seccomp.listenerMetadata', 'needs listenerPath', seccomp((s) => (s.listenerMetadata = 'x'))],
   [
-    'linux.seccomp.syscalls[1].names[0]',
-    'write cannot be notified',
-    seccomp(
-      (s) => ((s.listenerPath = '/s'), s.syscalls.push({ names: ['write'], action: 'SCMP_ACT_NOTIFY' })),
-    ),
+    'linux.seccomp.syscalls[1].errnoRet',
+    'at most 65535',
+    seccomp((s) => s.syscalls.push({ names: ['mount'], action: 'SCMP_ACT_TRACE', errnoRet: 65536 })),
+  ],
+  [
+    'linux.seccomp.syscalls[2].action',
+    'contradicts syscalls[1]',
+    seccomp((s) => {
+      const args = [{ index: 0, value: 7, op: 'SCMP_CMP_NE' }]
+      s.syscalls.push({ names: ['mount'], action: 'SCMP_ACT_TRAP', args })
+      s.syscalls.push({ names: ['read', 'mount'], action: 'SCMP_ACT_LOG', args })
+    }),
   ],
   ['linux.intelRdt.closID', 'name of a directory', (c) => (c.linux.intelRdt = { closID: 'a/b' })],
   ['linux.intelRdt.l3CacheSchema', 'one line', (c) => (c.linux.intelRdt = { l3CacheSchema: 'L3:0=f\nx' })],
@@ -560,5 +562,21 @@ export const warnings: Case[] = [
     'linux.seccomp.syscalls[0].args[0].valueTwo',
     'no effect on SCMP_CMP_EQ',
     seccomp((s) => (s.syscalls[0].args[0].valueTwo = 1)),
+  ],
+  [
+    'linux.seccomp.defaultAction',
+    'is refused by runc',
+    seccomp((s) => {
+      delete s.defaultErrnoRet
+      Object.assign(s, { defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/s' })
+    }),
+  ],
+  [
+    'linux.seccomp.syscalls[1].names[0]',
+    'is refused by runc',
+    seccomp((s) => {
+      s.listenerPath = '/s'
+      s.syscalls.push({ names: ['write'], action: 'SCMP_ACT_NOTIFY' })
+    }),
   ],
 ]

@@ -281,6 +281,13 @@ export interface CreateRequest {
   answersSystemCalls?: boolean
 }
 
+/**
+ * `linux.seccomp` as JSON: the default profile for a bounding set (`CAP_CHOWN`, …). `programs`: the architecture of
+ * the image, as `linux.seccomp.architectures` names it; unknown or missing means this one. Undefined where there are
+ * no filters for the architecture of this program.
+ */
+export declare function defaultSeccomp(capabilities: Array<string>, programs?: string | undefined | null): string | null
+
 export interface DestroyRequest {
   root: string
   id: string

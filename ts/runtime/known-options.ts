@@ -73,8 +73,9 @@ const mount: Check = {
 
 /** Members of the profile are checked where it is compiled. */
 const seccomp: Check = {
-  takes: 'a profile as in linux.seccomp',
+  takes: "'default', 'unconfined' or a profile as in linux.seccomp",
   issues(value, at) {
+    if (value === 'default' || value === 'unconfined') return []
     if (!isObject(value)) return such(this.takes, isObject).issues(value, at)
     const { notify } = value
     return notify === undefined ? [] : callback.issues(notify, `${at}.notify`)

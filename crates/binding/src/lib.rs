@@ -13,6 +13,7 @@ mod layout;
 mod lock;
 mod owners;
 mod request;
+mod seccomp;
 mod state;
 mod store;
 mod system_call;

@@ -1,7 +1,7 @@
 //! `linux.seccomp` → the filter of the program.
 
 use caisson_flags::SeccompFlags;
-use caisson_seccomp::{Architecture, Error, Profile, Target, check, compile};
+use caisson_seccomp::{Architecture, Error, Profile, Target, check, compile_once};
 
 use crate::config::Config;
 use crate::filter::{Filter, Instructions, Listener};
@@ -28,7 +28,7 @@ pub(crate) fn filter(config: &Config, options: &Options, host: &Host) -> Result<
     issues.finish(false)?;
     let target = Target { native, listener: options.answers_system_calls };
     let compiled =
-        compile(profile, &target).map_err(|error| SpecError::invalid(at(&error.path), error.reason))?;
+        compile_once(profile, &target).map_err(|error| SpecError::invalid(at(&error.path), error.reason))?;
     // One thread becomes the program. The one that sends the listener away must not be filtered.
     let mut flags = compiled.flags & known & !(SeccompFlags::TSYNC | SeccompFlags::TSYNC_ESRCH);
     let listener = compiled.notifies.then(|| Listener {
@@ -43,8 +43,8 @@ pub(crate) fn filter(config: &Config, options: &Options, host: &Host) -> Result<
     Ok(Some(Filter {
         flags,
         listener,
-        skipped: compiled.skipped,
-        instructions: Instructions(compiled.instructions),
+        skipped: compiled.skipped.clone(),
+        instructions: Instructions(compiled.instructions.clone()),
     }))
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use caisson_plan::{HOOKS, NamespaceKind, mount_option_names};
+use caisson_seccomp::{Action, Architecture, Flag, Operator};
 
 const COLUMNS: usize = 110;
 
@@ -25,15 +26,26 @@ fn list(name: &str, about: &str, members: &[&str]) -> String {
 
 fn generated() -> String {
     let namespaces: Vec<_> = NamespaceKind::ALL.iter().map(|kind| kind.name()).collect();
-    format!(
-        "/** Generated from the tables of crates/plan and crates/flags by `npm run generate`; a test compares. */\n\n{}\n{}\n{}",
+    let actions: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
+    let architectures: Vec<_> = Architecture::ALL.iter().map(|architecture| architecture.name()).collect();
+    let operators: Vec<_> = Operator::ALL.iter().map(|operator| operator.name()).collect();
+    let flags: Vec<_> = Flag::ALL.iter().map(|flag| flag.name()).collect();
+    let lists = [
         list("NAMESPACES", "Types of namespaces: config-linux.md, \"Namespaces\".", &namespaces),
         list("HOOKS", "The lists of `hooks`, in the order in which they run.", HOOKS),
         list(
             "MOUNT_OPTIONS",
             "Mount options that are understood; others are data for the file system.",
-            &mount_option_names()
+            &mount_option_names(),
         ),
+        list("SECCOMP_ACTIONS", "What happens to a system call: config-linux.md, \"Seccomp\".", &actions),
+        list("SECCOMP_ARCHITECTURES", "ABIs for system calls.", &architectures),
+        list("SECCOMP_OPERATORS", "How an argument is compared with a value.", &operators),
+        list("SECCOMP_FLAGS", "Flags for a filter.", &flags),
+    ];
+    format!(
+        "/** Generated from tables of crates/plan, flags and seccomp by `npm run generate`; a test compares. */\n\n{}",
+        lists.join("\n"),
     )
 }
 

@@ -39,9 +39,8 @@ pub fn default_profile(context: &Context) -> Profile {
     let has = |name: &str| capabilities.iter().any(|capability| capability == name);
     let architectures = with_subarchitectures(native);
     let mut rules = vec![allow(ALLOWED.split_ascii_whitespace())];
-    rules.extend(BY_ARCHITECTURE.iter().filter_map(|(architecture, names)| {
-        architectures.contains(architecture).then(|| allow(names.iter().copied()))
-    }));
+    let of_target = BY_ARCHITECTURE.iter().filter(|(architecture, _)| architectures.contains(architecture));
+    rules.extend(of_target.map(|(_, names)| allow(names.iter().copied())));
     rules.extend(
         BY_CAPABILITY
             .iter()

@@ -6,6 +6,7 @@
 mod action;
 mod architecture;
 mod assembler;
+mod cache;
 mod chain;
 mod check;
 mod compile;
@@ -24,6 +25,7 @@ mod tree;
 
 pub use action::Action;
 pub use architecture::Architecture;
+pub use cache::compile_once;
 pub use caisson_flags::SeccompFlags;
 pub use check::check;
 pub use compile::{Target, compile};

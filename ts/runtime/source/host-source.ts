@@ -25,7 +25,7 @@ import { BUNDLES } from '../state/id.ts'
 import { ownBundle } from './own-bundle.ts'
 import { isPublic, privateEntries } from './private-entries.ts'
 import { base, usersOf, type Resolved } from './source.ts'
-import { applyOptions, type SpecOptions } from './spec-options.ts'
+import { applyOptions, withDefaultProfile, type SpecOptions } from './spec-options.ts'
 
 /** Links into `/usr` on merged systems, directories of their own on others. */
 const PROGRAMS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
@@ -75,7 +75,7 @@ function specOf(rootfs: string, mounts: Mount[], options: SpecOptions, rootless:
     destination === '/usr' ? closedBelow(SETTINGS) : closedBelow(destination),
   )
   spec.linux = { ...spec.linux, maskedPaths: [...(spec.linux?.maskedPaths ?? []), ...masked] }
-  return applyOptions(spec, options, usersOf(rootfs))
+  return applyOptions(spec, withDefaultProfile(options), usersOf(rootfs))
 }
 
 /** Fills a directory; returns what is mounted in it. */

@@ -16,7 +16,7 @@ import type { LayerOptions } from './layer-options.ts'
 import { ownBundle } from './own-bundle.ts'
 import { parseSize } from './size.ts'
 import { usersOf, type Resolved } from './source.ts'
-import { applyOptions, type SpecOptions } from './spec-options.ts'
+import { applyOptions, withDefaultProfile, type SpecOptions } from './spec-options.ts'
 
 /** A name below the store that nothing has. */
 const NO_DIRECTORY = 'containers/none'
@@ -160,7 +160,7 @@ function configOf(
   // A user who is asked for takes the place of the image's; HOME is then set at the start, from passwd.
   const ofImage = options.user === undefined ? users : () => ({ uid: 0, gid: 0, additionalGids: [] })
   const spec = toRuntimeConfig(image.runnable(), { rootless, args, terminal, idMappings }, ofImage)
-  return applyOptions(boundLimits(spec), changes, users)
+  return applyOptions(boundLimits(spec), withDefaultProfile(changes), users)
 }
 
 /**

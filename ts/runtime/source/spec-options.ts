@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { CaissonError, SpecError, type SpecIssue } from '../../errors.ts'
 import { isObject } from '../../options.ts'
 import type { RuntimeSpec } from '../../spec/index.ts'
+import { defaultProfile } from './default-seccomp.ts'
 import { profileOf, type SeccompOption } from '../system-call/option.ts'
 import { parseSize, type Size } from './size.ts'
 
@@ -48,7 +49,10 @@ export interface SpecOptions {
   mounts?: readonly Mount[] | undefined
   /** Whether the program gets a terminal. */
   terminal?: boolean | undefined
-  /** Filter of system calls, and a callback that answers the calls it notifies. */
+  /**
+   * Filter of system calls, and a callback that answers the calls it notifies. Default: the configuration's; for images
+   * and `'host'`, `'default'`.
+   */
   seccomp?: SeccompOption | undefined
   /** The last word: gets the finished configuration, returns the one to use. */
   spec?: ((spec: RuntimeSpec) => RuntimeSpec) | undefined
@@ -86,8 +90,7 @@ export function applyOptions(original: RuntimeSpec, options: SpecOptions, lookUp
   if (options.readonly !== undefined && spec.root) spec.root.readonly = options.readonly
   if (options.mounts) spec.mounts = [...(spec.mounts ?? []), ...options.mounts.map(fromHere)]
   applyLimits(spec, options)
-  const profile = profileOf(options)
-  if (profile) (spec.linux ??= {}).seccomp = profile
+  applySeccomp(spec, options)
   if (issues.length > 0) throw new SpecError('ERR_INVALID_OPTION', 'options', issues)
   if (!options.spec) return spec
   const last: unknown = options.spec(spec)
@@ -115,6 +118,19 @@ function applyProcess(
   }
   if (noNewPrivileges !== undefined) process.noNewPrivileges = noNewPrivileges
   if (terminal !== undefined) process.terminal = terminal
+}
+
+function applySeccomp(spec: RuntimeSpec, options: SpecOptions): void {
+  const option = profileOf(options)
+  if (option === undefined) return
+  const profile = option === 'default' ? defaultProfile(spec) : option
+  if (profile === 'unconfined' || profile === undefined) delete spec.linux?.seccomp
+  else (spec.linux ??= {}).seccomp = profile
+}
+
+/** The options of a source that has the default profile unless its options say otherwise. */
+export function withDefaultProfile<T extends SpecOptions>(options: T): T {
+  return { ...options, seccomp: profileOf(options) ?? 'default' }
 }
 
 /** A relative source counts from the caller's directory: the bundle, where a configuration's do, may be hidden. */

@@ -1,4 +1,4 @@
-/** The option `seccomp`: a profile, and who answers the calls that it notifies. */
+/** The option `seccomp`: which profile, and who answers the calls that it notifies. */
 import { SpecError } from '../../errors.ts'
 import type { RuntimeSpec } from '../../spec/index.ts'
 import type { Notify } from './answer.ts'
@@ -6,10 +6,12 @@ import type { Notify } from './answer.ts'
 type Profile = NonNullable<NonNullable<RuntimeSpec['linux']>['seccomp']>
 
 /**
- * `linux.seccomp` of the runtime specification, in place of the configuration's. With `notify` alone the profile of the
- * configuration stays.
+ * `'default'`: the default profile (docs/seccomp.md); `'unconfined'`: none; or `linux.seccomp` of the runtime
+ * specification, in place of the configuration's. With `notify` alone the profile of the configuration stays.
  */
-export type SeccompOption = (Profile | { [name in keyof Profile]?: never }) & {
+export type SeccompOption = 'default' | 'unconfined' | SeccompProfileOption
+
+export type SeccompProfileOption = (Profile | { [name in keyof Profile]?: never }) & {
   /**
    * Answers the calls whose rules have the action `SCMP_ACT_NOTIFY`, in this process. A call whose callback throws or
    * rejects fails with EIO, and the error is a warning.
@@ -24,12 +26,12 @@ interface Options {
 }
 
 export function notifyOf({ seccomp }: Options): Notify | undefined {
-  return seccomp?.notify
+  return typeof seccomp === 'object' ? seccomp.notify : undefined
 }
 
 /** The profile without the callback; undefined: the configuration's. */
-export function profileOf({ seccomp }: Options): Profile | undefined {
-  if (seccomp === undefined) return undefined
+export function profileOf({ seccomp }: Options): Profile | 'default' | 'unconfined' | undefined {
+  if (typeof seccomp !== 'object') return seccomp
   const { notify: _, ...profile } = seccomp
   return Object.keys(profile).length > 0 ? (profile as Profile) : undefined
 }

@@ -19,8 +19,13 @@ import {
   whole,
   type Schema,
 } from './leaf.ts'
-import { NAMESPACES } from '../runtime/names.ts'
-import { ACTIONS, ARCHITECTURES, OPERATORS, SECCOMP_FLAGS } from './seccomp.ts'
+import {
+  NAMESPACES,
+  SECCOMP_ACTIONS,
+  SECCOMP_ARCHITECTURES,
+  SECCOMP_FLAGS,
+  SECCOMP_OPERATORS,
+} from '../runtime/names.ts'
 
 export function runtimeState(): Schema<RuntimeState> {
   return object<RuntimeState>({
@@ -63,9 +68,9 @@ function linuxFeatures(): Schema<LinuxFeatures> {
     seccomp: section(() =>
       object<SeccompFeatures>({
         enabled: optionalFlag,
-        actions: optional(listOf(...ACTIONS)),
-        operators: optional(listOf(...OPERATORS)),
-        archs: optional(listOf(...ARCHITECTURES)),
+        actions: optional(listOf(...SECCOMP_ACTIONS)),
+        operators: optional(listOf(...SECCOMP_OPERATORS)),
+        archs: optional(listOf(...SECCOMP_ARCHITECTURES)),
         knownFlags: optional(listOf(...SECCOMP_FLAGS)),
         supportedFlags: optional(listOf(...SECCOMP_FLAGS)),
       }),
