@@ -9,6 +9,12 @@ const without =
   (c) => {
     c.linux.namespaces = c.linux.namespaces.filter(({ type }: { type: string }) => !types.includes(type))
   }
+const inCallersMounts =
+  (change: Change): Change =>
+  (c) => {
+    without('mount')(c)
+    change(c)
+  }
 const seccomp =
   (change: Change): Change =>
   (c) =>
@@ -466,14 +472,23 @@ export const notRunnable: Case[] = [
   ],
   ['linux.resources.unified.memory', 'such as memory.high', resources((r) => (r.unified = { memory: '1' }))],
   ['linux.resources.unified[".max"]', 'such as memory.high', resources((r) => (r.unified = { '.max': '1' }))],
-  ['linux.namespaces', '"mount" namespace is needed', without('mount')],
+  ['mounts', 'a user namespace may mount nothing', without('mount')],
+  ['linux.devices', 'a user namespace may mount nothing', without('mount')],
+  ['linux.maskedPaths', 'unable to restrict', inCallersMounts((c) => (c.linux.maskedPaths = ['/x']))],
+  ['linux.readonlyPaths', 'unable to restrict', inCallersMounts((c) => (c.linux.readonlyPaths = ['/x']))],
+  ['root.readonly', 'needs a "mount" namespace', inCallersMounts((c) => (c.root.readonly = true))],
+  [
+    'linux.rootfsPropagation',
+    'needs a "mount" namespace',
+    inCallersMounts((c) => (c.linux.rootfsPropagation = 'slave')),
+  ],
   [
     'linux.timeOffsets.realtime',
     'expected monotonic or boottime',
     (c) => (c.linux.timeOffsets.realtime = {}),
   ],
   ['mounts[0].destination', 'root itself', (c) => (c.mounts[0].destination = '/./')],
-  ['mounts[0].destination', '".."', (c) => (c.mounts[0].destination = '/a/../b')],
+  ['mounts[0].destination', 'root itself', (c) => (c.mounts[0].destination = '/a/../..')],
   ['mounts[0].type', 'needed unless', (c) => delete c.mounts[0].type],
   ['mounts[0].options', 'only supported for bind-mounts', (c) => (c.mounts[0].options = ['idmap'])],
   ['mounts[0].options', 'for bind mounts only', (c) => (c.mounts[0].options = ['dest-nofollow'])],

@@ -34,6 +34,9 @@ pub fn remove(directory: &StateDirectory) -> Result<()> {
             }
             await_end(&process, directory.id())?;
         }
+        if let Some(mounts) = &record.host_mounts {
+            mounts.detach();
+        }
         cgroup.remove().map_err(crate::cgroups::failure)?;
     }
     Ok(directory.remove()?)

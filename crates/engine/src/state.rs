@@ -54,5 +54,6 @@ fn placed_by_configuration(directory: &StateDirectory) -> Option<CleanupRecord> 
             directories: places.directories().iter().map(|path| path.display().to_string()).collect(),
         },
         directory: None,
+        host_mounts: None,
     })
 }

@@ -30,9 +30,9 @@ fn create(control: &mut Control) -> Result<i32> {
     let inherited = begin(control).map_err(|problem| problem.phase(Phase::Spawn).about("caisson-init"));
     let Inherited { plan, listener, guard } = inherited?;
     let procfs = Procfs::default();
-    let sources = namespaces::enter(&plan, control, &procfs, guard)?;
+    let entered = namespaces::enter(&plan, control, &procfs, guard)?;
     let umask = process::set_umask(0); // modes are exactly what they are meant to be, until the end
-    let mut setup = Setup::new(&plan, control, listener, procfs, sources, umask);
+    let mut setup = Setup::new(&plan, control, listener, procfs, entered, umask);
     setup.run(&plan.setup)?;
     control.report(&Report::Created, None)?;
     Ok(start::wait(setup))

@@ -22,12 +22,13 @@ pub fn limit_bounding(mask: u64, control: &Control) -> Result<u64> {
 }
 
 /// Changes the ids; the permitted capabilities survive that.
-pub fn become_user(user: &User) -> Result<()> {
+/// `keeps_groups`: none can be dropped, and none has to be.
+pub fn become_user(user: &User, keeps_groups: bool) -> Result<()> {
     if user.uid != 0 {
         credentials::keep_capabilities(true)?;
     }
     let unmapped = "the id must be mapped in the container's user namespace";
-    if user.setgroups {
+    if user.setgroups && !(keeps_groups && user.additional_gids.is_empty()) {
         credentials::set_groups(&user.additional_gids)
             .map_err(|error| explain(error, unmapped, "additionalGids"))?;
     }

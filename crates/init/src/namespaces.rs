@@ -20,8 +20,15 @@ use crate::sources::Sources;
 
 const PHASE: Phase = Phase::Spawn;
 
+/// What is known of the namespaces afterwards.
+pub struct Entered {
+    pub sources: Sources,
+    /// setgroups(2) is denied in the user namespace, so that no group can be dropped: none means anything inside.
+    pub keeps_groups: bool,
+}
+
 /// Joins, creates and waits as the plan says. The host paths that the caller's user may open are open when it returns.
-pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<OwnedFd>) -> Result<Sources> {
+pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<OwnedFd>) -> Result<Entered> {
     let new_user = plan.user_namespace.is_some();
     let joins = |kind| plan.join.iter().any(|join| join.kind == kind);
     let joins_user = joins(NamespaceKind::User);
@@ -80,8 +87,10 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     if let Some(expected) = &plan.joined_mappings {
         mappings::verify(expected).map_err(|problem| problem.phase(PHASE))?;
     }
+    let mut keeps_groups = false;
     if new_user || joins_user {
-        become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
+        keeps_groups =
+            become_root().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: user"))?;
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
         follow_caller(plan, control)?;
     }
@@ -92,7 +101,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
         control.report(&Report::NamespacesReady, None).map_err(|problem| problem.phase(PHASE))?;
         await_word(control, "the runtime's hooks")?;
     }
-    Ok(sources)
+    Ok(Entered { sources, keeps_groups })
 }
 
 fn at(subject: &str, error: caisson_sys::Error) -> SetupError {
@@ -310,20 +319,20 @@ fn replace(plan: &Plan, control: &Control) -> Result<()> {
     follow_caller(plan, control)
 }
 
-/// The ids of the container's root, all capabilities over its namespaces, none that programs would inherit.
-fn become_root() -> Result<()> {
-    match credentials::set_groups(&[]) {
-        // An unprivileged user namespace may not drop groups; the ones we have mean nothing inside.
-        Err(error) if error.errno() == errno::EPERM => {}
-        other => other?,
-    }
+/// The ids of the container's root, all capabilities over its namespaces, none that programs would inherit. Whether the
+/// groups stay: an unprivileged user namespace may not drop them.
+fn become_root() -> Result<bool> {
+    let keeps_groups = match credentials::set_groups(&[]) {
+        Err(error) if error.errno() == errno::EPERM => true,
+        other => other.map(|()| false)?,
+    };
     let unmapped = "container ids 0 must be mapped (linux.uidMappings, linux.gidMappings)";
     credentials::set_gid(0).map_err(|error| SetupError::from(error).hint(unmapped))?;
     credentials::set_uid(0).map_err(|error| SetupError::from(error).hint(unmapped))?;
     let sets = capability::get()?;
     capability::clear_ambient()?;
     capability::set(capability::Sets { effective: sets.permitted, inheritable: 0, ..sets })?;
-    Ok(())
+    Ok(keeps_groups)
 }
 
 /// The final execve enters it.

@@ -48,7 +48,7 @@ impl Setup<'_> {
     }
 
     pub fn become_user(&self, user: &User) -> Result<()> {
-        identity::become_user(user)?;
+        identity::become_user(user, self.keeps_groups)?;
         // A change of credentials has made us traceable and deaf to the caller's death again.
         credentials::set_dumpable(false)?;
         namespaces::follow_caller(self.plan, self.control)

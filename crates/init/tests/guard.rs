@@ -104,7 +104,7 @@ impl Drop for Waiting {
 fn targets(state: &Path, cgroups: &[PathBuf]) -> Option<CleanupTargets> {
     let state_directory = state.display().to_string();
     let cgroup_directories = cgroups.iter().map(|path| path.display().to_string()).collect();
-    Some(CleanupTargets { state_directory, cgroup_directories })
+    Some(CleanupTargets { state_directory, cgroup_directories, root: String::new(), mounts: vec![] })
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_null_device_that_is_something_else_masks_nothing() {
     // CVE-2025-31133: /dev/null as a link to a file that the container would then write through the mask.
     for target in ["/proc/sys/kernel/core_pattern", "../canary/file"] {
         let mut parts = Parts::new(&["true"]);
-        let link = Operation::Symlink { inside: "/dev/null".into(), target: target.into() };
+        let link = Operation::Symlink { inside: "/dev/null".into(), target: target.into(), replace: true };
         parts.before_pivot.push(link);
         let failure = failed(&bundle, parts);
         assert_eq!(failure.code, Code::UnsafePath);
@@ -111,9 +111,11 @@ fn stdio_is_not_replaced_by_what_poses_as_the_null_device() {
     let canary = Canary::new(&bundle);
     let mut parts = Parts::new(&[]);
     parts.after_pivot.retain(|operation| !matches!(operation, Operation::MaskPath { .. }));
-    parts
-        .before_pivot
-        .push(Operation::Symlink { inside: "/dev/null".into(), target: "../canary/file".into() });
+    parts.before_pivot.push(Operation::Symlink {
+        inside: "/dev/null".into(),
+        target: "../canary/file".into(),
+        replace: true,
+    });
     parts.process.as_mut().unwrap().uid = 1000;
     // CVE-2026-88265: stdin was the host's null device, and that it stays.
     assert_eq!(shell(&bundle, &parts.plan(&bundle), "stat -L -c %t:%T /proc/self/fd/0"), "1:3\n");
@@ -164,7 +166,8 @@ fn a_swapped_mount_point_never_leads_outside() {
         parts.mounts.push(bind(volume.to_str().unwrap(), "/volume", MountFlags::empty()));
         parts.mounts.push(filesystem("/volume/real/new", "tmpfs", MountFlags::empty(), ""));
         parts.before_pivot.push(Operation::Device(device("/volume/real/null", 1, 3)));
-        let link = Operation::Symlink { inside: "/volume/real/link".into(), target: "x".into() };
+        let link =
+            Operation::Symlink { inside: "/volume/real/link".into(), target: "x".into(), replace: true };
         parts.before_pivot.push(link);
         let mut helper = Helper::spawn(&bundle, &parts.plan(&bundle));
         if matches!(helper.report(), Some(Report::Created)) {

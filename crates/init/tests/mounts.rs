@@ -228,7 +228,11 @@ fn links_of_the_image_lead_nowhere_outside() {
     let mut parts = Parts::new(&[]);
     parts.mounts.push(filesystem("/absolute/x", "tmpfs", MountFlags::empty(), ""));
     parts.mounts.push(filesystem("/relative/x", "tmpfs", MountFlags::empty(), ""));
-    parts.before_pivot.push(Operation::Symlink { inside: "/relative/link".into(), target: "x".into() });
+    parts.before_pivot.push(Operation::Symlink {
+        inside: "/relative/link".into(),
+        target: "x".into(),
+        replace: true,
+    });
     let output = shell(&bundle, &parts.plan(&bundle), MOUNTS);
     assert!(output.contains(" /canary/x "), "{output}");
     assert_eq!(fs::read_dir(&canary).unwrap().count(), 0);
@@ -257,4 +261,38 @@ fn nothing_is_left_in_the_hosts_mounts() {
         assert!(!mounts.contains(bundle.top.to_str().unwrap()), "{mounts}");
         assert!(mounts.contains(" /proc ") && mounts.contains(" /sys "), "{mounts}");
     }
+}
+
+#[test]
+fn a_remount_changes_what_is_mounted_already() {
+    privileged!();
+    let bundle = Bundle::new();
+    let mut parts = Parts::new(&[]);
+    parts.mounts.push(filesystem("/tmp", "tmpfs", MountFlags::empty(), "size=1m"));
+    let again = MountFlags::REMOUNT | MountFlags::RDONLY;
+    parts.mounts.push(Mount { index: 7, ..filesystem("/tmp", "tmpfs", again, "size=2m") });
+    let source = bundle.top.join("data");
+    fs::create_dir(&source).unwrap();
+    parts.mounts.push(bind(source.to_str().unwrap(), "/etc", MountFlags::empty()));
+    parts.mounts.push(bind(source.to_str().unwrap(), "/etc", again | MountFlags::NOEXEC));
+    let output = shell(&bundle, &parts.plan(&bundle), MOUNTS);
+    let lines = |point: &str| -> Vec<&str> {
+        output.lines().filter(|line| line.split(' ').nth(4) == Some(point)).collect()
+    };
+    assert_eq!((lines("/tmp").len(), lines("/etc").len()), (1, 1), "{output}");
+    assert!(
+        options(&output, "/tmp").starts_with("ro,") && lines("/tmp")[0].contains("size=2048k"),
+        "{output}"
+    );
+    assert!(options(&output, "/etc").starts_with("ro,noexec"), "{output}");
+}
+
+#[test]
+fn a_remount_of_what_is_no_mount_is_explained() {
+    privileged!();
+    let bundle = Bundle::new();
+    let plan = with(&bundle, filesystem("/tmp", "tmpfs", MountFlags::REMOUNT, ""));
+    let failure = Helper::spawn(&bundle, &plan).failed();
+    assert!(failure.message.starts_with("mounts[6] (\"/tmp\"): mount("), "{failure:?}");
+    assert!(failure.hint.unwrap().starts_with("remount changes"));
 }

@@ -62,7 +62,11 @@ fn a_console_link_of_the_image_is_not_followed() {
     let mut plan = terminal(&bundle, "true", 0);
     let place =
         plan.setup.iter().position(|operation| matches!(operation, Operation::PivotRoot { .. })).unwrap();
-    let link = Operation::Symlink { inside: "/dev/console".into(), target: canary.display().to_string() };
+    let link = Operation::Symlink {
+        inside: "/dev/console".into(),
+        target: canary.display().to_string(),
+        replace: true,
+    };
     plan.setup.insert(place, link);
     let failure = Helper::spawn(&bundle, &plan).failed();
     assert_eq!(failure.code, Code::UnsafePath);

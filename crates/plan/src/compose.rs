@@ -25,6 +25,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     kernel_memory(config, &mut warnings);
     let filter = seccomp::filter(config, options, host)?;
     let user = split.user_namespace.as_ref();
+    implied_mappings(config)?;
 
     let mut early = host
         .cgroup
@@ -44,7 +45,13 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
     if config.creates(NamespaceKind::Network) {
         setup.push(Operation::LoopbackUp);
     }
-    setup.push(Operation::Propagation { flags: propagation(config.linux.rootfs_propagation.as_deref()) });
+    // SECURITY: without a mount namespace of the container's own these are the mounts of the host.
+    if config.namespace(NamespaceKind::Mount).is_some() {
+        let flags = propagation(config.linux.rootfs_propagation.as_deref());
+        setup.push(Operation::Propagation { flags });
+    } else {
+        warnings.push("linux.namespaces has no \"mount\": only chroot(2) confines the container".to_owned());
+    }
     setup.extend(labels.mount_label.map(Operation::MountLabel));
     setup.push(root(config, options, host)?);
     setup.extend(mounts::operations(config, options, host, user)?);
@@ -141,6 +148,22 @@ fn session_keyring(label: Option<&str>) -> Vec<Operation> {
     let Some(label) = label else { return vec![Operation::NewSessionKeyring] };
     let key_label = |label: &str| Operation::KeyLabel(label.to_owned());
     vec![key_label(label), Operation::NewSessionKeyring, key_label("")]
+}
+
+/// Without mappings the caller is root, and there is no other id.
+fn implied_mappings(config: &Config) -> Result<(), SpecError> {
+    let implied =
+        config.creates(NamespaceKind::User) && config.linux.uid_mappings.as_ref().is_none_or(Vec::is_empty);
+    let user = config.document.process.as_ref().and_then(|process| process.user.as_ref());
+    let Some(user) = user.filter(|_| implied) else { return Ok(()) };
+    let others = user.additional_gids.iter().flatten().any(|gid| *gid != 0);
+    for (path, other) in [("uid", user.uid != 0), ("gid", user.gid != 0), ("additionalGids", others)] {
+        if other {
+            let reason = "must be 0 in a user namespace without linux.uidMappings: the caller is its root";
+            return Err(SpecError::invalid(format!("process.user.{path}"), reason));
+        }
+    }
+    Ok(())
 }
 
 /// Of the runtime's copy of the mount tree, before anything is mounted: nothing may flow back to the host.

@@ -55,7 +55,9 @@ impl Origins {
 }
 
 pub(crate) fn operations(config: &Config, origins: Origins) -> Vec<Operation> {
-    if !has_own_dev(config) {
+    // Without a mount namespace nothing is bound, and the root may be the host's own: what is there stays.
+    let replace = config.namespace(NamespaceKind::Mount).is_some();
+    if !has_own_dev(config) || !replace && origins.default != DeviceOrigin::New {
         return Vec::new();
     }
     let defaults = DEFAULT.iter().map(|&(path, major, minor)| Device {
@@ -87,8 +89,10 @@ pub(crate) fn operations(config: &Config, origins: Origins) -> Vec<Operation> {
     let wanted: Vec<_> = wanted.collect();
     let defaults = defaults.filter(|device| !wanted.iter().any(|other| other.inside == device.inside));
     let devices: Vec<_> = defaults.chain(wanted.iter().cloned()).map(Operation::Device).collect();
-    let links = LINKS
-        .iter()
-        .map(|&(inside, target)| Operation::Symlink { inside: inside.to_owned(), target: target.to_owned() });
+    let links = LINKS.iter().map(|&(inside, target)| Operation::Symlink {
+        inside: inside.to_owned(),
+        target: target.to_owned(),
+        replace,
+    });
     devices.into_iter().chain(links).collect()
 }

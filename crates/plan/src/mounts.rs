@@ -101,8 +101,16 @@ pub(crate) fn is_writable_cgroup(mount: &document::Mount) -> bool {
 }
 
 /// A relative destination is deprecated but legal: it counts from the root.
-fn destination(path: &str) -> String {
-    let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+/// COMPAT(runc): `..` takes the name before it away, whatever that is in the image, and stays in the root.
+pub(crate) fn destination(path: &str) -> String {
+    let mut parts: Vec<&str> = vec![];
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
     format!("/{}", parts.join("/"))
 }
 

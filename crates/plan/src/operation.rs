@@ -156,10 +156,12 @@ pub enum Operation {
     },
     /// mknod with fd verification, or a bind where a user namespace forbids mknod.
     Device(Device),
-    /// A link in `/dev` (`fd`, `stdin`, `core`, …); what the image put there is replaced.
+    /// A link in `/dev` (`fd`, `stdin`, `core`, …).
     Symlink {
         inside: String,
         target: String,
+        /// What the image put there goes.
+        replace: bool,
     },
     /// createContainer hooks, in the container's namespaces, before pivot_root; paths in the runtime's mount namespace.
     CreateContainerHooks {
@@ -274,6 +276,21 @@ impl Plan {
                 Operation::Mount(mount) => mount.id_map.is_some(),
                 _ => false,
             })
+    }
+
+    /// Mount points inside that stay in the caller's mount namespace, in their order; none where the container has a
+    /// mount namespace of its own.
+    pub fn host_mounts(&self) -> Vec<String> {
+        let joined = self.join.iter().any(|join| join.kind == NamespaceKind::Mount);
+        if joined || (self.clone_flags | self.clone_after_join).contains(Namespaces::MOUNT) {
+            return Vec::new();
+        }
+        let mounted = self.setup.iter().filter_map(|operation| match operation {
+            Operation::Mount(mount) if !mount.flags.contains(MountFlags::REMOUNT) => Some(&mount.inside),
+            Operation::MountCgroupV1 { inside, .. } | Operation::MountCgroupV2 { inside, .. } => Some(inside),
+            _ => None,
+        });
+        mounted.cloned().collect()
     }
 
     /// The program that the container becomes.

@@ -116,6 +116,9 @@ pub enum GuardRequest {
 pub struct CleanupTargets {
     pub state_directory: String,
     pub cgroup_directories: Vec<String>,
+    /// Root file system and the mount points in it that stay in the caller's mount namespace.
+    pub root: String,
+    pub mounts: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

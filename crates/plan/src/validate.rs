@@ -8,8 +8,8 @@ use crate::document::{self, HOOKS};
 use crate::issue::{Issues, SpecError};
 use crate::mount_options::Decoded;
 use crate::{
-    NamespaceKind, cgroups_path, exec_affinity, id_map, labels, memory_policy, mount_options, net_devices,
-    personality, rlimits, scheduling, sysctl,
+    NamespaceKind, cgroups_path, exec_affinity, id_map, labels, memory_policy, mount_options, mounts,
+    net_devices, personality, rlimits, scheduling, sysctl,
 };
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
@@ -24,7 +24,7 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     namespaces(config, &mut issues);
     mappings(config, &mut issues);
     time(config, &mut issues);
-    mounts(config, &mut issues);
+    check_mounts(config, &mut issues);
     devices(config, &mut issues);
     if let Some(process) = &config.document.process {
         check_process(config, process, &mut issues);
@@ -82,10 +82,7 @@ fn namespaces(config: &Config, issues: &mut Issues) {
     }
     let has = |kind: &str| seen.iter().any(|seen| *seen == kind);
     if !has("mount") {
-        issues.add(
-            "linux.namespaces",
-            "a \"mount\" namespace is needed: without one the mounts of the container would change the host",
-        );
+        without_mount_namespace(config, issues);
     }
     for (name, value) in
         [("hostname", &config.document.hostname), ("domainname", &config.document.domainname)]
@@ -97,6 +94,36 @@ fn namespaces(config: &Config, issues: &mut Issues) {
         if value.as_ref().is_some_and(|value| value.len() > 64) {
             issues.add(name, "is longer than the kernel's 64 bytes");
         }
+    }
+}
+
+/// In the caller's mount namespace the root is changed to by chroot(2) only, and what is mounted is mounted there.
+fn without_mount_namespace(config: &Config, issues: &mut Issues) {
+    let linux = &config.linux;
+    let has = |list: Option<usize>| list.is_some_and(|length| length > 0);
+    for (path, paths) in
+        [("linux.maskedPaths", &linux.masked_paths), ("linux.readonlyPaths", &linux.readonly_paths)]
+    {
+        if has(paths.as_ref().map(Vec::len)) {
+            // COMPAT(runc): its sentence.
+            issues.add(path, "unable to restrict sys entries without a private MNT namespace");
+        }
+    }
+    let root = config.document.root.as_ref();
+    let whole = [
+        ("root.readonly", root.and_then(|root| root.readonly).unwrap_or(false)),
+        ("linux.rootfsPropagation", has(linux.rootfs_propagation.as_ref().map(String::len))),
+    ];
+    for (path, _) in whole.iter().filter(|(_, asked)| *asked) {
+        issues.add(*path, "needs a \"mount\" namespace: it would change the mounts of the host");
+    }
+    let user = config.namespace(NamespaceKind::User).is_some();
+    let bound = [
+        ("mounts", has(config.document.mounts.as_ref().map(Vec::len))),
+        ("linux.devices", has(linux.devices.as_ref().map(Vec::len))),
+    ];
+    for (path, _) in bound.iter().filter(|(_, asked)| user && *asked) {
+        issues.add(*path, "needs a \"mount\" namespace: a user namespace may mount nothing in the caller's");
     }
 }
 
@@ -165,17 +192,13 @@ fn time(config: &Config, issues: &mut Issues) {
     }
 }
 
-fn mounts(config: &Config, issues: &mut Issues) {
+fn check_mounts(config: &Config, issues: &mut Issues) {
     for (index, mount) in config.document.mounts.iter().flatten().enumerate() {
         let at = |property: &str| format!("mounts[{index}].{property}");
-        let destination: Vec<_> =
-            mount.destination.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         if mount.destination.is_empty() || mount.destination.contains('\0') {
             issues.add(at("destination"), "must be a path");
-        } else if destination.is_empty() {
+        } else if mounts::destination(&mount.destination) == "/" {
             issues.add(at("destination"), "must not be the root itself: root.path says what that is");
-        } else if destination.contains(&"..") {
-            issues.add(at("destination"), "must not contain \"..\"");
         }
         let options = mount_options::decode(mount.options.as_deref().unwrap_or_default());
         let bind = options.bind.is_some(); // data, which is for file systems, is ignored as the peers do

@@ -219,7 +219,7 @@ fn rules_that_types_cannot_express() {
         ("linux.namespaces[6]", "duplicate", vec![("linux.namespaces[6]", json!({"type": "ipc"}))]),
         ("linux.namespaces[0].type", "expected one of", vec![("linux.namespaces[0].type", json!("xyz"))]),
         ("linux.namespaces[1].path", "absolute", vec![("linux.namespaces[1].path", json!("proc/1/ns/net"))]),
-        ("linux.namespaces", "mount", vec![("linux.namespaces[4]", json!({"type": "time"}))]),
+        ("root.readonly", "mount", vec![("linux.namespaces[4]", json!({"type": "time"}))]),
         ("hostname", "UTS namespace", vec![("linux.namespaces[3]", json!({"type": "time"}))]),
         ("hostname", "64", vec![("hostname", json!("h".repeat(65)))]),
         ("domainname", "64", vec![("domainname", json!("h".repeat(65)))]),
@@ -271,7 +271,7 @@ fn rules_that_types_cannot_express() {
         ("linux.timeOffsets", "time", vec![("linux.timeOffsets", json!({"boottime": {"secs": 1}}))]),
         ("mounts[0].destination", "path", vec![("mounts[0].destination", json!(""))]),
         ("mounts[0].destination", "root", vec![("mounts[0].destination", json!("/./"))]),
-        ("mounts[0].destination", "..", vec![("mounts[0].destination", json!("/a/../b"))]),
+        ("mounts[0].destination", "root itself", vec![("mounts[0].destination", json!("/a/../.."))]),
         ("mounts[0].type", "bind", vec![("mounts[0].type", Value::Null)]),
         ("mounts[0].source", "bind", vec![("mounts[0]", json!({"destination": "/x", "options": ["rbind"]}))]),
         ("mounts[0].options", "tmpfs", vec![("mounts[0].options", json!(["tmpcopyup"]))]),
@@ -313,6 +313,17 @@ fn rules_that_types_cannot_express() {
         let issue = error.issues.iter().find(|issue| issue.path == path);
         let issue = issue.unwrap_or_else(|| panic!("{path} is not named: {error}"));
         assert!(issue.message.contains(words), "{path}: {:?} without {words:?}", issue.message);
+    }
+}
+
+#[test]
+fn without_mappings_the_program_is_root() {
+    let user = ("linux.namespaces[6]", json!({"type": "user"}));
+    assert!(planned(&changed(&[user.clone()])).is_ok());
+    for (path, value) in [("uid", json!(1000)), ("gid", json!(5)), ("additionalGids", json!([5]))] {
+        let path = format!("process.user.{path}");
+        let error = planned(&changed(&[user.clone(), (path.as_str(), value)])).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{path}: must be 0 in a user namespace")), "{error}");
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::{CLEANUP, StateDirectory};
 use crate::document::{CgroupState, StateFile, parse};
 use crate::error::Result;
+use crate::mounts::HostMounts;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,6 +18,8 @@ pub struct CleanupRecord {
     pub cgroup: CgroupState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_mounts: Option<HostMounts>,
 }
 
 impl From<&StateFile> for CleanupRecord {
@@ -28,6 +31,7 @@ impl From<&StateFile> for CleanupRecord {
             start_time: state.start_time.clone(),
             cgroup: state.cgroup.clone(),
             directory: state.directory.clone(),
+            host_mounts: state.host_mounts.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::cleanup::CleanupRecord;
 use crate::directory::{CLEANUP, STATE, StateDirectory};
 use crate::error::{Error, Kind, Result};
+use crate::mounts::HostMounts;
 
 /// Version of written documents. 2: has a cleanup record beside the state.
 pub const VERSION: u32 = 2;
@@ -49,6 +50,9 @@ pub struct StateFile {
     /// Socket of the agent that gets the listener of the filter, for whichever process starts the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener_path: Option<String>,
+    /// Without a mount namespace of its own: what is mounted in the caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_mounts: Option<HostMounts>,
 }
 
 impl StateFile {

@@ -11,6 +11,7 @@ mod error;
 mod id;
 #[cfg(feature = "document")]
 mod liveness;
+mod mounts;
 mod owned;
 mod root;
 
@@ -23,4 +24,5 @@ pub use error::{Error, Kind, Result};
 pub use id::{BUNDLES, check_id};
 #[cfg(feature = "document")]
 pub use liveness::{boot_id, is_alive, open_process};
+pub use mounts::HostMounts;
 pub use root::StateRoot;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use caisson_code::Phase;
 use caisson_plan::protocol::{self, CleanupTargets, Command};
+use caisson_state::HostMounts;
 use caisson_sys::{descriptor, memfd, socket};
 
 use crate::decide::{self, Decided};
@@ -83,6 +84,8 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
     let targets = CleanupTargets {
         state_directory: directory.path.display().to_string(),
         cgroup_directories: state.cgroup.directories.clone(),
+        root: state.rootfs.clone(),
+        mounts: state.host_mounts.as_ref().map(|mounts| mounts.inside.clone()).unwrap_or_default(),
     };
     let asked = guard.ask(&SpawnRequest {
         token: handle,
@@ -166,13 +169,16 @@ pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -
 }
 
 fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> StateFile {
+    let rootfs = decided.rootfs.display().to_string();
+    let inside = decided.plan.host_mounts();
+    let host_mounts = (!inside.is_empty()).then(|| HostMounts { root: rootfs.clone(), inside });
     let directories = decided.placement.as_ref().map(|placement| placement.directories()).unwrap_or_default();
     StateFile {
         version: VERSION,
         id: request.id.clone(),
         oci_version: decided.config.oci_version().to_owned(),
         bundle: request.bundle.display().to_string(),
-        rootfs: decided.rootfs.display().to_string(),
+        rootfs,
         annotations: decided.config.annotations(),
         created: clock::now(),
         owner: facts.owner.clone(),
@@ -199,6 +205,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
         // A joined namespace does not end with the container's first process.
         pid_namespace: (decided.plan.clone_flags | decided.plan.clone_after_join)
             .contains(caisson_plan::Namespaces::PID),
+        host_mounts,
     }
 }
 

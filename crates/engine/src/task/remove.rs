@@ -15,6 +15,9 @@ pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
         cgroup.remove().map_err(crate::cgroups::failure)?;
     }
     record.unmake_cgroup();
+    if let Some(mounts) = &record.state.host_mounts {
+        mounts.detach();
+    }
     record.directory.remove()?;
     if record.attached {
         record.guard.forget(record.handle);

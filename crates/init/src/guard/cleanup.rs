@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use caisson_cgroup::Cgroup;
-use caisson_state::StateDirectory;
+use caisson_plan::protocol::CleanupTargets;
+use caisson_state::{HostMounts, StateDirectory};
 use caisson_sys::{pidfd, poll};
 
 use super::Container;
@@ -26,6 +27,8 @@ pub fn all(containers: &BTreeMap<u64, Container>) {
         }
         // Once more: whatever was on its way into the cgroup is there now.
         kill(container, &cgroup(container));
+        let CleanupTargets { root, mounts, .. } = &container.targets;
+        HostMounts { root: root.clone(), inside: mounts.clone() }.detach();
         if cgroup(container).remove().is_ok() {
             remove_state(&container.targets.state_directory);
         }

@@ -154,15 +154,15 @@ pub fn mount_point(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     }
 }
 
-/// A link; what the image has there goes.
-pub fn link(setup: &Setup<'_>, inside: &str, target: &str) -> Result<()> {
+/// A link; what the image has there goes, unless it is to be kept.
+pub fn link(setup: &Setup<'_>, inside: &str, target: &str, replace: bool) -> Result<()> {
     let mut last = setup.host.last_directory.borrow_mut();
     let (parent, name) = last.of(setup.root()?, inside)?;
     match file::make_symlink(target, parent, name) {
         Err(error) if error.errno() == errno::EEXIST => {}
         other => return Ok(other?),
     }
-    if file::read_link(parent, name).is_ok_and(|there| there == target) {
+    if !replace || file::read_link(parent, name).is_ok_and(|there| there == target) {
         return Ok(());
     }
     match file::remove(parent, name, false) {

@@ -27,6 +27,7 @@ use crate::console::Console;
 use crate::control::Control;
 use crate::failure::{Result, SetupError};
 use crate::hook::{self, HookContext};
+use crate::namespaces::Entered;
 use crate::procfs::Procfs;
 use crate::sources::Sources;
 use crate::starter::Starter;
@@ -52,6 +53,8 @@ pub struct Setup<'p> {
     mount_label: Option<String>,
     /// The mask the program gets: the caller's, until the plan says another.
     pub umask: u32,
+    /// setgroups(2) is denied in the user namespace.
+    pub keeps_groups: bool,
     /// The working directory is not entered yet.
     pub outside: bool,
     /// What the bounding set has.
@@ -83,9 +86,10 @@ impl<'p> Setup<'p> {
         control: &'p Control,
         listener: OwnedFd,
         procfs: Procfs,
-        sources: Sources,
+        entered: Entered,
         umask: u32,
     ) -> Self {
+        let Entered { sources, keeps_groups } = entered;
         Self {
             plan,
             control,
@@ -96,6 +100,7 @@ impl<'p> Setup<'p> {
             console: None,
             mount_label: None,
             umask,
+            keeps_groups,
             outside: true,
             bounding: u64::MAX,
             home: None,
@@ -139,7 +144,7 @@ impl<'p> Setup<'p> {
                 cgroup::mount_v2(self, inside, *flags, host_bind)?;
             }
             Operation::Device(device) => device::make(self, device)?,
-            Operation::Symlink { inside, target } => device::link(self, inside, target)?,
+            Operation::Symlink { inside, target, replace } => device::link(self, inside, target, *replace)?,
             Operation::CreateContainerHooks { hooks } => self.create_container_hooks(hooks)?,
             Operation::PivotRoot { pivot } => root::change(self, *pivot)?,
             Operation::RootPropagation { flags } => place::propagate(self, self.root()?, *flags)?,

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::Mount;
 use caisson_sys::errno::{EINVAL, EPERM};
-use caisson_sys::file::{self, Kind, PROC_SUPER_MAGIC};
+use caisson_sys::file::{self, Kind, O_PATH, PROC_SUPER_MAGIC};
 use caisson_sys::mount::Change;
-use caisson_sys::{attribute, process};
+use caisson_sys::{attribute, process, resolve};
 
 use super::filesystem::Filesystem;
 use super::place::{self, MountTarget, Path};
@@ -18,6 +18,9 @@ use crate::failure::{Result, SetupError};
 pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
     if mount.copy_symlink && link::copy(setup, mount)? {
         return Ok(()); // nothing is mounted that could have flags
+    }
+    if mount.flags.contains(MountFlags::REMOUNT) {
+        return remount(setup, mount);
     }
     let mounted = match mount.bind {
         Some(recursive) => mount_bind(setup, mount, recursive)?,
@@ -30,6 +33,20 @@ pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
         place::propagate(setup, mounted.as_fd(), *flags)?;
     }
     Ok(())
+}
+
+/// Changes what is mounted already: flags of a bind, flags and data of a file system.
+fn remount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
+    let mounted = resolve::open_in_root(setup.root()?, &mount.inside, O_PATH)?;
+    let hint = "remount changes what an earlier mount has put at the same destination";
+    let changed = if mount.bind.is_some() {
+        place::set_flags(setup, mounted.as_fd(), mount.flags, mount.cleared)
+    } else {
+        let Mount { fstype, source, flags, data, .. } = mount;
+        let call = |names: &[String]| caisson_sys::mount::mount(source, &names[0], fstype, *flags, data);
+        setup.host.procfs.with_names(&[mounted.as_fd()], call)?.map_err(Into::into)
+    };
+    changed.map_err(|problem| if problem.errno() == EINVAL { problem.hint(hint) } else { problem })
 }
 
 /// The kernel wants the access time attributes cleared as a whole before one of them is set.

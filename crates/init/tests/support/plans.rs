@@ -84,8 +84,11 @@ pub fn devices() -> Vec<Operation> {
     ];
     let nodes =
         nodes.map(|(name, major, minor)| Operation::Device(device(&format!("/dev/{name}"), major, minor)));
-    let links = links
-        .map(|(inside, target)| Operation::Symlink { inside: inside.to_owned(), target: target.to_owned() });
+    let links = links.map(|(inside, target)| Operation::Symlink {
+        inside: inside.to_owned(),
+        target: target.to_owned(),
+        replace: true,
+    });
     nodes.into_iter().chain(links).collect()
 }
 

@@ -46,6 +46,7 @@ fn state(id: &str) -> StateFile {
         image: None,
         directory: Some("/somewhere".into()),
         listener_path: Some("/run/agent.sock".into()),
+        host_mounts: None,
     }
 }
 

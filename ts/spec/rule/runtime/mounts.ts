@@ -21,12 +21,15 @@ export function mounts(config: Config, report: Report): void {
 
 function destination(path: string | undefined, at: string, report: Report): void {
   if (path === undefined) return
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
   if (path === '' || path.includes('\0')) report.wrong(at, path, 'a path')
   else if (parts.length === 0) {
     report.runnable(at, 'must not be the root itself: root.path says what that is')
-  } else if (parts.includes('..')) report.runnable(at, 'must not contain ".."')
-  else if (!path.startsWith('/')) report.warn(at, 'is relative, which is deprecated: it counts from /')
+  } else if (!path.startsWith('/')) report.warn(at, 'is relative, which is deprecated: it counts from /')
 }
 
 function source(mount: Sound<Mount>, at: string, report: Report): void {

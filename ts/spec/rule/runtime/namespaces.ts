@@ -16,12 +16,7 @@ export function namespaces(config: Config, report: Report): void {
     if (path && !path.startsWith('/')) report.wrong(`${at}.path`, path, 'an absolute path')
     if (path === '') report.strictly(`${at}.path`, path, 'an absolute path, or left out')
   }
-  if (!seen.has('mount') && !report.isBroken('linux.namespaces')) {
-    report.runnable(
-      'linux.namespaces',
-      'a "mount" namespace is needed: without one the mounts of the container would change the host',
-    )
-  }
+  if (!seen.has('mount') && !report.isBroken('linux.namespaces')) withoutMountNamespace(config, report)
   for (const name of ['hostname', 'domainname'] as const) {
     const value = config[name]
     if (!value) continue
@@ -33,4 +28,22 @@ export function namespaces(config: Config, report: Report): void {
       report.wrong(name, value, `at most ${LONGEST_NAME} bytes`)
     }
   }
+}
+
+/** In the caller's mount namespace the root is changed to by chroot(2) only, and what is mounted is mounted there. */
+function withoutMountNamespace(config: Config, report: Report): void {
+  const { root, mounts, linux } = config
+  for (const name of ['maskedPaths', 'readonlyPaths'] as const) {
+    if (linux?.[name]?.length) {
+      // COMPAT(runc): its sentence.
+      report.runnable(`linux.${name}`, 'unable to restrict sys entries without a private MNT namespace')
+    }
+  }
+  const changes = 'needs a "mount" namespace: it would change the mounts of the host'
+  if (root?.readonly) report.runnable('root.readonly', changes)
+  if (linux?.rootfsPropagation) report.runnable('linux.rootfsPropagation', changes)
+  if (!namespace(config, 'user')) return
+  const denied = 'needs a "mount" namespace: a user namespace may mount nothing in the caller\'s'
+  if (mounts?.length) report.runnable('mounts', denied)
+  if (linux?.devices?.length) report.runnable('linux.devices', denied)
 }
