@@ -26,6 +26,14 @@ use Expected::{Limited, Planned, Read, Refused, Warned};
 /// The property that is set; what else it needs; what is expected.
 type Case = (&'static str, Value, &'static [(&'static str, &'static str)], Expected);
 
+/// A bind mount with mapped owners.
+const MAPPED: &[(&str, &str)] = &[(
+    "mounts[1]",
+    r#"{"destination": "/data", "source": "/srv", "options": ["bind"],
+        "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}],
+        "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}"#,
+)];
+
 const USER: &[(&str, &str)] = &[
     ("linux.namespaces[6]", r#"{"type": "user"}"#),
     ("linux.uidMappings", r#"[{"containerID": 0, "hostID": 100000, "size": 65536}]"#),
@@ -44,8 +52,8 @@ fn cases() -> Vec<Case> {
         ("mounts[1].type", json!("ramfs"), &[], Planned),
         ("mounts[1].source", json!("another"), &[], Planned),
         ("mounts[1].options", list(&["ro"]), &[], Planned),
-        ("mounts[1].uidMappings", json!([{"containerID": 0, "hostID": 1, "size": 1}]), &[], Refused),
-        ("mounts[1].gidMappings", json!([{"containerID": 0, "hostID": 1, "size": 1}]), &[], Refused),
+        ("mounts[1].uidMappings[0].hostID", json!(7), MAPPED, Planned),
+        ("mounts[1].gidMappings[0].size", json!(7), MAPPED, Planned),
         ("process.terminal", json!(true), &[], Planned),
         (
             "process.consoleSize.height",
