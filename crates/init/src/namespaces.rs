@@ -335,20 +335,24 @@ fn become_root() -> Result<bool> {
     Ok(keeps_groups)
 }
 
-/// The final execve enters it.
+/// The offsets are written before a process is in it. Only since Linux 6.3 does execve(2) enter it by itself.
 fn enter_time_namespace(offsets: &TimeOffsets, procfs: &Procfs) -> Result<()> {
     unshare(NamespaceKind::Time)?;
     let line = |clock, offset: Option<(i64, u32)>| {
         offset.map(|(seconds, nanoseconds)| format!("{clock} {seconds} {nanoseconds}\n")).unwrap_or_default()
     };
     let lines = line("monotonic", offsets.monotonic) + &line("boottime", offsets.boottime);
-    if lines.is_empty() {
-        return Ok(());
+    if !lines.is_empty() {
+        procfs.write("self/timens_offsets", &lines).map_err(|problem| {
+            problem
+                .hint("offsets need CAP_SYS_TIME in the user namespace and must not make a clock negative")
+                .phase(PHASE)
+                .about("linux.timeOffsets")
+        })?;
     }
-    procfs.write("self/timens_offsets", &lines).map_err(|problem| {
-        problem
-            .hint("offsets need CAP_SYS_TIME in the user namespace and must not make a clock negative")
-            .phase(PHASE)
-            .about("linux.timeOffsets")
-    })
+    let enter = || -> Result<()> {
+        let made = procfs.time_for_children()?;
+        Ok(namespace::join(made.as_fd(), Namespaces::TIME)?)
+    };
+    enter().map_err(|problem| problem.phase(PHASE).about("linux.namespaces: time"))
 }

@@ -79,9 +79,18 @@ impl Procfs {
 
     /// A namespace of this process, to be sent to another one.
     pub fn namespace(&self, kind: NamespaceKind) -> Result<OwnedFd> {
+        self.namespace_file(kind.file())
+    }
+
+    /// The time namespace that children are born in.
+    pub fn time_for_children(&self) -> Result<OwnedFd> {
+        self.namespace_file("time_for_children")
+    }
+
+    fn namespace_file(&self, name: &str) -> Result<OwnedFd> {
         let directory = self.open("self/ns", O_PATH | O_DIRECTORY)?;
         // A magic link, in a directory of a procfs that is known to be one.
-        Ok(file::open_at(directory.as_fd(), kind.file(), O_RDONLY, 0)?)
+        Ok(file::open_at(directory.as_fd(), name, O_RDONLY, 0)?)
     }
 
     /// Our pid as this procfs counts, which is not getpid where we could not mount one of our own.

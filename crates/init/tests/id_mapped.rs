@@ -3,7 +3,8 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Command;
 
 use caisson_flags::MountFlags;
 use caisson_plan::{IdMap, IdMapping, Mount, Operation, Plan, UserNamespace};
@@ -163,4 +164,36 @@ fn a_tree_is_mapped_as_a_whole_or_not_at_all() {
     let procfs = Mount { index: 5, ..bind("/proc/self/ns", "/tree/below", MountFlags::empty()) };
     let failure = Helper::spawn(&bundle, &plan(procfs, true)).failed();
     assert!(failure.message.starts_with("mounts[6] (\"/data\"): mount_setattr("), "{failure:?}");
+}
+
+/// Nothing of another process is opened through procfs, for which root would need CAP_SYS_PTRACE: the first process is
+/// not dumpable.
+#[test]
+fn root_that_may_not_trace_maps_owners_and_reaches_homes() {
+    privileged!();
+    const NAME: &str = "root_that_may_not_trace_maps_owners_and_reaches_homes";
+    const INNER: &str = "CAISSON_TEST_UNTRACING";
+    if std::env::var_os(INNER).is_none() {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]);
+        command.arg(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture"]).env(INNER, "1");
+        let Ok(output) = command.output() else { return support::skip("needs setpriv") };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:\t")).unwrap();
+    assert_eq!(u64::from_str_radix(effective, 16).unwrap() >> 19 & 1, 0, "{effective}");
+    let bundle = Bundle::new();
+    let source = source(&bundle);
+    let home = bundle.top.join("home");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("file"), "reached").unwrap();
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&home, Some(54_321), Some(54_321)).unwrap();
+    for own in [None, Some(support::user_namespace::mapped())] {
+        let plan = with(in_user_namespace(&bundle, &[]), mapped(&source, own));
+        let plan = with(plan, bind(home.join("file").to_str().unwrap(), "/file", MountFlags::empty()));
+        assert_eq!(run_mapped(plan, &bundle, &format!("cat /file; {OWNERS}")), "reached0:0\n1:1\n100:100\n");
+    }
 }
