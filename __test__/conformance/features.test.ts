@@ -37,6 +37,10 @@ test('no property is null', (t) => {
   walk(features, 'features')
 })
 
+test('mappings of mounts are listed as an extension', (t) => {
+  t.true(features.linux!.mountExtensions!.idmap!.enabled)
+})
+
 const accepted = (edit: (spec: RuntimeSpec) => void): Requirement => ({
   edit,
   script: 'echo ran',
@@ -78,18 +82,20 @@ needs(...userNamespace)('every listed capability is recognised', async (t) => {
 
 const folder = scratch('options')
 
+/** Options of bind mounts alone. */
+const BINDS = ['bind', 'rbind', 'copy-symlink', 'src-nofollow', 'dest-nofollow']
 /** Options that need mappings of ids. */
 const IDMAP = ['idmap', 'ridmap']
 for (const option of features.mountOptions!.filter((name) => !IDMAP.includes(name)))
   needs(...userNamespace)(`the listed mount option ${option} is recognised`, async (t) => {
     const { runtime } = observedRuntime()
     const id = uniqueId()
-    const isBind = option === 'bind' || option === 'rbind'
+    const isBind = BINDS.includes(option)
     const mount = {
       destination: option === 'tmpcopyup' ? '/etc' : '/tmp',
       type: 'tmpfs',
       source: isBind ? folder : 'tmpfs',
-      options: [option],
+      options: isBind ? ['bind', option] : [option],
     }
     const edit = (spec: RuntimeSpec): void => void spec.mounts!.push(mount)
     const container = await runtime.create(id, { bundle: bundle({ args: ['true'], edit }) })

@@ -123,6 +123,15 @@ requirements({
     refused: 'ERR_SYSCALL',
   },
 
+  'mappings of a mount have to be given both': {
+    ...mounted({ ...bind(['bind']), uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }] }),
+    refused: 'ERR_INVALID_SPEC',
+  },
+  'idmap without mappings and without a user namespace is an error': {
+    ...mounted(bind(['bind', 'idmap'])),
+    refused: /^ERR_/,
+  },
+
   // Default file systems
   'the default file systems are there': {
     script: 'for path in /proc/self /sys/kernel /dev/pts /dev/shm; do [ -d "$path" ] && echo "$path"; done',

@@ -93,6 +93,12 @@ requirements({
   ),
   'a limit of huge pages without a page size is refused': refused({ hugepageLimits: [{ limit: 0 }] }),
   'a limit of huge pages without a limit is refused': refused({ hugepageLimits: [{ pageSize: '2MB' }] }),
+  'a priority of the network without a name is refused': refused({
+    network: { priorities: [{ priority: 1 }] },
+  }),
+  'a priority of the network without a priority is refused': refused({
+    network: { priorities: [{ name: 'lo' }] },
+  }),
   'a limit of RDMA without a number is refused': refused({ rdma: { mlx5_1: {} } }),
   'a huge page size that the kernel lacks is an error': {
     edit: resources({ hugepageLimits: [{ pageSize: '3MB', limit: 0 }] }),

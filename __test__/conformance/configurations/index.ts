@@ -12,10 +12,11 @@ import { processes } from './process.ts'
 import { refusals } from './refusals.ts'
 import { limits } from './resources.ts'
 import { roots } from './root.ts'
+import { filters } from './seccomp.ts'
 
 export type { Configuration } from './edit.ts'
 
-const subjects = [processes, namespaces, roots, mountTable, devices, limits, hookTable, refusals]
+const subjects = [processes, namespaces, roots, mountTable, devices, limits, hookTable, filters, refusals]
 /** As engines write them. */
 const engines = [docker, kubernetes, podman, machines]
 

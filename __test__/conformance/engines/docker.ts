@@ -6,6 +6,7 @@ import {
   devpts,
   directory,
   engine,
+  filtered,
   files,
   MASKED,
   mqueue,
@@ -17,6 +18,7 @@ import {
   sysfs,
   type Written,
 } from './parts.ts'
+import { profile } from './profile.ts'
 import type { DeviceRule } from '../../../ts/spec/index.ts'
 import type { Table } from '../configurations/edit.ts'
 
@@ -126,6 +128,8 @@ const privileged: Written = (context) => {
 
 export const docker: Table = {
   'Docker: a container without options': engine(usual, ...ETC, '/data'),
+  'Docker: a container with the default filter': engine(filtered(usual, profile(1)), '/data'),
+  'Docker: limits, another user and the default filter': engine(filtered(limited, profile(1)), '/tmp'),
   'Docker: a container with limits and another user': engine(limited, '/tmp'),
   'Docker: a privileged container': engine(privileged, '/dev/kmsg', '/dev/loop0', '/dev/cpu/0/cpuid'),
 }

@@ -6,6 +6,7 @@ import {
   devpts,
   directory,
   engine,
+  filtered,
   files,
   MASKED,
   mqueue,
@@ -17,6 +18,7 @@ import {
   sysfs,
   type Written,
 } from './parts.ts'
+import { profile } from './profile.ts'
 import type { Table } from '../configurations/edit.ts'
 
 const KUBELET = ['/etc/hosts', '/dev/termination-log', '/etc/hostname', '/etc/resolv.conf']
@@ -129,5 +131,7 @@ const userNamespace: Written = (context) => {
 export const kubernetes: Table = {
   'containerd CRI: the sandbox of a pod': engine(sandbox),
   'containerd CRI: a container of a pod': engine(container, SECRET, ...KUBELET),
+  'containerd CRI: a container with the default filter': engine(filtered(container, profile(1)), SECRET),
+  'CRI-O: hostUsers: false and the default filter': engine(filtered(userNamespace, profile(38)), SECRET),
   'CRI-O: a container with hostUsers: false': engine(userNamespace, SECRET),
 }

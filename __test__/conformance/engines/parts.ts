@@ -85,6 +85,14 @@ export const namespaces = (...types: Array<Namespace['type']>): Namespace[] => t
 
 export type Written = (context: Context) => RuntimeSpec
 
+/** The same configuration with a filter of system calls. */
+export const filtered =
+  (write: Written, seccomp: object): Written =>
+  (context) => {
+    const spec = write(context)
+    return { ...spec, linux: { ...spec.linux, seccomp: seccomp as never } }
+  }
+
 /** Its whole configuration in the place of runc's default, apart from what the probe needs. */
 export const engine = (write: Written, ...places: string[]): Change => ({
   places,

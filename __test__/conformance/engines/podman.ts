@@ -6,6 +6,7 @@ import {
   devpts,
   directory,
   engine,
+  filtered,
   files,
   MASKED,
   mqueue,
@@ -17,6 +18,7 @@ import {
   sysfs,
   type Written,
 } from './parts.ts'
+import { profile } from './profile.ts'
 import { differing, type Table } from '../configurations/edit.ts'
 
 /** Podman's own eleven. */
@@ -149,5 +151,6 @@ export const podman: Table = {
     { 'mounts /run': 'newer versions of runc give a tmpfs the mode of its place' },
     engine(limited, '/run'),
   ),
-  'BuildKit: a step of a build': engine(buildkit, '/root/.cache'),
+  'Podman: a container with the default filter': engine(filtered(rootful, profile(38))),
+  'BuildKit: a step of a build': engine(filtered(buildkit, profile(1)), '/root/.cache'),
 }
