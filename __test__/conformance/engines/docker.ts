@@ -61,8 +61,13 @@ const usual: Written = ({ bundle, id }) => ({
     resources: {
       devices: [
         { allow: false, access: 'rwm' },
-        ...[rule(true, 1, 5), rule(true, 1, 3), rule(true, 1, 9), rule(true, 1, 8), rule(true, 5, 0)],
-        ...[rule(true, 5, 1), rule(false, 10, 229)],
+        rule(true, 1, 5),
+        rule(true, 1, 3),
+        rule(true, 1, 9),
+        rule(true, 1, 8),
+        rule(true, 5, 0),
+        rule(true, 5, 1),
+        rule(false, 10, 229),
       ],
       memory: {},
       cpu: { shares: 0 },

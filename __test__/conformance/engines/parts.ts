@@ -5,22 +5,22 @@ import type { Mount, RuntimeSpec } from '../../../ts/spec/index.ts'
 import type { Change, Context } from '../configurations/edit.ts'
 
 /** The capabilities of a container without options: Docker's and containerd's fourteen. */
-export const CAPABILITIES: readonly string[] = [
-  ...['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID'],
-  ...['CAP_SETUID', 'CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL'],
-  'CAP_AUDIT_WRITE',
-]
+export const CAPABILITIES: readonly string[] =
+  `CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP
+  SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE`
+    .split(/\s+/)
+    .map((name) => `CAP_${name}`)
 export const sets = (set: readonly string[]): Record<'bounding' | 'effective' | 'permitted', string[]> => ({
   bounding: [...set],
   effective: [...set],
   permitted: [...set],
 })
 
-export const MASKED: string[] = [
-  ...['/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats'],
-  ...['/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware'],
-  '/sys/devices/virtual/powercap',
-]
+export const MASKED: string[] =
+  `/proc/asound /proc/acpi /proc/interrupts /proc/kcore /proc/keys /proc/latency_stats
+  /proc/timer_list /proc/timer_stats /proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap`.split(
+    /\s+/,
+  )
 export const READONLY: string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 const STRICT = ['nosuid', 'noexec', 'nodev']
