@@ -160,9 +160,11 @@ requirements({
       withNew('time')(spec)
       spec.linux!.timeOffsets = { monotonic: { secs: 1000 }, boottime: { secs: 2000, nanosecs: 5 } }
     },
-    script:
-      'while read -r clock secs nanosecs; do echo "$clock $secs $nanosecs"; done < /proc/self/timens_offsets',
-    prints: 'monotonic 1000 0\nboottime 2000 5',
+    // The file is about the namespace of children, the links tell whether that is the program's own.
+    script: `while read -r clock secs nanosecs; do echo "$clock $secs $nanosecs"; done < /proc/self/timens_offsets
+      time=/proc/$$/ns/time
+      [ "$(readlink $time)" = "$(readlink \${time}_for_children)" ] && echo entered`,
+    prints: 'monotonic 1000 0\nboottime 2000 5\nentered',
     needs: ['root'],
   },
 })
