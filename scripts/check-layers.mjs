@@ -26,8 +26,10 @@ const crates = {
   flags: [],
   sys: ['flags'],
   code: [],
+  // What this process may do: asked nowhere else.
+  rights: ['sys'],
   digest: ['boundary', 'sys'],
-  layer: ['accounts', 'code', 'digest', 'sys'],
+  layer: ['accounts', 'code', 'digest', 'rights', 'sys'],
   cgroup: ['sys'],
   // Profiles and filters as data: no system call, as in flags.
   seccomp: ['flags'],
@@ -35,9 +37,9 @@ const crates = {
   hook: ['code', 'plan', 'sys'],
   // The state directory, for all who touch it: the engine, and the guard that cleans up after it.
   state: ['code', 'sys'],
-  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'seccomp', 'state', 'sys'],
+  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'rights', 'seccomp', 'state', 'sys'],
   init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'state', 'sys'],
-  binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'seccomp', 'sys'],
+  binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'rights', 'seccomp', 'sys'],
 }
 
 const problems = []

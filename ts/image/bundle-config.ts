@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { CaissonError } from '../errors.ts'
 import { lookUpUser } from '../native/layer.ts'
+import { processRights } from '../native/rights.ts'
 import type { ImageConfig, RuntimeSpec } from '../spec/index.ts'
 import { resolveIdMappings, type IdMappingsOption } from './id-mappings.ts'
 import { toRuntimeConfig, type ResolvedUser, type RuntimeConfigOptions } from './runtime-config.ts'
@@ -17,7 +18,7 @@ export interface BundleConfigOptions extends Omit<RuntimeConfigOptions, 'idMappi
 
 /** Throws like `unpack` for the configuration, and `ERR_INVALID_OPTION` if a user needs a root file system. */
 export function bundleConfig(config: ImageConfig, { rootfs, ...options }: BundleConfigOptions): RuntimeSpec {
-  const rootless = options.rootless ?? (process.geteuid?.() ?? 0) !== 0
+  const rootless = options.rootless ?? processRights().needsUserNamespace
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
   const lookUp = (user: string): ResolvedUser => {
     if (rootfs !== undefined) return lookUpUser([resolve(rootfs)], user)

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { CaissonError } from '../errors.ts'
 import { helperPath } from '../native/addon.ts'
 import type { IdMaps } from '../native/layer.ts'
+import { processRights } from '../native/rights.ts'
 import { checkOptions } from '../options.ts'
 import { idMappings } from './options/parts.ts'
 import type { IdMapping } from '../spec/index.ts'
@@ -27,12 +28,12 @@ export function resolveIdMappings(option: IdMappingsOption): IdMappings {
   return option
 }
 
-/** For the native side: a user other than root needs a namespace, and so the helper. */
+/** For the native side: without the right to give files away it needs a namespace, and so the helper. */
 export function nativeIdMaps({ uidMappings, gidMappings }: IdMappings): IdMaps {
   const lines = (list: readonly IdMapping[]): IdMaps['uids'] =>
     list.map(({ containerID, hostID, size }) => ({ containerId: containerID, hostId: hostID, size }))
-  const isRoot = process.geteuid?.() === 0
-  return { uids: lines(uidMappings), gids: lines(gidMappings), ...(isRoot ? {} : { helper: helperPath() }) }
+  const helper = processRights().changesOwners ? {} : { helper: helperPath() }
+  return { uids: lines(uidMappings), gids: lines(gidMappings), ...helper }
 }
 
 function subordinate(): IdMappings {

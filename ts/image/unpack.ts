@@ -14,6 +14,7 @@ import {
   type SkippedEntry,
   type UnpackRequest,
 } from '../native/layer.ts'
+import { processRights } from '../native/rights.ts'
 import { checkOptions } from '../options.ts'
 import type { ImageConfig } from '../spec/index.ts'
 import { bundleConfig, type BundleConfigOptions } from './bundle-config.ts'
@@ -95,11 +96,11 @@ export async function unpackRootfs(
 
 /** The request to the native side. Throws `ERR_INVALID_OPTION`. */
 export function unpackRequest(layers: LayerBlob[], target: string, options: UnpackOptions): UnpackRequest {
-  const isRoot = (process.geteuid?.() ?? 0) === 0
-  const rootless = options.rootless ?? !isRoot
+  const { changesOwners } = processRights()
+  const rootless = options.rootless ?? !changesOwners
   const mappings = options.idMappings && resolveIdMappings(options.idMappings)
-  if (mappings && rootless === isRoot) {
-    const message = isRoot ? 'rootless goes without idMappings' : 'an ordinary user unpacks rootless'
+  if (mappings && rootless === changesOwners) {
+    const message = changesOwners ? 'rootless goes without idMappings' : 'an ordinary user unpacks rootless'
     throw new CaissonError('ERR_INVALID_OPTION', message, { phase: 'validate' })
   }
   const fallback = rootless ? 'skip' : 'error'

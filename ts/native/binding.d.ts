@@ -578,6 +578,21 @@ export declare function planContainer(request: CreateRequest): string | NativeEr
  */
 export declare function prepareStateRoot(root: string): NativeError | null
 
+/** Of the calling thread, now: a program may change its ids. */
+export declare function processRights(): ProcessRights
+
+/** What this process may do, by its capabilities and its user namespace. */
+export interface ProcessRights {
+  /** Not the initial user namespace: its root is not root of the host. */
+  inUserNamespace: boolean
+  /** A container needs a user namespace of its own. */
+  needsUserNamespace: boolean
+  /** Mounts with mapped owners, and what else takes CAP_SYS_ADMIN of the initial user namespace. */
+  administersHost: boolean
+  /** Gives files away and works on them afterwards. */
+  changesOwners: boolean
+}
+
 /** Reads a container of a state root. */
 export declare function readContainer(root: string, id: string): Promise<ContainerRecord | NativeError>
 

@@ -1,6 +1,7 @@
 //! Synchronous queries that need no engine.
 
 use caisson_engine::{self as engine, Facts, Failure};
+use caisson_rights::Rights;
 use napi::bindgen_prelude::{Either, Result};
 use napi_derive::napi;
 
@@ -39,4 +40,29 @@ pub fn features() -> Result<String> {
 #[napi(catch_unwind)]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// What this process may do, by its capabilities and its user namespace.
+#[napi(object)]
+pub struct ProcessRights {
+    /// Not the initial user namespace: its root is not root of the host.
+    pub in_user_namespace: bool,
+    /// A container needs a user namespace of its own.
+    pub needs_user_namespace: bool,
+    /// Mounts with mapped owners, and what else takes CAP_SYS_ADMIN of the initial user namespace.
+    pub administers_host: bool,
+    /// Gives files away and works on them afterwards.
+    pub changes_owners: bool,
+}
+
+/// Of the calling thread, now: a program may change its ids.
+#[napi(catch_unwind)]
+pub fn process_rights() -> Result<ProcessRights> {
+    let rights = Rights::find().map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    Ok(ProcessRights {
+        in_user_namespace: rights.in_user_namespace,
+        needs_user_namespace: rights.needs_user_namespace(),
+        administers_host: rights.administers_host(),
+        changes_owners: rights.changes_owners(),
+    })
 }

@@ -49,12 +49,11 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     } else {
         let wanted =
             caisson_cgroup::Request { id: &request.id, cgroups_path: config.cgroups_path(), rootless };
-        cgroups::place(&facts.cgroup, &wanted, &config, facts.euid)?
+        cgroups::place(&facts.cgroup, &wanted, &config, facts.rights.uid)?
     };
     let options = caisson_plan::Options {
         id: request.id.clone(),
         bundle: request.bundle.display().to_string(),
-        rootless,
         pivot: request.pivot,
         new_keyring: request.new_keyring,
         preserve_fds: request.preserve_fds,
@@ -68,9 +67,15 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         overlay: request.overlay.as_ref().map(|overlay| overlay_options(request, overlay)),
     };
     let host = caisson_plan::Host {
-        euid: facts.euid,
-        egid: facts.egid,
-        in_user_namespace: facts.in_user_namespace,
+        euid: facts.rights.uid,
+        egid: facts.rights.gid,
+        rights: caisson_plan::Rights {
+            administers_host: facts.rights.administers_host(),
+            makes_devices: facts.rights.makes_devices(),
+            maps_ids: facts.rights.maps_ids(),
+            sets_groups: facts.rights.sets_groups,
+            writes_root_files: facts.rights.writes_root_files(),
+        },
         cgroup: cgroups::view(&facts.cgroup, placement.as_ref()),
         kernel_capabilities: facts.capabilities,
         seccomp_flags: facts.seccomp_flags,

@@ -2,35 +2,40 @@
 
 use std::fs;
 
+use caisson_rights::Rights;
+
 use crate::failure::Failure;
 use caisson_code::{Code, Phase};
 
-/// The failure of a clone, with the setting that denies it if one is found.
-pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, euid: u32) -> Failure {
-    let failure = Failure::syscall(Phase::Spawn, "cannot create the container's first process", error);
-    let errno = rustix::io::Errno::from_raw_os_error(error.errno());
-    match (error.call(), errno) {
-        ("memfd_create", rustix::io::Errno::ACCESS) => {
-            return failure.hint(
-                "this host forbids executable memory files, which the helper runs from: sysctl -w vm.memfd_noexec=1",
-            );
-        }
+/// The failure of a start of `caisson-init`.
+pub fn helper_failure(what: &str, error: &caisson_sys::Error) -> Failure {
+    let failure = Failure::syscall(Phase::Spawn, what, error);
+    match (error.call(), rustix::io::Errno::from_raw_os_error(error.errno())) {
+        ("memfd_create", rustix::io::Errno::ACCESS) => failure.hint(
+            "this host forbids executable memory files, which the helper runs from: sysctl -w vm.memfd_noexec=1",
+        ),
         ("open", rustix::io::Errno::NOENT)
             if error.path().is_some_and(|path| path.ends_with("caisson-init")) =>
         {
-            return Failure { code: Code::HelperMissing, ..failure }
-                .hint("reinstall the platform package, or in a checkout run: npm run build");
+            Failure { code: Code::HelperMissing, ..failure }
+                .hint("reinstall the platform package, or in a checkout run: npm run build")
         }
-        _ => {}
+        _ => failure,
     }
+}
+
+/// The failure of a clone, with the setting that denies it if one is found.
+pub fn clone_failure(error: &caisson_sys::Error, user_namespace: bool, rights: &Rights) -> Failure {
+    let failure = helper_failure("cannot create the container's first process", error);
+    let errno = rustix::io::Errno::from_raw_os_error(error.errno());
     if !error.call().starts_with("clone")
         || !matches!(errno, rustix::io::Errno::PERM | rustix::io::Errno::NOSPC | rustix::io::Errno::ACCESS)
     {
         return failure;
     }
-    if !user_namespace && euid != 0 {
+    if !user_namespace && rights.needs_user_namespace() {
         return Failure { code: Code::UsernsDenied, ..failure }
-            .hint("an ordinary user needs a user namespace for a container: add {\"type\": \"user\"} to linux.namespaces, as `caisson spec --rootless` does");
+            .hint("without CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SETUID and CAP_SETGID a container needs a user namespace: add {\"type\": \"user\"} to linux.namespaces, as `caisson spec --rootless` does");
     }
     let hint = reason().unwrap_or_else(|| {
         "a sandbox around this process (a container's seccomp profile, a limit on namespaces) refuses new namespaces".into()

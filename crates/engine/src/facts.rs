@@ -6,16 +6,14 @@ use std::path::Path;
 use caisson_cgroup as cgroup;
 use caisson_code::Phase;
 use caisson_plan::SeccompFlags;
-use caisson_sys::{credentials, pidfd, seccomp};
+use caisson_rights::Rights;
+use caisson_sys::{pidfd, seccomp};
 
 use crate::failure::{Failure, Result};
 
 #[derive(Debug)]
 pub struct Facts {
-    pub euid: u32,
-    pub egid: u32,
-    /// Not the initial user namespace: root here is not root of the host.
-    pub in_user_namespace: bool,
+    pub rights: Rights,
     /// Every capability that the kernel knows.
     pub capabilities: u64,
     /// Flags that seccomp(2) takes; `None`: there are no filters here.
@@ -34,11 +32,9 @@ impl Facts {
         let pid = std::process::id().cast_signed();
         let (_, start_time) = pidfd::state_and_start_time(pid)
             .map_err(|e| Failure::syscall(Phase::Prepare, "cannot read our own start time", &e))?;
-        let euid = credentials::effective_uid();
+        let rights = rights()?;
         Ok(Self {
-            euid,
-            egid: credentials::effective_gid(),
-            in_user_namespace: in_user_namespace(&read("/proc/self/uid_map")),
+            rights,
             capabilities: capabilities(&read("/proc/sys/kernel/cap_last_cap")),
             seccomp_flags: seccomp::known_flags().ok(),
             security_modules: security_modules(),
@@ -46,20 +42,24 @@ impl Facts {
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             pid,
             start_time,
-            owner: caisson_accounts::name(&read("/etc/passwd"), euid)
-                .map_or_else(|| euid.to_string(), str::to_owned),
+            owner: caisson_accounts::name(&read("/etc/passwd"), rights.uid)
+                .map_or_else(|| rights.uid.to_string(), str::to_owned),
         })
     }
 
-    /// Whether the process still has the ids of the query.
+    /// Whether the process still has the ids and capabilities of the query.
     pub fn are_ours(&self) -> bool {
-        (self.euid, self.egid) == (credentials::effective_uid(), credentials::effective_gid())
+        self.rights.are_current()
     }
 
-    /// With `None`: true for users other than root, and for the root of a user namespace.
+    /// Whether the caller may lack the right to make cgroups. With `None`: true without the rights of root of the host.
     pub fn rootless(&self, decided: Option<bool>) -> bool {
-        decided.unwrap_or(self.euid != 0 || self.in_user_namespace)
+        decided.unwrap_or_else(|| !(self.rights.administers_host() && self.rights.writes_root_files()))
     }
+}
+
+pub fn rights() -> Result<Rights> {
+    Rights::find().map_err(|e| Failure::syscall(Phase::Prepare, "cannot read our own capabilities", &e))
 }
 
 /// The content of a file, empty if it is missing.
@@ -76,12 +76,6 @@ fn security_modules() -> Vec<String> {
     listed.chain(apparmor).chain(selinux).map(str::to_owned).collect()
 }
 
-/// The initial user namespace maps every id to itself in one line.
-fn in_user_namespace(map: &str) -> bool {
-    let fields: Vec<_> = map.split_ascii_whitespace().collect();
-    !map.is_empty() && fields != ["0", "0", "4294967295"]
-}
-
 fn capabilities(last: &str) -> u64 {
     let last: u32 = last.trim().parse().unwrap_or(40); // CAP_CHECKPOINT_RESTORE, Linux 5.9
     u64::MAX >> (63 - last.min(63))
@@ -90,13 +84,6 @@ fn capabilities(last: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_full_identity_map_is_the_initial_namespace() {
-        assert!(!in_user_namespace("         0          0 4294967295\n"));
-        assert!(in_user_namespace("0 1000 1\n"));
-        assert!(in_user_namespace("0 0 4294967294\n4294967294 1 1\n"));
-    }
 
     #[test]
     fn the_last_capability_gives_the_mask() {

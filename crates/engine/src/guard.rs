@@ -4,7 +4,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_code::Phase;
-use caisson_plan::protocol::{self, CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, fd};
+use caisson_plan::protocol::{self, CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, MapsFollow, fd};
+use caisson_rights::Rights;
 use caisson_sys::spawn::{Spawn, spawn};
 use caisson_sys::{Error, credentials, descriptor, errno, pidfd, socket};
 
@@ -16,14 +17,15 @@ use crate::program::Program;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     ids: [u32; 6],
+    rights: Rights,
     /// The container has cgroups of its own, and its guard leaves the caller's; others stay in the caller's cgroup.
     placed: bool,
 }
 
 impl Origin {
-    /// The current ids of this process: Node may have changed them.
-    pub fn now(placed: bool) -> Self {
-        Self { ids: credentials::all_ids(), placed }
+    /// The current ids of this process, beside its rights: Node may have changed them.
+    pub fn now(rights: Rights, placed: bool) -> Self {
+        Self { ids: credentials::all_ids(), rights, placed }
     }
 }
 
@@ -42,7 +44,7 @@ pub struct SpawnRequest<'a> {
     /// Become descriptors 0, 1, 2, … in this order.
     pub descriptors: &'a [OwnedFd],
     pub namespaces: caisson_plan::Namespaces,
-    pub maps_follow: bool,
+    pub maps: MapsFollow,
     pub asks: bool,
     /// The version 2 cgroup directory to clone into.
     pub cgroup: Option<&'a OwnedFd>,
@@ -99,7 +101,7 @@ impl Guard {
                     descriptors: &descriptors,
                 })
             })
-            .map_err(|e| denied::clone_failure(&e, false, 0))?;
+            .map_err(|e| denied::helper_failure("cannot start the guard", &e))?;
         Ok(Self { serial, origin, socket: ours, process: spawned.pidfd })
     }
 
@@ -108,7 +110,7 @@ impl Guard {
         let message = GuardRequest::Spawn {
             token: request.token,
             namespaces: request.namespaces,
-            maps_follow: request.maps_follow,
+            maps: request.maps,
             asks: request.asks,
             in_cgroup: request.cgroup.is_some(),
             attached: request.attached.clone(),

@@ -8,14 +8,15 @@ use std::process::{Command, Stdio};
 
 use caisson_code::{Code, Phase};
 use caisson_plan::{IdMapping, UserNamespace};
+use caisson_rights::Rights;
 
 use crate::failure::{Failure, Result};
 
 /// Writes setgroups, gid_map and uid_map of `pid`.
-pub fn write(pid: i32, namespace: &UserNamespace, euid: u32, egid: u32) -> Result<()> {
+pub fn write(pid: i32, namespace: &UserNamespace, rights: &Rights) -> Result<()> {
     let (uids, gids) = (&namespace.uid_mappings, &namespace.gid_mappings);
-    if euid == 0 || (is_own(uids, euid) && is_own(gids, egid)) {
-        if euid != 0 {
+    if rights.maps_ids() || (is_own(uids, rights.uid) && is_own(gids, rights.gid)) {
+        if !rights.maps_ids() {
             // user_namespaces(7): an unprivileged gid map is accepted only after setgroups is denied permanently.
             put(pid, "setgroups", "deny")?;
         }

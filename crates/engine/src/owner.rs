@@ -9,9 +9,10 @@ use caisson_code::Phase;
 use caisson_plan::UserNamespace;
 use caisson_plan::protocol::{self, MAX_OWNER_REPLY, Opening, OwnerReply, OwnerRequest, fd};
 use caisson_sys::spawn::{Spawn, spawn};
-use caisson_sys::{Error, credentials, descriptor, pidfd, socket};
+use caisson_sys::{Error, descriptor, pidfd, socket};
 
 use crate::denied;
+use crate::facts;
 use crate::failure::{Failure, Result};
 use crate::idmap;
 use crate::program::Program;
@@ -28,6 +29,7 @@ impl Owner {
     /// Starts the helper at `program` as owner and writes the maps of its namespace.
     pub fn start(program: PathBuf, namespace: &UserNamespace) -> Result<Self> {
         let failed = |e: Error| Failure::syscall(Phase::Unpack, "cannot start the owner of files", &e);
+        let rights = facts::rights()?;
         let (ours, theirs) = socket::pair().map_err(failed)?;
         let null = descriptor::null().map_err(failed)?;
         let descriptors =
@@ -41,19 +43,18 @@ impl Owner {
                     descriptors: &descriptors,
                 })
             })
-            .map_err(|e| denied::clone_failure(&e, false, 0))?;
+            .map_err(|e| denied::helper_failure("cannot start the owner of files", &e))?;
         drop(theirs);
         let owner = Self { socket: Mutex::new(ours), process: spawned.pidfd };
         match receive(&owner.socket()).map_err(failed)?.0 {
             OwnerReply::Ready => {}
             OwnerReply::Failed { errno, .. } => {
                 let denied = Error::new("clone", "CLONE_NEWUSER", errno);
-                return Err(denied::clone_failure(&denied, true, credentials::effective_uid()));
+                return Err(denied::clone_failure(&denied, true, &rights));
             }
             OwnerReply::Done | OwnerReply::Opened | OwnerReply::Value(_) => return Err(lost()),
         }
-        let (user, group) = (credentials::effective_uid(), credentials::effective_gid());
-        idmap::write(spawned.pid, namespace, user, group)?;
+        idmap::write(spawned.pid, namespace, &rights)?;
         Ok(owner)
     }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use caisson_cgroup::{Cgroup, Making};
-use caisson_plan::{Config, Hook, Plan};
+use caisson_plan::{Config, Plan};
+use caisson_rights::Rights;
 
 use crate::guard::Guard;
 use crate::request::Handle;
@@ -19,6 +20,8 @@ pub struct Record {
     pub config: Config,
     pub plan: Plan,
     pub console_socket: Option<String>,
+    /// Of the caller.
+    pub rights: Rights,
     pub attached: bool,
     /// The guard that clones it, and cleans up after it if it is attached.
     pub guard: Arc<Guard>,
@@ -46,9 +49,5 @@ impl Record {
         if let Placed::Partly(making) = &self.cgroup {
             drop(making.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
-    }
-
-    pub fn hooks(&self, list: &str) -> Vec<Hook> {
-        self.config.hooks(list)
     }
 }

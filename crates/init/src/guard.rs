@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use caisson_code::{Code, Phase};
 use caisson_flags::Namespaces;
 use caisson_plan::protocol::{
-    CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, Report, decode, encode, fd,
+    CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, MapsFollow, Report, decode, encode, fd,
 };
 use caisson_sys::file::{self, CWD, O_DIRECTORY, O_PATH};
 use caisson_sys::poll::Poller;
@@ -61,23 +61,20 @@ fn serve(containers: &mut BTreeMap<u64, Container>) -> Result<()> {
         let ready = poller.wait(None)?;
         if ready.contains(&CONTROL) {
             // End of file is the caller's death too, or the end of the worker thread that had the containers.
-            let Some(message) = socket::receive(&control, MAX_MESSAGE, true)? else { return Ok(()) };
+            let Some(message) = socket::receive(&control, MAX_MESSAGE, true)? else {
+                return Ok(());
+            };
             // What does not decode comes from another version of ourselves: nothing sensible can be done with it.
             let Ok(request) = decode(&message.bytes) else { continue };
             match request {
                 GuardRequest::Forget { token } => drop(containers.remove(&token)),
-                GuardRequest::Spawn { token, namespaces, maps_follow, asks, in_cgroup, attached } => {
+                GuardRequest::Spawn { token, namespaces, maps, asks, in_cgroup, attached } => {
                     if let Some(targets) = attached {
                         // Known before it exists: whatever becomes of the caller, it is found.
                         containers.insert(token, Container { targets, process: None });
                     }
-                    let request = SpawnRequest {
-                        namespaces,
-                        maps_follow,
-                        asks,
-                        in_cgroup,
-                        descriptors: message.descriptors,
-                    };
+                    let request =
+                        SpawnRequest { namespaces, maps, asks, in_cgroup, descriptors: message.descriptors };
                     match request.clone_process() {
                         Ok((pid, pidfd, asks)) => {
                             if let Some(asks) = asks {
@@ -131,7 +128,7 @@ fn settle() -> Result<()> {
 /// A first process that is asked for.
 struct SpawnRequest {
     namespaces: Namespaces,
-    maps_follow: bool,
+    maps: MapsFollow,
     asks: bool,
     in_cgroup: bool,
     descriptors: Vec<OwnedFd>,
@@ -148,10 +145,9 @@ impl SpawnRequest {
         // owns the new user namespace as well, and a dumpable process in it would lead it to the host's files. The
         // files of a process that is not dumpable belong to root, who writes the maps all the same. An ordinary user
         // could not; processes that may look at its own have all of its files already.
-        let root = credentials::effective_uid() == 0;
-        credentials::set_dumpable(self.maps_follow && !root)?;
+        credentials::set_dumpable(self.maps == MapsFollow::ByOwner)?;
         let mut asks = None;
-        if self.asks && root {
+        if self.asks {
             let (ours, theirs) = socket::pair()?;
             asks = Some(ours);
             self.descriptors.push(theirs);

@@ -37,10 +37,6 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
     // until then.
     if !new_user {
         credentials::set_dumpable(false).map_err(|error| at("", error))?;
-    } else if joins(NamespaceKind::Pid) && credentials::effective_uid() != 0 {
-        let reason = "only root can join a pid namespace from a new user namespace: its processes could look into this one \
-                      while an ordinary user writes the id mappings";
-        return Err(refused(reason.to_owned()));
     }
     follow_caller(plan, control)?;
     // A joined mount namespace may show another /proc.

@@ -49,7 +49,7 @@ impl LayoutDirectory {
             .map_err(|errno| Error::system("open", bytes(path), errno))?;
         let status = rustix::fs::fstat(&root).map_err(|errno| Error::system("fstat", bytes(path), errno))?;
         let owner = (status.st_uid, status.st_gid);
-        let owner = (rustix::process::geteuid().is_root() && owner != (0, 0)).then_some(owner);
+        let owner = (caisson_rights::changes_owners() && owner != (0, 0)).then_some(owner);
         Ok(Self { root, path: path.to_owned(), owner })
     }
 

@@ -18,7 +18,7 @@ use crate::{
 /// # Errors What is wrong only for this caller on this host: `additionalGids` in a user namespace that denies
 /// setgroups, labels of a security module that is active.
 pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, SpecError> {
-    let split = namespaces::split(config, host);
+    let split = namespaces::split(config, host)?;
     let mut warnings = Vec::new();
     let labels = labels::decide(config, options, host, &mut warnings)?;
     let net_devices = net_devices::decide(config, host)?;
@@ -111,7 +111,7 @@ fn root(config: &Config, options: &Options, host: &Host) -> Result<Operation, Sp
             "an image's root file system is mounted in a new mount namespace, which ends with the container";
         return Err(SpecError::invalid("linux.namespaces", reason));
     }
-    let privileged = host.euid == 0 && !host.in_user_namespace;
+    let privileged = host.rights.administers_host;
     let overlay = overlay.clone();
     Ok(Operation::MountOverlay(Overlay {
         store: overlay.store,

@@ -44,7 +44,7 @@ impl Origins {
     /// mknod is refused outside the initial user namespace. Root of the host makes the configuration's nodes there
     /// before: the host may lack them, or have them with another mode.
     pub fn of(config: &Config, host: &Host) -> Self {
-        let host_root = host.euid == 0 && !host.in_user_namespace;
+        let host_root = host.rights.makes_devices;
         let (default, listed) = match (config.namespace(NamespaceKind::User).is_some(), host_root) {
             (false, true) => (DeviceOrigin::New, DeviceOrigin::New),
             (true, true) => (DeviceOrigin::Host, DeviceOrigin::Caller),

@@ -6,8 +6,7 @@ use caisson_flags::SeccompFlags;
 pub struct Host {
     pub euid: u32,
     pub egid: u32,
-    /// The caller sits in somebody's user namespace: its root is not the host's.
-    pub in_user_namespace: bool,
+    pub rights: Rights,
     pub cgroup: CgroupView,
     /// One bit per capability the kernel knows.
     pub kernel_capabilities: u64,
@@ -15,6 +14,32 @@ pub struct Host {
     pub seccomp_flags: Option<SeccompFlags>,
     /// Active security modules: `apparmor`, `selinux`, ….
     pub security_modules: Vec<String>,
+}
+
+/// What the caller may do; `caisson-rights` finds it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// CAP_SYS_ADMIN of the initial user namespace.
+    pub administers_host: bool,
+    /// mknod(2) of devices.
+    pub makes_devices: bool,
+    /// Writes any id maps of a new user namespace without newuidmap(1).
+    pub maps_ids: bool,
+    /// The user namespace of the caller permits setgroups(2).
+    pub sets_groups: bool,
+    /// Writes the files of a process that is not dumpable.
+    pub writes_root_files: bool,
+}
+
+impl Rights {
+    /// Root of the host.
+    pub const ALL: Self = Self {
+        administers_host: true,
+        makes_devices: true,
+        maps_ids: true,
+        sets_groups: true,
+        writes_root_files: true,
+    };
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +76,6 @@ pub struct Options {
     pub id: String,
     /// Absolute.
     pub bundle: String,
-    pub rootless: bool,
     pub pivot: bool,
     pub new_keyring: bool,
     pub preserve_fds: u32,

@@ -49,7 +49,7 @@ pub use exec_affinity::ExecCpuAffinity;
 pub use exec_problem::exec_problem;
 pub use features::features;
 pub use filter::{Filter, Instructions, Listener};
-pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, MissingModule, Options, OverlayOptions};
+pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, MissingModule, Options, OverlayOptions, Rights};
 pub use issue::{Issue, SpecError};
 pub use mount_options::names as mount_option_names;
 pub use operation::*;

@@ -45,7 +45,7 @@ fn operation(
     }
     let invalid = |message| SpecError::invalid(format!("mounts[{index}]"), message);
     let id_map = id_map::of(mount, &decoded, config).map_err(|(_, message)| invalid(message))?;
-    if id_map.is_some() && host.euid != 0 {
+    if id_map.is_some() && !host.rights.administers_host {
         // COMPAT(runc): its sentence. The kernel asks for CAP_SYS_ADMIN over the file system.
         return Err(invalid("id-mapped mounts are not supported for rootless containers".to_owned()));
     }
@@ -88,7 +88,7 @@ fn operation(
 /// COMPAT(crun): a sysfs belongs to its network namespace. Where the container's user namespace does not own that one,
 /// a read-only view of the host's is bound.
 fn may_lack_network(config: &Config, host: &Host) -> bool {
-    config.namespace(NamespaceKind::User).is_some() || host.in_user_namespace || host.euid != 0
+    config.namespace(NamespaceKind::User).is_some() || !host.rights.administers_host
 }
 
 /// Whether it shows the cgroups at their usual place, writable.

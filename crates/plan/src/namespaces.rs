@@ -4,6 +4,7 @@ use caisson_flags::{NamespaceKind, Namespaces};
 
 use crate::config::Config;
 use crate::document;
+use crate::issue::SpecError;
 use crate::{Host, IdMapping, JoinNamespace, TimeOffsets, UserNamespace};
 
 pub(crate) struct Split {
@@ -15,7 +16,9 @@ pub(crate) struct Split {
     pub time_namespace: Option<TimeOffsets>,
 }
 
-pub(crate) fn split(config: &Config, host: &Host) -> Split {
+/// # Errors
+/// A pid namespace that is joined from a new user namespace, unless the caller may write files of root.
+pub(crate) fn split(config: &Config, host: &Host) -> Result<Split, SpecError> {
     let mut flags = Namespaces::empty();
     let mut join = Vec::new();
     for namespace in config.linux.namespaces.iter().flatten() {
@@ -28,6 +31,14 @@ pub(crate) fn split(config: &Config, host: &Host) -> Split {
         }
     }
     let user_namespace = config.creates(NamespaceKind::User).then(|| user_namespace(config, host));
+    // SECURITY: CVE-2016-9962 and its kin: an ordinary user writes the id mappings of a process that is dumpable until
+    // then, and the processes of the namespace could look into it.
+    let joins_pid = join.iter().any(|join: &JoinNamespace| join.kind == NamespaceKind::Pid);
+    if user_namespace.is_some() && joins_pid && !host.rights.writes_root_files {
+        let reason = "only root can join a pid namespace from a new user namespace: its processes could look into this \
+                      one while an ordinary user writes the id mappings";
+        return Err(SpecError::invalid("linux.namespaces", reason));
+    }
     // COMPAT(containerd, CRI-O): both write the mappings of a user namespace beside its path.
     let joins_user = config.namespace(NamespaceKind::User).is_some() && user_namespace.is_none();
     let joined_mappings = (joins_user
@@ -36,7 +47,7 @@ pub(crate) fn split(config: &Config, host: &Host) -> Split {
     let time_namespace = config.creates(NamespaceKind::Time).then(|| offsets(config));
     let (clone_flags, clone_after_join) =
         if join.is_empty() { (flags, Namespaces::empty()) } else { (Namespaces::empty(), flags) };
-    Split { clone_flags, join, clone_after_join, user_namespace, joined_mappings, time_namespace }
+    Ok(Split { clone_flags, join, clone_after_join, user_namespace, joined_mappings, time_namespace })
 }
 
 /// COMPAT(crun): without mappings the caller's own ids become root (runc refuses).

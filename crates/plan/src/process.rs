@@ -36,11 +36,12 @@ pub(crate) fn become_user(
     let identity = process.user.clone().unwrap_or_default();
     let additional_gids = identity.additional_gids.unwrap_or_default();
     // user_namespaces(7): an unprivileged gid map needs setgroups denied.
-    let setgroups = !user.is_some_and(|user| denies_setgroups(user, host));
+    let setgroups = host.rights.sets_groups && !user.is_some_and(|user| denies_setgroups(user, host));
     if !setgroups && !additional_gids.is_empty() {
         return Err(SpecError::invalid(
             "process.user.additionalGids",
-            "cannot be set where an ordinary user maps only its own group: map ranges with newgidmap, or leave them out",
+            "cannot be set where a user namespace denies setgroups(2), as where an ordinary user maps only its own group: map \
+             ranges with newgidmap, or leave them out",
         ));
     }
     let (uid, gid) = (identity.uid, identity.gid);
@@ -78,7 +79,7 @@ pub(crate) fn program(process: &document::Process, filter: Option<Filter>) -> Pr
 }
 
 pub(crate) fn denies_setgroups(user: &UserNamespace, host: &Host) -> bool {
-    host.euid != 0
+    !host.rights.maps_ids
         && matches!(user.gid_mappings.as_slice(), [only] if only.size == 1 && only.host_id == host.egid)
 }
 

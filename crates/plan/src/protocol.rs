@@ -99,8 +99,7 @@ pub enum GuardRequest {
         token: u64,
         /// Of the first clone.
         namespaces: Namespaces,
-        /// The caller will write id maps of the process, which must not be closed to its user before.
-        maps_follow: bool,
+        maps: MapsFollow,
         /// It may send a [`HostRequest`].
         asks: bool,
         in_cgroup: bool,
@@ -109,6 +108,18 @@ pub enum GuardRequest {
     },
     /// The container was deleted, or was never made.
     Forget { token: u64 },
+}
+
+/// Who will write the id maps of the process that is cloned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MapsFollow {
+    /// Nobody: it has no new user namespace.
+    No,
+    /// A caller who may write files of root: the process is closed to its user from the start, and may ask the guard
+    /// for paths.
+    ByRoot,
+    /// Its own user, to whom it must not be closed before.
+    ByOwner,
 }
 
 /// All that there is of a container outside of itself.

@@ -2,9 +2,9 @@
 
 mod support;
 
-use caisson_plan::Config;
+use caisson_plan::{Config, Host, Rights};
 use serde_json::{Value, json};
-use support::{changed, default_config, parse, planned};
+use support::{changed, default_config, host, options, parse, planned};
 
 fn refused(changes: &[(&str, Value)]) -> caisson_plan::SpecError {
     match planned(&changed(changes)) {
@@ -18,6 +18,17 @@ type Case = (&'static str, &'static str, Vec<(&'static str, Value)>);
 
 fn scheduler(value: Value) -> (&'static str, Value) {
     ("process.scheduler", value)
+}
+
+#[test]
+fn an_ordinary_user_does_not_join_a_pid_namespace_from_a_new_user_namespace() {
+    let namespaces = json!([{"type": "pid", "path": "/proc/1/ns/pid"}, {"type": "user"}, {"type": "mount"}]);
+    let config = parse(&changed(&[("linux.namespaces", namespaces), ("hostname", Value::Null)])).unwrap();
+    let ordinary = Host { rights: Rights::default(), ..host() };
+    let refusal = caisson_plan::plan(&config, &options(), &ordinary).unwrap_err();
+    assert_eq!(refusal.issues[0].path, "linux.namespaces");
+    assert!(refusal.issues[0].message.contains("only root can join a pid namespace"), "{refusal:?}");
+    caisson_plan::plan(&config, &options(), &host()).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use caisson_plan::{Host, Plan, plan};
+use caisson_plan::{Host, Plan, Rights, plan};
 use serde_json::{Value, json};
 use support::{changed, default_config, host, hybrid, options, parse};
 
@@ -43,7 +43,11 @@ fn an_ordinary_user() {
             json!({"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "ro"]}),
         ),
     ]);
-    check("rootless", &config, &Host { euid: 1000, egid: 1000, ..host() });
+    check(
+        "rootless",
+        &config,
+        &Host { euid: 1000, egid: 1000, rights: Rights { sets_groups: true, ..Rights::default() }, ..host() },
+    );
 }
 
 #[test]

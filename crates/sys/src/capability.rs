@@ -6,6 +6,16 @@ use crate::Result;
 use crate::call::check;
 use crate::credentials::prctl;
 
+pub const CHOWN: u64 = 1 << 0;
+pub const DAC_OVERRIDE: u64 = 1 << 1;
+pub const DAC_READ_SEARCH: u64 = 1 << 2;
+pub const FOWNER: u64 = 1 << 3;
+pub const SETGID: u64 = 1 << 6;
+pub const SETUID: u64 = 1 << 7;
+pub const NET_ADMIN: u64 = 1 << 12;
+pub const SYS_ADMIN: u64 = 1 << 21;
+pub const MKNOD: u64 = 1 << 27;
+
 /// The three sets of `capget(2)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sets {
@@ -84,6 +94,21 @@ pub fn limit_bounding(keep: u64) -> Result<u64> {
         }
     }
     Ok(left & keep)
+}
+
+/// The ambient set.
+pub fn ambient() -> Result<u64> {
+    let mut set = 0;
+    for number in 0..64u32 {
+        let is_set = libc::PR_CAP_AMBIENT_IS_SET as c_ulong;
+        match prctl("PR_CAP_AMBIENT", libc::PR_CAP_AMBIENT, is_set, number.into()) {
+            // One past the last capability there is.
+            Err(error) if error.errno() == libc::EINVAL && number > 0 => break,
+            Err(error) => return Err(error),
+            Ok(value) => set |= (value as u64 & 1) << number,
+        }
+    }
+    Ok(set)
 }
 
 /// Clears the ambient set.

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { helperPath } from '../../native/addon.ts'
 import type { LayerStep, TreeOptions } from '../../native/write-layer.ts'
+import { processRights } from '../../native/rights.ts'
 import { hostPath } from '../host-path.ts'
 import type { EntryAttributes, FileContent, LayerEntry, TreeReading } from './content.ts'
 
@@ -21,15 +22,15 @@ export interface StepContext {
 export function treeOptions(reading: TreeReading & { mask?: readonly string[] | undefined }): TreeOptions {
   const { exclude = [], uidMap = [], gidMap = [], mask = [] } = reading
   const mapped = uidMap.length > 0 || gidMap.length > 0
-  const isRoot = process.geteuid?.() === 0
+  const { changesOwners } = processRights()
   // A user namespace has both maps, or none.
-  const closed = !isRoot && uidMap.length > 0 && gidMap.length > 0
+  const closed = !changesOwners && uidMap.length > 0 && gidMap.length > 0
   return {
     exclude: [...exclude],
     mask: [...mask],
     uidMap: [...uidMap],
     gidMap: [...gidMap],
-    rootless: reading.rootless ?? (!mapped && !isRoot),
+    rootless: reading.rootless ?? (!mapped && !changesOwners),
     ...(closed ? { helper: helperPath() } : {}),
   }
 }

@@ -6,6 +6,7 @@ import { CaissonError } from '../../errors.ts'
 import { identifyBlob } from '../../native/archive.ts'
 import type { LayerOperation } from '../../native/layer.ts'
 import { packTo } from '../../native/write-layer.ts'
+import { processRights } from '../../native/rights.ts'
 import type { Descriptor, ImageIndex } from '../../spec/index.ts'
 import { layerType, MEDIA_TYPE, type LayerCompression } from '../media-type.ts'
 import { hostPlatform } from '../platform.ts'
@@ -65,7 +66,7 @@ export class Rootfs implements ImageSource {
     await requireRootfs(path)
     const made = await TemporaryFile.create()
     try {
-      const rootless = process.geteuid?.() !== 0
+      const rootless = !processRights().changesOwners
       const { digest, diffId, size } = await packTo(made.fd, path, { rootless }, operation)
       const range = { path: made.path, offset: 0, size }
       return new Rootfs('dir', path, { range, digest: digest!, diffId: diffId!, compression: 'none' }, made)

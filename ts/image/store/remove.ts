@@ -4,6 +4,7 @@
  */
 import { CaissonError } from '../../errors.ts'
 import { removeTree, type IdMaps } from '../../native/layer.ts'
+import { processRights } from '../../native/rights.ts'
 import { nativeIdMaps, resolveIdMappings } from '../id-mappings.ts'
 
 export async function removeOwned(path: string): Promise<void> {
@@ -17,9 +18,9 @@ export async function removeOwned(path: string): Promise<void> {
   }
 }
 
-/** All ids of an unprivileged user; undefined as root, which needs none, and without ranges. */
+/** All ids of an unprivileged user; undefined for a caller who needs none, and without ranges. */
 export function subordinateMaps(): IdMaps | undefined {
-  if (process.geteuid?.() === 0) return undefined
+  if (processRights().changesOwners) return undefined
   try {
     return nativeIdMaps(resolveIdMappings('subordinate'))
   } catch {

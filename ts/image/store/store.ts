@@ -9,6 +9,7 @@ import { hostPath, makeDirectories } from '../host-path.ts'
 import { lockStore, type FileLock } from '../../native/lock.ts'
 import { importLayers, sweepIngest } from '../../native/store.ts'
 import { lockDirectory } from '../../native/lock.ts'
+import { processRights } from '../../native/rights.ts'
 import { checkArgument, checkOptions, text as isText } from '../../options.ts'
 import { chainIds as chainIdsOf } from '../../spec/chain-id.ts'
 import { resolveIdMappings, type IdMappings } from '../id-mappings.ts'
@@ -291,7 +292,7 @@ export class Store implements AsyncDisposable {
 
   /** A whole image as one snapshot: layers cannot be stacked on files of other ids. */
   async #prepareMapped(image: Image, options: PrepareOptions, mappings: IdMappings): Promise<Snapshot> {
-    if (process.geteuid?.() === 0)
+    if (processRights().administersHost)
       throw invalid('root needs no idMappings here: owners are mapped when an overlay is mounted')
     const chainIds = chainIdsOf(image.diffIds())
     const top = chainIds.at(-1)

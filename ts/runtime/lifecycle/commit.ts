@@ -13,6 +13,7 @@ import { treeReading } from '../../image/options/layer.ts'
 import { checkOptions, type Known } from '../../options.ts'
 import type { IdMapping, RuntimeSpec } from '../../spec/index.ts'
 import { readContainerConfig, type ContainerDocument } from '../../native/state.ts'
+import { processRights } from '../../native/rights.ts'
 import { writableLayer } from '../state/state.ts'
 
 /** Where the image goes and what it says, as with `Image.build`. */
@@ -79,13 +80,13 @@ function ownersOf(
   { overlay }: ContainerDocument,
   config: string,
 ): Pick<TreeReading, 'uidMap' | 'gidMap' | 'rootless'> {
-  const isRoot = process.geteuid?.() === 0
-  if (isRoot && overlay) return {}
+  const { administersHost, changesOwners } = processRights()
+  if (administersHost && overlay) return {}
   const { linux } = JSON.parse(config) as RuntimeSpec
   const ranges = (list: readonly IdMapping[] | undefined | null): IdRange[] =>
     (list ?? []).map(({ containerID, hostID, size }) => ({ container: containerID, host: hostID, size }))
   const [uidMap, gidMap] = [ranges(linux?.uidMappings), ranges(linux?.gidMappings)]
-  if (!isRoot && uidMap.length < 2) return {}
+  if (!changesOwners && uidMap.length < 2) return {}
   return { uidMap, gidMap, rootless: false }
 }
 

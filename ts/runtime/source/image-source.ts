@@ -8,6 +8,7 @@ import { originOf } from '../../image/origin.ts'
 import { toRuntimeConfig } from '../../image/runtime-config.ts'
 import { removeTree, type IdMaps } from '../../native/layer.ts'
 import { flattenLayers } from '../../native/store.ts'
+import { processRights } from '../../native/rights.ts'
 import type { RuntimeSpec } from '../../spec/index.ts'
 import { formatJson } from '../../spec/json/format.ts'
 import { boundLimits } from './default-limits.ts'
@@ -34,8 +35,11 @@ export async function resolveImage(
   checkOptions(options)
   const tmpfsSize = writableSize === undefined ? {} : { tmpfsSize: parseSize(writableSize, 'writableSize') }
   const idMappings = options.idMappings && resolveIdMappings(options.idMappings)
-  // Owners that root maps are mapped when layers are mounted or copied.
-  const unpacking = { signal: place.signal, ...(isRoot() || !idMappings ? {} : { idMappings }) }
+  // Root of the host maps owners when layers are mounted or copied.
+  const unpacking = {
+    signal: place.signal,
+    ...(processRights().administersHost || !idMappings ? {} : { idMappings }),
+  }
   const { signal } = place
   const store = await place.store()
   const opened = typeof source === 'string' ? await place.images.open(source, signal) : undefined
@@ -99,7 +103,8 @@ export async function resolveImage(
     try {
       return await copied(snapshot, config)
     } catch (error) {
-      if (isRoot() || !(error instanceof CaissonError) || error.errno !== 'EACCES') throw error
+      if (processRights().changesOwners || !(error instanceof CaissonError) || error.errno !== 'EACCES')
+        throw error
       snapshot.close()
       return unpacked()
     }
@@ -164,12 +169,12 @@ function configOf(
 }
 
 /**
- * Owners of copied files where root makes a user namespace: an overlay maps them when mounted, a copy has to be made
- * so.
+ * Owners of copied files where root of the host makes a user namespace: an overlay maps them when mounted, a copy has
+ * to be made so.
  */
 function nativeMapsOf({ linux }: RuntimeSpec): IdMaps | undefined {
   const namespace = linux?.namespaces?.find(({ type }) => type === 'user')
-  if (!isRoot() || !namespace) return undefined
+  if (!processRights().administersHost || !namespace) return undefined
   if (namespace.path) {
     const message =
       'a copy of the files needs owners, and the ids of a user namespace that is joined are not known'
@@ -177,10 +182,6 @@ function nativeMapsOf({ linux }: RuntimeSpec): IdMaps | undefined {
   }
   const { uidMappings, gidMappings } = linux ?? {}
   return uidMappings && gidMappings ? nativeIdMaps({ uidMappings, gidMappings }) : undefined
-}
-
-function isRoot(): boolean {
-  return process.geteuid?.() === 0
 }
 
 function checkOptions({ layering, writable, writableSize }: LayerOptions): void {

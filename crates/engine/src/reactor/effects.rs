@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use caisson_code::Phase;
 use caisson_plan::protocol::{Command, Start};
+use caisson_sys::pidfd;
 use caisson_sys::poll::Waker;
-use caisson_sys::{credentials, pidfd};
 
 use super::Reactor;
 use crate::failure::Failure;
@@ -123,13 +123,7 @@ impl Reactor {
         self.submit(move || {
             let done = match task {
                 Task::Prepare => return,
-                Task::MapIds => Done::IdsMapped(guarded(
-                    || {
-                        let (euid, egid) = (credentials::effective_uid(), credentials::effective_gid());
-                        map_ids::map_ids(&subject, euid, egid)
-                    },
-                    Err,
-                )),
+                Task::MapIds => Done::IdsMapped(guarded(|| map_ids::map_ids(&subject), Err)),
                 Task::RuntimeHooks => Done::HooksRan(guarded(
                     || net_devices::bring(&subject).and_then(|()| hooks::runtime(&subject)),
                     Err,

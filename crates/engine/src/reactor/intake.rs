@@ -9,7 +9,7 @@ use caisson_cgroup::Cgroup;
 use caisson_code::Phase;
 use caisson_plan::protocol::{self, MAX_MESSAGE, Report};
 use caisson_sys::socket::{self, Message as Datagram};
-use caisson_sys::{credentials, errno, pidfd, poll, process};
+use caisson_sys::{errno, pidfd, poll, process};
 
 use super::Reactor;
 use super::key::Key;
@@ -186,7 +186,7 @@ impl Reactor {
         let Some(record) = container.record.clone() else { return };
         if let Some(error) = container.refused.take() {
             let user_namespace = record.plan.user_namespace.is_some();
-            let failure = denied::clone_failure(&error, user_namespace, credentials::effective_uid());
+            let failure = denied::clone_failure(&error, user_namespace, &record.rights);
             return self.step(handle, lifecycle::Message::Cloned(Err(failure)));
         }
         let Some(pidfd) = container.first.pidfd.clone() else {

@@ -5,9 +5,9 @@ use crate::failure::Result;
 use crate::idmap;
 
 /// Writes the maps.
-pub fn map_ids(subject: &Subject, euid: u32, egid: u32) -> Result<()> {
+pub fn map_ids(subject: &Subject) -> Result<()> {
     match &subject.record.plan.user_namespace {
-        Some(namespace) => idmap::write(subject.pid, namespace, euid, egid),
+        Some(namespace) => idmap::write(subject.pid, namespace, &subject.record.rights),
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 use caisson_code::Phase;
-use caisson_plan::protocol::{self, CleanupTargets, Command};
+use caisson_plan::protocol::{self, CleanupTargets, Command, MapsFollow};
 use caisson_state::HostMounts;
 use caisson_sys::{descriptor, memfd, socket};
 
@@ -42,7 +42,7 @@ impl Prepared {
         };
         Demands {
             id_maps,
-            poststart: !record.hooks("poststart").is_empty(),
+            poststart: !record.config.hooks("poststart").is_empty(),
             agent: record.plan.listener().is_some(),
         }
     }
@@ -54,7 +54,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         let facts = shared.facts()?;
         let decided = decide::decide(&request, &facts)?;
         super::agent::check(&decided.plan)?;
-        let guard = shared.guard(Origin::now(decided.placement.is_some()))?;
+        let guard = shared.guard(Origin::now(facts.rights, decided.placement.is_some()))?;
         Ok((facts, decided, guard))
     };
     let (facts, decided, guard) = match decide() {
@@ -91,8 +91,13 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         token: handle,
         descriptors: &inherited,
         namespaces: decided.plan.clone_flags,
-        maps_follow: decided.plan.user_namespace.is_some(),
-        asks: decided.plan.asks(),
+        maps: match &decided.plan.user_namespace {
+            None => MapsFollow::No,
+            Some(_) if facts.rights.writes_root_files() => MapsFollow::ByRoot,
+            Some(_) => MapsFollow::ByOwner,
+        },
+        // What an ordinary user may not reach, its guard may not reach either.
+        asks: decided.plan.asks() && facts.rights.writes_root_files(),
         cgroup: unified.as_ref(),
         attached: request.attached.then_some(targets),
     });
@@ -116,6 +121,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         config: decided.config,
         plan: decided.plan,
         console_socket: request.console_socket,
+        rights: facts.rights,
         attached: request.attached,
         guard: Arc::clone(&guard),
         cgroup,

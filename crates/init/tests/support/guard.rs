@@ -4,10 +4,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use caisson_plan::Plan;
-use caisson_plan::protocol::{CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, decode, encode, fd};
+use caisson_plan::protocol::{
+    CleanupTargets, GuardReply, GuardRequest, MAX_MESSAGE, MapsFollow, decode, encode, fd,
+};
 use caisson_sys::pidfd::Exit;
 use caisson_sys::spawn::{Spawn, spawn};
-use caisson_sys::{Error, descriptor, pidfd, poll, socket};
+use caisson_sys::{Error, credentials, descriptor, pidfd, poll, socket};
 
 pub struct Guard {
     pub socket: Option<OwnedFd>,
@@ -52,8 +54,12 @@ impl Guard {
         let request = GuardRequest::Spawn {
             token,
             namespaces: plan.clone_flags,
-            maps_follow: plan.user_namespace.is_some(),
-            asks: plan.asks(),
+            maps: match plan.user_namespace {
+                None => MapsFollow::No,
+                Some(_) if credentials::effective_uid() == 0 => MapsFollow::ByRoot,
+                Some(_) => MapsFollow::ByOwner,
+            },
+            asks: plan.asks() && credentials::effective_uid() == 0,
             in_cgroup: false,
             attached,
         };

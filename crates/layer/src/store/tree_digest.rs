@@ -32,7 +32,7 @@ pub fn tree_digest(root: BorrowedFd<'_>, content: Content<'_>, stop: &Stop) -> R
         hasher: Hasher::sha256(),
         contents: Hasher::sha256(),
         content,
-        is_root: rustix::process::geteuid().is_root(),
+        reads_everything: caisson_rights::reads_everything(),
         stop,
         firsts: HashMap::new(),
         count: 0,
@@ -48,7 +48,7 @@ struct Walk<'s> {
     hasher: Hasher,
     contents: Hasher,
     content: Content<'s>,
-    is_root: bool,
+    reads_everything: bool,
     stop: &'s Stop,
     /// For a file with several names, the number of the first one, by inode.
     firsts: HashMap<u64, u64>,
@@ -149,7 +149,7 @@ impl Walk<'_> {
         };
         let Some(sum) = noted else { return self.read(parent, name).map(Some) };
         let readable = || rustix::fs::accessat(parent, name, Access::READ_OK, AtFlags::EACCESS).is_ok();
-        Ok(Some(if self.is_root || readable() { sum.into() } else { CLOSED }))
+        Ok(Some(if self.reads_everything || readable() { sum.into() } else { CLOSED }))
     }
 
     fn read(&self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {

@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_rights::reads_everything;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
@@ -26,14 +27,10 @@ impl Drop for Unlocked {
     }
 }
 
-fn ordinary_user() -> bool {
-    !rustix::process::geteuid().is_root()
-}
-
 /// A permission error caused by files of other ids, with a hint.
 pub fn refused(call: &'static str, shown: &[u8], errno: Errno) -> Error {
     let error = Error::system(call, shown, errno);
-    if !ordinary_user() || !matches!(errno, Errno::ACCESS | Errno::PERM) {
+    if reads_everything() || !matches!(errno, Errno::ACCESS | Errno::PERM) {
         return error;
     }
     error.hint("it belongs to another id: with uidMap and gidMap (--uid-map, --gid-map) it is read as root of a user namespace")
@@ -50,11 +47,11 @@ pub fn open_directory(
     let open = || rustix::fs::openat(parent, name, flags | OFlags::RDONLY, Mode::empty());
     let closed = match open() {
         // It can be listed; looking up its entries needs another permission.
-        Ok(directory) if !ordinary_user() || searchable(directory.as_fd()) => return Ok((directory, None)),
+        Ok(directory) if reads_everything() || searchable(directory.as_fd()) => return Ok((directory, None)),
         Ok(_) => Errno::ACCESS,
         Err(errno) => errno,
     };
-    if closed != Errno::ACCESS || !ordinary_user() {
+    if closed != Errno::ACCESS || reads_everything() {
         return Err(Error::system("openat", shown, closed));
     }
     let unlocked = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())
@@ -98,7 +95,7 @@ pub fn unlock_file(handle: &OwnedFd, shown: &[u8]) -> Result<Unlocked> {
 pub fn open_file(root: BorrowedFd<'_>, path: &[u8], rights: Option<&dyn Rights>) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open_beneath(root, path, flags) {
-        Err(Errno::ACCESS) if ordinary_user() => {}
+        Err(Errno::ACCESS) if !reads_everything() => {}
         other => return other.map_err(|errno| Error::system("openat2", path, errno)),
     }
     match (open_unlocked(root, path, flags), rights) {

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test program uses a part
 
 use caisson_plan::{
-    CgroupMode, CgroupView, Config, Host, HostHierarchy, Options, Plan, SeccompFlags, SpecError, plan,
+    CgroupMode, CgroupView, Config, Host, HostHierarchy, Options, Plan, Rights, SeccompFlags, SpecError, plan,
 };
 use serde_json::{Value, json};
 
@@ -54,6 +54,7 @@ pub fn default_config() -> Value {
 pub fn host() -> Host {
     let directory = "/sys/fs/cgroup/box".to_owned();
     Host {
+        rights: Rights::ALL,
         kernel_capabilities: (1 << 41) - 1,
         seccomp_flags: Some(SeccompFlags::from_bits(0x3f)),
         cgroup: CgroupView {

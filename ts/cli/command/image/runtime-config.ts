@@ -1,4 +1,5 @@
 import { replaceFile } from '../../../image/layout/file.ts'
+import { processRights } from '../../../native/rights.ts'
 import { on, text, type Command } from '../../command.ts'
 import { limitFlag } from '../../image/limits.ts'
 import { idMapFlags, idMappingsOf } from '../../image/options.ts'
@@ -24,7 +25,7 @@ is looked up in the directory of --rootfs, which must be given then. A file that
     const { flags } = invocation
     const { reference, rest } = referenceAnd(invocation, 'config.json')
     const idMappings = idMappingsOf(flags)
-    const rootless = on(flags, 'rootless') || process.geteuid?.() !== 0
+    const rootless = on(flags, 'rootless') || processRights().needsUserNamespace
     await using image = await openRunnable(invocation, reference)
     const spec = image.runtimeConfig({
       rootfs: text(flags, 'rootfs'),

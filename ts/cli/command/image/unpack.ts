@@ -1,4 +1,5 @@
 import { hostPath } from '../../../image/host-path.ts'
+import { processRights } from '../../../native/rights.ts'
 import { on, type Command } from '../../command.ts'
 import { writeRecord } from '../../image/bundle-record.ts'
 import { limitFlag } from '../../image/limits.ts'
@@ -33,7 +34,7 @@ With --rootfs-only the directory is the root file system itself.`,
     const { reference, rest } = referenceAnd(invocation, 'bundle')
     const target = hostPath(rest[0]!, 'the bundle')
     const idMappings = idMappingsOf(flags)
-    const rootless = on(flags, 'rootless') || process.geteuid?.() !== 0
+    const rootless = on(flags, 'rootless') || !processRights().changesOwners
     const keepDirlinks = on(flags, 'keep-dirlinks')
     await using image = await openRunnable(invocation, reference)
     using bar = progress('unpacking')
