@@ -8,6 +8,7 @@ use caisson_plan::{Config, MissingModule, Plan};
 use serde::Serialize;
 
 use crate::cgroups;
+use crate::config_file;
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
 use crate::request::{CreateRequest, OverlayRequest};
@@ -112,31 +113,11 @@ fn overlay_options(request: &CreateRequest, overlay: &OverlayRequest) -> caisson
 }
 
 fn read_config(request: &CreateRequest) -> Result<Vec<u8>> {
-    let invalid = |message: String, path: &Path| {
-        Failure::new(Code::InvalidBundle, Phase::Validate, message).on(path.display().to_string())
-    };
-    let bundle = &request.bundle;
-    match fs::metadata(bundle) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(invalid(format!("the bundle {} is not a directory", bundle.display()), bundle)),
-        Err(error) => {
-            return Err(invalid(
-                format!("the bundle {} cannot be opened: {error}", bundle.display()),
-                bundle,
-            ));
-        }
+    config_file::check_bundle(&request.bundle)?;
+    match &request.config {
+        Some(text) => Ok(text.clone().into_bytes()),
+        None => config_file::read(&request.bundle),
     }
-    if let Some(text) = &request.config {
-        return Ok(text.clone().into_bytes());
-    }
-    let path = bundle.join("config.json");
-    fs::read(&path).map_err(|error| match error.kind() {
-        // COMPAT(runc): its wording for a bundle without a configuration.
-        std::io::ErrorKind::NotFound => {
-            invalid(format!("JSON specification file {} not found", path.display()), &path)
-        }
-        _ => invalid(format!("cannot read {}: {error}", path.display()), &path),
-    })
 }
 
 /// SECURITY: CVE-2019-19921 and related attacks: a root file system that is a symbolic link could be swapped after this

@@ -25,7 +25,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
     let directory = StateDirectory::open(&request.root, &request.id)?;
     // One process at a time: a second one must not kill a new container that reuses the id.
-    let _lock = directory.lock(&request.id)?;
+    let lock = directory.lock()?;
     // SECURITY: a forced delete does not ask the container: a stopped process may hold its start socket. It does not
     // need a readable state either.
     let state = match directory.read_state() {
@@ -44,6 +44,7 @@ pub fn destroy(request: &DestroyRequest) -> Result<Vec<String>> {
         config => config,
     };
     leftover::remove(&directory)?;
+    drop(lock); // a hook may take as long as it likes, and may delete or create a container of this id
     Ok(match (config, state) {
         (Ok(Some(config)), Some(state)) => hooks::poststop(&config, &state),
         (Err(failure), _) => vec![format!("poststop hooks were not run: {}", failure.message)],

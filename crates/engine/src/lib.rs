@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod clock;
+mod config_file;
 mod container;
 mod decide;
 mod denied;

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use caisson_sys::lock;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -80,17 +81,41 @@ impl StateDirectory {
     }
 
     /// Waits for the lock, which is held until the result is dropped. `NotFound` if the directory was removed
-    /// meanwhile.
-    pub fn lock(&self, id: &str) -> Result<OwnedFd> {
+    /// meanwhile, `Timeout` if another process keeps it for half a minute: a removal takes a third of that at most.
+    pub fn lock(&self) -> Result<OwnedFd> {
+        self.lock_within(Duration::from_secs(30))
+    }
+
+    fn lock_within(&self, limit: Duration) -> Result<OwnedFd> {
         let again = self.reopen()?;
-        let taken = lock::exclusive(again).map_err(|error| self.lock_failed(&error))?;
-        if self.is_removed(&taken) { Err(Self::not_found(id)) } else { Ok(taken) }
+        let deadline = Instant::now() + limit;
+        // A removed directory is not waited for: its holder may run on.
+        let go_on = || Ok(Instant::now() < deadline && !self.is_removed(&again));
+        let taken = lock::wait(&again, lock::Mode::Exclusive, go_on).map_err(|e| self.lock_failed(&e))?;
+        match (self.is_removed(&again), taken) {
+            (true, _) => Err(Self::not_found(self.id())),
+            (false, true) => Ok(again),
+            (false, false) => Err(self.kept_locked(&again)),
+        }
+    }
+
+    fn kept_locked(&self, fd: &OwnedFd) -> Error {
+        let holder = match lock::holder(fd) {
+            Some(pid) if pid > 0 => format!("process {pid}"),
+            _ => "a process".to_owned(),
+        };
+        let message =
+            format!("container {} is not free: {holder} holds the lock of its state directory", self.id());
+        Error::new(Kind::Timeout, message)
+            .on(&self.path)
+            .hint("a delete in that process does not end, or it took the lock with flock(2): end it, then try again")
     }
 
     /// Like `lock`, without waiting. `None` if another process has the lock, or has removed the directory.
     pub fn try_lock(&self) -> Result<Option<OwnedFd>> {
         let again = self.reopen()?;
-        let taken = lock::try_exclusive(&again).map_err(|error| self.lock_failed(&error))?;
+        let taken =
+            lock::try_lock(&again, lock::Mode::Exclusive).map_err(|error| self.lock_failed(&error))?;
         Ok((taken && !self.is_removed(&again)).then_some(again))
     }
 
@@ -133,13 +158,16 @@ impl StateDirectory {
 }
 
 #[cfg(feature = "document")]
+pub use files::CONFIG_LIMIT;
+
+#[cfg(feature = "document")]
 mod files {
     use super::{
         AsFd, AtFlags, CONFIG, Errno, Error, Kind, Mode, OFlags, OwnedFd, Result, StateDirectory, owned,
     };
 
     /// Bytes of `config.json`, which may list many mounts, variables and system calls.
-    const CONFIG_LIMIT: usize = 16 << 20;
+    pub const CONFIG_LIMIT: usize = 16 << 20;
     /// Bytes of the other documents: annotations are all that grows in them, and Kubernetes allows 256 KiB of these.
     const LIMIT: usize = 1 << 20;
 

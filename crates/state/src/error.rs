@@ -20,6 +20,8 @@ pub enum Kind {
     Version,
     /// A document exceeds its limit.
     TooLarge,
+    /// Another process has its lock, and keeps it.
+    Timeout,
     System,
 }
 
@@ -33,6 +35,7 @@ impl Kind {
             Self::Damaged => Code::StateDamaged,
             Self::Version => Code::StateVersion,
             Self::TooLarge => Code::LimitExceeded,
+            Self::Timeout => Code::Timeout,
             Self::System => Code::Syscall,
         }
     }
@@ -42,6 +45,7 @@ impl Kind {
         match self {
             Self::InvalidId => Phase::Validate,
             Self::NotFound | Self::Unsafe | Self::Damaged | Self::Version => Phase::Resolve,
+            Self::Timeout => Phase::Delete,
             Self::Exists | Self::TooLarge | Self::System => Phase::Prepare,
         }
     }

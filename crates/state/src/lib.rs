@@ -17,6 +17,8 @@ mod root;
 
 #[cfg(feature = "document")]
 pub use cleanup::CleanupRecord;
+#[cfg(feature = "document")]
+pub use directory::CONFIG_LIMIT;
 pub use directory::{ROOTFS, START_SOCKET, StateDirectory};
 #[cfg(feature = "document")]
 pub use document::{CgroupState, ImageOrigin, OverlayState, Progress, StateFile, VERSION};

@@ -1,5 +1,6 @@
 /** What a container is made from, as a bundle directory and, where something was changed, its configuration. */
-import { readFileSync, statSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CaissonError, SpecError } from '../../errors.ts'
 import type { Image } from '../../image/index.ts'
@@ -7,6 +8,7 @@ import type { ImageOrigin } from '../../image/origin.ts'
 import type { OverlayRequest } from '../../native/engine.ts'
 import { lookUpUser, type UserIds } from '../../native/layer.ts'
 import type { RuntimeSpec } from '../../spec/index.ts'
+import { readSmallFile } from '../../image/source/small-file.ts'
 import { formatJson } from '../../spec/json/format.ts'
 import { boundLimits } from './default-limits.ts'
 import { defaultSpec } from '../../image/default-spec.ts'
@@ -37,6 +39,14 @@ export interface Resolved {
   directory?: string | undefined
   /** Removes what was made for this container only. */
   dispose: () => Promise<void>
+}
+
+/** Bytes of config.json; the native side has the same limit. */
+const MAX_CONFIG_BYTES = 16 << 20
+
+function decoded(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString()
+  throw new SpecError('ERR_INVALID_SPEC', 'config.json', [{ path: '', message: 'not UTF-8' }])
 }
 
 const nothing = (): Promise<void> => Promise.resolve()
@@ -81,8 +91,9 @@ async function fromBundle(path: string, options: SpecOptions, config?: string): 
   const file = config === undefined ? join(bundle, 'config.json') : resolve(config)
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = decoded(await readSmallFile(file, { limit: MAX_CONFIG_BYTES, code: 'ERR_INVALID_BUNDLE' }))
   } catch (cause) {
+    if (cause instanceof CaissonError) throw cause
     const { code } = cause as NodeJS.ErrnoException
     // COMPAT(runc): its sentence for a bundle without a configuration.
     const message =

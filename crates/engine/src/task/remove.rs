@@ -7,7 +7,7 @@ use crate::failure::Result;
 pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
     let record = &subject.record;
     // One process at a time: a second one must not remove a new container that reuses the id.
-    let _lock = record.directory.lock(&record.state.id)?;
+    let lock = record.directory.lock()?;
     if let Some(cgroup) = record.cgroup() {
         if !record.state.pid_namespace {
             let _ = cgroup.kill_all();
@@ -19,6 +19,7 @@ pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
         mounts.detach();
     }
     record.directory.remove()?;
+    drop(lock); // before the hooks, which may take as long as they like
     if record.attached {
         record.guard.forget(record.handle);
     }

@@ -2,22 +2,14 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::Duration;
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
+use caisson_sys::lock;
+pub use caisson_sys::lock::Mode as LockMode;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::lock::{Refused, wait};
 use crate::{Error, Kind, Result, Stop};
-
-/// Shortest and longest sleep between two attempts.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_millis(25);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockMode {
-    Shared,
-    Exclusive,
-}
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -31,7 +23,7 @@ impl Lock {
         loop {
             let fd = rustix::fs::openat(CWD, path, flags, Mode::from_raw_mode(0o600))
                 .map_err(|errno| Error::system("open", path.as_os_str().as_encoded_bytes(), errno))?;
-            wait(&fd, mode, stop)?;
+            wait(&fd, mode, path, stop)?;
             if is_linked(&fd)? {
                 return Ok(Self(fd));
             }
@@ -53,7 +45,8 @@ impl Lock {
 
     /// Locks an open file or directory; `None` if another process holds the lock or removed the file.
     pub fn try_on(fd: OwnedFd, mode: LockMode) -> Result<Option<Self>> {
-        Ok((try_lock(&fd, mode)? && is_linked(&fd)?).then_some(Self(fd)))
+        let taken = lock::try_lock(&fd, mode).map_err(|error| Refused::from(error).on(b""))?;
+        Ok((taken && is_linked(&fd)?).then_some(Self(fd)))
     }
 
     /// The descriptor that holds the lock.
@@ -65,27 +58,4 @@ impl Lock {
 fn is_linked(fd: &OwnedFd) -> Result<bool> {
     let status = rustix::fs::fstat(fd).map_err(|errno| Error::system("fstat", b"", errno))?;
     Ok(status.st_nlink > 0)
-}
-
-fn try_lock(fd: &OwnedFd, mode: LockMode) -> Result<bool> {
-    let operation = match mode {
-        LockMode::Shared => FlockOperation::NonBlockingLockShared,
-        LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
-    };
-    match rustix::fs::flock(fd, operation) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
-        Err(errno) => Err(Error::system("flock", b"", errno)),
-    }
-}
-
-/// Polls: a blocking flock(2) cannot be cancelled.
-fn wait(fd: &OwnedFd, mode: LockMode, stop: &Stop) -> Result<()> {
-    let mut pause = SHORTEST;
-    while !try_lock(fd, mode)? {
-        stop.check()?;
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST);
-    }
-    Ok(())
 }

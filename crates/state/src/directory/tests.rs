@@ -165,3 +165,30 @@ fn an_older_version_is_migrated_and_a_newer_one_is_refused_by_name() {
     assert_eq!(error.kind, Kind::Version);
     assert!(error.message.starts_with("unsupported state version 3 in "), "{error}");
 }
+
+#[test]
+fn a_lock_that_is_kept_names_its_holder_and_ends_the_wait() {
+    let top = Scratch::new("kept");
+    let directory = StateDirectory::create(&top.0, "one").unwrap();
+    let held = directory.lock().unwrap();
+    let refused = directory.lock_within(Duration::ZERO).unwrap_err();
+    assert_eq!(refused.kind, Kind::Timeout);
+    let expected = format!(
+        "container one is not free: process {} holds the lock of its state directory",
+        std::process::id()
+    );
+    assert_eq!(refused.message, expected);
+    drop(held);
+    drop(directory.lock_within(Duration::ZERO).unwrap());
+}
+
+#[test]
+fn a_removed_directory_is_not_waited_for() {
+    let top = Scratch::new("gone");
+    let directory = StateDirectory::create(&top.0, "one").unwrap();
+    let held = directory.lock().unwrap();
+    directory.remove().unwrap();
+    assert_eq!(kind(directory.lock()), Kind::NotFound);
+    drop(held);
+    assert_eq!(kind(directory.lock()), Kind::NotFound);
+}
