@@ -34,7 +34,12 @@ function plant(name: string): Planted {
   const hook = { path: '/bin/sh', args: ['sh', '-c', `echo pwned > ${hookRan}`] }
   writeFileSync(
     join(root, 'job/config.json'),
-    JSON.stringify({ ociVersion: '1.0.2', hooks: { poststop: [hook] } }),
+    JSON.stringify({
+      ociVersion: '1.0.2',
+      root: { path: 'rootfs' },
+      linux: { namespaces: [{ type: 'mount' }] },
+      hooks: { poststop: [hook] },
+    }),
     {
       mode: 0o600,
     },
