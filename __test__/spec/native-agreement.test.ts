@@ -9,6 +9,7 @@ import { addon } from '../../ts/native/addon.ts'
 import { errorFrom } from '../../ts/native/failure.ts'
 import { readObject } from '../../ts/spec/json/object.ts'
 import { formatRuntimeSpec, safeParseRuntimeSpec } from '../../ts/spec/index.ts'
+import fc from '../fixtures/property.ts'
 import { scratch } from '../fixtures/rootfs.ts'
 import { runtimeBase, type Change } from './base.ts'
 import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
@@ -225,4 +226,33 @@ test('text that is JSON for one is JSON for the other', (t) => {
 test('a number beyond every double is kept here and refused there', (t) => {
   const text = changed((spec) => (spec.x = 'S')).replace('"S"', '1e400')
   t.deepEqual([ours(text), native(text)], [[], ['']])
+})
+
+/** Changes at random places: a value of this list, of another place, or none. */
+const edits = fc.array(
+  fc.record({ at: fc.nat(), action: fc.constantFrom('replace', 'move', 'remove'), value: fc.nat() }),
+  { minLength: 1, maxLength: 4 },
+)
+
+test('several changes at random', (t) => {
+  fc.assert(
+    fc.property(edits, (list) => {
+      const spec = baseWithResources()
+      for (const { at, action, value } of list) {
+        const places = [...properties(spec)]
+        const path = places[at % places.length]!
+        const follow = (where: readonly (string | number)[]): any =>
+          where.reduce((inner: any, key) => inner[key], spec)
+        const [parent, last] = [follow(path.slice(0, -1)), path.at(-1)!]
+        if (action === 'replace') parent[last] = REPLACEMENTS[value % REPLACEMENTS.length]
+        else if (action === 'move') parent[last] = structuredClone(follow(places[value % places.length]!))
+        else if (Array.isArray(parent)) parent.splice(Number(last), 1)
+        else delete parent[last]
+      }
+      const problem = agreement(formatRuntimeSpec(spec))
+      if (problem !== undefined) throw new Error(problem)
+    }),
+    { numRuns: 1000 },
+  )
+  t.pass()
 })
