@@ -100,6 +100,7 @@ fn plan(bundle: &Bundle, args: &[&str], rights: Rights, profile: Value) -> Plan 
     (process.uid, process.gid) = (rights.uid, rights.uid);
     // Under no_new_privs the helper leaves it out: it would stay with the program.
     process.capabilities.until_exec = SYS_ADMIN;
+    process.capabilities.bounding |= SYS_ADMIN; // it would stay with a root that has it there
     let mut parts = Parts { process: Some(process), ..Parts::new(&[]) };
     if !rights.no_new_privileges {
         parts.after_pivot.retain(|operation| *operation != Operation::NoNewPrivileges);
@@ -180,9 +181,15 @@ fn no_capability_is_left_that_the_filter_needed() {
             assert_eq!(helper.start_with(Some(&agent)).unwrap(), None);
             let output = helper.output();
             let mask = format!("{:016x}", support::plans::DEFAULT_CAPABILITIES);
-            let own = if rights.uid == 0 { mask.as_str() } else { "0000000000000000" };
+            let bounding = format!("{:016x}", support::plans::DEFAULT_CAPABILITIES | SYS_ADMIN);
+            let own = match (rights.uid, rights.no_new_privileges) {
+                // Under no_new_privs execve adds nothing to what was permitted.
+                (0, true) => mask.as_str(),
+                (0, false) => bounding.as_str(),
+                _ => "0000000000000000",
+            };
             let expected = format!(
-                "CapInh:\t0000000000000000\nCapPrm:\t{own}\nCapEff:\t{own}\nCapBnd:\t{mask}\nCapAmb:\t0000000000000000\n\
+                "CapInh:\t0000000000000000\nCapPrm:\t{own}\nCapEff:\t{own}\nCapBnd:\t{bounding}\nCapAmb:\t0000000000000000\n\
                  NoNewPrivs:\t{}\nSeccomp:\t2\nSeccomp_filters:\t1\n",
                 u8::from(rights.no_new_privileges)
             );
