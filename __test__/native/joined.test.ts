@@ -1,7 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'ava'
 import { Engine } from '../../ts/native/engine.ts'
 import { needs } from '../fixtures/needs.ts'
 import { bundleIn, makeBundle, type Bundle } from './bundle.ts'

@@ -61,8 +61,12 @@ another('an ordinary user with ambient capabilities needs no user namespace', as
   const names = 'sys_admin,net_admin,setuid,setgid,setpcap,sys_chroot,chown,fowner,dac_override,mknod,kill'
   const added = names.replaceAll(/\w+/g, '+$&')
   const [rights, container] = await ask([
-    ...['setpriv', `--reuid=${UID}`, `--regid=${UID}`, '--clear-groups'],
-    ...[`--inh-caps=${added}`, `--ambient-caps=${added}`],
+    'setpriv',
+    `--reuid=${UID}`,
+    `--regid=${UID}`,
+    '--clear-groups',
+    `--inh-caps=${added}`,
+    `--ambient-caps=${added}`,
   ])
   const { inUserNamespace } = processRights()
   t.deepEqual(rights, {
@@ -76,8 +80,12 @@ another('an ordinary user with ambient capabilities needs no user namespace', as
 
 another('an ordinary user with CAP_SYS_ADMIN alone needs one still', async (t) => {
   const [rights, container] = await ask([
-    ...['setpriv', `--reuid=${UID}`, `--regid=${UID}`, '--clear-groups'],
-    ...['--inh-caps=+sys_admin', '--ambient-caps=+sys_admin'],
+    'setpriv',
+    `--reuid=${UID}`,
+    `--regid=${UID}`,
+    '--clear-groups',
+    '--inh-caps=+sys_admin',
+    '--ambient-caps=+sys_admin',
   ])
   const { needsUserNamespace, changesOwners } = rights as ReturnType<typeof processRights>
   t.deepEqual([needsUserNamespace, changesOwners], [true, false])

@@ -32,9 +32,12 @@ async function warningsOf(path: string): Promise<string[]> {
   return emitted.filter(({ name }) => name === 'CaissonWarning').map(({ message }) => message)
 }
 
-alone('ambient capabilities without inheritable ones, as runc 1.1 writes them, are no warning', async (t) => {
-  t.deepEqual(await warningsOf(withCapabilities({ ambient: ['CAP_KILL'] })), [])
-})
+alone(
+  'ambient capabilities without inheritable ones, as runc 1.1 writes them, give no warning',
+  async (t) => {
+    t.deepEqual(await warningsOf(withCapabilities({ ambient: ['CAP_KILL'] })), [])
+  },
+)
 
 alone('a warning comes once, beside the output', async (t) => {
   const path = withCapabilities({ bounding: ['CAP_KILL', 'CAP_FLY'] })

@@ -29,6 +29,7 @@ mod starter;
 mod stdio;
 
 use std::ffi::{CStr, OsStr};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use caisson_plan::protocol::{NAME, OWNER};
@@ -57,6 +58,7 @@ fn is(argument: &OsStr, text: &CStr) -> bool {
 }
 
 fn refuse() -> i32 {
-    eprintln!("caisson-init: not a program to be executed or an interpreter");
+    // Without a reader the status tells alone.
+    let _ = writeln!(io::stderr(), "caisson-init: not a program to be executed or an interpreter");
     NOT_EXECUTABLE
 }

@@ -330,7 +330,7 @@ fn rules_that_types_cannot_express() {
 #[test]
 fn without_mappings_the_program_is_root() {
     let user = ("linux.namespaces[6]", json!({"type": "user"}));
-    assert!(planned(&changed(&[user.clone()])).is_ok());
+    assert!(planned(&changed(std::slice::from_ref(&user))).is_ok());
     for (path, value) in [("uid", json!(1000)), ("gid", json!(5)), ("additionalGids", json!([5]))] {
         let path = format!("process.user.{path}");
         let error = planned(&changed(&[user.clone(), (path.as_str(), value)])).unwrap_err();

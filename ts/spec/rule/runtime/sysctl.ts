@@ -33,5 +33,7 @@ function problemOf(path: string, value: unknown, config: Config, report: Report)
   if (path.startsWith('user/')) return needs('user')
   if (path === 'kernel/hostname') return 'is what the property hostname is for'
   if (path !== 'kernel/domainname') return 'belongs to no namespace: it would change the host'
-  return config.domainname && config.domainname !== value ? 'conflicts with domainname; set only one' : needs('uts')
+  return config.domainname && config.domainname !== value
+    ? 'conflicts with domainname; set only one'
+    : needs('uts')
 }
