@@ -120,12 +120,12 @@ fn what_cannot_be_mapped_is_named() {
     // A procfs cannot map owners on any kernel.
     let mount = Mount { inside: "/hostproc".to_owned(), ..mapped("/proc", Some(mappings(0, 100_000, 1))) };
     let failure = Helper::spawn(&bundle, &with(Parts::new(&["true"]).plan(&bundle), mount)).failed();
-    assert!(failure.message.starts_with("mounts[6] (\"/hostproc\"): mount_setattr("), "{failure:?}");
+    assert!(failure.message.starts_with("mount \"/hostproc\": mount_setattr("), "{failure:?}");
     assert!(failure.hint.unwrap().contains("cannot map owners"));
     let mount = mapped("/no/such/source", Some(mappings(0, 100_000, 1)));
     let failure = Helper::spawn(&bundle, &with(Parts::new(&["true"]).plan(&bundle), mount)).failed();
     assert!(
-        failure.message.starts_with("mounts[6] (\"/data\"): openat(AT_FDCWD, \"/no/such/source\""),
+        failure.message.starts_with("mount \"/data\": openat(AT_FDCWD, \"/no/such/source\""),
         "{failure:?}"
     );
     let overlapping = UserNamespace {
@@ -163,7 +163,7 @@ fn a_tree_is_mapped_as_a_whole_or_not_at_all() {
     assert_eq!(run_mapped(plan(below(), true), &bundle, script), "100000\n100000\n");
     let procfs = Mount { index: 5, ..bind("/proc/self/ns", "/tree/below", MountFlags::empty()) };
     let failure = Helper::spawn(&bundle, &plan(procfs, true)).failed();
-    assert!(failure.message.starts_with("mounts[6] (\"/data\"): mount_setattr("), "{failure:?}");
+    assert!(failure.message.starts_with("mount \"/data\": mount_setattr("), "{failure:?}");
 }
 
 /// Nothing of another process is opened through procfs, for which root would need CAP_SYS_PTRACE: the first process is

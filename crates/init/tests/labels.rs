@@ -70,6 +70,6 @@ fn a_mount_label_is_an_option_of_the_first_file_system_that_takes_one() {
     plan.setup.insert(root, Operation::MountLabel(LABEL.to_owned()));
     let told = message(&bundle, &plan);
     // mounts[0] is a procfs, which takes none.
-    assert!(told.starts_with("mounts[1] (\"/dev\"): fsconfig("), "{told}");
+    assert!(told.starts_with("mount \"/dev\": fsconfig("), "{told}");
     assert!(told.contains(&format!("\"context\", \"{LABEL}\"")), "commas separate nothing: {told}");
 }
