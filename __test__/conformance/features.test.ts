@@ -97,7 +97,9 @@ for (const option of features.mountOptions!.filter((name) => !IDMAP.includes(nam
       source: isBind ? folder : 'tmpfs',
       options: isBind ? ['bind', option] : [option],
     }
-    const edit = (spec: RuntimeSpec): void => void spec.mounts!.push(mount)
+    // A remount changes a mount that is there.
+    const first = option === 'remount' ? [{ ...mount, options: [] }] : []
+    const edit = (spec: RuntimeSpec): void => void spec.mounts!.push(...first, mount)
     const container = await runtime.create(id, { bundle: bundle({ args: ['true'], edit }) })
     t.is((await output(container)).stderr, '')
     await container.delete()

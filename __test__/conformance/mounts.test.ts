@@ -93,6 +93,11 @@ requirements({
   'option strictatime': shows('strictatime', /^rw tmpfs/),
   'option suid': shows(['nosuid', 'suid'], /^rw,relatime /),
   'option sync': shows('sync', /sync/),
+  'option remount': {
+    ...mounted(tmpfs(['size=1m']), tmpfs(['remount', 'size=2m', 'ro'])),
+    script: INFO,
+    prints: /^ro,.*size=2048k[^\n]*$/,
+  },
   'option bind': bound('bind'),
   'option rbind': bound('rbind'),
   'option private': propagates('private', 'private'),

@@ -93,6 +93,19 @@ requirements({
   'the pid namespace of the runtime': inherited('pid', ['root']),
   'the network namespace of the runtime': inherited('network'),
   'the ipc namespace of the runtime': inherited('ipc'),
+  'the mount namespace of the runtime': {
+    edit: (spec) => {
+      without('mount')(spec)
+      spec.root!.readonly = false
+      Object.assign(spec, { mounts: [] })
+      Object.assign(spec.linux!, { maskedPaths: [], readonlyPaths: [] })
+    },
+    check: async (t, container) => {
+      t.is(readlinkSync(`/proc/${container.pid}/ns/mnt`), own('mount'))
+    },
+    warns: /only chroot/,
+    needs: ['root'],
+  },
   'the uts namespace of the runtime': inherited('uts'),
   'the user namespace of the runtime': inherited('user', ['root']),
   'the cgroup namespace of the runtime': inherited('cgroup', ['root']),
