@@ -37,8 +37,9 @@ const crates = {
   hook: ['code', 'plan', 'sys'],
   // The state directory, for all who touch it: the engine, and the guard that cleans up after it.
   state: ['code', 'sys'],
-  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'rights', 'seccomp', 'state', 'sys'],
-  init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'state', 'sys'],
+  resctrl: [],
+  engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'resctrl', 'rights', 'seccomp', 'state', 'sys'],
+  init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'resctrl', 'state', 'sys'],
   binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'rights', 'seccomp', 'sys'],
 }
 

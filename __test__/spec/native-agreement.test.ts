@@ -15,7 +15,7 @@ import { runtimeBase, type Change } from './base.ts'
 import { errors, notRunnable, strictErrors, warnings } from './runtime-cases.ts'
 
 /** Properties that the native core does not interpret: only TypeScript checks them. */
-const UNREAD = /^(?:linux\.intelRdt|process\.(?:commandLine|user\.username))/
+const UNREAD = /^process\.(?:commandLine|user\.username)/
 
 const bundle = scratch('agreement')
 mkdirSync(join(bundle, 'rootfs'))

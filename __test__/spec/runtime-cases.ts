@@ -329,6 +329,7 @@ export const errors: Case[] = [
     }),
   ],
   ['linux.intelRdt.closID', 'name of a directory', (c) => (c.linux.intelRdt = { closID: 'a/b' })],
+  ['linux.intelRdt.closID', 'name of a directory', (c) => (c.linux.intelRdt = { closID: 'info' })],
   ['linux.intelRdt.l3CacheSchema', 'one line', (c) => (c.linux.intelRdt = { l3CacheSchema: 'L3:0=f\nx' })],
   ['linux.intelRdt.schemata[0]', 'one line', (c) => (c.linux.intelRdt = { schemata: ['a\nb'] })],
   ['linux.intelRdt.memBwSchema', 'starts with MB:', (c) => (c.linux.intelRdt = { memBwSchema: 'L3:' })],

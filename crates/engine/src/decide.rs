@@ -11,6 +11,7 @@ use crate::cgroups;
 use crate::config_file;
 use crate::facts::Facts;
 use crate::failure::{Failure, Result};
+use crate::rdt;
 use crate::request::{CreateRequest, OverlayRequest};
 use crate::state::{ROOTFS, check_id};
 
@@ -23,6 +24,8 @@ pub struct Decided {
     pub placement: Option<caisson_cgroup::Placement>,
     /// What this process does about the cgroups, which is not sent to the helper.
     pub cgroup: Vec<caisson_cgroup::Operation>,
+    /// The same about resctrl.
+    pub resctrl: Option<caisson_resctrl::Placement>,
 }
 
 impl Decided {
@@ -33,9 +36,15 @@ impl Decided {
             #[serde(flatten)]
             plan: &'a Plan,
             cgroup: &'a [caisson_cgroup::Operation],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            resctrl: Option<&'a caisson_resctrl::Placement>,
         }
-        serde_json::to_string(&Whole { plan: &self.plan, cgroup: &self.cgroup })
-            .map_err(|e| Failure::new(Code::InvalidSpec, Phase::Validate, e.to_string()))
+        serde_json::to_string(&Whole {
+            plan: &self.plan,
+            cgroup: &self.cgroup,
+            resctrl: self.resctrl.as_ref(),
+        })
+        .map_err(|e| Failure::new(Code::InvalidSpec, Phase::Validate, e.to_string()))
     }
 }
 
@@ -67,6 +76,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         answers_system_calls: request.answers_system_calls,
         overlay: request.overlay.as_ref().map(|overlay| overlay_options(request, overlay)),
     };
+    let resctrl = rdt::place(facts.resctrl.as_ref(), &config, &request.id)?;
     let host = caisson_plan::Host {
         euid: facts.rights.uid,
         egid: facts.rights.gid,
@@ -81,6 +91,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
         kernel_capabilities: facts.capabilities,
         seccomp_flags: facts.seccomp_flags,
         security_modules: facts.security_modules.clone(),
+        resctrl_tasks: resctrl.as_ref().map(rdt::tasks),
     };
     let plan = caisson_plan::plan(&config, &options, &host)?;
     let rootfs = if request.overlay.is_some() {
@@ -93,7 +104,7 @@ pub fn decide(request: &CreateRequest, facts: &Facts) -> Result<Decided> {
     check_terminal(&config, request)?;
     check_answers(&plan, request)?;
     let cgroup = cgroups::operations(placement.as_ref(), &config)?;
-    Ok(Decided { config, bytes, plan, rootfs, placement, cgroup })
+    Ok(Decided { config, bytes, plan, rootfs, placement, cgroup, resctrl })
 }
 
 /// The mount point of the overlay in the container's mount namespace; the directory is empty for other processes.

@@ -21,6 +21,8 @@ pub struct Facts {
     /// Active security modules (`apparmor`, `selinux`, …).
     pub security_modules: Vec<String>,
     pub cgroup: cgroup::Host,
+    /// `None`: the resctrl file system is not mounted.
+    pub resctrl: Option<caisson_resctrl::Mount>,
     pub boot_id: String,
     pub pid: i32,
     pub start_time: u64,
@@ -39,6 +41,7 @@ impl Facts {
             seccomp_flags: seccomp::known_flags().ok(),
             security_modules: security_modules(),
             cgroup: cgroup::Host::detect().map_err(crate::cgroups::failure)?,
+            resctrl: caisson_resctrl::Mount::find(&read("/proc/self/mountinfo")),
             boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             pid,
             start_time,

@@ -38,6 +38,7 @@ pub fn remove(directory: &StateDirectory) -> Result<()> {
             mounts.detach();
         }
         cgroup.remove().map_err(crate::cgroups::failure)?;
+        caisson_resctrl::remove(&record.resctrl).map_err(crate::rdt::failure)?;
     }
     Ok(directory.remove()?)
 }

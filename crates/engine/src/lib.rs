@@ -24,6 +24,7 @@ mod owner;
 mod pool;
 mod program;
 mod proxy;
+mod rdt;
 mod reactor;
 mod record;
 mod request;

@@ -53,6 +53,7 @@ fn placed_by_configuration(directory: &StateDirectory) -> Option<CleanupRecord> 
             mode: host.mode.name().to_owned(),
             directories: places.directories().iter().map(|path| path.display().to_string()).collect(),
         },
+        resctrl: Vec::new(),
         directory: None,
         host_mounts: None,
     })

@@ -48,6 +48,7 @@ pub fn enter(plan: &Plan, control: &Control, procfs: &Procfs, guard: Option<Owne
         match operation {
             Operation::JoinCgroup { host_procs_file } => join_cgroup(host_procs_file)?,
             Operation::ResetCpuAffinity => reset_cpu_affinity(control),
+            Operation::JoinResctrl { host_tasks_file } => join_resctrl(host_tasks_file)?,
             // It is owned by the user namespace of the process that unshares it: that one comes later here.
             Operation::UnshareCgroup if changes_user => {}
             Operation::UnshareCgroup => unshare(NamespaceKind::Cgroup)?,
@@ -170,6 +171,15 @@ fn join_cgroup(procs_file: &str) -> Result<()> {
             .phase(PHASE)
             .about("unable to apply cgroup configuration")
     })
+}
+
+/// Whatever is cloned later is in the group as well.
+fn join_resctrl(tasks_file: &str) -> Result<()> {
+    let join = || {
+        let file = file::open_at(CWD, tasks_file, O_WRONLY, 0)?;
+        file::write_once(file.as_fd(), b"0").map_err(|error| error.on(tasks_file))
+    };
+    join().map_err(|error| at("unable to apply Intel RDT configuration", error))
 }
 
 /// COMPAT(runc): where a sandbox refuses it, the container starts with the caller's affinity, and a warning.

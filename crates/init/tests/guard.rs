@@ -104,7 +104,13 @@ impl Drop for Waiting {
 fn targets(state: &Path, cgroups: &[PathBuf]) -> Option<CleanupTargets> {
     let state_directory = state.display().to_string();
     let cgroup_directories = cgroups.iter().map(|path| path.display().to_string()).collect();
-    Some(CleanupTargets { state_directory, cgroup_directories, root: String::new(), mounts: vec![] })
+    Some(CleanupTargets {
+        state_directory,
+        cgroup_directories,
+        root: String::new(),
+        mounts: vec![],
+        resctrl_directories: vec![],
+    })
 }
 
 #[test]

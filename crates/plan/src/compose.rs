@@ -9,8 +9,8 @@ use crate::devices::Origins;
 use crate::host::{CgroupMode, Host, Options};
 use crate::issue::SpecError;
 use crate::{
-    Filter, NamespaceKind, Operation, Overlay, Plan, devices, labels, memory_policy, mounts, namespaces,
-    net_devices, personality, process, rlimits, scheduling, seccomp, sysctl,
+    Filter, NamespaceKind, Operation, Overlay, Plan, devices, intel_rdt, labels, memory_policy, mounts,
+    namespaces, net_devices, personality, process, rlimits, scheduling, seccomp, sysctl,
 };
 
 /// Decides everything about one container. No side effect, no privilege.
@@ -34,6 +34,7 @@ pub fn plan(config: &Config, options: &Options, host: &Host) -> Result<Plan, Spe
         .map(|file| Operation::JoinCgroup { host_procs_file: file.clone() })
         .collect::<Vec<_>>();
     early.push(Operation::ResetCpuAffinity);
+    early.extend(intel_rdt::operations(config, host)?);
     if config.creates(NamespaceKind::Cgroup) && host.cgroup.mode != CgroupMode::None {
         early.push(Operation::UnshareCgroup);
     }

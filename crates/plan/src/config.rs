@@ -77,6 +77,10 @@ impl Config {
         self.document.process.as_ref().map(exec_affinity::of).unwrap_or_default()
     }
 
+    pub fn intel_rdt(&self) -> Option<&document::IntelRdt> {
+        self.linux.intel_rdt.as_deref()
+    }
+
     pub fn resources(&self) -> Option<&LinuxResources> {
         self.linux.resources.as_ref()
     }

@@ -1,12 +1,11 @@
 //! config.json as far as it is executed here. Names are the specification's; unknown properties are ignored, as it
-//! demands. What is not executed yet is kept as raw JSON, so that it can be refused by name.
+//! demands.
 
 use std::collections::BTreeMap;
 
 use caisson_seccomp::Profile;
 use oci_spec::runtime::LinuxResources;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::object::Object;
 
@@ -184,9 +183,20 @@ pub struct Linux {
     pub sysctl: Option<BTreeMap<String, String>>,
     pub personality: Option<Object<Personality>>,
     pub seccomp: Option<Profile>,
-    pub intel_rdt: Option<Value>,
+    pub intel_rdt: Option<Object<IntelRdt>>,
     pub memory_policy: Option<Object<MemoryPolicy>>,
     pub net_devices: Option<BTreeMap<String, Object<NetDevice>>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IntelRdt {
+    #[serde(rename = "closID")]
+    pub clos_id: Option<String>,
+    pub l3_cache_schema: Option<String>,
+    pub mem_bw_schema: Option<String>,
+    pub schemata: Option<Vec<String>>,
+    pub enable_monitoring: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

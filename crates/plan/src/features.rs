@@ -35,7 +35,7 @@ pub fn features() -> Value {
             "seccomp": seccomp(),
             "apparmor": { "enabled": true },
             "selinux": { "enabled": true },
-            "intelRdt": { "enabled": false },
+            "intelRdt": { "enabled": true, "schemata": true, "monitoring": true },
             "memoryPolicy": { "modes": sorted::<MemoryPolicyMode>(), "flags": sorted::<MemoryPolicyFlags>() },
             "mountExtensions": { "idmap": { "enabled": true } },
             "netDevices": { "enabled": true },

@@ -14,6 +14,8 @@ pub struct Host {
     pub seccomp_flags: Option<SeccompFlags>,
     /// Active security modules: `apparmor`, `selinux`, ….
     pub security_modules: Vec<String>,
+    /// `tasks` files of the container's groups; `None`: resctrl is not mounted, or not asked for.
+    pub resctrl_tasks: Option<Vec<String>>,
 }
 
 /// What the caller may do; `caisson-rights` finds it.

@@ -15,6 +15,7 @@ mod features;
 mod filter;
 mod host;
 mod id_map;
+mod intel_rdt;
 mod issue;
 mod json;
 mod labels;

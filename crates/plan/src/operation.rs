@@ -113,6 +113,10 @@ pub enum Operation {
     },
     /// `sched_setaffinity` to every CPU that the cgroup allows: the caller's own affinity is not the container's.
     ResetCpuAffinity,
+    /// Write `0`, which is the writer, to `tasks` of a resctrl group.
+    JoinResctrl {
+        host_tasks_file: String,
+    },
     /// `unshare(CLONE_NEWCGROUP)`, after placement.
     UnshareCgroup,
     /// SELinux label of keys and keyrings made from here on; empty: the default one.

@@ -130,6 +130,7 @@ pub struct CleanupTargets {
     /// Root file system and the mount points in it that stay in the caller's mount namespace.
     pub root: String,
     pub mounts: Vec<String>,
+    pub resctrl_directories: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use crate::document::{self, HOOKS};
 use crate::issue::{Issues, SpecError};
 use crate::mount_options::Decoded;
 use crate::{
-    NamespaceKind, cgroups_path, exec_affinity, id_map, labels, memory_policy, mount_options, mounts,
-    net_devices, personality, rlimits, scheduling, sysctl,
+    NamespaceKind, cgroups_path, exec_affinity, id_map, intel_rdt, labels, memory_policy, mount_options,
+    mounts, net_devices, personality, rlimits, scheduling, sysctl,
 };
 
 /// Entries of `args` and of `env`: with a stack limit of 8 MiB, execve(2) takes no more of the shortest.
@@ -31,6 +31,7 @@ pub(crate) fn check(config: &Config) -> Result<(), SpecError> {
     }
     hooks(config, &mut issues);
     cgroups_path::check(config, &mut issues);
+    intel_rdt::check(config, &mut issues);
     labels::check(config, &mut issues);
     memory_policy::check(config, &mut issues);
     net_devices::check(config, &mut issues);

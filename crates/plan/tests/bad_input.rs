@@ -198,6 +198,19 @@ fn rules_that_types_cannot_express() {
                 }),
             )],
         ),
+        ("linux.intelRdt.closID", "invalid", vec![("linux.intelRdt", json!({"closID": "a/b"}))]),
+        ("linux.intelRdt.closID", "invalid", vec![("linux.intelRdt", json!({"closID": "mon_groups"}))]),
+        (
+            "linux.intelRdt.l3CacheSchema",
+            "one line",
+            vec![("linux.intelRdt", json!({"l3CacheSchema": "L3:0=f\nMB:0=1"}))],
+        ),
+        ("linux.intelRdt.memBwSchema", "MB:", vec![("linux.intelRdt", json!({"memBwSchema": "L3:0=f"}))]),
+        (
+            "linux.intelRdt.schemata[1]",
+            "one line",
+            vec![("linux.intelRdt", json!({"schemata": ["L3:0=f", "a\nb"]}))],
+        ),
         ("linux.netDevices.eth 0", "without /", vec![("linux.netDevices", json!({"eth 0": {}}))]),
         ("linux.netDevices.eth%d", "without /", vec![("linux.netDevices", json!({"eth%d": {}}))]),
         (

@@ -16,6 +16,8 @@ pub struct CleanupRecord {
     pub pid: Option<i32>,
     pub start_time: Option<String>,
     pub cgroup: CgroupState,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resctrl: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +32,7 @@ impl From<&StateFile> for CleanupRecord {
             pid: state.pid,
             start_time: state.start_time.clone(),
             cgroup: state.cgroup.clone(),
+            resctrl: state.resctrl.clone(),
             directory: state.directory.clone(),
             host_mounts: state.host_mounts.clone(),
         }

@@ -37,6 +37,9 @@ pub struct StateFile {
     pub pid: Option<i32>,
     pub start_time: Option<String>,
     pub cgroup: CgroupState,
+    /// Groups of the resctrl file system that are removed with it, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resctrl: Vec<String>,
     pub terminal: bool,
     pub pid_namespace: bool,
     /// The root file system comes from a store.

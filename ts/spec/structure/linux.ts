@@ -94,7 +94,7 @@ function intelRdt(): Schema<IntelRdt> {
   return object<IntelRdt>({
     closID: optionalText,
     l3CacheSchema: optionalText,
-    memBwSchema: optional(matching(/^MB:[^\n]*$/, 'one line that starts with MB:')),
+    memBwSchema: optional(matching(/^MB:[^\n\0]*$/, 'one line that starts with MB:')),
     schemata: optionalTexts,
     enableMonitoring: optionalFlag,
   })

@@ -17,7 +17,7 @@ use crate::lifecycle::{Demands, IdMaps};
 use crate::record::{Placed, Record};
 use crate::request::{CreateRequest, Handle, Stdio};
 use crate::state::{CgroupState, OverlayState, Progress, START_SOCKET, StateDirectory, StateFile, VERSION};
-use crate::{cgroups, clock};
+use crate::{cgroups, clock, rdt};
 
 /// The result of the task.
 pub enum Prepared {
@@ -65,15 +65,22 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         Ok(directory) => directory,
         Err(failure) => return Prepared::Nothing(failure.into()),
     };
+    let state = initial_state(&request, &decided, &facts);
     let undo = |directory: &StateDirectory, failure| {
         let _ = directory.remove();
         guard.forget(handle);
         Prepared::Nothing(failure)
     };
-    let state = initial_state(&request, &decided, &facts);
     let Ends { control, streams, inherited } = match fill(&request, &decided, &directory, &state) {
         Ok(ends) => ends,
         Err(failure) => return undo(&directory, failure),
+    };
+    if let Some(Err(error)) = decided.resctrl.as_ref().map(caisson_resctrl::Placement::make) {
+        return undo(&directory, rdt::failure(error));
+    }
+    let undo = |directory: &StateDirectory, failure| {
+        let _ = caisson_resctrl::remove(&state.resctrl);
+        undo(directory, failure)
     };
     let making = decided.placement.as_ref().map(|placement| placement.begin(decided.cgroup));
     let mut making = match making.transpose() {
@@ -86,6 +93,7 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
         cgroup_directories: state.cgroup.directories.clone(),
         root: state.rootfs.clone(),
         mounts: state.host_mounts.as_ref().map(|mounts| mounts.inside.clone()).unwrap_or_default(),
+        resctrl_directories: state.resctrl.clone(),
     };
     let asked = guard.ask(&SpawnRequest {
         token: handle,
@@ -199,6 +207,7 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
             mode: facts.cgroup.mode.name().to_owned(),
             directories: directories.iter().map(|d| d.display().to_string()).collect(),
         },
+        resctrl: removed_groups(decided),
         terminal: decided.config.terminal(),
         overlay: request.overlay.as_ref().map(|overlay| OverlayState {
             store: overlay.store.display().to_string(),
@@ -213,6 +222,11 @@ fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> S
             .contains(caisson_plan::Namespaces::PID),
         host_mounts,
     }
+}
+
+fn removed_groups(decided: &Decided) -> Vec<String> {
+    let removed = decided.resctrl.iter().flat_map(|placement| &placement.removed);
+    removed.map(|directory| directory.display().to_string()).collect()
 }
 
 type Streams = ([Option<OwnedFd>; 3], Vec<OwnedFd>);

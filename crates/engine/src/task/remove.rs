@@ -18,6 +18,7 @@ pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
     if let Some(mounts) = &record.state.host_mounts {
         mounts.detach();
     }
+    caisson_resctrl::remove(&record.state.resctrl).map_err(crate::rdt::failure)?;
     record.directory.remove()?;
     drop(lock); // before the hooks, which may take as long as they like
     if record.attached {

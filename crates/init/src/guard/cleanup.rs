@@ -29,7 +29,8 @@ pub fn all(containers: &BTreeMap<u64, Container>) {
         kill(container, &cgroup(container));
         let CleanupTargets { root, mounts, .. } = &container.targets;
         HostMounts { root: root.clone(), inside: mounts.clone() }.detach();
-        if cgroup(container).remove().is_ok() {
+        let groups = caisson_resctrl::remove(&container.targets.resctrl_directories);
+        if cgroup(container).remove().is_ok() && groups.is_ok() {
             remove_state(&container.targets.state_directory);
         }
     }

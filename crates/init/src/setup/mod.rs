@@ -122,7 +122,10 @@ impl<'p> Setup<'p> {
 
     fn execute(&mut self, operation: &Operation) -> Result<()> {
         match operation {
-            Operation::JoinCgroup { .. } | Operation::ResetCpuAffinity | Operation::UnshareCgroup => {
+            Operation::JoinCgroup { .. }
+            | Operation::JoinResctrl { .. }
+            | Operation::ResetCpuAffinity
+            | Operation::UnshareCgroup => {
                 return Err(SetupError::internal("an operation that has to come early"));
             }
             Operation::NewSessionKeyring => new_session_keyring()?,

@@ -5,6 +5,7 @@ use caisson_plan::Operation;
 pub fn of(operation: &Operation) -> String {
     match operation {
         Operation::JoinCgroup { host_procs_file } => format!("cgroup {host_procs_file:?}"),
+        Operation::JoinResctrl { .. } => "linux.intelRdt".to_owned(),
         Operation::UnshareCgroup => "linux.namespaces: cgroup".to_owned(),
         Operation::ResetCpuAffinity => "CPU affinity".to_owned(),
         Operation::NewSessionKeyring => "session keyring".to_owned(),

@@ -40,6 +40,7 @@ fn state(id: &str) -> StateFile {
         pid: Some(7),
         start_time: Some("99".into()),
         cgroup: CgroupState { mode: "v2".into(), directories: vec!["/sys/fs/cgroup/x".into()] },
+        resctrl: vec!["/sys/fs/resctrl/x".into()],
         terminal: false,
         pid_namespace: true,
         overlay: None,

@@ -5,13 +5,21 @@ import type { Config } from './platform.ts'
 
 export function intelRdt(config: Config, report: Report): void {
   const { closID, l3CacheSchema, schemata } = config.linux?.intelRdt ?? {}
-  if (closID && closID !== '/' && (/[/\n]/.test(closID) || closID === '.' || closID === '..')) {
+  if (closID && closID !== '/' && !isGroup(closID)) {
     report.wrong('linux.intelRdt.closID', closID, 'the name of a directory, or /')
   }
-  if (l3CacheSchema?.includes('\n')) report.wrong('linux.intelRdt.l3CacheSchema', l3CacheSchema, 'one line')
+  if (l3CacheSchema && /[\n\0]/.test(l3CacheSchema))
+    report.wrong('linux.intelRdt.l3CacheSchema', l3CacheSchema, 'one line')
   for (const [index, line] of each(schemata)) {
-    if (line.includes('\n')) report.wrong(`linux.intelRdt.schemata[${index}]`, line, 'one line')
+    if (/[\n\0]/.test(line)) report.wrong(`linux.intelRdt.schemata[${index}]`, line, 'one line')
   }
+}
+
+/** Directories of resctrl that are not groups. */
+const RESERVED = ['.', '..', 'info', 'mon_data', 'mon_groups']
+
+function isGroup(name: string): boolean {
+  return !RESERVED.includes(name) && !/[/\n\0]/.test(name) && Buffer.byteLength(name) <= 255
 }
 
 /** set_mempolicy(2). */
