@@ -200,7 +200,11 @@ privileged('into a network namespace of a new user namespace', async (t) => {
 const ordinary = missing('root') === undefined || missing('userns') !== undefined ? test.skip : test
 
 ordinary('an ordinary user has no devices to give', async (t) => {
-  const path = bundle({ edit: (spec) => void (spec.linux!.netDevices = { lo: { name: 'net1' } }) })
+  const edit = (spec: RuntimeSpec): void => {
+    spec.linux!.namespaces!.push({ type: 'network' })
+    spec.linux!.netDevices = { lo: { name: 'net1' } }
+  }
+  const path = bundle({ edit })
   const error = await t.throwsAsync(new Runtime({ root }).create('ordinary', { bundle: path }))
   t.regex(error.message, /network devices are not supported for rootless containers/)
 })
