@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { checkout } from '../fixtures/program.ts'
 
-const STATE = /^(holds(, but for .+)?|peers|document|other platform|open)$/
+const STATE = /^(holds(, but for .+)?|peers|document|other platform)$/
 const PROOF = /`((?:[\w-]+\/)*[\w-]+\.(?:test\.ts|rs))`: (.*?)(?=<br>|$)/g
 
 interface Row {

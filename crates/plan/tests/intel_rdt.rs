@@ -23,3 +23,10 @@ fn resctrl_groups_are_joined_between_cgroup_and_namespaces_and_refused_without_a
     assert_eq!((&early[at - 1], &early[at + 1]), (&Operation::ResetCpuAffinity, &joins[1]));
     assert_eq!(early.last(), Some(&Operation::UnshareCgroup));
 }
+
+#[test]
+fn without_the_property_no_group_is_joined() {
+    let host = Host { resctrl_tasks: None, ..host() };
+    let plan = plan(&parse(&changed(&[])).unwrap(), &options(), &host).unwrap();
+    assert!(!plan.early.iter().any(|operation| matches!(operation, Operation::JoinResctrl { .. })));
+}
