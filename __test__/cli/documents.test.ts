@@ -24,10 +24,17 @@ sameAsRunc('features: what runc 1.1 can do', async (session) => {
 withUs('features: every mount option that is listed is accepted', async (session, t) => {
   const { mountOptions } = JSON.parse((await session.exactly(['features'])).stdout) as Features
   t.true(mountOptions.length > 40)
+  const mappings = [{ containerID: 0, hostID: 0, size: 1 }]
+  const mapped = {
+    namespaces: ['mount', 'user', 'uts', 'pid'].map((type) => ({ type })),
+    uidMappings: mappings,
+    gidMappings: mappings,
+  }
   for (const option of mountOptions) {
     const source = join(session.directory, 'source')
     mkdirSync(source, { recursive: true })
-    session.configure(['true'], ({ mounts }) => {
+    session.configure(['true'], ({ mounts, linux }) => {
+      if (option.endsWith('idmap')) Object.assign(linux!, mapped)
       if (option === 'tmpcopyup') mounts!.push({ destination: '/data', type: 'tmpfs', options: [option] })
       else
         mounts!.push({

@@ -141,7 +141,7 @@ withUs('an impossible cgroup is reported once', async (session, t) => {
   session.configure(['true'], (spec) => (spec.linux!.cgroupsPath = '/'))
   const { status, stderr } = await session.say(['run', session.id])
   t.is(status, 1)
-  t.is(stderr.split('unable to apply cgroup configuration: ').length, 2, stderr)
+  t.is(stderr.split('linux.cgroupsPath: ').length, 2, stderr)
 })
 
 sameAsRunc('the log file is always created, and one that cannot be opened is an error', async (session) => {

@@ -12,8 +12,10 @@ function mount(line: string, id: string): string[] {
   const propagation = optional.map((field) => field.replace(/:\d+/, '')).sort()
   // Of the host's own file systems only the flags of the mount are the runtime's doing.
   const hostFileSystem = !['tmpfs', 'devpts', 'proc', 'sysfs', 'mqueue', 'cgroup', 'cgroup2'].includes(type)
+  // A sysfs is one file system for its network namespace: the first mount makes it read-only or not.
+  const flags = type === 'sysfs' ? own.replace(/^r[ow](?=,|$)/, '') : own
   const cleaned = sorted(
-    own.replace(/(^|,)(inode64|seclabel|noswap|nr_inodes=1|size=4k)(?=,|$)/g, '').replace(/^,/, ''),
+    flags.replace(/(^|,)(inode64|seclabel|noswap|nr_inodes=1|size=4k)(?=,|$)/g, '').replace(/^,/, ''),
   )
   // Ours is one level below the limits (docs/internal/cgroup.md).
   const cgroup = root

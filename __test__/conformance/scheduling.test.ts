@@ -35,7 +35,7 @@ const scheduled = (
 requirements({
   'the policy SCHED_OTHER': scheduled({ policy: 'SCHED_OTHER', nice: 15 }, '15 0 0'),
   'the policy SCHED_BATCH': scheduled({ policy: 'SCHED_BATCH', nice: 17 }, '17 0 3'),
-  'the policy SCHED_IDLE': scheduled({ policy: 'SCHED_IDLE' }, /^\d+ 0 5$/),
+  'the policy SCHED_IDLE': scheduled({ policy: 'SCHED_IDLE' }, /^-?\d+ 0 5$/),
   'an absent nice value is 0': scheduled({ policy: 'SCHED_OTHER' }, '0 0 0', ['root']),
   'a scheduler without a policy is refused': { edit: scheduler({ nice: 1 }), ...invalid },
   'an unknown policy is refused': { edit: scheduler({ policy: 'SCHED_LUCKY' }), ...invalid },

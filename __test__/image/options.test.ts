@@ -311,9 +311,7 @@ for (const [name, { call, given = {}, options }] of Object.entries(calls)) {
   })
 
   test(`${name}: unknown options and options that are not an object are refused`, async (t) => {
-    await refused(t, 'unknown', /nonsense: unknown option \(the options are /, () =>
-      call({ ...given, nonsense: 1 } as never),
-    )
+    await refused(t, 'unknown', /nonsense: unknown option/, () => call({ ...given, nonsense: 1 } as never))
     for (const value of [null, 'text', 1, true, [], () => {}])
       await refused(t, shown(value), /must be an object/, () => call(value as never))
   })
