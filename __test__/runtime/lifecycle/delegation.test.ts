@@ -16,6 +16,7 @@ import { missing, needs, skipped } from '../../fixtures/needs.ts'
 import { checkout, nextLine, program, type Program } from '../../fixtures/program.ts'
 import { remains } from '../../fixtures/remains.ts'
 import { makeRootfs, scratch } from '../../fixtures/rootfs.ts'
+import { until } from '../../fixtures/until.ts'
 
 const version2 = existsSync('/sys/fs/cgroup/cgroup.controllers')
 const USER = 65534
@@ -98,7 +99,10 @@ class Delegated {
       .flatMap((entry) => (entry.isDirectory() && entry.name !== 'caller' ? [entry.name] : []))
   }
 
-  remove(): void {
+  /** The guard of the user's process outlives it by a moment. */
+  async remove(): Promise<void> {
+    const members = this.tops.map((top) => join(top, 'caller/cgroup.procs'))
+    await until(() => members.every((file) => readFileSync(file, 'latin1') === ''), 'the cgroups are empty')
     for (const top of this.tops) for (const path of [join(top, 'caller'), top]) rmdirSync(path)
   }
 }
@@ -156,6 +160,6 @@ process.stdin.once('data', async () => {
   } finally {
     running?.child.kill('SIGKILL')
     await running?.ended
-    cgroup.remove()
+    await cgroup.remove()
   }
 })
