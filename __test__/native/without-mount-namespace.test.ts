@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -79,6 +80,44 @@ needs('root', 'busybox')('the mounts of a container whose owner is killed are re
   await owner.end
   while (existsSync(join(made.root, request.id))) await new Promise((resolve) => setTimeout(resolve, 10))
   t.deepEqual(below(made.rootfs), [])
+})
+
+/** The administrator's file system in the bundle, in this process's mount namespace. */
+function volume(t: Parameters<typeof makeBundle>[0], point: string): void {
+  mkdirSync(point, { recursive: true })
+  t.is(spawnSync('mount', ['-t', 'tmpfs', 'volume', point]).status, 0)
+  t.teardown(() => void spawnSync('umount', ['--lazy', point]))
+}
+
+needs('root', 'busybox')("what is the administrator's stays mounted", async (t) => {
+  const missing = { destination: '/data', source: '/no/such/source', options: ['bind'] }
+  const later = { destination: '/volume', type: 'tmpfs', source: 'tmpfs' }
+  const failing = shared(t, 'true', [missing, later])
+  volume(t, join(failing.rootfs, 'volume'))
+  await failureOf(t, engine.create(requestFor(failing)))
+  t.deepEqual(below(failing.rootfs), [join(failing.rootfs, 'volume')])
+
+  const made = shared(t, 'true', [{ destination: '/first', type: 'tmpfs', source: 'tmpfs' }])
+  const request = requestFor(made)
+  await create(t, engine, request)
+  volume(t, join(made.rootfs, 'second'))
+  await engine.destroy({ root: request.root, id: request.id, force: true })
+  t.deepEqual(below(made.rootfs), [join(made.rootfs, 'second')])
+})
+
+needs('root', 'busybox')('a mount that the program has moved is detached, and no other one', async (t) => {
+  const script = 'mv /data /moved; ln -s / /data; echo done; read end'
+  const made = shared(t, script, [{ destination: '/data/inner', type: 'tmpfs', source: 'tmpfs' }])
+  volume(t, join(made.rootfs, 'inner'))
+  const request = requestFor(made)
+  const created = await create(t, engine, request)
+  const output = textOf(created.stdout)
+  await engine.start(request.root, request.id)
+  created.stdin?.end()
+  await exitOf(engine, created.handle)
+  t.is(await output, 'done\n')
+  await engine.destroy({ root: request.root, id: request.id, force: false })
+  t.deepEqual(below(made.rootfs), [join(made.rootfs, 'inner')])
 })
 
 needs('root', 'busybox')('links of the image lead neither mounts nor their removal outside', async (t) => {

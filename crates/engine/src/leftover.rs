@@ -34,7 +34,10 @@ pub fn remove(directory: &StateDirectory) -> Result<()> {
             }
             await_end(&process, directory.id())?;
         }
-        if let Some(mounts) = &record.host_mounts {
+        // Mounts end with a boot, and their ids begin anew.
+        if let Some(mounts) =
+            record.host_mounts.as_ref().filter(|_| record.boot_id == caisson_state::boot_id())
+        {
             mounts.detach();
         }
         cgroup.remove().map_err(crate::cgroups::failure)?;

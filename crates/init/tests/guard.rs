@@ -108,7 +108,7 @@ fn targets(state: &Path, cgroups: &[PathBuf]) -> Option<CleanupTargets> {
         state_directory,
         cgroup_directories,
         root: String::new(),
-        mounts: vec![],
+        mounts_before: None,
         resctrl_directories: vec![],
     })
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use caisson_code::Code;
 use caisson_flags::MountFlags;
 use caisson_plan::Mount;
 use caisson_plan::protocol::Report;
@@ -191,4 +192,28 @@ fn names(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_link_to_the_root_is_no_mount_point_and_a_remount_changes_what_was_mounted_here_alone() {
+    privileged!();
+    let bundle = Bundle::new();
+    let host = bundle.top.join("host");
+    fs::create_dir(&host).unwrap();
+    symlink("/", bundle.root().join("top")).unwrap();
+    symlink("/bound", bundle.root().join("link")).unwrap();
+    let tmpfs =
+        |inside: &str, flags| Mount { fstype: "tmpfs".into(), bind: None, flags, ..at("tmpfs", inside) };
+    let failure = Helper::spawn(&bundle, &with(&bundle, tmpfs("/top", MountFlags::empty()))).failed();
+    assert_eq!(failure.code, Code::UnsafePath, "{failure:?}");
+    let readonly = MountFlags::REMOUNT | MountFlags::RDONLY;
+    for inside in ["/top", "/link", "/"] {
+        let mut parts = Parts::new(&["/bin/true"]);
+        parts.mounts.push(at(&host.display().to_string(), "/bound"));
+        parts.mounts.push(tmpfs(inside, readonly));
+        let failure = Helper::spawn(&bundle, &parts.plan(&bundle)).failed();
+        assert_eq!(failure.code, Code::UnsafePath, "{inside}: {failure:?}");
+    }
+    // The canary: the file system of both is writable still.
+    fs::write(host.join("canary"), "").unwrap();
 }

@@ -282,19 +282,16 @@ impl Plan {
             })
     }
 
-    /// Mount points inside that stay in the caller's mount namespace, in their order; none where the container has a
-    /// mount namespace of its own.
-    pub fn host_mounts(&self) -> Vec<String> {
+    /// Whether what it mounts stays in the caller's mount namespace: the container has none of its own.
+    pub fn mounts_outlive_it(&self) -> bool {
         let joined = self.join.iter().any(|join| join.kind == NamespaceKind::Mount);
-        if joined || (self.clone_flags | self.clone_after_join).contains(Namespaces::MOUNT) {
-            return Vec::new();
-        }
-        let mounted = self.setup.iter().filter_map(|operation| match operation {
-            Operation::Mount(mount) if !mount.flags.contains(MountFlags::REMOUNT) => Some(&mount.inside),
-            Operation::MountCgroupV1 { inside, .. } | Operation::MountCgroupV2 { inside, .. } => Some(inside),
-            _ => None,
-        });
-        mounted.cloned().collect()
+        let own = joined || (self.clone_flags | self.clone_after_join).contains(Namespaces::MOUNT);
+        !own && self.setup.iter().any(|operation| {
+            matches!(
+                operation,
+                Operation::Mount(_) | Operation::MountCgroupV1 { .. } | Operation::MountCgroupV2 { .. }
+            )
+        })
     }
 
     /// The program that the container becomes.

@@ -127,9 +127,10 @@ pub enum MapsFollow {
 pub struct CleanupTargets {
     pub state_directory: String,
     pub cgroup_directories: Vec<String>,
-    /// Root file system and the mount points in it that stay in the caller's mount namespace.
+    /// Root file system, and the mounts in it that were there before the container; `None`: what the container mounts
+    /// ends with its mount namespace.
     pub root: String,
-    pub mounts: Vec<String>,
+    pub mounts_before: Option<Vec<u64>>,
     pub resctrl_directories: Vec<String>,
 }
 

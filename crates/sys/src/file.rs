@@ -64,6 +64,13 @@ pub fn status(fd: BorrowedFd<'_>) -> Result<Status> {
     Ok(rustix::fs::fstat(fd).or_error("fstat", || describe(fd))?.into())
 }
 
+/// The id of the mount that a file was opened in (`STATX_MNT_ID`, Linux 5.8). It is reused after the mount is gone.
+pub fn mount_id(fd: BorrowedFd<'_>) -> Result<u64> {
+    let wanted = rustix::fs::StatxFlags::from_bits_retain(libc::STATX_MNT_ID);
+    let found = rustix::fs::statx(fd, "", AtFlags::EMPTY_PATH, wanted).or_error("statx", || describe(fd))?;
+    Ok(found.stx_mnt_id)
+}
+
 /// The `f_type` of `fstatfs(2)`: one of the `*_MAGIC` numbers.
 pub fn filesystem(fd: BorrowedFd<'_>) -> Result<i64> {
     Ok(rustix::fs::fstatfs(fd).or_error("fstatfs", || describe(fd))?.f_type as i64)

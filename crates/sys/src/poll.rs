@@ -25,6 +25,13 @@ impl Poller {
             .map_err(|e| Error::new("epoll_ctl", format!("EPOLL_CTL_ADD, {number}"), e.raw_os_error()))
     }
 
+    /// Reports `key` when the peer of a socket is gone, whatever may be read until then.
+    pub fn add_hang_up(&self, fd: impl AsFd, key: u64) -> Result<()> {
+        let number = fd.as_fd().as_raw_fd();
+        epoll::add(&self.0, fd, epoll::EventData::new_u64(key), epoll::EventFlags::empty())
+            .map_err(|e| Error::new("epoll_ctl", format!("EPOLL_CTL_ADD, {number}"), e.raw_os_error()))
+    }
+
     /// Must be called before the descriptor is closed where duplicates of it may live on in a child.
     pub fn remove(&self, fd: impl AsFd) -> Result<()> {
         let number = fd.as_fd().as_raw_fd();

@@ -91,8 +91,8 @@ pub fn prepare(shared: &Arc<Shared>, request: CreateRequest, handle: Handle) -> 
     let targets = CleanupTargets {
         state_directory: directory.path.display().to_string(),
         cgroup_directories: state.cgroup.directories.clone(),
-        root: state.rootfs.clone(),
-        mounts: state.host_mounts.as_ref().map(|mounts| mounts.inside.clone()).unwrap_or_default(),
+        root: state.host_mounts.as_ref().map(|mounts| mounts.root.clone()).unwrap_or_default(),
+        mounts_before: state.host_mounts.as_ref().map(|mounts| mounts.before.clone()),
         resctrl_directories: state.resctrl.clone(),
     };
     let asked = guard.ask(&SpawnRequest {
@@ -184,8 +184,7 @@ pub fn send(control: &OwnedFd, command: Command, descriptor: Option<&OwnedFd>) -
 
 fn initial_state(request: &CreateRequest, decided: &Decided, facts: &Facts) -> StateFile {
     let rootfs = decided.rootfs.display().to_string();
-    let inside = decided.plan.host_mounts();
-    let host_mounts = (!inside.is_empty()).then(|| HostMounts { root: rootfs.clone(), inside });
+    let host_mounts = decided.plan.mounts_outlive_it().then(|| HostMounts::before(&decided.rootfs));
     let directories = decided.placement.as_ref().map(|placement| placement.directories()).unwrap_or_default();
     StateFile {
         version: VERSION,

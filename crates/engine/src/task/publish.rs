@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use caisson_state::HostMounts;
 use caisson_sys::pidfd;
 
 use super::{Subject, console};
@@ -19,6 +20,7 @@ pub fn publish(subject: &Subject, master: Option<&OwnedFd>) -> Result<u64> {
         pid: Some(*pid),
         start_time: Some(start_time.to_string()),
         status: Progress::Ready,
+        host_mounts: record.state.host_mounts.as_ref().map(HostMounts::complete),
         ..record.state.clone()
     })?;
     Ok(start_time)

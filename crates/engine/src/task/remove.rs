@@ -16,7 +16,9 @@ pub fn remove(subject: &Subject, poststop: bool) -> Result<Vec<String>> {
     }
     record.unmake_cgroup();
     if let Some(mounts) = &record.state.host_mounts {
-        mounts.detach();
+        // What the set-up has made was written when it was complete.
+        let written = record.directory.read_cleanup().ok().flatten().and_then(|written| written.host_mounts);
+        written.as_ref().unwrap_or(mounts).detach();
     }
     caisson_resctrl::remove(&record.state.resctrl).map_err(crate::rdt::failure)?;
     record.directory.remove()?;

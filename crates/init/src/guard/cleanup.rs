@@ -27,8 +27,10 @@ pub fn all(containers: &BTreeMap<u64, Container>) {
         }
         // Once more: whatever was on its way into the cgroup is there now.
         kill(container, &cgroup(container));
-        let CleanupTargets { root, mounts, .. } = &container.targets;
-        HostMounts { root: root.clone(), inside: mounts.clone() }.detach();
+        let CleanupTargets { root, mounts_before, .. } = &container.targets;
+        if let Some(before) = mounts_before.clone() {
+            HostMounts { root: root.clone(), before, made: None }.detach();
+        }
         let groups = caisson_resctrl::remove(&container.targets.resctrl_directories);
         if cgroup(container).remove().is_ok() && groups.is_ok() {
             remove_state(&container.targets.state_directory);

@@ -19,8 +19,18 @@ const FIRST_KEY: u64 = 16;
 #[derive(Debug, Default)]
 pub struct Copies {
     next: u64,
+    /// By the key of the socket.
     asking: BTreeMap<u64, OwnedFd>,
-    answering: BTreeMap<u64, OwnedFd>,
+    /// By the key of the copy.
+    answering: BTreeMap<u64, Answering>,
+}
+
+#[derive(Debug)]
+struct Answering {
+    copy: OwnedFd,
+    /// Watched for the end of its peer, by a key of its own.
+    socket: OwnedFd,
+    ends: u64,
 }
 
 impl Copies {
@@ -40,18 +50,32 @@ impl Copies {
     /// What the poller says of one of ours: the first request of a process makes the copy for all of them.
     pub fn ready(&mut self, poller: &Poller, key: u64) -> Result<()> {
         if let Some(socket) = self.asking.remove(&key) {
-            // End of file: nothing had to be asked, or the process is gone.
-            let Ok(Some(message)) = socket::receive(&socket, MAX_MESSAGE, false) else { return Ok(()) };
-            let Some((_, copy)) = clone_child(Namespaces::empty())? else {
-                let answered = answer::all(socket.as_fd(), message);
-                process::exit(i32::from(answered.is_err()));
-            };
-            let key = self.key();
-            poller.add(&copy, key)?;
-            self.answering.insert(key, copy);
-        } else if let Some(copy) = self.answering.remove(&key) {
-            pidfd::wait(&copy, true)?;
+            return self.asked(poller, socket);
         }
+        if let Some(Answering { copy, socket, .. }) = self.answering.remove(&key) {
+            let _ = poller.remove(&socket); // out already where it ended first
+            pidfd::wait(&copy, true)?;
+        } else if let Some(answering) = self.answering.values().find(|answering| answering.ends == key) {
+            // SECURITY: nothing with the caller's rights outlives the process that it works for. A file system that
+            // never answers would hold it.
+            let _ = pidfd::send_signal(&answering.copy, 9);
+            poller.remove(&answering.socket)?;
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, poller: &Poller, socket: OwnedFd) -> Result<()> {
+        poller.remove(&socket)?;
+        // End of file: nothing had to be asked, or the process is gone.
+        let Ok(Some(message)) = socket::receive(&socket, MAX_MESSAGE, false) else { return Ok(()) };
+        let Some((_, copy)) = clone_child(Namespaces::empty())? else {
+            let answered = answer::all(socket.as_fd(), message);
+            process::exit(i32::from(answered.is_err()));
+        };
+        let (key, ends) = (self.key(), self.key());
+        poller.add(&copy, key)?;
+        poller.add_hang_up(&socket, ends)?;
+        self.answering.insert(key, Answering { copy, socket, ends });
         Ok(())
     }
 }

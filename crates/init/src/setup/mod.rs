@@ -76,6 +76,8 @@ pub struct HostDescriptors {
     root: Option<OwnedFd>,
     masks: mask::Masks,
     last_directory: RefCell<device::LastDirectory>,
+    /// File systems that the configuration has mounted, by the ids of their mounts: a remount may change them.
+    made: RefCell<Vec<u64>>,
     /// Mounts that become read-only when nothing is made below them any more.
     late_readonly: RefCell<Vec<OwnedFd>>,
 }

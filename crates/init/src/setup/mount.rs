@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use caisson_code::Code;
 use caisson_flags::{MountAttributes, MountFlags};
 use caisson_plan::Mount;
 use caisson_sys::errno::{EINVAL, EPERM};
@@ -38,6 +39,14 @@ pub fn mount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
 /// Changes what is mounted already: flags of a bind, flags and data of a file system.
 fn remount(setup: &Setup<'_>, mount: &Mount) -> Result<()> {
     let mounted = resolve::open_in_root(setup.root()?, &mount.inside, O_PATH)?;
+    // SECURITY: a link of the image may lead to the root or to a bind, whose file system is the host's.
+    let id = file::mount_id(mounted.as_fd())?;
+    let is_ours = setup.host.made.borrow().contains(&id);
+    if mount.bind.is_none() && !is_ours || id == file::mount_id(setup.root()?)? {
+        let reason =
+            format!("no earlier mount has put a file system at {:?} that could be changed", mount.inside);
+        return Err(SetupError::refused(Code::UnsafePath, reason).on(&mount.inside));
+    }
     let hint = "remount changes what an earlier mount has put at the same destination";
     let changed = if mount.bind.is_some() {
         place::set_flags(setup, mounted.as_fd(), mount.flags, mount.cleared)
@@ -110,6 +119,7 @@ fn mount_new(setup: &Setup<'_>, mount: &Mount) -> Result<OwnedFd> {
         }
         mounted => mounted.map_err(|problem| explain(problem, mount))?,
     };
+    setup.host.made.borrow_mut().push(file::mount_id(mounted.as_fd())?);
     if let Some(label) = setup.mount_label.as_deref().filter(|_| mount.fstype == "mqueue") {
         attribute::set(mounted.as_fd(), "security.selinux", label.as_bytes())?;
     }

@@ -57,8 +57,23 @@ pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_pr
     }
     let plain = plain || path == "proc" || path == "sys";
     let target = find(setup, inside, shape, plain)?;
+    refuse_root(setup, inside, &target)?;
     guard_proc(&path, &target, is_proc)?;
     Ok(target)
+}
+
+/// SECURITY: an image with a link to `/` at a mount point. The mount would lie over the root, out of sight, and later
+/// ones would change the mount that the root is in.
+fn refuse_root(setup: &Setup<'_>, inside: &str, target: &Target) -> Result<()> {
+    let root = setup.root()?;
+    let (a, b) = (file::status(root)?, file::status(target.fd.as_fd())?);
+    if (a.device, a.inode) != (b.device, b.inode)
+        || file::mount_id(root)? != file::mount_id(target.fd.as_fd())?
+    {
+        return Ok(());
+    }
+    let reason = format!("{inside:?} leads to the root file system itself");
+    Err(SetupError::refused(Code::UnsafePath, reason).on(inside))
 }
 
 /// The mount point `inside`, which is not made; a link in its last component is meant itself.
@@ -66,6 +81,7 @@ pub fn prepare(setup: &Setup<'_>, inside: &str, shape: Shape, plain: bool, is_pr
 pub fn existing(setup: &Setup<'_>, inside: &str, shape: Shape, is_proc: bool) -> Result<Target> {
     let fd = resolve::open_in_root(setup.root()?, inside, O_PATH | O_NOFOLLOW)?;
     let target = Target { fd, existed: true };
+    refuse_root(setup, inside, &target)?;
     guard_proc(&clean(inside), &target, is_proc)?;
     if KERNEL_FILESYSTEMS.contains(&file::filesystem(target.fd.as_fd())?) {
         let reason = format!("override of the mount destination {inside:?} is not allowed");
