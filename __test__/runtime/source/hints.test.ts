@@ -27,7 +27,7 @@ able('a mount is named as the caller has it', async (t) => {
   const good = { type: 'tmpfs', source: 'tmpfs', destination: '/tmp' }
   const unreal = { source: join(folder, 'nowhere'), destination: '/mnt', options: ['bind'] }
   await t.throwsAsync(run([good, unreal]), { message: /^mount "\/mnt": openat\(.*nowhere/ })
-  const wrong = { type: 'tmpfs', source: 'tmpfs', destination: '/../mnt' }
+  const wrong = { type: 'tmpfs', source: 'tmpfs', destination: '' }
   await t.throwsAsync(run([good, wrong]), { message: /^options: mounts\[1\]\.destination: / })
   // With a function that may have moved it, it is one of the configuration.
   await t.throwsAsync(run([good, wrong], { spec: (spec: object) => spec }), {
