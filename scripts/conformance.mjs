@@ -1,4 +1,4 @@
-// The tests of the specification that run without peers: as root, as an ordinary user, and on every kind of cgroups.
+// The tests of the specification that run without peers: as root and as an ordinary user.
 import { readdirSync } from 'node:fs'
 import { root } from './prepare.mjs'
 

@@ -2,21 +2,20 @@
 // which is many times slower than the machine it runs on.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { conformance } from './conformance.mjs'
 import { prepare } from './prepare.mjs'
 import { rust, skip, summary, typescript } from './suite.mjs'
 
 const tests = [
   '__test__/conformance/cgroup-values.test.ts',
+  '__test__/conformance/cgroups.test.ts',
+  '__test__/conformance/resources.test.ts',
   '__test__/native/lifecycle.test.ts',
   '__test__/native/owner.test.ts',
   '__test__/runtime/lifecycle/delegation.test.ts',
   '__test__/runtime/lifecycle/lifecycle.test.ts',
   '__test__/runtime/process/run.test.ts',
   '__test__/security/cgroup.test.ts',
-  ...conformance,
 ]
-const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'env', 'HOME=/tmp']
 const machine = ['scripts/cgroup2-vm', '--timeout', '1500', '--']
 const crate = ['-p', 'caisson-cgroup']
 
@@ -29,10 +28,6 @@ if (existsSync('/sys/fs/cgroup/cgroup.controllers'))
 else if (missing.length > 0) skip('cgroup v2', `needs ${missing.join(', ')} (scripts/install-test-tools)`)
 else {
   await typescript(['--timeout=15m', ...tests], { name: 'TypeScript on cgroup v2', under: machine })
-  await typescript(['--timeout=15m', ...conformance], {
-    name: 'Conformance on cgroup v2 as an ordinary user',
-    under: [...machine, ...user],
-  })
   spawnSync('cargo', ['test', ...crate, '--no-run', '--quiet'], { stdio: 'inherit' }) // not in there
   await rust({ name: 'Rust on cgroup v2', under: machine, selection: [...crate, '--offline'] })
 }
