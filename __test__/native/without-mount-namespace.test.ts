@@ -113,7 +113,6 @@ needs('root', 'busybox')('a mount that the program has moved is detached, and no
   const created = await create(t, engine, request)
   const output = textOf(created.stdout)
   await engine.start(request.root, request.id)
-  created.stdin?.end()
   await exitOf(engine, created.handle)
   t.is(await output, 'done\n')
   await engine.destroy({ root: request.root, id: request.id, force: false })

@@ -28,7 +28,7 @@ const deeper = version2
   ? 'mkdir /tmp/memory/nested; echo 0 >/tmp/memory/nested/cgroup.procs; exec unshare -C --keep-caps sh -c "$REST"'
   : 'exec sh -c "$REST"'
 // The default filter refuses the namespaces: the limits have to hold without it.
-const options = { env: { REST: '' }, seccomp: 'unconfined', reject: false, timeout: 60_000 } as const
+const options = { env: { REST: '' }, seccomp: 'unconfined', reject: false, timeout: 300_000 } as const
 
 privileged('a program cannot write its memory limit away', async (t) => {
   const touch = `head -c ${200 * MEBIBYTE} /dev/zero | tail -c ${200 * MEBIBYTE} | wc -c`
