@@ -37,7 +37,7 @@ const crates = {
   hook: ['code', 'plan', 'sys'],
   // The state directory, for all who touch it: the engine, and the guard that cleans up after it.
   state: ['code', 'sys'],
-  resctrl: [],
+  resctrl: ['sys'],
   engine: ['accounts', 'code', 'hook', 'plan', 'cgroup', 'resctrl', 'rights', 'seccomp', 'state', 'sys'],
   init: ['accounts', 'code', 'flags', 'hook', 'plan', 'cgroup', 'resctrl', 'state', 'sys'],
   binding: ['code', 'engine', 'plan', 'cgroup', 'layer', 'digest', 'rights', 'seccomp', 'sys'],

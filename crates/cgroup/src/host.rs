@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use caisson_sys::mountinfo::{self, Mounted};
+
 use crate::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Host {
     fn parse(mountinfo: &str, own: &str) -> Self {
         let own = own_paths(own);
         let mut hierarchies: Vec<Hierarchy> = Vec::new();
-        for hierarchy in mountinfo.lines().filter_map(|line| hierarchy(line, &own)) {
+        for hierarchy in mountinfo::parse(mountinfo).filter_map(|mounted| hierarchy(&mounted, &own)) {
             // A hierarchy can be mounted several times (inside a container's rootfs, for example): the first mount is
             // used.
             if !hierarchies.iter().any(|h| h.data == hierarchy.data && h.unified == hierarchy.unified) {
@@ -104,14 +106,10 @@ fn own_paths(text: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// One line of mountinfo: `ID PARENT MAJOR:MINOR ROOT TARGET OPTIONS [TAGS] - TYPE SOURCE SUPER`.
-fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
-    let (mount, file_system) = line.split_once(" - ")?;
-    let mut mount = mount.split(' ').skip(3);
-    let (root, target) = (unescape(mount.next()?), unescape(mount.next()?));
-    let mut file_system = file_system.split(' ');
-    let (kind, options) = (file_system.next()?, file_system.nth(1)?);
-    let unified = match kind {
+/// `None`: another file system.
+fn hierarchy(mounted: &Mounted<'_>, own: &HashMap<String, String>) -> Option<Hierarchy> {
+    let Mounted { root, point, fstype, options, .. } = mounted;
+    let unified = match *fstype {
         "cgroup2" => true,
         "cgroup" => false,
         _ => return None,
@@ -126,8 +124,8 @@ fn hierarchy(line: &str, own: &HashMap<String, String>) -> Option<Hierarchy> {
     let data = if named { format!("none,{}", names.join(",")) } else { names.join(",") };
     let path = own.iter().find(|(key, _)| same_names(key, &names)).map_or("/", |(_, path)| path.as_str());
     // Inside a container the mount shows only a subtree.
-    let own_path = if root == "/" { path } else { below(path, &root) };
-    let mount_point = PathBuf::from(&target);
+    let own_path = if root == "/" { path } else { below(path, root) };
+    let mount_point = PathBuf::from(point);
     Some(Hierarchy {
         directory_name: mount_point.file_name()?.to_str()?.to_owned(),
         mount_point,
@@ -146,13 +144,6 @@ fn below<'a>(path: &'a str, root: &str) -> &'a str {
 fn same_names(key: &str, names: &[&str]) -> bool {
     let key: Vec<_> = key.split(',').filter(|part| !part.is_empty()).collect();
     key.len() == names.len() && key.iter().all(|part| names.contains(part))
-}
-
-/// mountinfo writes space, tab, newline and backslash as three octal digits.
-fn unescape(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(text.to_owned(), |t, (from, to)| t.replace(from, to))
 }
 
 #[cfg(test)]

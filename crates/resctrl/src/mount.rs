@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use caisson_sys::mountinfo;
+
 /// The usual place; the kernel makes the directory where the processor can do it.
 const USUAL: &str = "/sys/fs/resctrl";
 
@@ -14,8 +16,9 @@ pub struct Mount {
 impl Mount {
     /// From the lines of `/proc/self/mountinfo`: at the usual place, else the first one.
     pub fn find(mountinfo: &str) -> Option<Self> {
-        let points: Vec<_> = mountinfo.lines().filter_map(mount_point).collect();
-        let root = points.iter().find(|point| **point == USUAL).or(points.first())?;
+        let mounts = mountinfo::parse(mountinfo).filter(|mounted| mounted.fstype == "resctrl");
+        let points: Vec<_> = mounts.map(|mounted| mounted.point).collect();
+        let root = points.iter().find(|point| *point == USUAL).or(points.first())?;
         Some(Self::at(Path::new(root)))
     }
 
@@ -27,12 +30,6 @@ impl Mount {
     pub(crate) fn controls(&self, resource: &str) -> bool {
         self.root.join("info").join(resource).exists()
     }
-}
-
-/// proc_pid_mountinfo(5): fields up to a hyphen, then the type. A mount point with spaces is not looked for.
-fn mount_point(line: &str) -> Option<&str> {
-    let (fields, rest) = line.split_once(" - ")?;
-    (rest.split(' ').next() == Some("resctrl")).then(|| fields.split(' ').nth(4))?
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use caisson_sys::file::{self, CWD, O_NOFOLLOW, O_PATH};
-use caisson_sys::mount;
+use caisson_sys::{mount, mountinfo};
 
 /// Mounts below a root file system, by their ids (proc_pid_mountinfo(5), field 1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,26 +56,8 @@ impl HostMounts {
 /// Ids and mount points, in the order of the mounts.
 fn below(root: &str) -> Vec<(u64, String)> {
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let each = text.lines().filter_map(|line| {
-        let mut fields = line.split(' ');
-        let id = fields.next()?.parse().ok()?;
-        Some((id, unescape(fields.nth(3)?)))
-    });
-    each.filter(|(_, point)| point.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))).collect()
-}
-
-/// Space, tab, newline and backslash are octal numbers there.
-fn unescape(field: &str) -> String {
-    field.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unescape;
-
-    #[test]
-    fn mount_points_may_have_spaces() {
-        assert_eq!(unescape("/a\\040b\\134c"), "/a b\\c");
-    }
+    mountinfo::parse(&String::from_utf8_lossy(&text))
+        .filter(|mounted| mounted.point.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
+        .map(|mounted| (mounted.id, mounted.point))
+        .collect()
 }

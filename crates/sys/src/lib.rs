@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod link;
 pub mod memory_policy;
 pub mod mount;
+pub mod mountinfo;
 pub mod namespace;
 pub mod netlink;
 pub mod network;

@@ -6,8 +6,7 @@ use caisson_code::Code;
 use caisson_flags::MountFlags;
 use caisson_plan::{Operation, Plan};
 use caisson_sys::file::{self, CWD, Kind, O_DIRECTORY, O_PATH};
-use caisson_sys::mount;
-use caisson_sys::{process, resolve};
+use caisson_sys::{mount, mountinfo, process, resolve};
 
 use super::Setup;
 use super::place::{self, MountTarget, Path};
@@ -114,9 +113,7 @@ fn enter_root() -> Result<()> {
 /// would let the container mount unmasked ones of its own.
 fn hide_host_filesystems(setup: &Setup<'_>) -> Result<()> {
     let ours = root_mount_point(setup);
-    for mounted in
-        setup.host.procfs.read("self/mountinfo", 16 << 20)?.lines().rev().filter_map(parse_mountinfo)
-    {
+    for mounted in mountinfo::parse(&setup.host.procfs.read("self/mountinfo", 16 << 20)?).rev() {
         let inside = ours.is_some_and(|ours| is_below(&mounted.point, ours));
         if mounted.root != "/" || !matches!(mounted.fstype, "proc" | "sysfs") || inside {
             continue;
@@ -147,40 +144,9 @@ fn is_below(path: &str, top: &str) -> bool {
     path.strip_prefix(top.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Mounted<'l> {
-    root: &'l str,
-    point: String,
-    fstype: &'l str,
-}
-
-/// One line of proc_pid_mountinfo(5): `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`.
-fn parse_mountinfo(line: &str) -> Option<Mounted<'_>> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut fields = before.split(' ').skip(3);
-    Some(Mounted { root: fields.next()?, point: unescape(fields.next()?), fstype: after.split(' ').next()? })
-}
-
-/// The kernel writes space, tab, newline and backslash as three octal digits.
-fn unescape(text: &str) -> String {
-    let mut plain = text.to_owned();
-    for (escaped, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        plain = plain.replace(escaped, character);
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mountinfo_line_is_taken_apart() {
-        let line = r"36 35 98:0 / /mnt/a\040b rw,noatime master:1 shared:2 - proc proc rw";
-        let expected = Mounted { root: "/", point: "/mnt/a b".to_owned(), fstype: "proc" };
-        assert_eq!(parse_mountinfo(line), Some(expected));
-        assert_eq!(parse_mountinfo("nonsense"), None);
-    }
 
     #[test]
     fn below_means_whole_components() {
