@@ -8,9 +8,8 @@ use std::process::Command;
 
 use caisson_flags::MountFlags;
 use caisson_plan::{IdMap, IdMapping, Mount, Operation, Plan, UserNamespace};
-use caisson_sys::pidfd::Exit;
-use support::plans::{Parts, bind, set_args};
-use support::user_namespace::{in_user_namespace, with_script, write_maps};
+use support::plans::{Parts, bind};
+use support::user_namespace::{self, in_user_namespace, with_script, write_maps};
 use support::{Bundle, Helper};
 
 fn mappings(container_id: u32, host_id: u32, size: u32) -> UserNamespace {
@@ -42,27 +41,13 @@ fn with(mut plan: Plan, mount: Mount) -> Plan {
     plan
 }
 
-fn run_mapped(mut plan: Plan, bundle: &Bundle, script: &str) -> String {
-    set_args(&mut plan, &["/bin/sh", "-c", script]);
-    let mut helper = Helper::spawn(bundle, &plan);
-    if plan.user_namespace.is_some() {
-        write_maps(helper.pid);
-        helper.proceed();
-    }
-    helper.created();
-    helper.start().unwrap();
-    let output = helper.output();
-    assert_eq!(helper.wait(), Exit::Code(0), "{output}");
-    output
-}
-
 #[test]
 fn without_a_user_namespace_owners_are_those_of_the_mapping() {
     privileged!();
     let bundle = Bundle::new();
     let source = source(&bundle);
     let plan = with(Parts::new(&[]).plan(&bundle), mapped(&source, Some(mappings(0, 100_000, 65_536))));
-    assert_eq!(run_mapped(plan, &bundle, OWNERS), "100000:100000\n100001:100001\n100100:100100\n");
+    assert_eq!(user_namespace::run(&bundle, plan, OWNERS), "100000:100000\n100001:100001\n100100:100100\n");
 }
 
 #[test]
@@ -72,7 +57,7 @@ fn in_a_user_namespace_owners_are_those_on_disk() {
     let source = source(&bundle);
     for own in [None, Some(support::user_namespace::mapped())] {
         let plan = with(in_user_namespace(&bundle, &[]), mapped(&source, own));
-        let output = run_mapped(plan, &bundle, &format!("{OWNERS}; echo x > new && stat -c %u new"));
+        let output = user_namespace::run(&bundle, plan, &format!("{OWNERS}; echo x > new && stat -c %u new"));
         assert_eq!(output, "0:0\n1:1\n100:100\n0\n");
         let made = fs::metadata(format!("{source}/new")).unwrap();
         assert_eq!(std::os::unix::fs::MetadataExt::uid(&made), 0, "written as the owner on disk");
@@ -90,7 +75,7 @@ fn one_tree_has_many_mappings() {
         let mount = mapped(&source, Some(mappings(0, host, 200)));
         plan = with(plan, Mount { inside: format!("/d{number}"), ..mount });
     }
-    let output = run_mapped(plan, &bundle, "stat -c %u /d1/hundred /d2/hundred /d3/hundred");
+    let output = user_namespace::run(&bundle, plan, "stat -c %u /d1/hundred /d2/hundred /d3/hundred");
     assert_eq!(output, "5100\n6100\n5100\n");
 }
 
@@ -159,8 +144,8 @@ fn a_tree_is_mapped_as_a_whole_or_not_at_all() {
     };
     let below = || bind(inner.to_str().unwrap(), "/tree/below", MountFlags::empty());
     let script = "stat -c %u /data/root /data/below/file";
-    assert_eq!(run_mapped(plan(below(), false), &bundle, script), "100000\n0\n");
-    assert_eq!(run_mapped(plan(below(), true), &bundle, script), "100000\n100000\n");
+    assert_eq!(user_namespace::run(&bundle, plan(below(), false), script), "100000\n0\n");
+    assert_eq!(user_namespace::run(&bundle, plan(below(), true), script), "100000\n100000\n");
     let procfs = Mount { index: 5, ..bind("/proc/self/ns", "/tree/below", MountFlags::empty()) };
     let failure = Helper::spawn(&bundle, &plan(procfs, true)).failed();
     assert!(failure.message.starts_with("mount \"/data\": mount_setattr("), "{failure:?}");
@@ -194,6 +179,9 @@ fn root_that_may_not_trace_maps_owners_and_reaches_homes() {
     for own in [None, Some(support::user_namespace::mapped())] {
         let plan = with(in_user_namespace(&bundle, &[]), mapped(&source, own));
         let plan = with(plan, bind(home.join("file").to_str().unwrap(), "/file", MountFlags::empty()));
-        assert_eq!(run_mapped(plan, &bundle, &format!("cat /file; {OWNERS}")), "reached0:0\n1:1\n100:100\n");
+        assert_eq!(
+            user_namespace::run(&bundle, plan, &format!("cat /file; {OWNERS}")),
+            "reached0:0\n1:1\n100:100\n"
+        );
     }
 }

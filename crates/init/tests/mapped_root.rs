@@ -7,21 +7,9 @@ use std::fs;
 
 use caisson_flags::Namespaces;
 use caisson_plan::{Device, DeviceOrigin, Operation, Plan};
-use caisson_sys::pidfd::Exit;
 use support::plans::device;
-use support::user_namespace::{in_user_namespace, with_script, write_maps};
+use support::user_namespace::{self, in_user_namespace, write_maps};
 use support::{Bundle, Helper};
-
-fn run_in_namespace(bundle: &Bundle, plan: Plan, script: &str) -> String {
-    let mut helper = Helper::spawn(bundle, &with_script(plan, script));
-    write_maps(helper.pid);
-    helper.proceed();
-    helper.created();
-    helper.start().unwrap();
-    let output = helper.output();
-    assert_eq!(helper.wait(), Exit::Code(0), "{output}");
-    output
-}
 
 fn with(mut plan: Plan, device: Device) -> Plan {
     let place = plan.setup.iter().rposition(|operation| matches!(operation, Operation::Device(_))).unwrap();
@@ -44,7 +32,7 @@ fn a_device_that_the_host_lacks_is_made_before() {
     let plan = with(in_user_namespace(&bundle, &[]), wanted);
     let script =
         "stat -c '%a %u:%g %t:%T' /dev/caisson-zero; busybox head -c 4 /dev/caisson-zero | busybox wc -c";
-    assert_eq!(run_in_namespace(&bundle, plan, script), "640 0:5 1:5\n4\n");
+    assert_eq!(user_namespace::run(&bundle, plan, script), "640 0:5 1:5\n4\n");
     assert!(!std::path::Path::new("/dev/caisson-zero").exists());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(" devices "), "{mounts}");
@@ -84,7 +72,7 @@ fn a_sysfs_of_the_hosts_network_is_a_read_only_view() {
     helper.proceed();
     assert!(helper.failed().message.contains("EPERM"));
     let script = "ls -d /sys/kernel; cat /proc/self/mountinfo";
-    let output = run_in_namespace(&bundle, host_network(Some("/sys")), script);
+    let output = user_namespace::run(&bundle, host_network(Some("/sys")), script);
     assert!(output.starts_with("/sys/kernel\n"), "{output}");
     let of_sys = |point: &str| point == "/sys" || point.starts_with("/sys/") && point != "/sys/firmware"; // masked
     let below = output.lines().filter(|line| line.split(' ').nth(4).is_some_and(of_sys));

@@ -53,5 +53,6 @@ pub use filter::{Filter, Instructions, Listener};
 pub use host::{CgroupMode, CgroupView, Host, HostHierarchy, MissingModule, Options, OverlayOptions, Rights};
 pub use issue::{Issue, SpecError};
 pub use mount_options::names as mount_option_names;
+pub use mounts::destination as mount_destination;
 pub use operation::*;
 pub use sysctl::namespace_of as namespace_of_sysctl;

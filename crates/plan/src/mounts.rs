@@ -102,7 +102,7 @@ pub(crate) fn is_writable_cgroup(mount: &document::Mount) -> bool {
 
 /// A relative destination is deprecated but legal: it counts from the root.
 /// COMPAT(runc): `..` takes the name before it away, whatever that is in the image, and stays in the root.
-pub(crate) fn destination(path: &str) -> String {
+pub fn destination(path: &str) -> String {
     let mut parts: Vec<&str> = vec![];
     for part in path.split('/') {
         match part {

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use caisson_code::Code;
+use caisson_plan::mount_destination;
 use caisson_sys::file::{
     self, DEVPTS_SUPER_MAGIC, Kind, O_DIRECTORY, O_NOFOLLOW, O_PATH, PROC_SUPER_MAGIC, SYSFS_MAGIC,
 };
@@ -146,15 +147,7 @@ fn guard_proc(path: &str, target: &Target, is_proc: bool) -> Result<()> {
 
 /// The path without leading slash, `.` and `..` as text: for comparing names only, never for opening.
 pub fn clean(path: &str) -> String {
-    let mut names: Vec<&str> = vec![];
-    for name in path.split('/') {
-        match name {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    names.join("/")
+    mount_destination(path).split_off(1)
 }
 
 #[cfg(test)]

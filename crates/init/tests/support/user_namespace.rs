@@ -5,9 +5,10 @@ use std::process::Command;
 
 use caisson_flags::Namespaces;
 use caisson_plan::{IdMapping, Operation, Plan, UserNamespace};
+use caisson_sys::pidfd::Exit;
 
-use super::Bundle;
 use super::plans::{Parts, set_args};
+use super::{Bundle, Helper};
 
 pub const FIRST_ID: u32 = 200_000;
 
@@ -48,4 +49,19 @@ pub fn own(bundle: &Bundle) {
 pub fn with_script(mut plan: Plan, script: &str) -> Plan {
     set_args(&mut plan, &["/bin/sh", "-c", script]);
     plan
+}
+
+/// Output of a script as the program of a plan, with a user namespace or without one.
+pub fn run(bundle: &Bundle, plan: Plan, script: &str) -> String {
+    let plan = with_script(plan, script);
+    let mut helper = Helper::spawn(bundle, &plan);
+    if plan.user_namespace.is_some() {
+        write_maps(helper.pid);
+        helper.proceed();
+    }
+    helper.created();
+    helper.start().unwrap();
+    let output = helper.output();
+    assert_eq!(helper.wait(), Exit::Code(0), "{output}");
+    output
 }
